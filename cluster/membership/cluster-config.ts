@@ -1,0 +1,41 @@
+/** The cluster config: who belongs to the cluster, who votes, under which epoch (rules R10 and the bootstrap rule). */
+import type { NodeId } from '../network/rpc-port.ts'
+
+/** voter: votes on metadata and holds chunks; storage: holds chunks by placement; edge: only caches. */
+export type NodeRole = 'voter' | 'storage' | 'edge'
+
+export interface MemberNode {
+  id: NodeId
+  /** Where its control plane listens: `host:port`. A hint for the dial loop, never an identity. */
+  address: string
+  role: NodeRole
+  /** Failure domain; null = the node's own id. */
+  zone: string | null
+  /** Share of the data, relative to the others; > 0. */
+  weight: number
+}
+
+export interface ClusterConfig {
+  /** 32 hex digits. */
+  clusterId: string
+  /** Grows by one with every change of the config. */
+  epoch: number
+  /** The voters of this epoch, in the order of the list. */
+  voters: NodeId[]
+  /** The voters to come while a joint config is in force (R10), else null. */
+  joint: NodeId[] | null
+  nodes: MemberNode[]
+  /** Operations, fields and frames of a newer level are used only when this allows it. */
+  featureLevel: number
+}
+
+/** The config in force on this node. Read it at each use: it changes under way. */
+export interface ConfigView {
+  current(): ClusterConfig
+}
+
+/** What this node knows of its peers' life, from heartbeats and links. Proposes only; never decides. */
+export interface LivenessView {
+  /** This node itself is always alive. */
+  isAlive(id: NodeId): boolean
+}

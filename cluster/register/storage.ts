@@ -1,0 +1,98 @@
+/**
+ * What registers need of a disk, declared here and implemented by node/store/register-store.ts (LevelDB) and by the
+ * simulation's disk. Three things are kept apart (rule R2): acceptor state, learner rows, and whatever index the owner
+ * of the store derives from learner rows. Catch-up never writes acceptor state.
+ */
+import type { NodeId } from '../network/rpc-port.ts'
+import type { Ballot } from './ballot.ts'
+
+/** What one acceptor holds for one key. */
+export interface AcceptorState {
+  promised: Ballot
+  /** null: nothing accepted yet. */
+  accepted: { ballot: Ballot; value: Uint8Array; digest: string } | null
+}
+
+/** The highest ballot this node knows for a key, chosen or not. Fed by own accepts, commit notices and catch-up. */
+export interface LearnerRow {
+  ballot: Ballot
+  value: Uint8Array
+  /** `valueDigest(value)`. */
+  digest: string
+  /** True once a majority is known to have accepted it. An unsettled row is never served or listed as strong (R12). */
+  settled: boolean
+}
+
+/** One line of a change log: `key` was accepted here at `ballot`. */
+export interface ChangeEntry {
+  sequence: number
+  key: string
+  ballot: Ballot
+}
+
+/** A place in one database's change log. */
+export interface ChangeCursor {
+  /** The database that the sequence belongs to; a new database is a new log. */
+  dbUuid: string
+  sequence: number
+}
+
+export interface ChangePage {
+  dbUuid: string
+  /** The newest sequence in this log. */
+  head: number
+  /** Oldest first. */
+  entries: ChangeEntry[]
+  /** The cursor was foreign or lies before the oldest kept entry: compare digests instead (R11). */
+  trimmed: boolean
+}
+
+/** One row of an ordered digest compare. */
+export interface LearnerDigest {
+  key: string
+  ballot: Ballot
+  digest: string
+  settled: boolean
+}
+
+/** Identity and age of a voting database (R8): carried by every vote. */
+export interface VoterIdentity {
+  dbUuid: string
+  /** Grows in every sync batch that carries votes. */
+  voteSequence: number
+}
+
+export interface RegisterStorage {
+  identity(): VoterIdentity
+  /** Absent keys behave as promised = floor (R9). */
+  floor(): Ballot
+
+  /** The durable state of a key, or null when this acceptor never saw it. Throws CORRUPT_VALUE. */
+  acceptorState(key: string): AcceptorState | null
+  /**
+   * Makes `state` durable; resolves after the `sync: true` batch (R2). Writes are grouped across keys and land in call
+   * order. When `accepted` is true, the learner row (if the ballot is the highest known) and a change-log entry land in
+   * the same batch. After a rejection nothing more is acknowledged until the store was reopened.
+   */
+  vote(key: string, state: AcceptorState, accepted: boolean): Promise<void>
+
+  learned(key: string): LearnerRow | null
+  /**
+   * Takes a row from a commit notice or from catch-up: a higher ballot replaces, the same ballot may only become
+   * settled, a lower one is ignored. Never touches acceptor state. Resolves when durable.
+   */
+  learn(key: string, row: LearnerRow): Promise<void>
+  /** Keys whose learner row is not settled. */
+  unsettledKeys(): string[]
+  /** Learner rows in key order, strictly after `afterKey`. */
+  learnedDigests(afterKey: string, limit: number): LearnerDigest[]
+
+  /** Entries after `cursor`; null = from the beginning of the log. */
+  changesSince(cursor: ChangeCursor | null, limit: number): ChangePage
+  /** How far this node has followed `peer`'s log, or null. */
+  cursor(peer: NodeId): ChangeCursor | null
+  setCursor(peer: NodeId, cursor: ChangeCursor): Promise<void>
+
+  /** Remembers the highest identity seen of a peer; stored with this node's own next vote (R8). */
+  noteWitness(peer: NodeId, seen: VoterIdentity): void
+}

@@ -1,0 +1,137 @@
+/**
+ * Page-aligned shared memory for chunk bytes, in slots with head-room for a segment record's header: a chunk is
+ * received, hashed in workers, written to disk and sent on from the one place it landed in.
+ *
+ * Each slot is RECORD_HEADER_BYTES of head-room, then room for one chunk; the whole slot is a multiple of 4 KiB, so a
+ * record can be written with O_DIRECT as it stands. Slots are allocated lazily and reused; a pool never holds more than
+ * its budget, and a waiter queues until a slot is free: that is the back-pressure.
+ */
+import { ClusterError } from '../errors.ts'
+
+/** Head-room before the payload: the size of a segment record's header. */
+export const RECORD_HEADER_BYTES = 64
+/** Disk block: records are padded to it. */
+export const RECORD_ALIGN_BYTES = 4096
+/** The largest chunk, bytes. Larger images are cut; a chunk of any other size is refused. */
+export const CHUNK_BYTES_MAX = 4 * 1024 * 1024
+/** A slot holds header and payload, rounded up to whole disk blocks. */
+export const SLOT_BYTES = alignUp(RECORD_HEADER_BYTES + CHUNK_BYTES_MAX)
+/** Slots per shared memory: one 64-bit wasm memory reserves 10 GiB of address space, so a few large ones it is. */
+const SLOTS_PER_SLAB = 4
+const WASM_PAGE_BYTES = 65536
+
+/** The one part of WebAssembly used here: its shared memory is page-aligned, which no other JavaScript memory promises. */
+declare const WebAssembly: {
+  Memory: new (size: { initial: number; maximum: number; shared: true }) => { buffer: SharedArrayBuffer }
+}
+
+export function alignUp(bytes: number): number {
+  return Math.ceil(bytes / RECORD_ALIGN_BYTES) * RECORD_ALIGN_BYTES
+}
+
+/** One slot, held by one owner until `release()`. */
+export class ChunkBuffer {
+  /** The whole slot: head-room, payload room, padding. Page-aligned, in shared memory. */
+  readonly record: Buffer
+  /** Payload bytes in use. */
+  length = 0
+  readonly #onRelease: () => void
+  #released = false
+
+  constructor(record: Buffer, onRelease: () => void) {
+    this.record = record
+    this.#onRelease = onRelease
+  }
+
+  /** The payload bytes in use. */
+  get payload(): Buffer {
+    return this.record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + this.length)
+  }
+
+  /** Room for a whole payload. */
+  get room(): Buffer {
+    return this.record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + CHUNK_BYTES_MAX)
+  }
+
+  /** Gives the slot back. The bytes must not be touched afterwards; a second call does nothing. */
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#onRelease()
+  }
+}
+
+interface Waiter {
+  resolve(buffer: ChunkBuffer): void
+  reject(error: Error): void
+}
+
+/** A byte budget made of slots: `acquire` waits while all are in use. */
+export class ChunkBufferPool {
+  readonly #slotsMax: number
+  readonly #free: Buffer[] = []
+  readonly #waiters: Waiter[] = []
+  #allocated = 0
+  #inUse = 0
+
+  /** `budgetBytes` is rounded down to whole slots, at least one slab. */
+  constructor(budgetBytes: number) {
+    this.#slotsMax = Math.max(SLOTS_PER_SLAB, Math.floor(budgetBytes / SLOT_BYTES))
+  }
+
+  get slotsInUse(): number {
+    return this.#inUse
+  }
+
+  get slotsMax(): number {
+    return this.#slotsMax
+  }
+
+  /** Resolves with a free slot, in the order of asking; rejects with the signal's reason when aborted while waiting. */
+  async acquire(signal?: AbortSignal): Promise<ChunkBuffer> {
+    signal?.throwIfAborted()
+    const slot = this.#take()
+    if (slot) return slot
+    return new Promise<ChunkBuffer>((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1)
+        reject((signal?.reason as Error | undefined) ?? new ClusterError('STOPPING', 'the wait was aborted'))
+      }
+      const waiter: Waiter = {
+        resolve(buffer) {
+          signal?.removeEventListener('abort', onAbort)
+          resolve(buffer)
+        },
+        reject,
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.push(waiter)
+    })
+  }
+
+  #take(): ChunkBuffer | null {
+    if (this.#free.length === 0) this.#grow()
+    const record = this.#free.pop()
+    if (!record) return null
+    this.#inUse++
+    return new ChunkBuffer(record, () => this.#giveBack(record))
+  }
+
+  #giveBack(record: Buffer): void {
+    this.#free.push(record)
+    this.#inUse--
+    const waiter = this.#waiters.shift()
+    if (!waiter) return
+    const slot = this.#take()
+    if (slot) waiter.resolve(slot)
+  }
+
+  #grow(): void {
+    const count = Math.min(SLOTS_PER_SLAB, this.#slotsMax - this.#allocated)
+    if (count <= 0) return
+    const pages = Math.ceil((count * SLOT_BYTES) / WASM_PAGE_BYTES)
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    for (let i = 0; i < count; i++) this.#free.push(Buffer.from(memory.buffer, i * SLOT_BYTES, SLOT_BYTES))
+    this.#allocated += count
+  }
+}

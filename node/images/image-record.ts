@@ -1,0 +1,91 @@
+/** The record: everything Serac knows of one image. It is the value of the image's register (architecture §3). */
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
+
+export const IMAGE_STATUSES = [
+  'queued',
+  'saving',
+  'uploading',
+  'importing',
+  'active',
+  'deactivated',
+  'killed',
+  'pending_delete',
+  'deleted',
+] as const
+export type ImageStatus = (typeof IMAGE_STATUSES)[number]
+
+export const VISIBILITIES = ['public', 'private', 'shared', 'community'] as const
+export type Visibility = (typeof VISIBILITIES)[number]
+
+export const CONTAINER_FORMATS = ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed'] as const
+export const DISK_FORMATS = [
+  'ami',
+  'ari',
+  'aki',
+  'vhd',
+  'vhdx',
+  'vmdk',
+  'raw',
+  'qcow2',
+  'vdi',
+  'iso',
+  'ploop',
+] as const
+
+export interface ImageMember {
+  memberId: string
+  status: 'pending' | 'accepted' | 'rejected'
+  createdAt: string
+  updatedAt: string
+}
+
+/** Where the bytes are: the manifest's root chunk, and what was fixed when the upload began. */
+export interface ImageData {
+  root: ChunkHash
+  chunkSizeBytes: number
+  /** Wanted copies; null = every storage node. */
+  copies: number | null
+}
+
+/** The upload that owns a `saving` image. `uploadId` decides; node and nonce let others see that the uploader is gone. */
+export interface ImageUpload {
+  uploadId: UploadId
+  node: NodeId
+  startNonce: string
+}
+
+export interface ImageRecord {
+  /** Lower-case UUID with dashes. */
+  id: string
+  name: string | null
+  status: ImageStatus
+  visibility: Visibility
+  protected: boolean
+  hidden: boolean
+  owner: string | null
+  containerFormat: string | null
+  diskFormat: string | null
+  /** GiB. */
+  minDisk: number
+  /** MiB. */
+  minRam: number
+  /** Bytes; null until the data is there. */
+  size: number | null
+  virtualSize: number | null
+  /** md5, hex. */
+  checksum: string | null
+  hashAlgo: string | null
+  hashValue: string | null
+  /** ISO-8601 with second precision and Z. */
+  createdAt: string
+  updatedAt: string
+  deletedAt: string | null
+  /** Sorted, each once. */
+  tags: string[]
+  /** Custom properties. */
+  properties: Record<string, string | null>
+  members: ImageMember[]
+  data: ImageData | null
+  upload: ImageUpload | null
+}

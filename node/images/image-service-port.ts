@@ -1,0 +1,27 @@
+/** The image service as the façade sees it: the only door to images. All of it may throw ImageError. */
+import type { Answer, Caller, ImageBytes, ImageChange, ImageDraft, ImagePage, ImageQuery } from './image-requests.ts'
+import type { ImageRecord } from './image-record.ts'
+
+export interface ImageServicePort {
+  /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
+  create(caller: Caller, draft: ImageDraft): Promise<ImageRecord>
+  show(caller: Caller, id: string): Promise<Answer<ImageRecord>>
+  /** INVALID for an unknown marker. */
+  list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>>
+  /** All changes or none. */
+  patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord>
+  remove(caller: Caller, id: string): Promise<void>
+  /**
+   * Stores the body as the image's data; resolves when it is durable and the image active. On any failure the image is
+   * back to `queued` and nothing stays referenced. CONFLICT unless queued; GONE when it was deleted under way; INVALID when
+   * formats are unset or `declaredSizeBytes` differs from what came; TOO_LARGE.
+   */
+  upload(
+    caller: Caller,
+    id: string,
+    body: AsyncIterable<Uint8Array>,
+    declaredSizeBytes: number | null,
+  ): Promise<void>
+  /** null value: the image has no data (204). FORBIDDEN when deactivated; UNAVAILABLE when its bytes cannot be reached. */
+  openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>>
+}

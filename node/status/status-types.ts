@@ -1,0 +1,59 @@
+/** Shapes of the operator's status document (architecture §7): the same JSON for API, CLI and page. */
+
+export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
+
+export interface Check {
+  /** Stable upper-case name, e.g. NODE_DOWN. */
+  code: string
+  severity: 'info' | 'warning' | 'critical'
+  /** ISO time since when it holds. */
+  since: string
+  /** Node id or image id it is about, or null for the cluster. */
+  who: string | null
+  why: string
+  /** What the operator can do. */
+  remedy: string
+}
+
+export interface NodeStatus {
+  id: string
+  address: string
+  role: 'voter' | 'storage' | 'edge'
+  zone: string | null
+  /** unknown: it could not be asked; its figures are then null. */
+  state: 'alive' | 'suspect' | 'dead' | 'unknown'
+  version: string | null
+  api: string | null
+  uptimeSeconds: number | null
+  /** Active images whose bytes this node holds in full. */
+  imagesHeld: number | null
+  caughtUp: boolean | null
+  hashing: string | null
+  storedBytes: number | null
+  freeBytes: number | null
+  /** Seconds since these figures were read. */
+  ageSeconds: number | null
+}
+
+export interface ClusterStatus {
+  verdict: Verdict
+  summary: string
+  checks: Check[]
+  clusterId: string
+  epoch: number
+  nodes: NodeStatus[]
+  quorum: { votersUp: number; votersTotal: number; needed: number; canWrite: boolean }
+  images: { total: number; active: number; queued: number; saving: number; other: number } | null
+  redundancy: {
+    /** Active images whose every wanted copy is in place. */
+    full: number
+    underReplicated: number
+    /** No reachable node holds it in full. */
+    unavailable: number
+    /** Images that only unreachable nodes could answer for. */
+    unknown: number
+    /** Lowest number of full copies of any active image with data; null when there is none. */
+    copiesMin: number | null
+  } | null
+  as_of: string
+}
