@@ -18,10 +18,16 @@ export type ClusterErrorCode =
   | 'PEER_UNREACHABLE'
   /** The peer did not answer within the deadline. */
   | 'RPC_TIMEOUT'
+  /** Too many requests to this peer (or at it) are under way already. */
+  | 'PEER_BUSY'
+  /** The message is over the cap of the control plane. */
+  | 'MESSAGE_TOO_LARGE'
   /** The peer answered with something that is no valid answer. */
   | 'BAD_FRAME'
   /** The peer belongs to another cluster. */
   | 'FOREIGN_CLUSTER'
+  /** Two running processes use one node key (R8). */
+  | 'DUPLICATE_IDENTITY'
   /** The peer runs network packages that cannot talk to ours. */
   | 'INCOMPATIBLE_PEER'
   /** Gossip between two hosts of this very process does not work: the installed packages do not fit together. */

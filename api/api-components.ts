@@ -1,0 +1,44 @@
+/** What the composition root hands to the façade. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Clock, Log, Random } from '../cluster/runtime.ts'
+import type { Caller } from '../node/images/image-requests.ts'
+import type { ImageServicePort } from '../node/images/image-service-port.ts'
+
+/** Tells who sent a request. Throws UNAUTHENTICATED, or UNAVAILABLE when it cannot find out. */
+export interface Authenticator {
+  authenticate(headers: IncomingHttpHeaders, requestId: string): Promise<Caller>
+}
+
+/** Whether this node should get traffic, beyond Glance's /healthcheck. */
+export interface Readiness {
+  /** A majority is reachable and the store takes writes. */
+  canWrite(): boolean
+  /** The index is caught up and the store can be read. */
+  canRead(): boolean
+  /** Why not, for people; empty when both hold. */
+  reasons(): string[]
+}
+
+export interface ApiComponents {
+  images: ImageServicePort
+  authenticator: Authenticator
+  readiness: Readiness
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+export interface ApiOptions {
+  /** Base of absolute links, e.g. `https://image.example`; null = what the request's Host says. */
+  publicEndpoint: string | null
+  /** Page size of a list without `limit`. Glance's limit_param_default is 25. */
+  limitDefault: number
+  /** Larger limits are cut to it. Glance's api_limit_max is 1000. */
+  limitMax: number
+  /** Characters of the client's request id. Glance's max_request_id_length is 64. */
+  maxRequestIdLength: number
+  /** While this file exists, /healthcheck says 503, so that load balancers drain this node. */
+  disableFile: string
+  diskFormats: readonly string[]
+  containerFormats: readonly string[]
+}

@@ -1,0 +1,54 @@
+/** Whether load balancers should send requests here: Glance's /healthcheck, and what it cannot tell, /ready. */
+import { existsSync } from 'node:fs'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Readiness } from './api-components.ts'
+import { escapeHtml } from './error-body.ts'
+import { RETRY_AFTER_SECONDS } from './errors.ts'
+import { chooseMediaType } from './negotiation.ts'
+
+interface Health {
+  ok: boolean
+  reasons: string[]
+}
+
+/** `GET /healthcheck` says whether the process answers and is not drained: it never waits for disk or cluster. */
+export function healthRoutes(app: FastifyInstance, disableFile: string): void {
+  app.all('/healthcheck', (request, reply) => {
+    // Synchronous on purpose: an answer from the file system's cache, while the thread pool may be full of disk writes.
+    const disabled = existsSync(disableFile)
+    return sendHealth(request, reply, { ok: !disabled, reasons: [disabled ? 'DISABLED BY FILE' : 'OK'] })
+  })
+}
+
+/** `GET /ready` for the pool that takes writes, `GET /ready/read` for one that only reads. */
+export function readinessRoutes(app: FastifyInstance, readiness: Readiness): void {
+  const health = (ok: boolean): Health => ({ ok, reasons: ok ? ['OK'] : readiness.reasons() })
+  app.all('/ready', (request, reply) => sendHealth(request, reply, health(readiness.canWrite())))
+  app.all('/ready/read', (request, reply) => sendHealth(request, reply, health(readiness.canRead())))
+}
+
+function sendHealth(request: FastifyRequest, reply: FastifyReply, health: Health): FastifyReply {
+  if (!health.ok) reply.header('retry-after', String(RETRY_AFTER_SECONDS))
+  if (request.method === 'HEAD') return reply.code(health.ok ? 204 : 503).send()
+  const { contentType, text } = renderHealth(request.headers.accept, health.reasons)
+  return reply
+    .code(health.ok ? 200 : 503)
+    .header('content-type', contentType)
+    .send(Buffer.from(text))
+}
+
+function renderHealth(accept: string | undefined, reasons: string[]): { contentType: string; text: string } {
+  const mediaType = chooseMediaType(accept, ['text/plain', 'text/html', 'application/json'])
+  if (mediaType === 'application/json') {
+    return { contentType: mediaType, text: JSON.stringify({ detailed: false, reasons }) }
+  }
+  if (mediaType === 'text/html') {
+    return { contentType: 'text/html; charset=UTF-8', text: healthPage(reasons) }
+  }
+  return { contentType: 'text/plain; charset=UTF-8', text: reasons.join('\n') }
+}
+
+function healthPage(reasons: string[]): string {
+  const items = reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('')
+  return `<html><head><title>Healthcheck Status</title></head><body><ul>${items}</ul></body></html>`
+}

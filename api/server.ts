@@ -1,0 +1,114 @@
+/** The Glance façade: puts routes, limits and error answers together. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fastify from 'fastify'
+import type { Log } from '../cluster/runtime.ts'
+import { ImageError } from '../node/errors.ts'
+import type { ApiComponents, ApiOptions } from './api-components.ts'
+import { ClientErrorAnswers } from './client-errors.ts'
+import { globalRequestId, newRequestId, REQUEST_ID_HEADER } from './context.ts'
+import { earlyAnswerHook } from './early-answer.ts'
+import { renderError } from './error-body.ts'
+import { describeError, HttpError } from './errors.ts'
+import { healthRoutes, readinessRoutes } from './health.ts'
+import { v2Routes } from './v2/v2-routes.ts'
+import { rewriteVersionPrefix, sendVersions } from './versions.ts'
+
+/** Characters of a request target, as in Glance's server. */
+export const URL_LENGTH_MAX = 8192
+/** Bytes of request line and headers: the URL, a token of 16 KiB (Glance's max_header_line), and the rest. */
+export const HEADER_BYTES_MAX = 32 * 1024
+/** A client must have sent its headers within this time, ms. Bodies have deadlines of their own: uploads take hours. */
+export const HEADERS_MS_MAX = 60_000
+/** Open connections; more are turned away at once, so that a load balancer tries another node. */
+export const CONNECTIONS_MAX = 4096
+
+/** Builds the API server, not listening: `listen` and `close` are the composition root's. */
+export function buildApiServer(components: ApiComponents, options: ApiOptions): FastifyInstance {
+  const { log, random, clock } = components
+  const clientErrors = new ClientErrorAnswers(() => newRequestId(random))
+  const app = fastify({
+    genReqId: () => newRequestId(random),
+    exposeHeadRoutes: false,
+    // Its own 503 has neither Retry-After nor a body that glanceclient can read; `refuseWhileClosing` does it.
+    return503OnClosing: false,
+    requestTimeout: 0,
+    http: { headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADER_BYTES_MAX },
+    // Over-long ids are 404 like any other unknown one, not 414.
+    routerOptions: { maxParamLength: URL_LENGTH_MAX },
+    rewriteUrl: (request) => rewriteVersionPrefix(request.url ?? '/', request.headers.accept),
+    // What fastify refuses before any hook runs: a URL that cannot be decoded. Any body stays unread.
+    frameworkErrors: (error, request, reply) => {
+      void sendError(error, request, reply.header('connection', 'close'), log)
+    },
+    clientErrorHandler: clientErrors.handle,
+  })
+  app.decorateRequest('caller', null)
+  readBodiesInRoutes(app)
+  clientErrors.watch(app.server)
+  app.server.maxConnections = CONNECTIONS_MAX
+  // Without this node would send 100 Continue before anybody looked at the request.
+  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(REQUEST_ID_HEADER, request.id)
+    if (request.url.length > URL_LENGTH_MAX) throw new HttpError('URI_TOO_LONG', 'The URL is too long.')
+  })
+  refuseWhileClosing(app)
+  app.addHook('onSend', earlyAnswerHook(clock))
+  logRequests(app, log)
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => sendVersions(request, reply, options.publicEndpoint))
+  healthRoutes(app, options.disableFile)
+  readinessRoutes(app, components.readiness)
+  app.register(v2Routes(components, options), { prefix: '/v2' })
+  return app
+}
+
+/**
+ * fastify parses bodies by Content-Type before a route is asked, and refuses types it cannot parse. Glance's clients send
+ * octet-stream with nothing and JSON as text, so to fastify no method has a body.
+ */
+function readBodiesInRoutes(app: FastifyInstance): void {
+  for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'PUT', 'POST', 'QUERY']) {
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  }
+}
+
+function refuseWhileClosing(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', async () => {
+    if (closing) throw new ImageError('UNAVAILABLE', 'This node is stopping.')
+  })
+}
+
+/** One line per request; the query is left out, because it holds names, and so is every header. */
+function logRequests(app: FastifyInstance, log: Log): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const fields = {
+      requestId: request.id,
+      globalRequestId: globalRequestId(request),
+      projectId: request.caller?.projectId ?? null,
+      method: request.method,
+      path: request.url.split('?')[0],
+      status: reply.statusCode,
+      elapsedMs: Math.round(reply.elapsedTime),
+    }
+    log.info(fields, 'request')
+  })
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const { status, message, headers } = describeError(error)
+  const fields = { requestId: request.id, err: error }
+  if (request.raw.socket.destroyed) log.info(fields, 'the client left before its answer')
+  else if (status === 500) log.error(fields, 'a request failed unexpectedly')
+  else if (status === 503) log.warn(fields, 'a request could not be served')
+  const { contentType, body } = renderError(request.headers.accept, status, message)
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': contentType, [REQUEST_ID_HEADER]: request.id })
+    .send(body)
+}

@@ -1,0 +1,40 @@
+/** The operator's server: cluster status as JSON. It has no authentication, so it listens on loopback. */
+import type { FastifyInstance } from 'fastify'
+import fastify from 'fastify'
+import type { Log } from '../../cluster/runtime.ts'
+import type { ClusterStatus } from '../../node/status/status-types.ts'
+import { describeError } from '../errors.ts'
+import { healthRoutes } from '../health.ts'
+
+export interface OperatorComponents {
+  /** The whole truth, from any node; the unreachable is shown as unknown. */
+  clusterStatus(): Promise<ClusterStatus>
+  log: Log
+}
+
+export interface OperatorOptions {
+  /** While this file exists, /healthcheck says 503. */
+  disableFile: string
+}
+
+/** Builds the operator's server, not listening. Every error is `{"error":{"status","message"}}`. */
+export function buildOperatorServer(
+  components: OperatorComponents,
+  options: OperatorOptions,
+): FastifyInstance {
+  const app = fastify({ exposeHeadRoutes: false })
+  app.setErrorHandler((error, request, reply) => {
+    const { status, message, headers } = describeError(error)
+    if (status === 500) components.log.error({ path: request.url, err: error }, 'an operator request failed')
+    return reply.code(status).headers(headers).send({ error: { status, message } })
+  })
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: { status: 404, message: 'There is nothing at this path.' } }),
+  )
+  healthRoutes(app, options.disableFile)
+  app.get('/v1/cluster/status', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+    return components.clusterStatus()
+  })
+  return app
+}

@@ -1,0 +1,56 @@
+/** Images: create, list, show, change, delete. */
+import type { FastifyInstance } from 'fastify'
+import type { ApiComponents, ApiOptions } from '../api-components.ts'
+import { baseUrl } from '../base-url.ts'
+import { callerOf } from '../context.ts'
+import { sendJson, sendNothing, unwrap } from '../replies.ts'
+import { bodyMediaType, readJsonBody, refuseBody } from '../request-body.ts'
+import { imageListView, imageView } from '../views/image-v2.ts'
+import { parseImageDraft } from './image-draft.ts'
+import { userFieldRules } from './image-fields.ts'
+import type { ImageParams } from './image-id.ts'
+import { imageIdOf } from './image-id.ts'
+import { parseImageListQuery } from './image-list-query.ts'
+import { parseImagePatch, patchDialect } from './image-patch.ts'
+
+export function imageRoutes(app: FastifyInstance, components: ApiComponents, options: ApiOptions): void {
+  const { images, clock } = components
+  const rules = userFieldRules(options)
+
+  app.post('/images', async (request, reply) => {
+    const body = await readJsonBody(request.raw, reply.raw, clock)
+    const image = await images.create(callerOf(request), parseImageDraft(body, rules))
+    const view = imageView(image)
+    reply.header('location', `${baseUrl(request, options.publicEndpoint)}/v2/images/${image.id}`)
+    return sendJson(reply, 201, view)
+  })
+
+  app.get('/images', async (request, reply) => {
+    const query = new URLSearchParams(queryOf(request.url))
+    const page = unwrap(reply, await images.list(callerOf(request), parseImageListQuery(query, options)))
+    return sendJson(reply, 200, imageListView(page, query))
+  })
+
+  app.get<ImageParams>('/images/:imageId', async (request, reply) => {
+    refuseBody(request.raw)
+    const image = unwrap(reply, await images.show(callerOf(request), imageIdOf(request)))
+    return sendJson(reply, 200, imageView(image))
+  })
+
+  app.patch<ImageParams>('/images/:imageId', async (request, reply) => {
+    const dialect = patchDialect(bodyMediaType(request.raw))
+    const changes = parseImagePatch(dialect, await readJsonBody(request.raw, reply.raw, clock), rules)
+    return sendJson(reply, 200, imageView(await images.patch(callerOf(request), imageIdOf(request), changes)))
+  })
+
+  app.delete<ImageParams>('/images/:imageId', async (request, reply) => {
+    refuseBody(request.raw)
+    await images.remove(callerOf(request), imageIdOf(request))
+    return sendNothing(reply)
+  })
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}

@@ -1,0 +1,50 @@
+/** The version documents, with which every client begins, and the version prefixes of paths. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { baseUrl } from './base-url.ts'
+import { sendJson } from './replies.ts'
+
+/**
+ * The minor versions whose features answer here, newest first. Clients choose features by this list, so a number joins it
+ * with its feature: 2.3 needs deactivate and reactivate, 2.6 the interoperable import, 2.8 to 2.13 several stores, 2.14
+ * and 2.16 the cache calls, 2.15 /info/stores/detail, 2.17 the location calls. 2.7 (hidden images, os_hash_*) is all
+ * that glanceclient, openstackclient, nova and cinder ask for to boot from images and to take snapshots.
+ */
+export const MINOR_VERSIONS = ['v2.7', 'v2.5', 'v2.4', 'v2.2', 'v2.1', 'v2.0'] as const
+const CURRENT_VERSION = MINOR_VERSIONS[0]
+
+/** The media type that asks for v2 on a path without version, as Glance knows it. */
+const VERSION_MEDIA_TYPE = /^application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
+/** First path segments that belong to no version. */
+const UNVERSIONED = new Set(['', 'versions', 'healthcheck', 'ready'])
+
+/** Maps `/v2.N/...` to `/v2/...`: the minor number is accepted or refused, and never changes what a path does. */
+export function rewriteVersionPrefix(url: string, accept: string | undefined): string {
+  const segment = firstSegment(url)
+  if (isListed(segment)) return `/v2${url.slice(1 + segment.length)}`
+  const asked = VERSION_MEDIA_TYPE.exec(accept ?? '')?.[1]
+  if (asked === undefined || segment === 'v2' || UNVERSIONED.has(segment)) return url
+  return asked === 'v2' || isListed(asked) ? `/v2${url}` : url
+}
+
+function firstSegment(url: string): string {
+  return /^\/([^/?#]*)/.exec(url)?.[1] ?? ''
+}
+
+function isListed(version: string): boolean {
+  return (MINOR_VERSIONS as readonly string[]).includes(version)
+}
+
+/** Answers `/versions` with 200, and `/` and any unknown first segment with 300, all with the same document. */
+export function sendVersions(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  publicEndpoint: string | null,
+): FastifyReply {
+  const href = `${baseUrl(request, publicEndpoint)}/v2/`
+  const versions = MINOR_VERSIONS.map((id) => ({
+    id,
+    status: id === CURRENT_VERSION ? 'CURRENT' : 'SUPPORTED',
+    links: [{ rel: 'self', href }],
+  }))
+  return sendJson(reply, firstSegment(request.url) === 'versions' ? 200 : 300, { versions })
+}

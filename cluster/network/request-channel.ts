@@ -1,0 +1,96 @@
+/** The asking side of one protocol on one link: one long-lived stream, many requests under way on it. */
+import { ClusterError } from '../errors.ts'
+import { withSignal } from './deadline.ts'
+import { FramedStream } from './framed-stream.ts'
+import { MESSAGE_ID_MAX } from './framing.ts'
+import type { Link } from './link.ts'
+import type { ProtocolLimits } from './protocols.ts'
+import { Quota } from './quota.ts'
+
+interface Pending {
+  resolve(answer: Uint8Array): void
+  reject(error: Error): void
+}
+
+export class RequestChannel {
+  readonly #link: Link
+  readonly #limits: ProtocolLimits
+  readonly #quota: Quota
+  readonly #pending = new Map<number, Pending>()
+  #stream: Promise<FramedStream> | null = null
+  #nextId = 0
+
+  constructor(link: Link, limits: ProtocolLimits) {
+    this.#link = link
+    this.#limits = limits
+    this.#quota = new Quota(limits.inFlightMax, limits.queueMax)
+  }
+
+  /**
+   * Sends `request` and resolves with the raw answer. Rejects with PEER_UNREACHABLE as soon as the stream or the link
+   * breaks, with PEER_BUSY, MESSAGE_TOO_LARGE, or with the signal's reason.
+   */
+  async request(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    await this.#quota.enter(signal)
+    try {
+      const stream = await withSignal(this.#openStream(), signal)
+      return await this.#exchange(stream, request, signal)
+    } finally {
+      this.#quota.leave()
+    }
+  }
+
+  /** Ends the stream; whatever is under way fails. */
+  close(): void {
+    const reason = new ClusterError('STOPPING', 'the control plane is stopping')
+    this.#stream?.then(
+      (stream) => stream.reset(reason),
+      () => {},
+    )
+  }
+
+  async #exchange(stream: FramedStream, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const id = this.#takeId()
+    const answer = new Promise<Uint8Array>((resolve, reject) => this.#pending.set(id, { resolve, reject }))
+    try {
+      stream.send(id, request)
+      return await withSignal(answer, signal)
+    } finally {
+      this.#pending.delete(id)
+      if (!stream.closed) stream.withdraw(id)
+    }
+  }
+
+  /** The stream of this channel: opened by the first request, and again after it broke. */
+  #openStream(): Promise<FramedStream> {
+    this.#stream ??= this.#open().catch((error: unknown) => {
+      this.#stream = null
+      throw error
+    })
+    return this.#stream
+  }
+
+  async #open(): Promise<FramedStream> {
+    const stream = await this.#link.openStream(this.#limits.id)
+    return new FramedStream(stream, {
+      // An answer that nobody waits for came after its deadline.
+      onMessage: (id, message) => this.#pending.get(id)?.resolve(message),
+      onClose: () => this.#broken(),
+    })
+  }
+
+  #broken(): void {
+    this.#stream = null
+    const error = new ClusterError('PEER_UNREACHABLE', 'the link to the peer broke', {
+      peer: this.#link.peer,
+    })
+    for (const { reject } of this.#pending.values()) reject(error)
+    this.#pending.clear()
+  }
+
+  #takeId(): number {
+    do this.#nextId = this.#nextId === MESSAGE_ID_MAX ? 1 : this.#nextId + 1
+    while (this.#pending.has(this.#nextId))
+    return this.#nextId
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Catch-up (rule R11): follows the change logs of the voters, so that learner rows, and the index built from them, hold
+ * every change that a majority has acknowledged. It reads, never votes, and never writes acceptor state.
+ */
+import { ClusterError, hasCode } from '../errors.ts'
+import type { ConfigView } from '../membership/cluster-config.ts'
+import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
+import { sleep, type Clock, type Log } from '../runtime.ts'
+import { compareBallots, type Ballot } from './ballot.ts'
+import type { Proposer } from './proposer.ts'
+import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, voterSets } from './quorum.ts'
+import { READ_KEYS_MAX } from './read-queue.ts'
+import type { Reader } from './reader.ts'
+import { SharedRun } from './shared-run.ts'
+import type { RegisterStorage } from './storage.ts'
+import type { CatchUpRequest, ChangesAnswer, DigestsAnswer } from './vote-messages.ts'
+
+/** Rows of a log or digest page: some 100 bytes each, so a page stays below one frame. */
+const PAGE_ROWS = 1000
+const PAGE_TIMEOUT_MS = 2000
+/** Without any hint, this is how late a change can be noticed here. */
+const POLL_EVERY_MS = 10_000
+/** While the first catch-up has not succeeded, and after a failed one. */
+const RETRY_EVERY_MS = 500
+
+export interface CatchUpComponents {
+  self: NodeId
+  clock: Clock
+  log: Log
+  config: ConfigView
+  rpc: PeerRpc
+  storage: RegisterStorage
+  reader: Reader
+  proposer: Proposer
+}
+
+export class CatchUp {
+  readonly #components: CatchUpComponents
+  readonly #following = new Map<NodeId, SharedRun<true>>()
+  readonly #freshen: SharedRun<void>
+  readonly #stopping = new AbortController()
+  #caughtUp = false
+
+  constructor(components: CatchUpComponents) {
+    this.#components = components
+    this.#freshen = new SharedRun(() => this.#freshenNow())
+  }
+
+  /** True once a majority's logs were followed to their heads since this process began. */
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  start(): void {
+    void this.#poll()
+  }
+
+  stop(): void {
+    this.#stopping.abort(new ClusterError('STOPPING', 'catch-up stops'))
+  }
+
+  /**
+   * Resolves when the learner rows hold every change acknowledged before the call, settled. Callers that come while a
+   * round runs share the next one. Throws NO_QUORUM.
+   */
+  freshen(): Promise<void> {
+    return this.#freshen.run()
+  }
+
+  /** Follows one voter's log now: after a hint from it, or when its link came up. Best effort. */
+  follow(voter: NodeId): void {
+    if (!allVoters(voterSets(this.#components.config.current())).includes(voter)) return
+    if (voter === this.#components.self) return
+    this.#followShared(voter)
+      .run()
+      .catch((error: unknown) => this.#components.log.debug({ voter, error: String(error) }, 'could not follow a change log'))
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, log } = this.#components
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const isDone = await this.freshen().then(
+        () => true,
+        (error: unknown) => {
+          if (!hasCode(error, 'NO_QUORUM')) log.warn({ error: String(error) }, 'catch-up failed; it will be tried again')
+          return false
+        },
+      )
+      await sleep(clock, isDone ? POLL_EVERY_MS : RETRY_EVERY_MS, signal).catch(() => {})
+    }
+  }
+
+  async #freshenNow(): Promise<void> {
+    const { config, self, storage } = this.#components
+    const sets = voterSets(config.current())
+    const answers = await askVoters<true>(
+      allVoters(sets),
+      (voter) => (voter === self ? Promise.resolve(true) : this.#followShared(voter).run()),
+      (got) => isDecided(sets, got, () => true),
+    )
+    const followed = new Map(goodAnswers(answers))
+    if (!isQuorum(sets, (voter) => followed.has(voter)))
+      throw new ClusterError('NO_QUORUM', 'too few voters let their change log be followed')
+    await this.#settle(storage.unsettledKeys())
+    if (!this.#caughtUp) this.#components.log.info({}, 'caught up with a majority')
+    this.#caughtUp = true
+  }
+
+  /** Strong reads make the rows settled. */
+  async #settle(keys: string[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += READ_KEYS_MAX)
+      await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map((key) => this.#settleOne(key)))
+  }
+
+  async #settleOne(key: string): Promise<void> {
+    const { reader, proposer, storage } = this.#components
+    const chosen = await reader.read(key)
+    const learned = storage.learned(key)
+    if (!learned || (chosen && compareBallots(learned.ballot, chosen.ballot) <= 0)) {
+      if (chosen) await storage.learn(key, { ...chosen, settled: true })
+      return
+    }
+    // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
+    await proposer.settle(key, learned.ballot)
+  }
+
+  #followShared(voter: NodeId): SharedRun<true> {
+    let shared = this.#following.get(voter)
+    if (!shared) {
+      shared = new SharedRun(() => this.#followNow(voter))
+      this.#following.set(voter, shared)
+    }
+    return shared
+  }
+
+  /** Reads a voter's log to its head and settles every key whose local row is older or unsettled. */
+  async #followNow(voter: NodeId): Promise<true> {
+    const { storage } = this.#components
+    const suspects = new Set<string>()
+    let cursor = storage.cursor(voter)
+    for (;;) {
+      const page = (await this.#ask(voter, { kind: 'changes', cursor, limit: PAGE_ROWS })) as ChangesAnswer
+      if (page.trimmed) {
+        cursor = await this.#compareDigests(voter, suspects)
+        continue
+      }
+      for (const entry of page.entries) if (this.#isSuspect(entry.key, entry.ballot)) suspects.add(entry.key)
+      const last = page.entries.at(-1)
+      if (!last || last.sequence >= page.head) {
+        // Only what was read through to the head is noted, and only after it was looked at: a crash repeats it.
+        await this.#settle([...suspects])
+        await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence: last?.sequence ?? page.head })
+        return true
+      }
+      cursor = { dbUuid: page.dbUuid, sequence: last.sequence }
+    }
+  }
+
+  /** For a log that does not reach back far enough: compares everything the voter knows. */
+  async #compareDigests(voter: NodeId, suspects: Set<string>) {
+    let from: DigestsAnswer['cursor'] | null = null
+    let afterKey = ''
+    for (;;) {
+      const page = (await this.#ask(voter, { kind: 'digests', afterKey, limit: PAGE_ROWS })) as DigestsAnswer
+      from ??= page.cursor
+      for (const row of page.rows) if (this.#isSuspect(row.key, row.ballot)) suspects.add(row.key)
+      const last = page.rows.at(-1)
+      if (!last || page.rows.length < PAGE_ROWS) return from
+      afterKey = last.key
+    }
+  }
+
+  #isSuspect(key: string, ballot: Ballot): boolean {
+    const learned = this.#components.storage.learned(key)
+    return !learned?.settled || compareBallots(learned.ballot, ballot) < 0
+  }
+
+  #ask(voter: NodeId, request: CatchUpRequest): Promise<unknown> {
+    const { signal } = this.#stopping
+    return this.#components.rpc.request(voter, 'catch-up', request, { timeoutMs: PAGE_TIMEOUT_MS, signal })
+  }
+}
+
+/** Serves the other side of catch-up from this node's own rows. */
+export function answerCatchUp(storage: RegisterStorage, request: CatchUpRequest): ChangesAnswer | DigestsAnswer {
+  const limit = Math.min(request.limit, PAGE_ROWS)
+  if (request.kind === 'changes') return storage.changesSince(request.cursor, limit)
+  const { dbUuid, head } = storage.changesSince(null, 0)
+  return { cursor: { dbUuid, sequence: head }, rows: storage.learnedDigests(request.afterKey, limit) }
+}

@@ -1,0 +1,9 @@
+/** The order in which voters are asked to coordinate a key: rendezvous hashing, so that keys spread over all voters. */
+import { contentHash } from '../content-hash.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+
+/** Voters, the preferred coordinator of `key` first. The same on every node. */
+export function coordinatorsOf(key: string, voters: readonly NodeId[]): NodeId[] {
+  const scored = voters.map((voter) => ({ voter, score: contentHash(Buffer.from(`${voter}/${key}`)) }))
+  return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ voter }) => voter)
+}

@@ -1,0 +1,68 @@
+/** Quorums: which answers decide. In a joint config every quorum needs both majorities (rule R10). */
+import type { ClusterConfig } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+
+/** The voter sets of which each must give a majority. */
+export type VoterSets = readonly (readonly NodeId[])[]
+
+export function voterSets(config: ClusterConfig): VoterSets {
+  return config.joint ? [config.voters, config.joint] : [config.voters]
+}
+
+/** Everybody who votes, each once. */
+export function allVoters(sets: VoterSets): NodeId[] {
+  return [...new Set(sets.flat())]
+}
+
+export function majorityOf(count: number): number {
+  return Math.floor(count / 2) + 1
+}
+
+/** Whether the nodes for which `has` holds are a quorum. */
+export function isQuorum(sets: VoterSets, has: (voter: NodeId) => boolean): boolean {
+  return sets.every((voters) => voters.filter((voter) => has(voter)).length >= majorityOf(voters.length))
+}
+
+/** Answers gathered so far; an `Error` is a voter that failed to answer. */
+export type Answers<R> = ReadonlyMap<NodeId, R | Error>
+
+/**
+ * Asks all voters at once and resolves as soon as `enough` says so, or when each has answered or failed. The requests
+ * carry their own deadline; answers that come later are dropped.
+ */
+export function askVoters<R>(
+  voters: readonly NodeId[],
+  ask: (voter: NodeId) => Promise<R>,
+  enough: (answers: Answers<R>) => boolean,
+): Promise<Answers<R>> {
+  return new Promise((resolve) => {
+    const answers = new Map<NodeId, R | Error>()
+    const note = (voter: NodeId, answer: R | Error) => {
+      answers.set(voter, answer)
+      if (answers.size === voters.length || enough(answers)) resolve(new Map(answers))
+    }
+    for (const voter of voters) {
+      ask(voter).then(
+        (answer) => note(voter, answer),
+        (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
+      )
+    }
+  })
+}
+
+/**
+ * Whether waiting longer is pointless: `good` answers form a quorum, or those that failed or answered otherwise rule one
+ * out.
+ */
+export function isDecided<R>(sets: VoterSets, answers: Answers<R>, good: (answer: R) => boolean): boolean {
+  const isGood = (voter: NodeId) => {
+    const answer = answers.get(voter)
+    return answer !== undefined && !(answer instanceof Error) && good(answer)
+  }
+  return isQuorum(sets, isGood) || !isQuorum(sets, (voter) => isGood(voter) || !answers.has(voter))
+}
+
+/** The answers that are no failures. */
+export function goodAnswers<R>(answers: Answers<R>): [NodeId, R][] {
+  return [...answers].filter((entry): entry is [NodeId, R] => !(entry[1] instanceof Error))
+}

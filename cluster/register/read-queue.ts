@@ -1,0 +1,64 @@
+/**
+ * Reads of one voter, bundled: at most one read request is in flight, and whatever is asked meanwhile goes together in
+ * the next one (rule R5). A read must not join a request that left before it: that one may have been answered earlier.
+ */
+import { ClusterError } from '../errors.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import type { Ballot } from './ballot.ts'
+import type { ReadAnswer } from './vote-messages.ts'
+import type { VoterClient } from './voter-client.ts'
+
+/** Keys per request: keeps an answer of changed values of ordinary size within a few hundred KiB. */
+export const READ_KEYS_MAX = 256
+/** Reads waiting for one voter. Beyond it the voter counts as too slow to answer. */
+const WAITING_MAX = 10_000
+
+interface Waiter {
+  key: string
+  known: Ballot | null
+  resolve(answer: ReadAnswer): void
+  reject(error: unknown): void
+}
+
+export class ReadQueue {
+  readonly #to: NodeId
+  readonly #voters: VoterClient
+  readonly #waiting: Waiter[] = []
+  #inFlight = false
+
+  constructor(to: NodeId, voters: VoterClient) {
+    this.#to = to
+    this.#voters = voters
+  }
+
+  /** What the voter holds for `key`; the value is left out when it is at ballot `known`. */
+  read(key: string, known: Ballot | null): Promise<ReadAnswer> {
+    if (this.#waiting.length >= WAITING_MAX)
+      return Promise.reject(new ClusterError('RPC_TIMEOUT', `too many reads wait for node ${this.#to}`))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, known, resolve, reject })
+      if (!this.#inFlight) void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#inFlight = true
+    try {
+      while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, READ_KEYS_MAX))
+    } finally {
+      this.#inFlight = false
+    }
+  }
+
+  async #send(waiters: Waiter[]): Promise<void> {
+    try {
+      const answers = await this.#voters.read(
+        this.#to,
+        waiters.map(({ key, known }) => ({ key, known })),
+      )
+      for (const [index, waiter] of waiters.entries()) waiter.resolve(answers[index] as ReadAnswer)
+    } catch (error) {
+      for (const waiter of waiters) waiter.reject(error)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Strong reads (rule R5): a quorum tells (accepted ballot, digest) without promise or fsync. When they are all equal,
+ * that value is chosen and is served; when they differ, one identity round settles it.
+ */
+import { ClusterError } from '../errors.ts'
+import type { ConfigView } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import type { Clock } from '../runtime.ts'
+import { sameBallot } from './ballot.ts'
+import type { ChosenValue, Proposer } from './proposer.ts'
+import { allVoters, goodAnswers, isQuorum, voterSets, type Answers, type VoterSets } from './quorum.ts'
+import { ReadQueue } from './read-queue.ts'
+import type { RegisterStorage } from './storage.ts'
+import type { ReadAnswer } from './vote-messages.ts'
+import type { VoterClient } from './voter-client.ts'
+
+/**
+ * How long a reader that holds a quorum of differing answers waits for the others. They mostly differ because an accept
+ * is on its way; an identity round would only collide with it.
+ */
+const DIFFER_GRACE_MS = 20
+
+export interface ReaderComponents {
+  clock: Clock
+  config: ConfigView
+  voters: VoterClient
+  storage: RegisterStorage
+  proposer: Proposer
+}
+
+export class Reader {
+  readonly #components: ReaderComponents
+  readonly #queues = new Map<NodeId, ReadQueue>()
+
+  constructor(components: ReaderComponents) {
+    this.#components = components
+  }
+
+  /** The chosen value of `key` at some moment after the call began, or null when it has none. Throws NO_QUORUM. */
+  async read(key: string): Promise<ChosenValue | null> {
+    const { config, storage, proposer } = this.#components
+    const sets = voterSets(config.current())
+    const known = storage.learned(key)
+    const answers = await this.#gather(sets, key, known?.ballot ?? null)
+    const agreed = agreement(sets, answers)
+    if (!agreed) {
+      const readers = new Map(goodAnswers(answers))
+      if (!isQuorum(sets, (voter) => readers.has(voter)))
+        throw new ClusterError('NO_QUORUM', 'no majority of voters answers', { key })
+      return proposer.settle(key)
+    }
+    if (!agreed.held) return null
+    const { ballot, digest } = agreed.held
+    const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
+    const value = isKnown ? known.value : valueOf(agreed.answers)
+    if (!value) return proposer.settle(key)
+    const chosen = { ballot, digest, value }
+    // A settled row that is lost with the process is learned again from the next read.
+    if (!isKnown || !known.settled) storage.learn(key, { ...chosen, settled: true }).catch(() => {})
+    return chosen
+  }
+
+  #queue(voter: NodeId): ReadQueue {
+    let queue = this.#queues.get(voter)
+    if (!queue) {
+      queue = new ReadQueue(voter, this.#components.voters)
+      this.#queues.set(voter, queue)
+    }
+    return queue
+  }
+
+  /** Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. */
+  #gather(sets: VoterSets, key: string, known: ChosenValue['ballot'] | null): Promise<Answers<ReadAnswer>> {
+    const { clock } = this.#components
+    const voters = allVoters(sets)
+    return new Promise((resolve) => {
+      const answers = new Map<NodeId, ReadAnswer | Error>()
+      let cancelGrace: (() => void) | null = null
+      const finish = () => {
+        cancelGrace?.()
+        resolve(answers)
+      }
+      const note = (voter: NodeId, answer: ReadAnswer | Error) => {
+        answers.set(voter, answer)
+        if (answers.size === voters.length || agreement(sets, answers)) return finish()
+        const good = new Map(goodAnswers(answers))
+        if (!cancelGrace && isQuorum(sets, (id) => good.has(id))) cancelGrace = clock.after(DIFFER_GRACE_MS, finish)
+      }
+      for (const voter of voters) {
+        this.#queue(voter)
+          .read(key, known)
+          .then(
+            (answer) => note(voter, answer),
+            (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
+          )
+      }
+    })
+  }
+}
+
+interface Agreement {
+  held: { ballot: ChosenValue['ballot']; digest: string } | null
+  answers: ReadAnswer[]
+}
+
+/** The (ballot, digest) that a quorum of answers shares, if any. */
+function agreement(sets: VoterSets, answers: Answers<ReadAnswer>): Agreement | null {
+  const groups = new Map<string, { voters: Set<NodeId>; answers: ReadAnswer[] }>()
+  for (const [voter, answer] of goodAnswers(answers)) {
+    const { held } = answer
+    const name = held ? `${held.ballot.counter}.${held.ballot.nonce}.${held.digest}` : ''
+    const group = groups.get(name) ?? { voters: new Set(), answers: [] }
+    group.voters.add(voter)
+    group.answers.push(answer)
+    groups.set(name, group)
+  }
+  for (const group of groups.values()) {
+    if (isQuorum(sets, (voter) => group.voters.has(voter)))
+      return { held: group.answers[0]?.held ?? null, answers: group.answers }
+  }
+  return null
+}
+
+function valueOf(answers: ReadAnswer[]): Uint8Array | null {
+  for (const { held } of answers) if (held?.value) return held.value
+  return null
+}

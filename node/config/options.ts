@@ -1,0 +1,182 @@
+/**
+ * Every option of `serac.conf`. The parser, the environment, the sample file and the type of the loaded configuration all
+ * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
+ */
+import { member } from './members.ts'
+import { type ConfigOf, multi, option, optional } from './option.ts'
+import { boolean, choice, host, integer, list, path, port, size, text, url } from './option-types.ts'
+
+const MIB = 1024 ** 2
+/** The smallest share with which one transfer of 4 MiB chunks still has a few of them in flight. */
+const MEMORY_SHARE_BYTES_MIN = 32 * MIB
+/** Pages are bounded in memory by this; Glance has no upper bound for its own. */
+const PAGE_LIMIT_MAX = 100_000
+/** Above it a request id is no id any more, and every log line carries it. */
+const REQUEST_ID_LENGTH_MAX = 1024
+/** Records are capped at 1 MiB, so larger quotas could never be used up. */
+const QUOTA_MAX = 100_000
+/** No cluster config has more voters and W counts copies, see the architecture's R10. */
+const COPIES_MAX = 7
+
+export const OPTIONS = {
+  DEFAULT: {
+    help: 'The image API, as Glance has it.',
+    options: {
+      bind_host: option(host, '0.0.0.0', 'Address on which the image API listens.'),
+      bind_port: option(port, '9292', 'Port of the image API.'),
+      public_endpoint: optional(
+        url,
+        'URL under which clients reach the image API, for the links in answers. Unset: what the request itself says.',
+      ),
+      state_path: option(
+        path,
+        '/var/lib/serac',
+        'Directory of the store: metadata, chunks and the node key.',
+      ),
+      auth_strategy: option(
+        choice('keystone', 'noauth', 'trusted_headers'),
+        'keystone',
+        'Who says who a request comes from. noauth: everybody is an administrator, for laboratories. trusted_headers: ' +
+          'the X-User-Id, X-Project-Id and X-Roles headers are believed, for a proxy that has checked the token.',
+      ),
+      insecure_allow_remote: option(
+        boolean,
+        'false',
+        'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
+          'whoever they say they are.',
+      ),
+      debug: option(boolean, 'false', 'Log more.'),
+      log_format: option(
+        choice('json', 'oslo'),
+        'json',
+        'JSON lines, or lines as other OpenStack services write them.',
+      ),
+      limit_param_default: option(
+        integer(1, PAGE_LIMIT_MAX),
+        '25',
+        'Images on a page when a list asks for no limit.',
+      ),
+      api_limit_max: option(
+        integer(1, PAGE_LIMIT_MAX),
+        '1000',
+        'Most images on a page, whatever a list asks for.',
+      ),
+      image_size_cap: option(size(1), '1 TiB', 'Largest image.'),
+      image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
+      image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
+      image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
+      image_location_quota: option(quota(), '10', 'Locations of one image; -1 = no limit.'),
+      max_request_id_length: option(
+        integer(0, REQUEST_ID_LENGTH_MAX),
+        '64',
+        "Most characters of a client's own request id; longer ones are refused.",
+      ),
+      hashing_algorithm: option(
+        choice('sha512'),
+        'sha512',
+        'Algorithm of os_hash_value, next to the md5 checksum.',
+      ),
+    },
+  },
+  image_format: {
+    help: 'Formats that images may declare.',
+    options: {
+      disk_formats: option(
+        list(text),
+        'ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop',
+        'Accepted disk formats.',
+      ),
+      container_formats: option(
+        list(text),
+        'ami,ari,aki,bare,ovf,ova,docker,compressed',
+        'Accepted container formats.',
+      ),
+    },
+  },
+  cluster: {
+    help: 'How this node meets the others.',
+    options: {
+      bind_host: option(
+        host,
+        '0.0.0.0',
+        'Address on which the control and bulk planes listen. Both demand a known node key.',
+      ),
+      control_port: option(port, '9293', 'Port of the control plane: votes, catch-up, status.'),
+      bulk_port: option(port, '9294', 'Port of the bulk plane: chunks.'),
+      advertise_host: optional(
+        host,
+        "Address under which the other nodes reach this one. Unset: the host of this node's line in initial_members.",
+      ),
+      initial_members: multi(
+        member,
+        'One line per founding node, the same lines on every node; `serac keygen` prints the NODE_ID. Without a zone ' +
+          'each node is a failure domain of its own. There must be 1, 3, 5 or 7 voters (the default role). Read only ' +
+          'while the store is empty: later changes go through the cluster itself.',
+      ),
+      key_file: option(path, '$state_path/node.key', "This node's private key; made at the first start."),
+      stale_lists: option(
+        boolean,
+        'false',
+        'Without a majority, answer lists with what this node knows (marked as stale) rather than with 503.',
+      ),
+    },
+  },
+  replication: {
+    help: 'When an upload counts as done.',
+    options: {
+      durable_copies: option(
+        integer(1, COPIES_MAX),
+        '2',
+        'Nodes that must have an upload on disk before it is acknowledged (W); fewer if the cluster has fewer nodes.',
+      ),
+    },
+  },
+  memory: {
+    help: 'Upper bounds for image bytes in memory. Above them, transfers wait.',
+    options: {
+      uploads: option(size(MEMORY_SHARE_BYTES_MIN), '256 MiB', 'For uploads from clients.'),
+      downloads: option(size(MEMORY_SHARE_BYTES_MIN), '320 MiB', 'For downloads by clients.'),
+      peers: option(size(MEMORY_SHARE_BYTES_MIN), '192 MiB', 'For chunks from and to other nodes.'),
+    },
+  },
+  store: {
+    help: 'The disk.',
+    options: {
+      free_bytes_min: option(
+        size(),
+        '1 GiB',
+        'Free disk space below which uploads get 413. Reads, deletes and votes go on.',
+      ),
+      ballast: option(
+        size(),
+        '64 MiB',
+        'Reserve file, given up so that a store on a full disk can still be opened.',
+      ),
+    },
+  },
+  operator: {
+    help: 'The operator port: status in JSON. It asks for no password, so keep it on loopback or behind a firewall.',
+    options: {
+      bind_host: option(host, '127.0.0.1', 'Address of the operator port.'),
+      port: option(port, '9295', 'The operator port.'),
+    },
+  },
+  healthcheck: {
+    help: 'What load balancers ask.',
+    options: {
+      disable_by_file_path: option(
+        path,
+        '/etc/serac/healthcheck_disable',
+        'While this file exists, /healthcheck says 503, so that load balancers drain this node.',
+      ),
+    },
+  },
+} as const
+
+/** The loaded configuration: each part of the daemon is given only its own section. */
+export type SeracConfig = ConfigOf<typeof OPTIONS>
+
+/** Glance writes -1 for "no limit". */
+function quota() {
+  return integer(-1, QUOTA_MAX)
+}

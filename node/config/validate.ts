@@ -1,0 +1,88 @@
+/** Rules between options. Each names the written value that is to be changed. */
+import { memberListProblems } from './members.ts'
+import { OPTIONS, type SeracConfig } from './options.ts'
+import type { Option } from './option.ts'
+import type { Settings } from './settings.ts'
+
+/** Adds a problem to `settings` for every rule that `config` breaks. */
+export function validate(config: SeracConfig, settings: Settings): void {
+  checkAuthentication(config, settings)
+  checkPages(config, settings)
+  checkPorts(config, settings)
+  for (const problem of memberListProblems(config.cluster.initialMembers)) {
+    settings.refuse(
+      originOf(settings, OPTIONS.cluster.options.initial_members),
+      `initial_members: ${problem}`,
+    )
+  }
+}
+
+function checkAuthentication({ default: api }: SeracConfig, settings: Settings): void {
+  if (api.authStrategy === 'keystone' || api.insecureAllowRemote || isLoopback(api.bindHost)) return
+  settings.refuse(
+    originOf(settings, OPTIONS.DEFAULT.options.auth_strategy),
+    `auth_strategy ${api.authStrategy} believes everybody who can connect to bind_host ${api.bindHost}: ` +
+      'bind to 127.0.0.1, or say insecure_allow_remote = true if other machines really may',
+  )
+}
+
+function checkPages({ default: api }: SeracConfig, settings: Settings): void {
+  if (api.limitParamDefault <= api.apiLimitMax) return
+  settings.refuse(
+    originOf(settings, OPTIONS.DEFAULT.options.limit_param_default),
+    `limit_param_default ${api.limitParamDefault} must not be above api_limit_max ${api.apiLimitMax}`,
+  )
+}
+
+function checkPorts({ default: api, cluster, operator }: SeracConfig, settings: Settings): void {
+  const listeners = [
+    {
+      name: '[DEFAULT] bind_port',
+      host: api.bindHost,
+      port: api.bindPort,
+      option: OPTIONS.DEFAULT.options.bind_port,
+    },
+    {
+      name: '[cluster] control_port',
+      host: cluster.bindHost,
+      port: cluster.controlPort,
+      option: OPTIONS.cluster.options.control_port,
+    },
+    {
+      name: '[cluster] bulk_port',
+      host: cluster.bindHost,
+      port: cluster.bulkPort,
+      option: OPTIONS.cluster.options.bulk_port,
+    },
+    {
+      name: '[operator] port',
+      host: operator.bindHost,
+      port: operator.port,
+      option: OPTIONS.operator.options.port,
+    },
+  ]
+  listeners.forEach((listener, index) => {
+    const other = listeners.slice(0, index).find((earlier) => collide(earlier, listener))
+    if (other === undefined) return
+    settings.refuse(
+      originOf(settings, listener.option) ?? originOf(settings, other.option),
+      `${listener.name} and ${other.name} are both ${listener.port}`,
+    )
+  })
+}
+
+function collide(a: { host: string; port: number }, b: { host: string; port: number }): boolean {
+  return a.port === b.port && (a.host === b.host || isWildcard(a.host) || isWildcard(b.host))
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function originOf(settings: Settings, option: Option<unknown>): string | null {
+  return settings.written(option).at(-1)?.origin ?? null
+}

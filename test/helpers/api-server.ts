@@ -1,0 +1,76 @@
+/** A façade over the in-memory image service, for tests. */
+import type { FastifyInstance } from 'fastify'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
+import { NoAuth } from '../../api/auth/noauth.ts'
+import { buildApiServer } from '../../api/server.ts'
+import type { Log } from '../../cluster/runtime.ts'
+import { systemClock, systemRandom } from '../../cluster/runtime.ts'
+import { CONTAINER_FORMATS, DISK_FORMATS } from '../../node/images/image-record.ts'
+import { FakeImageService } from './fake-image-service.ts'
+
+export interface LogEntry {
+  level: keyof Log
+  fields: object
+  message: string
+}
+
+export interface TestApi {
+  app: FastifyInstance
+  images: FakeImageService
+  log: LogEntry[]
+  readiness: { write: boolean; read: boolean }
+}
+
+export const testOptions: ApiOptions = {
+  publicEndpoint: null,
+  limitDefault: 25,
+  limitMax: 1000,
+  maxRequestIdLength: 64,
+  disableFile: '/nonexistent/healthcheck_disable',
+  diskFormats: DISK_FORMATS,
+  containerFormats: CONTAINER_FORMATS,
+}
+
+/** Closed with the test. */
+export function testApi(
+  t: Test,
+  overrides: { components?: Partial<ApiComponents>; options?: Partial<ApiOptions> } = {},
+): TestApi {
+  const images = new FakeImageService()
+  const entries: LogEntry[] = []
+  const readiness = { write: true, read: true }
+  const app = buildApiServer(
+    {
+      images,
+      authenticator: new NoAuth(),
+      readiness: {
+        canWrite: () => readiness.write,
+        canRead: () => readiness.read,
+        reasons: () => ['no quorum'],
+      },
+      clock: systemClock,
+      random: systemRandom,
+      log: recordingLog(entries),
+      ...overrides.components,
+    },
+    { ...testOptions, ...overrides.options },
+  )
+  t.teardown(() => {
+    app.server.closeAllConnections()
+    return app.close()
+  })
+  return { app, images, log: entries, readiness }
+}
+
+/** Listens on a free port of 127.0.0.1 and answers which. */
+export async function listen(app: FastifyInstance): Promise<number> {
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return (app.server.address() as AddressInfo).port
+}
+
+function recordingLog(entries: LogEntry[]): Log {
+  const at = (level: keyof Log) => (fields: object, message: string) => void entries.push({ level, fields, message })
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
