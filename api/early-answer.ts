@@ -35,7 +35,7 @@ export function earlyAnswerHook(clock: Clock) {
 }
 
 function bodyOutstanding(request: IncomingMessage): boolean {
-  return hasBody(request) && !request.complete
+  return hasBody(request) && !request.complete && !request.readableEnded
 }
 
 function answerAndDrain(reply: FastifyReply, body: Buffer, clock: Clock): void {

@@ -1,5 +1,5 @@
 /** The operator's server: cluster status as JSON. It has no authentication, so it listens on loopback. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
@@ -22,12 +22,16 @@ export function buildOperatorServer(
   components: OperatorComponents,
   options: OperatorOptions,
 ): FastifyInstance {
-  const app = fastify({ exposeHeadRoutes: false })
-  app.setErrorHandler((error, request, reply) => {
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const { status, message, headers } = describeError(error)
     if (status === 500) components.log.error({ path: request.url, err: error }, 'an operator request failed')
     return reply.code(status).headers(headers).send({ error: { status, message } })
+  }
+  const app = fastify({
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   })
+  app.setErrorHandler(sendError)
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: { status: 404, message: 'There is nothing at this path.' } }),
   )

@@ -38,7 +38,8 @@ export function parseTime(text: string): string | null {
   const [hours, minutes, seconds] = [Number(hour ?? 0), Number(minute ?? 0), Number(second ?? 0)]
   const date = new Date(0)
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  if (date.getUTCDate() !== Number(day) || hours > 23 || minutes > 59 || seconds > 59) return null
+  const isCalendarDay = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
+  if (!isCalendarDay || hours > 23 || minutes > 59 || seconds > 59) return null
   const zoneMinutes = Number(zoneHour ?? 0) * 60 + Number(zoneMinute ?? 0)
   date.setUTCHours(hours, minutes - (sign === '-' ? -zoneMinutes : zoneMinutes), seconds)
   const iso = date.toISOString()

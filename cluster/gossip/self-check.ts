@@ -5,7 +5,7 @@
 import { ClusterError } from '../errors.ts'
 import { withSignal } from '../network/deadline.ts'
 import { type GossipFactory, Host } from '../network/host.ts'
-import { createIdentity } from '../network/identity.ts'
+import { createIdentity, type NodeIdentity } from '../network/identity.ts'
 import { describePackage, GOSSIPSUB, LIBP2P } from '../network/installed-packages.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { type Random, silentLog } from '../runtime.ts'
@@ -29,9 +29,10 @@ export async function checkGossip(random: Random, init: SelfCheckInit): Promise<
   const speakerKey = createIdentity(random)
   const hearerKey = createIdentity(random)
   const isAllowed = (peer: NodeId) => peer === speakerKey.id || peer === hearerKey.id
-  const [speaker, hearer] = [speakerKey, hearerKey].map(
-    (identity) => new Host({ identity, log: silentLog }, { listen: '127.0.0.1:0', isAllowed, gossip }),
-  ) as [Host, Host]
+  const makeHost = (identity: NodeIdentity) =>
+    new Host({ identity, log: silentLog }, { listen: '127.0.0.1:0', isAllowed, gossip })
+  const speaker = makeHost(speakerKey)
+  const hearer = makeHost(hearerKey)
   try {
     await withSignal(deliver(speaker, hearer), AbortSignal.timeout(timeoutMs))
   } catch (error) {

@@ -135,12 +135,11 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
 
   #rpcInit(): RpcInit {
     const { config } = this.#components
-    const { onNewerEpoch } = this.#init
     return {
       clusterId: () => config.current().clusterId,
       epoch: () => config.current().epoch,
       linkTo: (peer) => this.peers.linkTo(peer),
-      ...(onNewerEpoch ? { onNewerEpoch } : {}),
+      onNewerEpoch: async (from, epoch) => this.#init.onNewerEpoch?.(from, epoch),
     }
   }
 

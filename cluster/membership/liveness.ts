@@ -26,8 +26,8 @@ export interface LifeView {
 }
 
 export interface LivenessComponents {
-  rpc: Rpc
-  peers: PeerTable
+  rpc: Pick<Rpc, 'handle' | 'request'>
+  peers: Pick<PeerTable, 'memberIds' | 'linkTo' | 'on'>
   clock: Clock
   log: Log
 }

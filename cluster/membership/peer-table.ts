@@ -66,11 +66,10 @@ export class PeerTable extends EventEmitter<{ linked: [NodeId]; lost: [NodeId] }
 
   /** Where to dial, best first: the config's address, then where the peer itself last said it listens. */
   addresses(id: NodeId): string[] {
-    const configured = this.#configuredAddress(id)
-    const said = this.hello(id)?.controlAddress
-    return [...new Set([configured, said])].filter(
-      (address) => address !== undefined && address !== '',
-    ) as string[]
+    const addresses = [this.#configuredAddress(id), this.hello(id)?.controlAddress]
+    return [
+      ...new Set(addresses.filter((address): address is string => address !== undefined && address !== '')),
+    ]
   }
 
   /** `link` is from now on the one way to its peer. Answers with the link that it replaces, for the caller to close. */

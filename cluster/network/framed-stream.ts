@@ -33,11 +33,13 @@ export class FramedStream {
   #outgoingBytes = 0
   #writing = false
   #closed = false
+  #wake = () => {}
 
   constructor(stream: Stream, events: FramedStreamEvents) {
     this.#stream = stream
     this.#events = events
     stream.addEventListener('message', (event) => this.#receive(event.data.subarray()))
+    stream.addEventListener('drain', () => this.#wake())
     stream.addEventListener('close', () => this.#ended(), { once: true })
     // Half a stream is of no use here: a peer that ends its half is done.
     stream.addEventListener('remoteCloseWrite', () =>
@@ -94,12 +96,25 @@ export class FramedStream {
       let next: Outgoing | undefined
       while (!this.#closed && (next = this.#outgoing.shift())) {
         const accepted = this.#stream.send(this.#nextFrame(next))
-        if (!accepted) await this.#stream.onDrain({ signal: AbortSignal.timeout(STREAM_STALL_TIMEOUT_MS) })
+        if (!accepted) await this.#drained()
       }
     } catch (error) {
       this.reset(error as Error)
     } finally {
       this.#writing = false
+    }
+  }
+
+  /** Waits for room in the stream. Its own onDrain() is of no use: from the second time on it resolves at once. */
+  async #drained(): Promise<void> {
+    const stalled = new ClusterError('RPC_TIMEOUT', 'the peer takes no bytes')
+    const timer = setTimeout(() => this.reset(stalled), STREAM_STALL_TIMEOUT_MS)
+    try {
+      while (this.#stream.writableNeedsDrain && !this.#closed) {
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+      }
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -128,6 +143,7 @@ export class FramedStream {
     this.#closed = true
     this.#outgoing.length = 0
     this.#outgoingBytes = 0
+    this.#wake()
     this.#events.onClose()
   }
 }

@@ -8,8 +8,8 @@ import type { ProtocolLimits } from './protocols.ts'
 import { Quota } from './quota.ts'
 
 interface Pending {
-  resolve(answer: Uint8Array): void
-  reject(error: Error): void
+  resolve: (answer: Uint8Array) => void
+  reject: (error: Error) => void
 }
 
 export class RequestChannel {

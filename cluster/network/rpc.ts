@@ -125,7 +125,7 @@ export class Rpc implements PeerRpc {
     if (!link.open)
       throw new ClusterError('PEER_UNREACHABLE', 'the link to the peer is closed', { peer: link.peer })
     let channels = this.#channels.get(link)
-    if (!channels) this.#channels.set(link, (channels = new Map()))
+    if (!channels) this.#channels.set(link, (channels = new Map<WireProtocol, RequestChannel>()))
     let channel = channels.get(protocol)
     if (!channel) channels.set(protocol, (channel = new RequestChannel(link, PROTOCOLS[protocol])))
     return channel
@@ -138,16 +138,15 @@ export class Rpc implements PeerRpc {
   }
 
   #serve(protocol: WireProtocol, link: Link, stream: Stream): void {
-    const answer = (from: Link, request: Uint8Array, busy: boolean) =>
-      this.#answer(protocol, from, request, busy)
     // The stream's listeners keep it; it ends with the stream.
-    void new AnswerStream(stream, link, PROTOCOLS[protocol], answer, this.#log)
+    void new AnswerStream(stream, PROTOCOLS[protocol], {
+      answer: (request) => this.#answer(protocol, link, request),
+      refuse: (error) => encodeFailure(this.#init.epoch(), error),
+    })
   }
 
-  async #answer(protocol: WireProtocol, link: Link, bytes: Uint8Array, busy: boolean): Promise<Uint8Array> {
+  async #answer(protocol: WireProtocol, link: Link, bytes: Uint8Array): Promise<Uint8Array> {
     try {
-      if (busy)
-        throw new ClusterError('PEER_BUSY', 'too many requests of this peer are under way', { protocol })
       const request = decodeRequest(bytes)
       await this.#admit(protocol, link.peer, request)
       const handler = this.#handlers.get(protocol)

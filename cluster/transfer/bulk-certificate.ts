@@ -42,7 +42,10 @@ const NOT_AFTER = '99991231235959Z'
 /** Makes the certificate anew; it is kept in memory only. CN = node id, for humans. */
 export function createBulkCredentials(identity: NodeIdentity): BulkCredentials {
   const algorithm = der(SEQUENCE, der(OBJECT_ID, ED25519_OID))
-  const name = der(SEQUENCE, der(SET, der(SEQUENCE, der(OBJECT_ID, COMMON_NAME_OID), text(UTF8_STRING, identity.id))))
+  const name = der(
+    SEQUENCE,
+    der(SET, der(SEQUENCE, der(OBJECT_ID, COMMON_NAME_OID), text(UTF8_STRING, identity.id))),
+  )
   const toBeSigned = der(
     SEQUENCE,
     der(VERSION_TAG, der(INTEGER, Buffer.from([VERSION_3]))),
@@ -55,7 +58,10 @@ export function createBulkCredentials(identity: NodeIdentity): BulkCredentials {
   )
   const signature = sign(null, toBeSigned, identity.privateKey)
   const certificate = der(SEQUENCE, toBeSigned, algorithm, der(BIT_STRING, Buffer.from([0]), signature))
-  return { key: identity.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), cert: pem(certificate) }
+  return {
+    key: identity.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    cert: pem(certificate),
+  }
 }
 
 /** Whose certificate this is; null when it carries no Ed25519 key. */

@@ -7,10 +7,21 @@ export interface BulkPeer {
   /** Fetches a chunk into `into` and verifies it. Throws CHUNK_MISSING, CHUNK_DAMAGED, PEER_UNREACHABLE, RPC_TIMEOUT. */
   getChunk(from: NodeId, hash: ChunkHash, into: ChunkBuffer, signal?: AbortSignal): Promise<void>
   /** Resolves when `to` holds the chunk durably, pinned. Throws also STORE_FULL and STORE_NOT_WRITABLE, as it said. */
-  putChunk(to: NodeId, hash: ChunkHash, payload: Buffer, pin: UploadId | null, signal?: AbortSignal): Promise<void>
+  putChunk(
+    to: NodeId,
+    hash: ChunkHash,
+    payload: Buffer,
+    pin: UploadId | null,
+    signal?: AbortSignal,
+  ): Promise<void>
   /** Verified, pinned holdings of `at`, in the order asked. */
   have(at: NodeId, hashes: readonly ChunkHash[], pin: UploadId, signal?: AbortSignal): Promise<boolean[]>
   unpin(at: NodeId, upload: UploadId): Promise<void>
   /** As LocalChunks.addReferences, on `at`. */
-  addReferences(at: NodeId, root: ChunkHash, hashes: readonly ChunkHash[], signal?: AbortSignal): Promise<ChunkHash[]>
+  addReferences(
+    at: NodeId,
+    root: ChunkHash,
+    hashes: readonly ChunkHash[],
+    signal?: AbortSignal,
+  ): Promise<ChunkHash[]>
 }

@@ -95,41 +95,43 @@ export function decodeReferencesAnswer(body: Uint8Array): ChunkHash[] {
 }
 
 /** HTTP status of each code that crosses this plane; any other error is a 500 without details. */
-const STATUS_OF: Partial<Record<ClusterErrorCode, number>> = {
-  BAD_FRAME: 400,
-  CHUNK_MISSING: 404,
-  RPC_TIMEOUT: 408,
-  CHUNK_DAMAGED: 409,
-  MESSAGE_TOO_LARGE: 413,
-  FOREIGN_CLUSTER: 421,
-  PEER_BUSY: 503,
-  STOPPING: 503,
-  STORE_NOT_WRITABLE: 503,
-  STORE_FULL: 507,
-}
-const INTERNAL_ERROR = 500
+const STATUS_OF: ReadonlyMap<string, number> = new Map<ClusterErrorCode, number>([
+  ['BAD_FRAME', 400],
+  ['CHUNK_MISSING', 404],
+  ['RPC_TIMEOUT', 408],
+  ['CHUNK_DAMAGED', 409],
+  ['MESSAGE_TOO_LARGE', 413],
+  ['FOREIGN_CLUSTER', 421],
+  ['PEER_BUSY', 503],
+  ['STOPPING', 503],
+  ['STORE_NOT_WRITABLE', 503],
+  ['STORE_FULL', 507],
+])
+export const INTERNAL_ERROR_STATUS = 500
 
 /** The answer that tells a peer what went wrong. */
 export function encodeError(error: unknown): { status: number; body: Uint8Array } {
-  const status = error instanceof SeracError ? STATUS_OF[error.code as ClusterErrorCode] : undefined
-  if (status === undefined) {
-    return { status: INTERNAL_ERROR, body: encode({ code: 'INTERNAL', message: 'the node failed to answer' }) }
+  const status = error instanceof SeracError ? STATUS_OF.get(error.code) : undefined
+  if (status === undefined || !(error instanceof SeracError)) {
+    const body = encode({ code: 'INTERNAL', message: 'the node failed to answer' })
+    return { status: INTERNAL_ERROR_STATUS, body }
   }
-  const { code, message } = error as SeracError
-  return { status, body: encode({ code, message }) }
+  return { status, body: encode({ code: error.code, message: error.message }) }
 }
 
 /** The error that a peer's answer stands for; BAD_FRAME when it is none of ours. */
 export function decodeError(status: number, body: Uint8Array): ClusterError {
   try {
     const { code, message } = decodeMap(body)
-    if (typeof code === 'string' && code in STATUS_OF) {
-      return new ClusterError(code as ClusterErrorCode, String(message as string), { status })
-    }
+    if (isWireCode(code) && typeof message === 'string') return new ClusterError(code, message, { status })
   } catch {
-    // falls through: the status is all there is to say
+    // The status is all there is to say then.
   }
   return new ClusterError('BAD_FRAME', `the peer answered ${status}`, { status })
+}
+
+function isWireCode(code: unknown): code is ClusterErrorCode {
+  return typeof code === 'string' && STATUS_OF.has(code)
 }
 
 function decodeMap(body: Uint8Array): Record<string, unknown> {
@@ -154,7 +156,8 @@ function unpackHashes(value: unknown, countMax: number): ChunkHash[] {
   }
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
   const hashes: ChunkHash[] = []
-  for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(bytes.toString('hex', at, at + HASH_BYTES))
+  for (let at = 0; at < bytes.length; at += HASH_BYTES)
+    hashes.push(bytes.toString('hex', at, at + HASH_BYTES))
   return hashes
 }
 

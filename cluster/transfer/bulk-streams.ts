@@ -71,7 +71,8 @@ export function announcedBytes(message: IncomingMessage, bytesMax: number): numb
   const header = message.headers['content-length'] ?? ''
   if (!DECIMAL.test(header)) throw new ClusterError('BAD_FRAME', 'the body has no Content-Length')
   const bytes = Number(header)
-  if (bytes > bytesMax) throw new ClusterError('MESSAGE_TOO_LARGE', 'the body is over its cap', { bytes, bytesMax })
+  if (bytes > bytesMax)
+    throw new ClusterError('MESSAGE_TOO_LARGE', 'the body is over its cap', { bytes, bytesMax })
   return bytes
 }
 
@@ -79,7 +80,11 @@ export function announcedBytes(message: IncomingMessage, bytesMax: number): numb
  * Reads exactly `room.length` bytes of the body into `room`, which nothing touches once this has settled. Rejects with
  * BAD_FRAME on any other length, PEER_UNREACHABLE when the connection closes first.
  */
-export async function receivePayload(message: IncomingMessage, room: Buffer, watch: StallWatch): Promise<void> {
+export async function receivePayload(
+  message: IncomingMessage,
+  room: Buffer,
+  watch: StallWatch,
+): Promise<void> {
   let receivedBytes = 0
   message.on('data', (piece: Buffer) => {
     watch.progress()

@@ -68,8 +68,9 @@ export const path: OptionType<string> = {
   },
 }
 
+/** Also 1 and 0, yes and no, on and off, as in oslo. */
 export const boolean: OptionType<boolean> = {
-  description: 'true or false (also 1/0, yes/no, on/off)',
+  description: 'true or false',
   parse(value) {
     const word = value.trim().toLowerCase()
     if (['true', '1', 'yes', 'on'].includes(word)) return true
@@ -95,7 +96,7 @@ export const port: OptionType<number> = integer(1, PORT_MAX)
 export function size(minBytes = 0): OptionType<number> {
   const least = minBytes === 0 ? '' : `, at least ${formatSize(minBytes)}`
   return {
-    description: `a size in bytes or with a unit (KB MB GB TB KiB MiB GiB TiB)${least}`,
+    description: `a size in bytes, or with a unit (KB to TB, KiB to TiB)${least}`,
     parse(value) {
       const bytes = withUnit(value, SIZE_UNITS_BYTES)
       if (!(bytes >= minBytes && Number.isSafeInteger(bytes))) throw mustBe(this)
@@ -106,7 +107,7 @@ export function size(minBytes = 0): OptionType<number> {
 
 /** In milliseconds. */
 export const duration: OptionType<number> = {
-  description: 'a time in seconds or with a unit (ms s min h d)',
+  description: 'a time in seconds, or with a unit (ms, s, min, h, d)',
   parse(value) {
     const milliseconds = withUnit(value, DURATION_UNITS_MS)
     if (!Number.isSafeInteger(milliseconds)) throw mustBe(this)
@@ -142,7 +143,7 @@ function withUnit(value: string, units: Readonly<Record<string, number>>): numbe
 }
 
 function formatSize(bytes: number): string {
-  return bytes % KIB ** 2 === 0 ? `${bytes / KIB ** 2} MiB` : `${bytes} bytes`
+  return bytes % KIB ** 2 === 0 ? `${bytes / KIB ** 2} MiB` : String(bytes)
 }
 
 function mustBe(type: OptionType<unknown>): Error {

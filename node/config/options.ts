@@ -45,7 +45,7 @@ export const OPTIONS = {
         'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
           'whoever they say they are.',
       ),
-      debug: option(boolean, 'false', 'Log more.'),
+      debug: option(boolean, 'false', 'Log debug messages, too.'),
       log_format: option(
         choice('json', 'oslo'),
         'json',

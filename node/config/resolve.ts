@@ -8,15 +8,16 @@ import { substitute } from './substitute.ts'
  * use.
  */
 export function resolve<Table extends OptionTable>(table: Table, settings: Settings): ConfigOf<Table> {
-  const sections = Object.entries(table).map(([section, { options }]) => {
-    const values = Object.entries(options).map(([name, option]) => [
-      camelCase(name),
-      resolveOption(settings, section, name, option),
-    ])
-    return [camelCase(section), Object.fromEntries(values)]
-  })
+  const sections: Record<string, Record<string, unknown>> = {}
+  for (const [section, { options }] of Object.entries(table)) {
+    const values: Record<string, unknown> = {}
+    for (const [name, option] of Object.entries(options)) {
+      values[camelCase(name)] = resolveOption(settings, section, name, option)
+    }
+    sections[camelCase(section)] = values
+  }
   // The keys and types are those of the table; a test holds the two together.
-  return Object.fromEntries(sections) as ConfigOf<Table>
+  return sections as ConfigOf<Table>
 }
 
 function resolveOption(settings: Settings, section: string, name: string, option: Option<unknown>): unknown {

@@ -44,8 +44,10 @@ export interface ImageMember {
 export interface ImageData {
   root: ChunkHash
   chunkSizeBytes: number
-  /** Wanted copies; null = every storage node. */
+  /** Wanted copies; null = as placement decides. */
   copies: number | null
+  /** The upload that brought the bytes: its pins may end once the image is active. */
+  uploadId: UploadId
 }
 
 /** The upload that owns a `saving` image. `uploadId` decides; node and nonce let others see that the uploader is gone. */

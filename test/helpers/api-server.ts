@@ -1,6 +1,5 @@
 /** A façade over the in-memory image service, for tests. */
 import type { FastifyInstance } from 'fastify'
-import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
@@ -67,10 +66,11 @@ export function testApi(
 /** Listens on a free port of 127.0.0.1 and answers which. */
 export async function listen(app: FastifyInstance): Promise<number> {
   await app.listen({ port: 0, host: '127.0.0.1' })
-  return (app.server.address() as AddressInfo).port
+  return Number(new URL(app.listeningOrigin).port)
 }
 
 function recordingLog(entries: LogEntry[]): Log {
-  const at = (level: keyof Log) => (fields: object, message: string) => void entries.push({ level, fields, message })
+  const at = (level: keyof Log) => (fields: object, message: string) =>
+    void entries.push({ level, fields, message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

@@ -58,7 +58,9 @@ export class FakeImageService implements ImageServicePort {
     this.#mayFail()
     this.queries.push(query)
     const all = [...this.images.values()].map(({ record }) => record).sort(byOrder(query))
-    const wanted = all.filter((image) => sees(caller, image) && query.filters.every((one) => holds(one, image)))
+    const wanted = all.filter(
+      (image) => sees(caller, image) && query.filters.every((one) => holds(one, image)),
+    )
     const start = query.marker === null ? 0 : 1 + wanted.findIndex(({ id }) => id === query.marker)
     if (query.marker !== null && start === 0) throw new ImageError('INVALID', 'Unknown marker.')
     const images = wanted.slice(start, start + query.limit)
@@ -115,12 +117,12 @@ export class FakeImageService implements ImageServicePort {
   }
 
   async *#counted(leases: AsyncIterable<ByteLease>): AsyncGenerator<ByteLease> {
-    for await (const { bytes, release } of leases) {
+    for await (const lease of leases) {
       yield {
-        bytes,
+        bytes: lease.bytes,
         release: () => {
           this.releases++
-          release()
+          lease.release()
         },
       }
     }

@@ -5,6 +5,7 @@ import { type Log, silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import {
   configOf,
   controlPlane,
+  eventually,
   identities,
   linkedTo,
   member,
@@ -120,6 +121,14 @@ t.test('two nodes that dial each other at once end up with one link', async (t) 
   }
   await settled()
   t.ok(planes[0]!.liveness.isAlive(b!.id))
+
+  const heard = [false, false]
+  planes.forEach((plane, i) => plane.hints.onHint(() => (heard[i] = true)))
+  await eventually(() => {
+    for (const plane of planes) plane.hints.publish({ kind: 'changed', key: 'image/1' })
+    return heard.every(Boolean)
+  })
+  t.pass('gossip has followed the link that stayed, both ways')
 })
 
 t.test('a peer of another cluster is refused: both sides say why, once', async (t) => {

@@ -1,0 +1,180 @@
+/**
+ * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
+ * the status machine (glance-api.md §7) included. Each change of meaning gets a new name.
+ */
+import type { Decision, Operation, OperationTable, RecordState } from '../../cluster/register/operations.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ImageErrorCode } from '../errors.ts'
+import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
+import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
+import type { ImageChange } from './image-requests.ts'
+import { canModify, canSee, type CallerRights } from './visibility.ts'
+
+/** `now`: ISO time with second precision, from the node that took the request. */
+interface Timed {
+  now: string
+}
+
+export interface CreateArgs {
+  record: ImageRecord
+  quotas: PatchQuotas
+}
+
+export interface PatchArgs extends Timed {
+  caller: CallerRights
+  changes: ImageChange[]
+  quotas: PatchQuotas
+}
+
+export interface DeleteArgs extends Timed {
+  caller: CallerRights
+}
+
+export interface StartUploadArgs extends Timed {
+  caller: CallerRights
+  upload: ImageUpload
+}
+
+export interface FinishUploadArgs extends Timed {
+  uploadId: UploadId
+  data: ImageData
+  sizeBytes: number
+  md5: string
+  sha512: string
+}
+
+export interface AbortUploadArgs extends Timed {
+  uploadId: UploadId
+}
+
+const REGISTER_PREFIX = 'image/'
+
+/** The register of an image. */
+export function imageKey(id: string): string {
+  return REGISTER_PREFIX + id
+}
+
+/** The image of a register, or null when the register holds something else. */
+export function imageIdOf(key: string): string | null {
+  return key.startsWith(REGISTER_PREFIX) ? key.slice(REGISTER_PREFIX.length) : null
+}
+
+const create = operation<CreateArgs>((current, { record, quotas }) => {
+  // The ids of deleted images stay taken, as in Glance.
+  if (current) return refuse('CONFLICT', `Image ID ${record.id} already exists!`)
+  const checked = checkQuotas(record, quotas)
+  return isRefusal(checked) ? refuse(checked.code, checked.message) : write(checked)
+})
+
+const patch = onLiveImage<PatchArgs>((record, { caller, changes, quotas, now }) => {
+  const denied = deny(caller, record, 'modify')
+  if (denied) return denied
+  const next = applyChanges(record, changes, caller, quotas)
+  if (isRefusal(next)) return refuse(next.code, next.message)
+  return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
+})
+
+const remove = onLiveImage<DeleteArgs>((record, { caller, now }) => {
+  const denied = deny(caller, record, 'delete')
+  if (denied) return denied
+  if (record.protected)
+    return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
+  // `data` stays: the reaper needs to know whose bytes are no longer wanted.
+  const next = touch({ ...record, status: 'deleted', upload: null, deletedAt: now }, now)
+  return { kind: 'write', next: { live: false, record: next } }
+})
+
+const startUpload = onLiveImage<StartUploadArgs>((record, { caller, upload, now }) => {
+  const denied = deny(caller, record, 'upload data for')
+  if (denied) return denied
+  if (record.status !== 'queued')
+    return refuse('CONFLICT', `Image status transition from ${record.status} to saving is not allowed`)
+  if (record.diskFormat === null || record.containerFormat === null)
+    return refuse('INVALID', 'Properties disk_format, container_format must be set prior to saving data.')
+  return write(touch({ ...record, status: 'saving', upload }, now))
+})
+
+const finishUpload = onUpload<FinishUploadArgs>((record, { data, sizeBytes, md5, sha512, now }) =>
+  write(
+    touch(
+      {
+        ...record,
+        status: 'active',
+        upload: null,
+        data,
+        size: sizeBytes,
+        virtualSize: record.diskFormat === 'raw' ? sizeBytes : record.virtualSize,
+        checksum: md5,
+        hashAlgo: 'sha512',
+        hashValue: sha512,
+      },
+      now,
+    ),
+  ),
+)
+
+/** The failed or abandoned upload gives the image back; the client may try again (glance-api.md §7). */
+const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
+  write(touch({ ...record, status: 'queued', upload: null, size: null, virtualSize: null }, now)),
+)
+
+export const imageOperations: OperationTable = {
+  'image.create': create,
+  'image.patch': patch,
+  'image.delete': remove,
+  'image.start-upload': startUpload,
+  'image.finish-upload': finishUpload,
+  'image.abort-upload': abortUpload,
+}
+
+/** Arguments by operation, so that a caller cannot mix them up. */
+export interface ImageOperationArgs {
+  'image.create': CreateArgs
+  'image.patch': PatchArgs
+  'image.delete': DeleteArgs
+  'image.start-upload': StartUploadArgs
+  'image.finish-upload': FinishUploadArgs
+  'image.abort-upload': AbortUploadArgs
+}
+
+function operation<Args>(decide: (current: RecordState | null, args: Args) => Decision): Operation {
+  return (current, args) => decide(current, args as Args)
+}
+
+function onLiveImage<Args>(decide: (record: ImageRecord, args: Args) => Decision): Operation {
+  return operation<Args>((current, args) =>
+    current?.live ? decide(current.record as ImageRecord, args) : refuse('NOT_FOUND', 'No image found'),
+  )
+}
+
+/** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
+function onUpload<Args extends { uploadId: UploadId }>(
+  decide: (record: ImageRecord, args: Args) => Decision,
+): Operation {
+  return onLiveImage<Args>((record, args) =>
+    record.status === 'saving' && record.upload?.uploadId === args.uploadId
+      ? decide(record, args)
+      : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
+  )
+}
+
+/** 404 where the caller may not even see, 403 where it may see but not touch. */
+function deny(caller: CallerRights, record: ImageRecord, verb: string): Decision | null {
+  if (!canSee(caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
+  if (!canModify(caller, record)) return refuse('FORBIDDEN', `You are not authorized to ${verb} this image.`)
+  return null
+}
+
+/** Times never run back, whatever the nodes' clocks say (R3). */
+function touch(record: ImageRecord, now: string): ImageRecord {
+  const updatedAt = [now, record.createdAt, record.updatedAt].reduce((a, b) => (a > b ? a : b))
+  return { ...record, updatedAt }
+}
+
+function write(record: ImageRecord): Decision {
+  return { kind: 'write', next: { live: true, record } }
+}
+
+function refuse(code: ImageErrorCode, message: string): Decision {
+  return { kind: 'refuse', refusal: { code, message } }
+}

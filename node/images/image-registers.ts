@@ -1,0 +1,98 @@
+/** Image records on the registers: decodes values, turns refusals into errors, keeps the index up to date. */
+import { hasCode } from '../../cluster/errors.ts'
+import { decodeValue } from '../../cluster/register/register-value.ts'
+import type { Registers } from '../../cluster/register/registers.ts'
+import type { LearnerRow } from '../../cluster/register/storage.ts'
+import { ImageError, type ImageErrorCode } from '../errors.ts'
+import type { ImageIndex } from './image-index.ts'
+import { imageIdOf, imageKey, type ImageOperationArgs } from './image-operations.ts'
+import type { ImageRecord } from './image-record.ts'
+
+/** A record as one node or a majority holds it. */
+export interface KnownRecord {
+  /** False: a tombstone. */
+  live: boolean
+  record: ImageRecord
+}
+
+export interface ImageRegistersComponents {
+  registers: Pick<Registers, 'execute' | 'read' | 'freshen' | 'mintOpId'>
+  /** This node's learner row of a register. */
+  learned(key: string): LearnerRow | null
+}
+
+export class ImageRegisters {
+  readonly #components: ImageRegistersComponents
+
+  constructor(components: ImageRegistersComponents) {
+    this.#components = components
+  }
+
+  /** Applies an operation; answers the record as it is now. Throws ImageError for refusals, else as Registers.execute. */
+  async apply<Name extends keyof ImageOperationArgs>(
+    id: string,
+    name: Name,
+    args: ImageOperationArgs[Name],
+  ): Promise<ImageRecord> {
+    const { registers } = this.#components
+    const outcome = await registers.execute(imageKey(id), { name, args, opId: registers.mintOpId() })
+    if (!outcome.done) throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
+    return decodeValue(outcome.value).record as ImageRecord
+  }
+
+  /** What a majority holds, or null for an id that was never used. Throws NO_QUORUM. */
+  async read(id: string): Promise<KnownRecord | null> {
+    const chosen = await this.#components.registers.read(imageKey(id))
+    return chosen ? toKnown(chosen.value) : null
+  }
+
+  /**
+   * What this node alone knows, for answers without a majority (R6). A tombstone that may not have been chosen counts
+   * as unknown.
+   */
+  local(id: string): KnownRecord | null {
+    const row = this.#components.learned(imageKey(id))
+    if (!row) return null
+    const known = toKnown(row.value)
+    return known.live || row.settled ? known : null
+  }
+
+  /** The records of a page: as settled here, or asked of a majority where something newer is under way (R12). */
+  async page(ids: readonly string[]): Promise<ImageRecord[]> {
+    const known = await Promise.all(ids.map((id) => this.#settled(id)))
+    return known.flatMap((entry) => (entry?.live ? [entry.record] : []))
+  }
+
+  async #settled(id: string): Promise<KnownRecord | null> {
+    const row = this.#components.learned(imageKey(id))
+    return row?.settled ? toKnown(row.value) : this.read(id)
+  }
+
+  /** Resolves when the index holds every change acknowledged before the call. Throws NO_QUORUM. */
+  freshen(): Promise<void> {
+    return this.#components.registers.freshen()
+  }
+}
+
+/**
+ * Puts a learned row into the index. Rows of other registers are not its business, and an unsettled row may yet come to
+ * nothing: it is indexed once it is settled (R12).
+ */
+export function indexRow(index: ImageIndex, key: string, row: LearnerRow): void {
+  const id = imageIdOf(key)
+  if (id === null || !row.settled) return
+  const { live, record } = toKnown(row.value)
+  if (live) index.put(record)
+  else index.remove(id)
+}
+
+/** The record in a learner row or a chosen value. Throws CORRUPT_VALUE. */
+export function toKnown(value: Uint8Array): KnownRecord {
+  const { live, record } = decodeValue(value)
+  return { live, record: record as ImageRecord }
+}
+
+/** Whether an operation failed because no majority could be reached, now or in the middle of it. */
+export function isWithoutQuorum(error: unknown): boolean {
+  return hasCode(error, 'NO_QUORUM')
+}

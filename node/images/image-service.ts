@@ -1,0 +1,212 @@
+/** The image service: every use case of an image, and the only door to images for the façade. */
+import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import type { Clock, Log, Random } from '../../cluster/runtime.ts'
+import { ImageError } from '../errors.ts'
+import { newImageId } from './image-id.ts'
+import type { ImageIndex } from './image-index.ts'
+import type { PatchQuotas } from './image-patch-rules.ts'
+import { normalTags } from './image-patch-rules.ts'
+import type { ImageRecord } from './image-record.ts'
+import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
+import type {
+  Answer,
+  ByteLease,
+  Caller,
+  ImageBytes,
+  ImageChange,
+  ImageDraft,
+  ImagePage,
+  ImageQuery,
+} from './image-requests.ts'
+import type { ImageServicePort } from './image-service-port.ts'
+import { isoSeconds } from './image-times.ts'
+import type { ImageUploader } from './image-uploader.ts'
+import { canDownload, canSee, canWrite } from './visibility.ts'
+
+/** Reads image bytes by manifest; node/data/image-reader.ts. */
+export interface DataReader {
+  read(root: string, start: number, end: number, signal: AbortSignal): AsyncIterable<ByteLease>
+}
+
+export interface ImageServiceComponents {
+  identity: NodeIdentity
+  clock: Clock
+  random: Random
+  log: Log
+  registers: ImageRegisters
+  index: ImageIndex
+  uploader: ImageUploader
+  reader: DataReader
+  /** Whether this node holds all bytes of a manifest root. */
+  holdsWhole(root: string): boolean
+}
+
+export interface ImageServiceOptions {
+  quotas: PatchQuotas
+  /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
+  staleLists: boolean
+}
+
+export class ImageService implements ImageServicePort {
+  readonly #components: ImageServiceComponents
+  readonly #options: ImageServiceOptions
+
+  constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
+    this.#components = components
+    this.#options = options
+  }
+
+  async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
+    if (!canWrite(caller)) throw new ImageError('FORBIDDEN', 'You are not authorized to create images.')
+    const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
+    if (owner !== caller.projectId && !caller.isAdmin)
+      throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
+    if (draft.visibility === 'public' && !caller.isAdmin)
+      throw new ImageError('FORBIDDEN', 'You are not authorized to publicize this image.')
+    const record = this.#newRecord(draft, owner)
+    return this.#components.registers.apply(record.id, 'image.create', { record, quotas: this.#options.quotas })
+  }
+
+  async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {
+    return this.#find(caller, id)
+  }
+
+  async list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>> {
+    const { index } = this.#components
+    const stale = await this.#freshenIndex()
+    if (query.marker !== null) {
+      const marker = index.get(query.marker)
+      if (!marker || !canSee(caller, marker))
+        throw stale ? noMajority() : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
+    }
+    const ids = await index.page(caller, query)
+    const images = await (stale ? this.#localPage(ids) : this.#components.registers.page(ids))
+    return { value: { images, more: query.limit > 0 && ids.length === query.limit }, stale }
+  }
+
+  async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
+    await this.#findStrong(caller, id)
+    return this.#components.registers.apply(id, 'image.patch', {
+      caller: rightsOf(caller),
+      changes,
+      quotas: this.#options.quotas,
+      now: this.#now(),
+    })
+  }
+
+  async remove(caller: Caller, id: string): Promise<void> {
+    await this.#findStrong(caller, id)
+    await this.#components.registers.apply(id, 'image.delete', { caller: rightsOf(caller), now: this.#now() })
+  }
+
+  async upload(
+    caller: Caller,
+    id: string,
+    body: AsyncIterable<Uint8Array>,
+    declaredSizeBytes: number | null,
+  ): Promise<void> {
+    await this.#findStrong(caller, id)
+    await this.#components.uploader.upload({ caller: rightsOf(caller), id, body, declaredSizeBytes })
+  }
+
+  async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
+    const { value: record, stale } = await this.#find(caller, id)
+    if (!canDownload(caller)) throw new ImageError('FORBIDDEN', 'You are not authorized to download this image.')
+    if (record.status === 'deactivated' && !caller.isAdmin)
+      throw new ImageError('FORBIDDEN', `The requested image ${id} has been deactivated. Image data download is forbidden.`)
+    if (!record.data || record.size === null) {
+      // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
+      if (stale) throw noMajority()
+      return { value: null, stale }
+    }
+    const { root } = record.data
+    if (stale && !this.#components.holdsWhole(root)) throw noMajority()
+    const { reader } = this.#components
+    const bytes: ImageBytes = {
+      record,
+      sizeBytes: record.size,
+      read: (start, end, signal) => reader.read(root, start, end, signal),
+    }
+    return { value: bytes, stale }
+  }
+
+  #localPage(ids: string[]): ImageRecord[] {
+    return ids.flatMap((id) => this.#components.registers.local(id)?.record ?? [])
+  }
+
+  /** The record as a majority holds it, or as this node knows it while no majority answers (R6). */
+  async #find(caller: Caller, id: string): Promise<Answer<ImageRecord>> {
+    try {
+      return { value: await this.#findStrong(caller, id), stale: false }
+    } catch (error) {
+      if (!isWithoutQuorum(error)) throw error
+      const known = this.#components.registers.local(id)
+      if (!known) throw noMajority(error)
+      return { value: visible(caller, id, known), stale: true }
+    }
+  }
+
+  async #findStrong(caller: Caller, id: string): Promise<ImageRecord> {
+    return visible(caller, id, await this.#components.registers.read(id))
+  }
+
+  /** Answers whether the index may be stale. */
+  async #freshenIndex(): Promise<boolean> {
+    try {
+      await this.#components.registers.freshen()
+      return false
+    } catch (error) {
+      if (!isWithoutQuorum(error)) throw error
+      if (!this.#options.staleLists) throw noMajority(error)
+      return true
+    }
+  }
+
+  #newRecord(draft: ImageDraft, owner: string | null): ImageRecord {
+    const now = this.#now()
+    return {
+      id: draft.id ?? newImageId(this.#components.random),
+      name: draft.name ?? null,
+      status: 'queued',
+      visibility: draft.visibility ?? 'shared',
+      protected: draft.protected ?? false,
+      hidden: draft.hidden ?? false,
+      owner,
+      containerFormat: draft.containerFormat ?? null,
+      diskFormat: draft.diskFormat ?? null,
+      minDisk: draft.minDisk ?? 0,
+      minRam: draft.minRam ?? 0,
+      size: null,
+      virtualSize: null,
+      checksum: null,
+      hashAlgo: null,
+      hashValue: null,
+      createdAt: now,
+      updatedAt: now,
+      deletedAt: null,
+      tags: normalTags(draft.tags ?? []),
+      properties: draft.properties ?? {},
+      members: [],
+      data: null,
+      upload: null,
+    }
+  }
+
+  #now(): string {
+    return isoSeconds(this.#components.clock.wallMs())
+  }
+}
+
+/** Throws NOT_FOUND for what is absent, deleted or hidden: the caller cannot tell which. */
+function visible(caller: Caller, id: string, known: KnownRecord | null): ImageRecord {
+  if (!known?.live || !canSee(caller, known.record)) throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
+  return known.record
+}
+
+function rightsOf({ projectId, isAdmin, roles }: Caller) {
+  return { projectId, isAdmin, roles: [...roles] }
+}
+
+function noMajority(cause?: unknown): ImageError {
+  return new ImageError('UNAVAILABLE', 'No majority of the image service is reachable; try again.', {}, cause)
+}

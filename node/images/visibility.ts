@@ -1,0 +1,72 @@
+/**
+ * Who may see and change an image. The rules are Glance's defaults under secure RBAC (glance-api.md §5.2 and §12) as far
+ * as they depend on the record; they run inside the register where a race matters, so they must stay pure.
+ */
+import type { ImageMember, Visibility } from './image-record.ts'
+import type { Caller } from './image-requests.ts'
+
+/** What travels with an operation of a caller. */
+export type CallerRights = Pick<Caller, 'projectId' | 'isAdmin' | 'roles'>
+
+interface Owned {
+  owner: string | null
+  visibility: Visibility
+}
+
+interface Shared extends Owned {
+  members: readonly Pick<ImageMember, 'memberId' | 'status'>[]
+}
+
+export function isOwner(caller: CallerRights, image: Owned): boolean {
+  return caller.projectId !== null && image.owner === caller.projectId
+}
+
+/**
+ * Whether the caller may see the image by id. A member's status does not matter here: pending and rejected members see
+ * it too (measured). An image without owner is visible to everyone.
+ */
+export function canSee(caller: CallerRights, image: Shared): boolean {
+  if (caller.isAdmin || image.owner === null || isOwner(caller, image)) return true
+  if (image.visibility === 'public' || image.visibility === 'community') return true
+  return image.visibility === 'shared' && image.members.some(({ memberId }) => memberId === caller.projectId)
+}
+
+/** Whether the caller may change, delete or fill an image that it can see. */
+export function canModify(caller: CallerRights, image: Owned): boolean {
+  return caller.isAdmin || (isOwner(caller, image) && canWrite(caller))
+}
+
+/** Whether the caller's roles allow any change at all: readers only read. */
+export function canWrite(caller: CallerRights): boolean {
+  return caller.isAdmin || caller.roles.includes('member')
+}
+
+/** Whether the caller may download data of an image that it can see: readers may not. */
+export function canDownload(caller: CallerRights): boolean {
+  return canWrite(caller)
+}
+
+/** What a list asks about visibility: see ImageQuery. */
+export interface ListScope {
+  visibility: Visibility | 'all' | null
+  memberStatus: ImageMember['status'] | 'all'
+}
+
+/** Whether an image is in the candidate set of a list (glance-api.md §5.2), before any other filter. */
+export function isListed(caller: CallerRights, image: Shared, scope: ListScope): boolean {
+  if (!isCandidate(caller, image, scope.memberStatus)) return false
+  if (scope.visibility === 'all') return true
+  if (scope.visibility !== null) return image.visibility === scope.visibility
+  // Community images of others show only when asked for, even to admins (measured).
+  return image.visibility !== 'community' || isOwner(caller, image)
+}
+
+function isCandidate(caller: CallerRights, image: Shared, memberStatus: ListScope['memberStatus']): boolean {
+  if (caller.isAdmin || isOwner(caller, image)) return true
+  if (image.visibility === 'public' || image.visibility === 'community') return true
+  if (image.visibility !== 'shared') return false
+  const isWanted = (status: ImageMember['status']) => memberStatus === 'all' || status === memberStatus
+  return image.members.some(
+    ({ memberId, status }) => (caller.projectId === null || memberId === caller.projectId) && isWanted(status),
+  )
+}

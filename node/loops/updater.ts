@@ -1,0 +1,112 @@
+/**
+ * The updater: brings this node's chunks in line with the records it has learned. For an image with data that is placed
+ * here it pulls the manifest, writes the references, then pulls the chunks it lacks; for a deleted image it gives the
+ * references up. `reconcile` is the one decision; every trigger only enqueues the image.
+ */
+import type { Clock, Log, Random } from '../../cluster/runtime.ts'
+import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ImageRecord } from '../images/image-record.ts'
+import { Loop, type LoopState } from './loop.ts'
+import { WorkQueue, type Ticket } from './work-queue.ts'
+
+/** Holds and brings the chunks of whole manifests to this node; composed in the daemon from store and transfer. */
+export interface ImageHolder {
+  isHeld(root: ChunkHash): boolean
+  /** Fetches what is missing; resolves when manifest, references and chunks are all durable here. */
+  pull(imageId: string, root: ChunkHash, signal: AbortSignal): Promise<void>
+  /** Gives up the references of a root whose manifest is here. */
+  release(root: ChunkHash): Promise<void>
+  /** Ends the pins of a settled upload. */
+  unpin(upload: UploadId): Promise<void>
+}
+
+export interface UpdaterComponents {
+  clock: Clock
+  random: Random
+  log: Log
+  holder: ImageHolder
+  /** The settled record of an image as this node knows it; `live` false for a tombstone. */
+  settled(imageId: string): { live: boolean; record: ImageRecord } | null
+  /** Every image this node knows, tombstones included. */
+  allImages(): Iterable<string>
+  /** Whether this node is to hold the image. */
+  isPlacedHere(imageId: string, record: ImageRecord): boolean
+  /** Whether some other live image has the same bytes. */
+  isRootWanted(root: ChunkHash, exceptImageId: string): boolean
+  /** Until this node has caught up, its updater stands still (R11). */
+  caughtUp(): boolean
+}
+
+/** Everything is looked at again this often, whatever was missed. */
+const SWEEP_EVERY_MS = 60_000
+const TICK_MS = 500
+
+export class Updater {
+  readonly #components: UpdaterComponents
+  readonly #queue: WorkQueue
+  readonly #loop: Loop
+  #nextSweepMs = 0
+
+  constructor(components: UpdaterComponents) {
+    this.#components = components
+    this.#queue = new WorkQueue(components.clock, components.random)
+    const options = { name: 'updater', everyMs: TICK_MS, retryMs: TICK_MS }
+    this.#loop = new Loop(components, options, (signal) => this.#runOnce(signal))
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  /** The record of this image changed. */
+  enqueue(imageId: string): void {
+    this.#queue.add(imageId)
+    this.#loop.nudge()
+  }
+
+  describe(): LoopState & { queued: number; oldestAgeMs: number } {
+    return { ...this.#loop.describe(), queued: this.#queue.size, oldestAgeMs: this.#queue.oldestAgeMs }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const { caughtUp, clock, allImages } = this.#components
+    if (!caughtUp()) return
+    if (clock.monotonicMs() >= this.#nextSweepMs) {
+      for (const id of allImages()) this.#queue.add(id)
+      this.#nextSweepMs = clock.monotonicMs() + SWEEP_EVERY_MS
+    }
+    for (const ticket of this.#queue.due()) {
+      signal.throwIfAborted()
+      await this.#tryReconcile(ticket, signal)
+    }
+  }
+
+  async #tryReconcile(ticket: Ticket, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#reconcile(ticket.name, signal)
+      this.#queue.done(ticket)
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#queue.failed(ticket)
+      this.#components.log.warn({ image: ticket.name, error: String(error) }, 'could not bring an image up to date yet')
+    }
+  }
+
+  async #reconcile(id: string, signal: AbortSignal): Promise<void> {
+    const { settled, holder, isPlacedHere, isRootWanted } = this.#components
+    const known = settled(id)
+    if (!known?.record.data) return
+    const { live, record } = known
+    const { root, uploadId } = known.record.data
+    if (live && isPlacedHere(id, record)) {
+      if (!holder.isHeld(root)) await holder.pull(id, root, signal)
+    } else if (holder.isHeld(root) && !isRootWanted(root, id)) {
+      await holder.release(root)
+    }
+    await holder.unpin(uploadId)
+  }
+}

@@ -1,0 +1,60 @@
+import t from 'tap'
+import { NoAuth } from '../../../api/auth/noauth.ts'
+import { TrustedHeaders } from '../../../api/auth/trusted-headers.ts'
+
+t.test('noauth: an admin without project, whatever the headers claim', async (t) => {
+  t.same(await new NoAuth().authenticate({ 'x-project-id': 'p', 'x-roles': 'reader' }, 'req-1'), {
+    userId: null,
+    projectId: null,
+    roles: ['admin'],
+    isAdmin: true,
+    requestId: 'req-1',
+  })
+})
+
+t.test('trusted headers', async (t) => {
+  const authenticator = new TrustedHeaders()
+  const confirmed = { 'x-identity-status': 'Confirmed' }
+
+  const member = await authenticator.authenticate(
+    {
+      ...confirmed,
+      'x-user-id': 'u',
+      'x-project-id': 'p',
+      'x-tenant-id': 'old',
+      'x-roles': 'Member, READER,,',
+    },
+    'req-2',
+  )
+  t.same(member, {
+    userId: 'u',
+    projectId: 'p',
+    roles: ['member', 'reader'],
+    isAdmin: false,
+    requestId: 'req-2',
+  })
+
+  const admin = await authenticator.authenticate(
+    { ...confirmed, 'x-tenant-id': 't', 'x-roles': 'Admin' },
+    'req-3',
+  )
+  t.match(admin, { userId: null, projectId: 't', isAdmin: true })
+
+  t.match(await authenticator.authenticate(confirmed, 'req-4'), {
+    projectId: null,
+    roles: [],
+    isAdmin: false,
+  })
+
+  for (const status of [undefined, 'Invalid', 'confirmed', '', 'Confirmed, Confirmed']) {
+    const headers = { 'x-roles': 'admin', ...(status === undefined ? {} : { 'x-identity-status': status }) }
+    await t.rejects(
+      authenticator.authenticate(headers, 'req-5'),
+      { code: 'UNAUTHENTICATED' },
+      status ?? 'absent',
+    )
+  }
+  await t.rejects(authenticator.authenticate({ ...confirmed, 'x-project-id': 'p'.repeat(256) }, 'req-6'), {
+    code: 'UNAUTHENTICATED',
+  })
+})

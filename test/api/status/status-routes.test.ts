@@ -1,0 +1,47 @@
+import t from 'tap'
+import { buildOperatorServer } from '../../../api/status/status-routes.ts'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { silentLog } from '../../../cluster/runtime.ts'
+import type { ClusterStatus } from '../../../node/status/status-types.ts'
+
+const status: ClusterStatus = {
+  verdict: 'DEGRADED',
+  summary: 'one of three nodes is down',
+  checks: [],
+  clusterId: 'c',
+  epoch: 1,
+  nodes: [],
+  quorum: { votersUp: 2, votersTotal: 3, needed: 2, canWrite: true },
+  images: null,
+  redundancy: null,
+  as_of: '2026-01-01T00:00:00Z',
+}
+
+function operator(
+  t: { teardown(close: () => Promise<void>): void },
+  clusterStatus: () => Promise<ClusterStatus>,
+) {
+  const app = buildOperatorServer({ clusterStatus, log: silentLog }, { disableFile: '/nonexistent/disable' })
+  t.teardown(() => app.close())
+  return app
+}
+
+t.test('status and health', async (t) => {
+  const app = operator(t, async () => status)
+  const answer = await app.inject('/v1/cluster/status')
+  t.equal(answer.statusCode, 200)
+  t.same(answer.json(), status)
+  t.equal(answer.headers['cache-control'], 'no-store')
+  t.equal((await app.inject('/healthcheck')).body, 'OK')
+})
+
+t.test('errors are JSON', async (t) => {
+  const app = operator(t, async () => {
+    throw new ClusterError('NO_QUORUM', 'inside')
+  })
+  const answer = await app.inject('/v1/cluster/status')
+  t.match(answer.headers, { 'retry-after': /\d/, 'content-type': /json/ })
+  t.match(answer.json(), { error: { status: 503, message: /try again/ } })
+  t.match((await app.inject('/nothing')).json(), { error: { status: 404 } })
+  t.match((await app.inject('/%zz')).json(), { error: { status: 400 } })
+})

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { TrustedHeaders } from '../../api/auth/trusted-headers.ts'
+import { MINOR_VERSIONS } from '../../api/versions.ts'
+import { testApi } from '../helpers/api-server.ts'
+
+interface Versions {
+  versions: { id: string; status: string; links: { rel: string; href: string }[] }[]
+}
+
+t.test('the document, its status by path, without identity', async (t) => {
+  const { app } = testApi(t, { components: { authenticator: new TrustedHeaders() } })
+  const cases: [string, number][] = [
+    ['/', 300],
+    ['/versions', 200],
+    ['/versions/x', 200],
+    ['/v3/images', 300],
+    ['/v1/images', 300],
+    ['/v2.99/images', 300],
+    ['/v2.6/images', 300],
+    ['/nothing', 300],
+  ]
+  for (const [url, status] of cases) {
+    const answer = await app.inject({ url, headers: { host: 'image.example:9292' } })
+    t.equal(answer.statusCode, status, url)
+    t.equal(answer.headers['content-type'], 'application/json')
+    const { versions } = answer.json<Versions>()
+    t.same(
+      versions.map(({ id }) => id),
+      MINOR_VERSIONS,
+    )
+    t.same(
+      versions.map(({ status: state }) => state),
+      ['CURRENT', ...Array<string>(MINOR_VERSIONS.length - 1).fill('SUPPORTED')],
+    )
+    t.same(versions[0]?.links, [{ rel: 'self', href: 'http://image.example:9292/v2/' }])
+  }
+})
+
+t.test('listed minor versions are prefixes of the same API', async (t) => {
+  const { app } = testApi(t)
+  for (const version of [...MINOR_VERSIONS, 'v2']) {
+    t.equal((await app.inject(`/${version}/images?limit=3`)).statusCode, 200, version)
+    t.equal((await app.inject(`/${version}`)).statusCode, 404, `${version} alone`)
+    t.equal((await app.inject(`/${version}/`)).statusCode, 404, `${version}/`)
+  }
+})
+
+t.test('the media type chooses the version of a path without one', async (t) => {
+  const { app } = testApi(t)
+  const status = async (url: string, accept: string) =>
+    (await app.inject({ url, headers: { accept } })).statusCode
+  t.equal(await status('/images', 'application/vnd.openstack.images-v2'), 200)
+  t.equal(await status('/images', 'application/vnd.openstack.images-v2.7'), 200)
+  t.equal(await status('/v2/images', 'application/vnd.openstack.images-v2'), 200)
+  t.equal(await status('/images', 'application/vnd.openstack.images-v2.99'), 300)
+  t.equal(await status('/healthcheck', 'application/vnd.openstack.images-v2'), 200)
+  t.equal(await status('/', 'application/vnd.openstack.images-v2'), 300)
+})
+
+t.test('links take the public endpoint, and no junk from Host', async (t) => {
+  const behindProxy = testApi(t, { options: { publicEndpoint: 'https://cloud.example/image/' } })
+  const links = (body: Versions) => body.versions[0]?.links[0]?.href
+  t.equal(links((await behindProxy.app.inject('/')).json()), 'https://cloud.example/image/v2/')
+  const { app } = testApi(t)
+  for (const host of ['evil/"x', 'a b', 'x\u0080', '']) {
+    t.notMatch(links((await app.inject({ url: '/', headers: { host } })).json()), /evil|a b|\u0080/)
+  }
+  t.equal(
+    links((await app.inject({ url: '/', headers: { host: '[::1]:9292' } })).json()),
+    'http://[::1]:9292/v2/',
+  )
+})
+
+t.test('401 below /v2 without identity, whatever the path', async (t) => {
+  const { app } = testApi(t, { components: { authenticator: new TrustedHeaders() } })
+  for (const url of ['/v2', '/v2/', '/v2/images', '/v2/nothing']) {
+    t.equal((await app.inject(url)).statusCode, 401, url)
+  }
+})
