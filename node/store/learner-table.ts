@@ -5,6 +5,17 @@ import type { LearnerDigest, LearnerRow } from '../../cluster/register/storage.t
 /** What a row becomes when `learn` is asked to take another. */
 export type LearnEffect = 'replaces' | 'settles' | 'nothing'
 
+/** A higher ballot replaces, the same may only become settled, a lower one changes nothing. */
+export function learnEffect(
+  known: Pick<LearnerRow, 'ballot' | 'settled'> | undefined,
+  row: Pick<LearnerRow, 'ballot' | 'settled'>,
+): LearnEffect {
+  if (!known) return 'replaces'
+  const order = compareBallots(row.ballot, known.ballot)
+  if (order > 0) return 'replaces'
+  return order === 0 && row.settled && !known.settled ? 'settles' : 'nothing'
+}
+
 export class LearnerTable {
   readonly #rows = new Map<string, LearnerDigest>()
   readonly #unsettled = new Set<string>()
@@ -13,15 +24,6 @@ export class LearnerTable {
 
   get(key: string): LearnerDigest | undefined {
     return this.#rows.get(key)
-  }
-
-  /** A higher ballot replaces, the same may only become settled, a lower one changes nothing. */
-  effectOf(key: string, row: Pick<LearnerRow, 'ballot' | 'settled'>): LearnEffect {
-    const known = this.#rows.get(key)
-    if (!known) return 'replaces'
-    const order = compareBallots(row.ballot, known.ballot)
-    if (order > 0) return 'replaces'
-    return order === 0 && row.settled && !known.settled ? 'settles' : 'nothing'
   }
 
   put(key: string, { ballot, digest, settled }: Pick<LearnerRow, 'ballot' | 'digest' | 'settled'>): void {

@@ -19,7 +19,7 @@ import { ChangeLog } from './change-log.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { changeKey, META, SINGLES, textKey, textOf } from './keyspaces.ts'
-import { LearnerTable } from './learner-table.ts'
+import { learnEffect, LearnerTable } from './learner-table.ts'
 import {
   decodeAcceptor,
   decodeChange,
@@ -135,7 +135,7 @@ export class RegisterStore implements RegisterStorage {
   }
 
   learn(key: string, row: LearnerRow): Promise<void> {
-    const effect = this.#learners.effectOf(key, row)
+    const effect = learnEffect(this.#learners.get(key), row)
     if (effect === 'nothing') return Promise.resolve()
     if (effect === 'replaces') return this.#commits.add({ kind: 'learn', key, row })
     this.#learners.put(key, row)
@@ -254,9 +254,7 @@ export class RegisterStore implements RegisterStorage {
 
   #draftLearn(draft: Draft, key: string, row: LearnerRow): void {
     const drafted = draft.learned.get(key)
-    const table = new LearnerTable()
-    if (drafted) table.put(key, drafted)
-    const effect = drafted ? table.effectOf(key, row) : this.#learners.effectOf(key, row)
+    const effect = learnEffect(drafted ?? this.#learners.get(key), row)
     if (effect === 'nothing') return
     const before = drafted ?? this.learned(key)
     const next = effect === 'settles' && before ? { ...before, settled: true } : row
