@@ -137,11 +137,12 @@ class Flight {
   readonly #landing: Promise<ChunkBuffer>
   readonly #stop = new AbortController()
   readonly #onOver: () => void
+  #landed: ChunkBuffer | null = null
   #users = 0
 
   constructor(bring: (stop: AbortSignal) => Promise<ChunkBuffer>, onOver: () => void) {
     this.#onOver = onOver
-    this.#landing = bring(this.#stop.signal)
+    this.#landing = bring(this.#stop.signal).then((buffer) => this.#land(buffer))
     this.#landing.catch(onOver)
   }
 
@@ -166,10 +167,14 @@ class Flight {
     if (this.#users > 0) return
     this.#onOver()
     this.#stop.abort(new ClusterError('STOPPING', 'nobody waits for the chunk any more'))
-    this.#landing.then(
-      (buffer) => buffer.release(),
-      () => {},
-    )
+    this.#landed?.release()
+  }
+
+  #land(buffer: ChunkBuffer): ChunkBuffer {
+    this.#landed = buffer
+    // A read of the own disk cannot be stopped: it may land when all have gone.
+    if (this.#users === 0) buffer.release()
+    return buffer
   }
 }
 

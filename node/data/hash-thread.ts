@@ -51,16 +51,14 @@ export class HashThread {
   open(checksum: ChecksumName): HashSession {
     const session = this.#nextNumber++
     this.#sessions.add(session)
-    this.#worker.postMessage({ kind: 'open', session, checksum } satisfies HashRequest)
+    this.#post({ kind: 'open', session, checksum })
     return {
       update: async (place, onNamed) => {
         await this.#ask({ kind: 'update', session, place, name: onNamed !== undefined }, onNamed)
       },
       finish: () => this.#ask({ kind: 'finish', session }),
       close: () => {
-        if (this.#sessions.delete(session)) {
-          this.#worker.postMessage({ kind: 'drop', session } satisfies HashRequest)
-        }
+        if (this.#sessions.delete(session)) this.#post({ kind: 'drop', session })
       },
     }
   }
@@ -79,8 +77,13 @@ export class HashThread {
     const task = this.#nextNumber++
     return new Promise((resolve, reject) => {
       this.#tasks.set(task, { named, done: resolve, failed: reject })
-      this.#worker.postMessage({ ...request, task })
+      this.#post({ ...request, task })
     })
+  }
+
+  #post(request: HashRequest): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    this.#worker.postMessage(request)
   }
 
   #onReply(reply: HashReply): void {

@@ -40,6 +40,7 @@ function checksumOf(session: number): Hash {
 }
 
 function reply(message: HashReply): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(message)
 }
 

@@ -97,7 +97,7 @@ export class ImageReader {
     } finally {
       signal.removeEventListener('abort', onAbort)
       stop.abort(new Error('the reader has gone'))
-      for (const lease of ahead) lease.then(({ release }) => release()).catch(() => {})
+      for (const fetching of ahead) fetching.then((lease) => lease.release()).catch(() => {})
     }
   }
 

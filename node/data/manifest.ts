@@ -68,11 +68,11 @@ export class Manifest {
   }
 
   /** The pages of level 0 that hold the chunks `firstChunk` to `lastChunk`. */
-  async *#pagesFrom(
-    firstChunk: number,
-    lastChunk: number,
-  ): AsyncGenerator<{ page: ManifestPage; first: number }> {
-    if (this.#root.level === 0) return yield { page: this.#root, first: 0 }
+  async *#pages(firstChunk: number, lastChunk: number, signal: AbortSignal): AsyncGenerator<PlacedPage> {
+    if (this.#root.level === 0) {
+      yield { page: this.#root, first: 0 }
+      return
+    }
     const begin = Math.floor(firstChunk / ENTRIES_PER_PAGE)
     const end = Math.min(this.#root.entries.length, Math.floor(lastChunk / ENTRIES_PER_PAGE) + 1)
     for (let index = begin; index < end; index++) {

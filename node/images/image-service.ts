@@ -1,6 +1,7 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
+import type { ImageReader } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
@@ -10,7 +11,6 @@ import type { ImageRecord } from './image-record.ts'
 import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
 import type {
   Answer,
-  ByteLease,
   Caller,
   ImageBytes,
   ImageChange,
@@ -23,10 +23,8 @@ import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
 import { canDownload, canSee, canWrite } from './visibility.ts'
 
-/** Reads image bytes by manifest; node/data/image-reader.ts. */
-export interface DataReader {
-  read(root: string, start: number, end: number, signal: AbortSignal): AsyncIterable<ByteLease>
-}
+/** A manifest that no holder delivers by then makes the image unavailable for now. */
+const MANIFEST_TIMEOUT_MS = 10_000
 
 export interface ImageServiceComponents {
   identity: NodeIdentity
@@ -36,7 +34,7 @@ export interface ImageServiceComponents {
   registers: ImageRegisters
   index: ImageIndex
   uploader: ImageUploader
-  reader: DataReader
+  reader: ImageReader
   /** Whether this node holds all bytes of a manifest root. */
   holdsWhole(root: string): boolean
 }
@@ -119,15 +117,12 @@ export class ImageService implements ImageServicePort {
       if (stale) throw noMajority()
       return { value: null, stale }
     }
-    const { root } = record.data
+    const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
-    const { reader } = this.#components
-    const bytes: ImageBytes = {
-      record,
-      sizeBytes: record.size,
-      read: (start, end, signal) => reader.read(root, start, end, signal),
-    }
-    return { value: bytes, stale }
+    const source = { imageId: id, root, copies }
+    const image = await this.#components.reader.open(source, AbortSignal.timeout(MANIFEST_TIMEOUT_MS))
+    const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
+    return { value: { record, sizeBytes: record.size, read }, stale }
   }
 
   #localPage(ids: string[]): ImageRecord[] {

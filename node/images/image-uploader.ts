@@ -5,34 +5,13 @@
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
-import { CHUNK_BYTES_MAX } from '../../cluster/transfer/chunk-buffer.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ImageHolder } from '../data/image-holder.ts'
+import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 import type { CallerRights } from './visibility.ts'
-
-/** What came of storing a body. */
-export interface StoredData {
-  root: string
-  sizeBytes: number
-  /** Hex digests of the whole body. */
-  md5: string
-  sha512: string
-}
-
-/** Stores image bytes; node/data/image-writer.ts. A failed write leaves no pin and no reference behind. */
-export interface DataWriter {
-  write(session: {
-    imageId: string
-    uploadId: UploadId
-    body: AsyncIterable<Uint8Array>
-    declaredSizeBytes: number | null
-    signal: AbortSignal
-  }): Promise<StoredData>
-  /** Ends the claims of an upload whose bytes were stored but are not wanted. */
-  discard(uploadId: UploadId): Promise<void>
-}
 
 export interface ImageUploaderComponents {
   identity: NodeIdentity
@@ -40,9 +19,13 @@ export interface ImageUploaderComponents {
   random: Random
   log: Log
   registers: ImageRegisters
-  writer: DataWriter
-  /** Called when an image became active here, with its root: this node holds all of it. */
-  onStored(imageId: string, root: string): void
+  writer: ImageWriter
+  holder: ImageHolder
+}
+
+export interface ImageUploaderOptions {
+  /** Largest image. */
+  sizeBytesMax: number
 }
 
 export interface UploadRequest {
@@ -59,11 +42,13 @@ const GIVE_BACK_PAUSE_MS = 500
 
 export class ImageUploader {
   readonly #components: ImageUploaderComponents
+  readonly #options: ImageUploaderOptions
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(components: ImageUploaderComponents) {
+  constructor(components: ImageUploaderComponents, options: ImageUploaderOptions) {
     this.#components = components
+    this.#options = options
   }
 
   /** Resolves when the image is active. Throws ImageError, or what the writer threw; the image is then `queued` again. */
@@ -82,34 +67,48 @@ export class ImageUploader {
   }
 
   async #upload({ caller, id, body, declaredSizeBytes }: UploadRequest): Promise<void> {
-    const { registers, identity, random, writer, onStored } = this.#components
+    const { registers, identity, random, writer } = this.#components
     const uploadId = Buffer.from(random.bytes(UPLOAD_ID_BYTES)).toString('hex')
     const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
     await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
-    let stored: StoredData
+    let stored: StoredImage
     try {
-      const signal = this.#stopping.signal
-      stored = await writer.write({ imageId: id, uploadId, body, declaredSizeBytes, signal })
+      const { sizeBytesMax } = this.#options
+      const { signal } = this.#stopping
+      const session = { imageId: id, upload: uploadId, copies: null, sizeBytesMax, declaredSizeBytes, signal }
+      stored = await writer.write(session, body)
     } catch (error) {
       await this.#giveBack(id, uploadId)
       throw error
     }
     await this.#activate(id, uploadId, stored)
-    onStored(id, stored.root)
+    await this.#conclude(uploadId, stored)
   }
 
-  async #activate(id: string, uploadId: UploadId, stored: StoredData): Promise<void> {
-    const { root, sizeBytes, md5, sha512 } = stored
-    const data = { root, chunkSizeBytes: CHUNK_BYTES_MAX, copies: null, uploadId }
+  async #activate(id: string, uploadId: UploadId, stored: StoredImage): Promise<void> {
+    const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
+    const data = { root, chunkSizeBytes, copies: null, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, md5, sha512, now: this.#now() }
       await this.#components.registers.apply(id, 'image.finish-upload', args)
     } catch (error) {
       // It may be active now: its bytes stay claimed until the reaper has asked a majority.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
-      await this.#components.writer.discard(uploadId)
-      if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) await this.#giveBack(id, uploadId)
-      throw hasCode(error, 'CONFLICT', 'NOT_FOUND') ? wasDeleted(id, error) : error
+      await this.#components.writer.unpin(uploadId, stored.pinnedAt)
+      if (hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw wasDeleted(id, error)
+      await this.#giveBack(id, uploadId)
+      throw error
+    }
+  }
+
+  /** The image is active: whatever fails now is put right by the updater. */
+  async #conclude(uploadId: UploadId, stored: StoredImage): Promise<void> {
+    const { writer, holder, identity, log } = this.#components
+    try {
+      if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root)
+      await writer.unpin(uploadId, stored.pinnedAt)
+    } catch (error) {
+      log.warn({ upload: uploadId, error: String(error) }, 'the claims of a finished upload are left to the updater')
     }
   }
 

@@ -4,21 +4,11 @@
  * references up. `reconcile` is the one decision; every trigger only enqueues the image.
  */
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
+import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { Loop, type LoopState } from './loop.ts'
 import { WorkQueue, type Ticket } from './work-queue.ts'
-
-/** Holds and brings the chunks of whole manifests to this node; composed in the daemon from store and transfer. */
-export interface ImageHolder {
-  isHeld(root: ChunkHash): boolean
-  /** Fetches what is missing; resolves when manifest, references and chunks are all durable here. */
-  pull(imageId: string, root: ChunkHash, signal: AbortSignal): Promise<void>
-  /** Gives up the references of a root whose manifest is here. */
-  release(root: ChunkHash): Promise<void>
-  /** Ends the pins of a settled upload. */
-  unpin(upload: UploadId): Promise<void>
-}
 
 export interface UpdaterComponents {
   clock: Clock
@@ -32,7 +22,7 @@ export interface UpdaterComponents {
   /** Whether this node is to hold the image. */
   isPlacedHere(imageId: string, record: ImageRecord): boolean
   /** Whether some other live image has the same bytes. */
-  isRootWanted(root: ChunkHash, exceptImageId: string): boolean
+  isRootWanted(root: ChunkHash, exceptImageId: string): Promise<boolean>
   /** Until this node has caught up, its updater stands still (R11). */
   caughtUp(): boolean
 }
@@ -101,11 +91,12 @@ export class Updater {
     const known = settled(id)
     if (!known?.record.data) return
     const { live, record } = known
-    const { root, uploadId } = known.record.data
+    const { root, copies, uploadId } = known.record.data
+    const source = { imageId: id, root, copies }
     if (live && isPlacedHere(id, record)) {
-      if (!holder.isHeld(root)) await holder.pull(id, root, signal)
-    } else if (holder.isHeld(root) && !isRootWanted(root, id)) {
-      await holder.release(root)
+      if (!holder.isHeld(root)) await holder.pull(source, signal)
+    } else if (holder.isHeld(root) && !(await isRootWanted(root, id))) {
+      await holder.release(source, signal)
     }
     await holder.unpin(uploadId)
   }

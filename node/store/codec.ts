@@ -1,44 +1,50 @@
 /**
- * Every stored value carries its own version and checksum: LevelDB verifies nothing when it reads. The checksum covers
- * the key too, so that a value under the wrong key is noticed.
+ * How every value is stored: version byte, checksum, payload. LevelDB verifies nothing when it reads and signs damaged
+ * bytes anew when it compacts, so each value carries its own checksum over key, version and payload: bytes that were
+ * changed, or that moved to another key, are found at each read.
  */
-import { decode, encode } from 'cborg'
 import { contentHash } from '../../cluster/content-hash.ts'
 import { ClusterError } from '../../cluster/errors.ts'
 
-/** Enough of a BLAKE3 digest to notice any damage. */
+/** BLAKE3, truncated: enough against damage; nobody forges values here. */
 const CHECKSUM_BYTES = 16
-const PREFIX_BYTES = 1 + CHECKSUM_BYTES
+const CHECKSUM_AT = 1
+const PAYLOAD_AT = CHECKSUM_AT + CHECKSUM_BYTES
 
-/** version byte, checksum over (key, version, payload), payload. */
-export function seal(key: Buffer, version: number, payload: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.of(version), checksum(key, version, payload), payload])
+/** A payload and the version of its layout. */
+export interface Sealed {
+  version: number
+  payload: Buffer
 }
 
-/** The payload of a sealed value. Throws CORRUPT_VALUE when the checksum or the version does not fit. */
-export function unseal(key: Buffer, version: number, sealed: Buffer): Buffer {
-  const payload = sealed.subarray(PREFIX_BYTES)
-  const isWhole =
-    sealed.length >= PREFIX_BYTES &&
-    sealed[0] === version &&
-    checksum(key, version, payload).equals(sealed.subarray(1, PREFIX_BYTES))
-  if (!isWhole)
-    throw new ClusterError('CORRUPT_VALUE', `the stored value of ${printable(key)} is damaged`, { key: printable(key) })
-  return payload
+/** The stored form of `payload` under `key`. */
+export function seal(key: Uint8Array, version: number, payload: Uint8Array): Buffer {
+  const versionByte = Uint8Array.of(version)
+  return Buffer.concat([versionByte, checksum(key, versionByte, payload), payload])
 }
 
-export function sealRecord(key: Buffer, version: number, record: unknown): Buffer {
-  return seal(key, version, encode(record))
+/** Checks a stored value and takes it apart. Throws CORRUPT_VALUE naming the key. */
+export function unseal(key: Uint8Array, stored: Buffer): Sealed {
+  if (stored.length < PAYLOAD_AT) throw corruptValue(key, 'it is too short')
+  const payload = stored.subarray(PAYLOAD_AT)
+  const expected = checksum(key, stored.subarray(0, CHECKSUM_AT), payload)
+  if (!expected.equals(stored.subarray(CHECKSUM_AT, PAYLOAD_AT))) throw corruptValue(key, 'its checksum fails')
+  return { version: stored.readUInt8(0), payload }
 }
 
-export function unsealRecord(key: Buffer, version: number, sealed: Buffer): unknown {
-  return decode(unseal(key, version, sealed))
+export function corruptValue(key: Uint8Array, why: string, cause?: unknown): ClusterError {
+  const shown = printableKey(key)
+  return new ClusterError('CORRUPT_VALUE', `the stored value of ${shown} is damaged: ${why}`, { key: shown }, cause)
 }
 
-function checksum(key: Buffer, version: number, payload: Uint8Array): Buffer {
-  return contentHash(Buffer.concat([key, Buffer.of(version), payload])).subarray(0, CHECKSUM_BYTES)
+/** The tag in hexadecimal, then the rest as text where it is text, else in hexadecimal. */
+export function printableKey(key: Uint8Array): string {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
+  const rest = bytes.subarray(1)
+  const text = rest.toString('latin1')
+  return `${bytes.toString('hex', 0, 1)}:${/^[\x20-\x7e]*$/.test(text) ? text : rest.toString('hex')}`
 }
 
-function printable(key: Buffer): string {
-  return key.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
+function checksum(key: Uint8Array, version: Uint8Array, payload: Uint8Array): Buffer {
+  return contentHash(Buffer.concat([key, version, payload])).subarray(0, CHECKSUM_BYTES)
 }

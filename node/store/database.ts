@@ -1,104 +1,140 @@
 /**
- * One LevelDB. Every write is a batch with `sync: true`; callers are grouped. After the first failed write nothing more
- * is acknowledged until the database was closed and opened again: LevelDB would acknowledge and then lose later writes.
+ * One LevelDB, opened with the options that its traps ask for, written in groups.
+ *
+ * - A failed log write can take later acknowledged ones with it, so the first write error ends all writing until the
+ *   database was closed and opened again.
+ * - `createIfMissing` on a store that lost its CURRENT file opens empty and deletes the tables: only a new store may ask
+ *   for it.
+ * - A sync of LevelDB covers only its current log, not earlier unsynced writes: what must survive is written with sync.
+ * - A second open of one path, even a failed one, releases the lock of the first: one handle per path, see `openPaths`.
  */
+import { realpath } from 'node:fs/promises'
 import { Level } from 'level'
 import { ClusterError } from '../../cluster/errors.ts'
-import { GroupCommit } from './group-commit.ts'
-import { rangeOf } from './keyspaces.ts'
+import { corruptValue } from './codec.ts'
+import type { KeyRange } from './keyspaces.ts'
 import { StoreError } from './store-error.ts'
+import { WriteQueue, type WriteOptions } from './write-queue.ts'
 
-export type WriteOp = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
+export type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
-/** Above some 80 MiB LevelDB's own arithmetic overflows and compaction becomes five times dearer. */
-const FILE_BYTES_MAX = 32 * 1024 * 1024
+/** What a database asks of the library; memory-level has it too. */
+export interface LevelHandle {
+  getSync(key: Buffer): Buffer | undefined
+  batch(operations: Operation[], options: { sync: boolean }): Promise<void>
+  iterator(options: KeyRange): AsyncIterable<[Buffer, Buffer]>
+  keys(options: KeyRange): AsyncIterable<Buffer>
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  /** True only while a store is being created. */
+  createIfMissing: boolean
+}
+
+/** Memory before LevelDB writes a table; two may be held. Larger ones make opening after a crash slower. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
-const CACHE_BYTES = 32 * 1024 * 1024
+/** One damaged table loses this much at most. Above some 80 MiB LevelDB's size arithmetic overflows. */
+const TABLE_BYTES_MAX = 2 * 1024 * 1024
+/** Uncompressed blocks kept in memory. */
+const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 
-/** A second open of one path in one process would silently drop the process's file lock. */
+/** POSIX locks belong to the process: closing any descriptor of LevelDB's LOCK file gives the lock away. */
 const openPaths = new Set<string>()
 
 export class Database {
-  readonly #level: Level<Buffer, Buffer>
-  readonly #path: string
-  readonly #commits = new GroupCommit<WriteOp[]>((groups) => this.batch(groups.flat()))
-  #failure: Error | null = null
+  readonly #level: LevelHandle
+  readonly #writes: WriteQueue
+  #onClose: () => void
 
-  private constructor(level: Level<Buffer, Buffer>, path: string) {
+  /** Takes over an open handle; production opens its own with `Database.open`. */
+  constructor(level: LevelHandle, onClose: () => void = () => {}) {
     this.#level = level
-    this.#path = path
+    this.#writes = new WriteQueue((operations, sync) => level.batch(operations, { sync }))
+    this.#onClose = onClose
   }
 
-  /** `create` only for a new store. Throws STORE_IN_USE, STORE_INCOMPLETE. */
-  static async open(path: string, { create }: { create: boolean }): Promise<Database> {
-    if (openPaths.has(path)) throw new StoreError('STORE_IN_USE', `${path} is open in this process already.`)
-    openPaths.add(path)
-    const level = new Level<Buffer, Buffer>(path, {
-      keyEncoding: 'buffer',
-      valueEncoding: 'buffer',
-      createIfMissing: create,
-      maxFileSize: FILE_BYTES_MAX,
-      writeBufferSize: WRITE_BUFFER_BYTES,
-      cacheSize: CACHE_BYTES,
-    })
+  /** Throws STORE_OPEN_TWICE, STORE_LOCKED, DATABASE_UNREADABLE. The directory must exist. */
+  static async open(path: string, options: DatabaseOptions): Promise<Database> {
+    const place = await realpath(path)
+    if (openPaths.has(place)) throw new StoreError('STORE_OPEN_TWICE', `${place} is open in this process`, { path: place })
+    openPaths.add(place)
     try {
-      await level.open()
+      const level = await openLevel(place, options)
+      return new Database(level, () => openPaths.delete(place))
     } catch (error) {
-      openPaths.delete(path)
-      throw explainOpenError(path, error)
+      openPaths.delete(place)
+      throw error
     }
-    return new Database(level, path)
   }
 
   /** Why nothing can be written any more, or null. */
   get failure(): Error | null {
-    return this.#failure
+    return this.#writes.failure
   }
 
-  /** Resolves when the operations are durable, in one batch. Throws STORE_NOT_WRITABLE. */
-  write(operations: WriteOp[]): Promise<void> {
-    return this.#commits.add(operations)
+  /** Throws STORE_NOT_WRITABLE, PEER_BUSY. A write asked for in the same turn is then taken. */
+  assertWritable(): void {
+    this.#writes.assertWritable()
   }
 
-  /** One batch of its own, for callers that group themselves. Never two at a time. Throws STORE_NOT_WRITABLE. */
-  async batch(operations: WriteOp[]): Promise<void> {
-    if (this.#failure) throw notWritable(this.#path, this.#failure)
+  /** The stored value, or undefined. On the calling thread: a look-up takes some 10 µs. */
+  get(key: Buffer): Buffer | undefined {
     try {
-      await this.#level.batch(operations, { sync: true })
+      return this.#level.getSync(key)
     } catch (error) {
-      this.#failure = error as Error
-      throw notWritable(this.#path, error)
+      if ((error as NodeJS.ErrnoException).code === 'LEVEL_DATABASE_NOT_OPEN') throw closed(error)
+      throw corruptValue(key, 'LevelDB cannot read it', error)
     }
   }
 
-  get(key: Buffer): Buffer | undefined {
-    return this.#level.getSync(key)
+  has(key: Buffer): boolean {
+    return this.get(key) !== undefined
   }
 
-  /** Rows whose key begins with `prefix`, in key order. */
-  rows(prefix: Buffer): AsyncIterable<[Buffer, Buffer]> {
-    return this.#level.iterator(rangeOf(prefix))
+  /** Writes all or nothing; resolves when durable (unless `sync` is false). Writes land in the order of the calls. */
+  write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
+    return this.#writes.write(operations, options)
   }
 
-  /** Keys that begin with `prefix`, in order. */
-  keys(prefix: Buffer): AsyncIterable<Buffer> {
-    return this.#level.keys(rangeOf(prefix))
+  /** Pairs in key order, as they were when the iteration began. */
+  entries(range: KeyRange): AsyncIterable<[Buffer, Buffer]> {
+    return this.#level.iterator(range)
   }
 
+  keys(range: KeyRange): AsyncIterable<Buffer> {
+    return this.#level.keys(range)
+  }
+
+  /** Lets the writes under way end, refuses further ones, closes. */
   async close(): Promise<void> {
-    await this.#commits.idle()
+    await this.#writes.close()
     await this.#level.close()
-    openPaths.delete(this.#path)
+    this.#onClose()
+    this.#onClose = () => {}
   }
 }
 
-function notWritable(path: string, cause: unknown): ClusterError {
-  return new ClusterError('STORE_NOT_WRITABLE', `${path} cannot be written; restart the node once the disk is sound`, { path }, cause)
+async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Promise<LevelHandle> {
+  const level = new Level<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
+  try {
+    await level.open({
+      createIfMissing,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      maxFileSize: TABLE_BYTES_MAX,
+      cacheSize: BLOCK_CACHE_BYTES,
+      compression: true,
+    })
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string; message?: string } }
+    if (cause?.code === 'LEVEL_LOCKED') throw new StoreError('STORE_LOCKED', `${path} is locked`, { path }, error)
+    const why = cause?.message ?? String(error)
+    const message = `LevelDB cannot open ${path}: ${why}. "serac repair" explains what can be done`
+    throw new StoreError('DATABASE_UNREADABLE', message, { path, why }, error)
+  }
+  return level
 }
 
-function explainOpenError(path: string, error: unknown): Error {
-  const cause = (error as { cause?: { code?: string; message?: string } }).cause
-  if (cause?.code === 'LEVEL_LOCKED')
-    return new StoreError('STORE_IN_USE', `${path} is in use by another process.`, { path }, error)
-  return new StoreError('STORE_INCOMPLETE', `${path} cannot be opened: ${cause?.message ?? String(error)}`, { path }, error)
+function closed(cause: unknown): ClusterError {
+  return new ClusterError('STOPPING', 'the database is closed', {}, cause)
 }

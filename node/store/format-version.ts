@@ -1,93 +1,113 @@
 /**
- * `FORMAT`: says what a data directory is and whose. It is checked before anything is opened, and once it exists no
- * database is ever created beside it: a lost database must be noticed, not replaced by an empty one (LevelDB would).
+ * `FORMAT`: what a data directory is, in two lines of text: the facts as JSON, then their BLAKE3. It is the last file
+ * that the creation of a store writes: where it stands, every other part must be there too.
  *
- * The file records its own inode: a copied or restored directory shows another one, and its votes must not be used (R8).
+ * It records its own inode. A directory that was copied or restored from a backup has another one, and a voter that
+ * comes back with an older memory could vote twice in one round (R8).
  */
-import { open, readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentHashHex } from '../../cluster/content-hash.ts'
-import { syncDirectory } from './durable-file.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import { commitDraft, draftOf, readIfPresent, writeDraft } from './durable-file.ts'
 import { StoreError } from './store-error.ts'
 
-/** The layout that this release reads and writes. A change of format needs an upgrade step and a new number. */
-export const FORMAT_VERSION = 1
+export const FORMAT_FILE = 'FORMAT'
 const MAGIC = 'SERAC'
-const FILE = 'FORMAT'
+/** Of the whole directory. Grows with every change that an older release could not read. */
+export const FORMAT_VERSION = 1
 
 export interface StoreFormat {
   version: number
-  clusterId: string
-  nodeId: string
-  /** 32 hex digits; also stands in the marker of `seg/`. */
+  nodeId: NodeId
+  /** 32 hex digits: told apart from every other store, also in the marker of `seg/`. */
   storeUuid: string
+  /** Null until the node has joined a cluster. */
+  clusterId: string | null
+}
+
+interface StoredFormat extends StoreFormat {
+  magic: string
+  /** Of the FORMAT file itself, in decimal. */
   inode: string
 }
 
-/** Reads and checks `FORMAT`; null when the directory holds no store yet. Throws StoreError. */
-export async function readFormat(directory: string, nodeId: string, clusterId: string): Promise<StoreFormat | null> {
-  const path = join(directory, FILE)
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
+/** What was found. */
+export interface FoundFormat {
+  format: StoreFormat
+  /** The file has not the inode it was written with. */
+  isCopy: boolean
+}
+
+/** Reads and checks FORMAT; null when there is none. Throws FORMAT_DAMAGED, FORMAT_UNKNOWN, STORE_FOREIGN. */
+export async function readFormat(directory: string, nodeId: NodeId): Promise<FoundFormat | null> {
+  const path = join(directory, FORMAT_FILE)
+  const text = await readIfPresent(path)
+  if (text === null) return null
+  const { magic: _magic, inode, ...format } = parse(text, path)
+  if (format.version !== FORMAT_VERSION) {
+    const message =
+      `${path} has version ${format.version}; this release reads version ${FORMAT_VERSION}: ` +
+      `start the release that wrote it, or read UPGRADING.md`
+    throw new StoreError('FORMAT_UNKNOWN', message, { path, version: format.version })
   }
-  const format = parse(text, path)
-  assertUsable(format, path, nodeId, clusterId)
+  if (format.nodeId !== nodeId) {
+    const message =
+      `${directory} belongs to node ${format.nodeId}, but the node key here is that of ${nodeId}: ` +
+      `put the right key file back, or point this node to its own directory`
+    throw new StoreError('STORE_FOREIGN', message, { directory, owner: format.nodeId, nodeId })
+  }
   const { ino } = await stat(path, { bigint: true })
-  if (format.inode !== ino.toString())
-    throw new StoreError(
-      'STORE_COPIED',
-      `${directory} is a copy of a data directory or was restored from a backup. Its votes may be older than what this ` +
-        'node promised: remove the directory and let the node join anew, or move the original back.',
-      { directory },
-    )
-  return format
+  return { format, isCopy: ino.toString() !== inode }
 }
 
-/** Writes `FORMAT` for a new store, durably. It must be the last thing that a new store gets. */
-export async function writeFormat(directory: string, facts: Omit<StoreFormat, 'version' | 'inode'>): Promise<StoreFormat> {
-  const path = join(directory, FILE)
-  const handle = await open(path, 'wx', 0o640)
-  try {
-    const { ino } = await handle.stat({ bigint: true })
-    const format: StoreFormat = { version: FORMAT_VERSION, ...facts, inode: ino.toString() }
-    await handle.writeFile(render(format))
-    await handle.sync()
-    await syncDirectory(directory)
-    return format
-  } finally {
-    await handle.close()
-  }
+/** Refuses a copied directory. Throws STORE_COPIED. */
+export function refuseCopy(directory: string, found: FoundFormat): void {
+  if (!found.isCopy) return
+  const message =
+    `${directory} is a copy or was restored: a node that votes with an older memory can undo what was acknowledged. ` +
+    `Start from the original directory; if there is none, run "serac repair --forget-votes" here, once`
+  throw new StoreError('STORE_COPIED', message, { directory })
 }
 
-function render(format: StoreFormat): string {
-  const body = `${MAGIC}\n${JSON.stringify(format)}\n`
-  return `${body}${contentHashHex(Buffer.from(body))}\n`
+/** Whether the creation of a store began here and did not end. */
+export async function isCreationInterrupted(directory: string): Promise<boolean> {
+  return (await readIfPresent(draftOf(join(directory, FORMAT_FILE)))) !== null
 }
 
-function parse(text: string, path: string): StoreFormat {
-  const [magic, json = '', checksum] = text.split('\n')
-  const isWhole = magic === MAGIC && contentHashHex(Buffer.from(`${magic}\n${json}\n`)) === checksum
-  if (!isWhole)
-    throw new StoreError('STORE_INCOMPLETE', `${path} is damaged: restore it, or remove the data directory and join anew.`)
-  return JSON.parse(json) as StoreFormat
+/** The first step of creating a store: leaves a sign that what lies here is no store yet. */
+export function draftFormat(directory: string, format: StoreFormat): Promise<void> {
+  return writeDraft(join(directory, FORMAT_FILE), (inode) => compose(format, inode))
 }
 
-function assertUsable(format: StoreFormat, path: string, nodeId: string, clusterId: string): void {
-  if (format.version !== FORMAT_VERSION)
-    throw new StoreError('STORE_VERSION', `${path} has format ${format.version}; this release reads ${FORMAT_VERSION}.`)
-  if (format.nodeId !== nodeId)
-    throw new StoreError(
-      'STORE_FOREIGN',
-      `${path} belongs to node ${format.nodeId}, but the key file is that of node ${nodeId}: check state_path and key_file.`,
-    )
-  if (format.clusterId !== clusterId)
-    throw new StoreError(
-      'STORE_FOREIGN',
-      `${path} belongs to cluster ${format.clusterId}, but the initial members make cluster ${clusterId}: ` +
-        'the list must stay as it was when the cluster began.',
-    )
+/** The last step: from here on the directory is a store. */
+export function commitFormat(directory: string): Promise<void> {
+  return commitDraft(join(directory, FORMAT_FILE))
+}
+
+/** Writes FORMAT anew, durably: the cluster id became known, or a copy was accepted as the store. */
+export async function replaceFormat(directory: string, format: StoreFormat): Promise<void> {
+  await draftFormat(directory, format)
+  await commitFormat(directory)
+}
+
+function compose(format: StoreFormat, inode: bigint): string {
+  const stored: StoredFormat = { magic: MAGIC, ...format, inode: inode.toString() }
+  const line = JSON.stringify(stored)
+  return `${line}\n${contentHashHex(Buffer.from(line))}\n`
+}
+
+function parse(text: string, path: string): StoredFormat {
+  const [line = '', checksum = ''] = text.split('\n')
+  if (contentHashHex(Buffer.from(line)) !== checksum) throw damaged(path)
+  const stored = JSON.parse(line) as StoredFormat
+  if (stored.magic !== MAGIC) throw damaged(path)
+  return stored
+}
+
+function damaged(path: string): StoreError {
+  const message =
+    `${path} is damaged: restore this one file if you know what it held, ` +
+    `or replace the node by an empty one with "serac replace"`
+  return new StoreError('FORMAT_DAMAGED', message, { path })
 }

@@ -1,100 +1,83 @@
 /**
- * All key spaces of both databases, in one place. A key is one tag byte, then the parts. A tag once used is never used
- * for anything else, also when its key space is given up.
+ * Every key space of both databases. A stored key is the tag byte, then the parts given here. A tag once used is never
+ * used again, for anything: an old row must not be taken for something else.
  */
 
-/** `meta/`: registers and what follows from them. */
-export const META = {
-  /** + key: acceptor state, the votes. */
-  acceptor: 0x61,
-  /** + key: learner row. */
-  learner: 0x6c,
-  /** + sequence (8 bytes, big-endian): change log. */
-  change: 0x63,
-  /** + node id: how far that peer's change log was followed. */
-  cursor: 0x66,
-  /** + node id: the highest identity seen of that voter (R8). */
-  witness: 0x77,
-  /** + manifest root (32 bytes) + image id: live images by root. */
-  root: 0x72,
-  /** + name: single values, see SINGLES. */
-  single: 0x73,
-} as const
+/** `meta` holds register state and what is derived from it; `chunks` says where chunks are and who wants them. */
+export type DatabaseName = 'meta' | 'chunks'
 
-/** `chunks/`: what is stored here and who wants it. */
-export const CHUNKS = {
-  /** + hash: where the bytes are. */
-  location: 0x63,
-  /** + hash + manifest root: a reference. */
-  reference: 0x72,
-  /** + hash + upload id: a pin. */
-  pin: 0x70,
-  /** + upload id + hash: the same pin, by upload. */
-  uploadPin: 0x75,
-  /** + segment number (4 bytes, big-endian): segment table. */
-  segment: 0x73,
-  /** + manifest root: all of it is here. */
-  held: 0x68,
-  /** + hash: bytes that failed their check, and when. */
-  quarantine: 0x71,
-} as const
-
-/** Single values of `meta/`. */
-export const SINGLES = {
-  dbUuid: 'db-uuid',
-  voteSequence: 'vote-sequence',
-  accumulator: 'accumulator',
-  floor: 'floor',
-} as const
-
-const SEQUENCE_BYTES = 8
-const SEGMENT_BYTES = 4
-
-export function textKey(tag: number, text: string): Buffer {
-  return Buffer.concat([Buffer.of(tag), Buffer.from(text, 'utf8')])
+export interface Keyspace {
+  /** One byte, unique over both databases. */
+  readonly tag: number
+  readonly database: DatabaseName
+  /** What stands in errors and dumps. */
+  readonly name: string
 }
 
-/** Each part is hexadecimal text. */
-export function hexKey(tag: number, ...parts: string[]): Buffer {
-  return Buffer.concat([Buffer.of(tag), Buffer.from(parts.join(''), 'hex')])
+function keyspace(tag: number, database: DatabaseName, name: string): Keyspace {
+  return { tag, database, name }
 }
 
-export function rootKey(root: string, imageId: string): Buffer {
-  return Buffer.concat([hexKey(META.root, root), Buffer.from(imageId, 'utf8')])
+export const KEYSPACES = {
+  /** register key → promised and accepted ballot, value (R1). Only votes write here. */
+  acceptor: keyspace(0x01, 'meta', 'acceptor'),
+  /** register key → the highest ballot known, with its value (R2). */
+  learner: keyspace(0x02, 'meta', 'learner'),
+  /** sequence (8 bytes, big-endian) → what was accepted here (R11). Without gaps; trimmed at the old end. */
+  change: keyspace(0x03, 'meta', 'change'),
+  /** peer → how far its change log was followed. */
+  cursor: keyspace(0x04, 'meta', 'cursor'),
+  /** database uuid (16 bytes), peer → highest vote sequence seen of that database of that peer (R8). */
+  witness: keyspace(0x05, 'meta', 'witness'),
+  /** text chosen by the projection of learner rows, such as `root!<manifest root>!<image>` → its value. */
+  projected: keyspace(0x06, 'meta', 'projected'),
+  /** name → one value each: identity of the database, vote state, floor, what the owner keeps by name. */
+  singleton: keyspace(0x07, 'meta', 'singleton'),
+
+  /** chunk (32 bytes) → segment, offset, lengths, codec. */
+  location: keyspace(0x40, 'chunks', 'location'),
+  /** chunk (32 bytes), manifest root (32 bytes) → nothing: the chunk is wanted by that manifest. */
+  reference: keyspace(0x41, 'chunks', 'reference'),
+  /** chunk (32 bytes), upload (16 bytes) → when it was pinned. */
+  pin: keyspace(0x42, 'chunks', 'pin'),
+  /** upload (16 bytes), chunk (32 bytes) → when it was pinned: the way back from an upload to its pins. */
+  uploadPin: keyspace(0x43, 'chunks', 'upload-pin'),
+  /** segment number (4 bytes, big-endian) → whether it is sealed. Written before the first chunk in it counts. */
+  segment: keyspace(0x44, 'chunks', 'segment'),
+  /** manifest root (32 bytes) → nothing: this node holds the manifest and every chunk of it. */
+  heldRoot: keyspace(0x45, 'chunks', 'held-root'),
+  /** chunk (32 bytes) → where its damaged bytes lie and since when; removed when the chunk is stored anew. */
+  quarantine: keyspace(0x46, 'chunks', 'quarantine'),
+  /** due time and chunk → try again to pull or push it. */
+  resync: keyspace(0x47, 'chunks', 'resync'),
+} as const satisfies Record<string, Keyspace>
+
+/** The stored key: tag, then parts. */
+export function keyIn(space: Keyspace, ...parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat([Uint8Array.of(space.tag), ...parts])
 }
 
-export function changeKey(sequence: number): Buffer {
-  const key = Buffer.alloc(1 + SEQUENCE_BYTES)
-  key[0] = META.change
-  key.writeBigUInt64BE(BigInt(sequence), 1)
-  return key
+/** Keys from `gte` on and below `lt`. */
+export interface KeyRange {
+  gte: Buffer
+  lt: Buffer
 }
 
-export function segmentKey(segment: number): Buffer {
-  const key = Buffer.alloc(1 + SEGMENT_BYTES)
-  key[0] = CHUNKS.segment
-  key.writeUInt32BE(segment, 1)
-  return key
+/** All keys of a space that begin with `parts`. */
+export function rangeOf(space: Keyspace, ...parts: readonly Uint8Array[]): KeyRange {
+  const gte = keyIn(space, ...parts)
+  return { gte, lt: nextPrefix(gte) }
 }
 
-/** The text or hexadecimal part behind the tag. */
-export function textOf(key: Buffer): string {
-  return key.toString('utf8', 1)
-}
-
-export function hexOf(key: Buffer): string {
-  return key.toString('hex', 1)
-}
-
-/** Everything that begins with `prefix`. */
-export function rangeOf(prefix: Buffer): { gte: Buffer; lt: Buffer } {
-  const end = Buffer.from(prefix)
-  for (let i = end.length - 1; i >= 0; i--) {
-    const byte = end[i] as number
+/** The first key after all that begin with `prefix`. */
+export function nextPrefix(prefix: Buffer): Buffer {
+  const next = Buffer.from(prefix)
+  for (let last = next.length - 1; last >= 0; last--) {
+    const byte = next.readUInt8(last)
     if (byte < 0xff) {
-      end[i] = byte + 1
-      return { gte: prefix, lt: end.subarray(0, i + 1) }
+      next.writeUInt8(byte + 1, last)
+      return next.subarray(0, last + 1)
     }
   }
-  throw new Error('a key space has no prefix of 0xff bytes only')
+  throw new RangeError('no key comes after a prefix of 0xff bytes; no tag is 0xff')
 }

@@ -1,17 +1,23 @@
-/** Why a data directory cannot be used. Each message says what to do. */
+/** Codes of a store that cannot be opened. Each message says what is wrong and what to do about it. */
 import { SeracError } from '../../cluster/errors.ts'
 
 export type StoreErrorCode =
-  /** Another process has it open. */
-  | 'STORE_IN_USE'
-  /** It was written by a release that this one does not understand. */
-  | 'STORE_VERSION'
-  /** It belongs to another node or cluster. */
+  /** Another process has the directory open. */
+  | 'STORE_LOCKED'
+  /** This process has the directory open already. */
+  | 'STORE_OPEN_TWICE'
+  /** `FORMAT` cannot be read, or is missing beside stored data. */
+  | 'FORMAT_DAMAGED'
+  /** The directory was written by a release whose format this one does not know. */
+  | 'FORMAT_UNKNOWN'
+  /** The directory belongs to another node. */
   | 'STORE_FOREIGN'
-  /** It is a copy or a restored backup of a directory. */
+  /** The directory was copied or restored (R8). */
   | 'STORE_COPIED'
-  /** A part of it is gone: a mount is missing or files were removed. */
-  | 'STORE_INCOMPLETE'
+  /** `seg/` is not the directory that the index was written for: its file system is not mounted. */
+  | 'SEGMENTS_MISSING'
+  /** LevelDB cannot open a database. */
+  | 'DATABASE_UNREADABLE'
 
 /** Thrown when a store is opened. */
 export class StoreError extends SeracError {

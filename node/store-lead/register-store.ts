@@ -18,7 +18,7 @@ import type { Random } from '../../cluster/runtime.ts'
 import { ChangeLog } from './change-log.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
-import { changeKey, META, SINGLES, textKey, textOf } from './keyspaces.ts'
+import { changeKey, hexKey, META, rootKey, SINGLES, textKey, textOf } from './keyspaces.ts'
 import { learnEffect, LearnerTable } from './learner-table.ts'
 import {
   decodeAcceptor,
@@ -105,6 +105,13 @@ export class RegisterStore implements RegisterStorage {
   /** Called for each learner row that became durable or settled. */
   onLearned(listener: (key: string, row: LearnerRow) => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Whether a live image other than `exceptId` has these bytes, by the projected `root!` rows. */
+  async hasProjectedRoot(root: string, exceptId: string): Promise<boolean> {
+    const own = rootKey(root, exceptId)
+    for await (const key of this.#database.keys(hexKey(META.root, root))) if (!key.equals(own)) return true
+    return false
   }
 
   identity(): VoterIdentity {

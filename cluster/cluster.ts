@@ -1,0 +1,138 @@
+/**
+ * The replication substrate of one node: control plane, registers, bulk plane and the transfer of chunks, composed and
+ * started in order. It carries bytes; what they mean is the business of whoever hands in the operations.
+ */
+import type { ConfigView } from './membership/cluster-config.ts'
+import { ControlPlane, type NodeFacts } from './membership/control-plane.ts'
+import type { NodeIdentity } from './network/identity.ts'
+import { BOOTSTRAP_OPERATION, CONFIG_KEY, configOperations } from './register/config-register.ts'
+import type { OperationTable } from './register/operations.ts'
+import { Registers } from './register/registers.ts'
+import type { RegisterStorage } from './register/storage.ts'
+import { sleep, type Clock, type Log, type Random } from './runtime.ts'
+import { BulkClient } from './transfer/bulk-client.ts'
+import { BulkServer } from './transfer/bulk-server.ts'
+import type { ChunkBufferPool } from './transfer/chunk-buffer.ts'
+import { ChunkFetcher } from './transfer/chunk-fetcher.ts'
+import type { ChunkHasher } from './transfer/chunk-hasher.ts'
+import { ChunkHolders } from './transfer/chunk-holders.ts'
+import { ChunkReplicator } from './transfer/chunk-replicator.ts'
+import type { LocalChunks } from './transfer/local-chunks.ts'
+
+export interface ClusterComponents {
+  identity: NodeIdentity
+  clock: Clock
+  random: Random
+  log: Log
+  config: ConfigView
+  storage: RegisterStorage
+  chunks: LocalChunks
+  hasher: ChunkHasher
+  /** The downloads' share of the byte budget: chunks on their way to clients and to this node's own disk. */
+  downloads: ChunkBufferPool
+  /** The peers' share: chunks that other nodes send and fetch. */
+  peers: ChunkBufferPool
+  operations: OperationTable
+  /** Null while this node may vote, else why not. */
+  abstains: () => string | null
+}
+
+export interface ClusterOptions {
+  bindHost: string
+  controlPort: number
+  bulkPort: number
+  facts(): Pick<NodeFacts, 'version' | 'apiUrl'>
+  /** Host under which the others reach this node. */
+  advertiseHost: string
+}
+
+/** The config register is written once a majority is there; until then it is tried this often. */
+const BOOTSTRAP_EVERY_MS = 1000
+
+export class Cluster {
+  readonly control: ControlPlane
+  readonly registers: Registers
+  readonly holders: ChunkHolders
+  readonly fetcher: ChunkFetcher
+  readonly replicator: ChunkReplicator
+  readonly #components: ClusterComponents
+  readonly #bulkServer: BulkServer
+  readonly #bulkClient: BulkClient
+  readonly #stopping = new AbortController()
+
+  constructor(components: ClusterComponents, options: ClusterOptions) {
+    this.#components = components
+    const { identity, config, storage, chunks, downloads } = components
+    this.control = new ControlPlane(components, {
+      listen: `${options.bindHost}:${options.controlPort}`,
+      facts: () => ({
+        ...options.facts(),
+        dbUuid: storage.identity().dbUuid,
+        bulkAddress: `${options.advertiseHost}:${options.bulkPort}`,
+        controlAddress: `${options.advertiseHost}:${options.controlPort}`,
+      }),
+      describe: () => null,
+    })
+    const { rpc, liveness } = this.control
+    this.registers = new Registers({
+      ...components,
+      self: identity.id,
+      startNonce: identity.startNonce,
+      liveness,
+      rpc,
+      operations: { ...configOperations, ...components.operations },
+      onCommitted: (key) => this.control.hints.publish({ kind: 'changed', key }),
+    })
+    const clusterId = () => config.current().clusterId
+    const isAllowed = (id: string) => config.current().nodes.some((node) => node.id === id)
+    this.#bulkServer = new BulkServer(
+      { ...components, local: chunks, pool: components.peers, isAllowed, clusterId },
+      { host: options.bindHost, port: options.bulkPort },
+    )
+    const addressOf = (id: string) => this.control.peers.hello(id)?.bulkAddress ?? null
+    this.#bulkClient = new BulkClient({ ...components, addressOf, clusterId })
+    this.holders = new ChunkHolders({ self: identity.id, local: chunks, bulk: this.#bulkClient })
+    this.fetcher = new ChunkFetcher({ ...components, holders: this.holders, pool: downloads, liveness })
+    this.replicator = new ChunkReplicator({ ...components, holders: this.holders, fetcher: this.fetcher })
+    this.#followNews()
+  }
+
+  async start(): Promise<void> {
+    await this.#bulkServer.start()
+    await this.control.start()
+    this.registers.start()
+    void this.#bootstrapConfig()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the cluster part stops'))
+    this.registers.stop()
+    await this.control.stop()
+    this.#bulkClient.stop()
+    await this.#bulkServer.stop()
+  }
+
+  /** Every hint and every link says that a change log may have news. */
+  #followNews(): void {
+    this.control.on('linked', (peer) => this.registers.follow(peer))
+    this.control.hints.onHint((hint, from) => {
+      if (hint.kind === 'changed') this.registers.follow(from)
+    })
+  }
+
+  /** Writes the genesis into the config register, once; harmless when it is there already. */
+  async #bootstrapConfig(): Promise<void> {
+    const { clock, config, storage, log } = this.#components
+    const { signal } = this.#stopping
+    const opId = this.registers.mintOpId()
+    while (!signal.aborted && !storage.learned(CONFIG_KEY)?.settled) {
+      try {
+        await this.registers.execute(CONFIG_KEY, { name: BOOTSTRAP_OPERATION, args: config.current(), opId })
+        log.info({ cluster: config.current().clusterId }, 'the cluster config is in its register')
+      } catch (error) {
+        log.debug({ error: String(error) }, 'the cluster config cannot be written yet')
+        await sleep(clock, BOOTSTRAP_EVERY_MS, signal).catch(() => {})
+      }
+    }
+  }
+}

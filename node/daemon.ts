@@ -1,0 +1,277 @@
+/**
+ * The composition root: makes every part of a node, hands each what it needs, starts them in order and stops them in
+ * reverse. Read it from top to bottom to see what a node is.
+ */
+import type { FastifyInstance } from 'fastify'
+import type { Authenticator } from '../api/api-components.ts'
+import { NoAuth } from '../api/auth/noauth.ts'
+import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
+import { buildApiServer } from '../api/server.ts'
+import { buildOperatorServer } from '../api/status/status-routes.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { hashEngine } from '../cluster/content-hash.ts'
+import { gossipService } from '../cluster/gossip/gossipsub.ts'
+import { checkGossip } from '../cluster/gossip/self-check.ts'
+import type { ClusterConfig, MemberNode } from '../cluster/membership/cluster-config.ts'
+import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
+import { placedNodes } from '../cluster/placement/placement-policy.ts'
+import { CONFIG_KEY, CurrentConfig, genesisConfig } from '../cluster/register/config-register.ts'
+import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
+import { ChunkBufferPool, SLOT_BYTES } from '../cluster/transfer/chunk-buffer.ts'
+import { inlineHasher, type ChunkHasher } from '../cluster/transfer/chunk-hasher.ts'
+import type { SeracConfig } from './config/options.ts'
+import { HashPool } from './data/hash-pool.ts'
+import { ImageHolder } from './data/image-holder.ts'
+import { ImageReader } from './data/image-reader.ts'
+import { ImageWriter } from './data/image-writer.ts'
+import { ImageIndex } from './images/image-index.ts'
+import { imageIdOf, imageKey, imageOperations } from './images/image-operations.ts'
+import { ImageRegisters, indexRow } from './images/image-registers.ts'
+import { ImageService } from './images/image-service.ts'
+import { ImageUploader } from './images/image-uploader.ts'
+import { projectRoots } from './images/root-projection.ts'
+import { Updater } from './loops/updater.ts'
+import { ClusterReport } from './status/cluster-report.ts'
+import type { NodeReport } from './status/node-report.ts'
+import { Store } from './store-lead/store.ts'
+import { SERAC_VERSION } from './version.ts'
+
+export interface Daemon {
+  stop(): Promise<void>
+}
+
+/** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
+const VERIFY_SLOTS = 4
+
+/** Starts a node. Throws with a sentence for the operator when it cannot; nothing keeps running then. */
+export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon> {
+  const started: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (const end of started.splice(0).reverse()) await end().catch((error: unknown) => logStopError(log, error))
+  }
+  try {
+    await startParts(config, log, (end) => started.push(end))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { stop }
+}
+
+async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => Promise<unknown>) => void): Promise<void> {
+  const startedMs = clock.monotonicMs()
+  const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
+  await checkGossip(random, { gossip: gossipService() })
+  const authenticator = chooseAuthenticator(config)
+  const genesis = genesisConfig(initialMembers(config, identity))
+  const self = ownMember(genesis, identity)
+
+  const store = await Store.open(
+    { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
+    {
+      directory: config.default.statePath,
+      nodeId: identity.id,
+      clusterId: genesis.clusterId,
+      freeBytesMin: config.store.freeBytesMin,
+      ballastBytes: config.store.ballast,
+      project: projectRoots,
+    },
+  )
+  onStarted(() => store.close())
+  const currentConfig = new CurrentConfig(genesis, store.registers.learned(CONFIG_KEY))
+  const abstains = () => whyNotVoting(store)
+
+  const hashes = new HashPool({ clock, log })
+  hashes.start()
+  onStarted(() => hashes.stop())
+  const hasher: ChunkHasher = hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
+
+  const apiAddress = { host: config.default.bindHost, port: config.default.bindPort }
+  const advertiseHost = config.cluster.advertiseHost ?? hostOf(self.address)
+  const apiUrl = `http://${advertiseHost}:${apiAddress.port}`
+  const parts = { identity, clock, random, log, config: currentConfig, hasher, abstains }
+  const downloads = new ChunkBufferPool(config.memory.downloads)
+  const cluster = new Cluster(
+    {
+      ...parts,
+      storage: store.registers,
+      chunks: store.chunks,
+      downloads,
+      peers: new ChunkBufferPool(config.memory.peers),
+      operations: imageOperations,
+    },
+    {
+      bindHost: config.cluster.bindHost,
+      controlPort: config.cluster.controlPort,
+      bulkPort: config.cluster.bulkPort,
+      advertiseHost,
+      facts: () => ({ version: SERAC_VERSION, apiUrl }),
+    },
+  )
+  const { registers, control, fetcher, holders, replicator } = cluster
+
+  const learned = (key: string) => store.registers.learned(key)
+  const imageRegisters = new ImageRegisters({ registers, learned })
+  const localRecord = (id: string) => imageRegisters.local(id)
+  const index = new ImageIndex({
+    recordOf: (id) => localRecord(id)?.record ?? null,
+    monotonicMs: () => clock.monotonicMs(),
+  })
+  for (const key of store.registers.learnedKeys()) {
+    const row = learned(key)
+    if (row) indexRow(index, key, row)
+  }
+
+  const reader = new ImageReader({ fetcher, config: currentConfig })
+  const writer = new ImageWriter(
+    { ...parts, holders, replicator, pool: new ChunkBufferPool(config.memory.uploads), hashes, liveness: control.liveness },
+    { durableCopies: config.replication.durableCopies },
+  )
+  const holder = new ImageHolder({ chunks: store.chunks, fetcher, reader, config: currentConfig })
+  const uploader = new ImageUploader(
+    { identity, clock, random, log, registers: imageRegisters, writer, holder },
+    { sizeBytesMax: config.default.imageSizeCap },
+  )
+  const images = new ImageService(
+    { ...parts, registers: imageRegisters, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    {
+      quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
+      staleLists: config.cluster.staleLists,
+    },
+  )
+  const updater = new Updater({
+    clock,
+    random,
+    log,
+    holder,
+    settled: (id) => (learned(imageKey(id))?.settled ? localRecord(id) : null),
+    allImages: () => imageIdsIn(store.registers.learnedKeys()),
+    isPlacedHere: (id, { data }) => placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
+    isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
+    caughtUp: () => registers.caughtUp,
+  })
+  store.registers.onLearned((key, row) => {
+    if (key === CONFIG_KEY) currentConfig.note(row)
+    indexRow(index, key, row)
+    const id = imageIdOf(key)
+    if (id !== null && row.settled) updater.enqueue(id)
+  })
+
+  const report = new ClusterReport({
+    self: identity.id,
+    clock,
+    config: currentConfig,
+    rpc: control.rpc,
+    stateOf: (id) => control.liveness.view(id)?.state ?? 'unknown',
+    refusals: () => control.refusals().map(({ peer, message }) => ({ peer, reason: message })),
+    ownReport: (): NodeReport => ({
+      version: SERAC_VERSION,
+      api: apiUrl,
+      uptimeSeconds: Math.round((clock.monotonicMs() - startedMs) / 1000),
+      caughtUp: registers.caughtUp,
+      hasQuorum: registers.hasQuorum,
+      abstains: abstains(),
+      hashing: hashEngine.kind,
+      storedBytes: store.chunks.storedBytes,
+      freeBytes: store.space.freeBytes,
+      totalBytes: store.space.totalBytes,
+      heldRoots: store.chunks.heldRoots(),
+    }),
+    images: () => (registers.caughtUp ? [...index.rows()].flatMap(({ id }) => localRecord(id)?.record ?? []) : null),
+  })
+
+  await cluster.start()
+  onStarted(() => cluster.stop())
+  updater.start()
+  onStarted(() => updater.stop())
+
+  const readiness = {
+    canWrite: () => registers.hasQuorum && registers.caughtUp && abstains() === null,
+    canRead: () => registers.caughtUp,
+    reasons: () => whyNotReady(registers.hasQuorum, registers.caughtUp, abstains()),
+  }
+  const disableFile = config.healthcheck.disableByFilePath
+  const api = buildApiServer(
+    { images, authenticator, readiness, clock, random, log },
+    {
+      publicEndpoint: config.default.publicEndpoint ?? null,
+      limitDefault: config.default.limitParamDefault,
+      limitMax: config.default.apiLimitMax,
+      maxRequestIdLength: config.default.maxRequestIdLength,
+      disableFile,
+      diskFormats: config.imageFormat.diskFormats,
+      containerFormats: config.imageFormat.containerFormats,
+    },
+  )
+  const operator = buildOperatorServer({ clusterStatus: () => report.gather(), log }, { disableFile })
+  await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
+  onStarted(() => closeServer(operator))
+  await api.listen(apiAddress)
+  onStarted(() => closeServer(api))
+  onStarted(() => uploader.stop())
+  log.info({ node: identity.id, cluster: genesis.clusterId, api: apiUrl, version: SERAC_VERSION }, 'the node is up')
+}
+
+/** Without a list, this node is a cluster of its own. */
+function initialMembers(config: SeracConfig, identity: NodeIdentity): MemberNode[] {
+  const { initialMembers: members, advertiseHost, controlPort } = config.cluster
+  if (members.length > 0) return [...members]
+  const address = `${advertiseHost ?? '127.0.0.1'}:${controlPort}`
+  return [{ id: identity.id, address, role: 'voter', zone: null, weight: 1 }]
+}
+
+function ownMember(genesis: ClusterConfig, identity: NodeIdentity): MemberNode {
+  const self = genesis.nodes.find(({ id }) => id === identity.id)
+  if (self) return self
+  throw new Error(`initial_members does not name this node (${identity.id}): add it on every node, or check key_file`)
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'))
+}
+
+function chooseAuthenticator(config: SeracConfig): Authenticator {
+  switch (config.default.authStrategy) {
+    case 'noauth':
+      return new NoAuth()
+    case 'trusted_headers':
+      return new TrustedHeaders()
+    case 'keystone':
+      throw new Error('auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens')
+  }
+}
+
+/** R1, R8: a node whose votes may not be what it promised must not vote; nor one whose disk refuses writes. */
+function whyNotVoting(store: Store): string | null {
+  if (!store.registers.isIntact) return 'its vote rows are not those that it wrote'
+  if (store.failure) return `its disk refuses writes (${store.failure.message})`
+  return null
+}
+
+function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
+  const reasons: string[] = []
+  if (!hasQuorum) reasons.push('No majority of voters is reachable.')
+  if (!caughtUp) reasons.push('This node has not caught up with the others yet.')
+  if (abstention !== null) reasons.push(`This node does not vote: ${abstention}.`)
+  return reasons
+}
+
+function* imageIdsIn(keys: Iterable<string>): Generator<string> {
+  for (const key of keys) {
+    const id = imageIdOf(key)
+    if (id !== null) yield id
+  }
+}
+
+/** How long running requests may go on after the node was told to stop. */
+const CLOSE_GRACE_MS = 10_000
+
+async function closeServer(server: FastifyInstance): Promise<void> {
+  const cancel = clock.after(CLOSE_GRACE_MS, () => server.server.closeAllConnections())
+  await server.close()
+  cancel()
+}
+
+function logStopError(log: Log, error: unknown): void {
+  log.error({ error: String(error) }, 'a part of the node did not stop cleanly')
+}

@@ -1,0 +1,149 @@
+/** The status document, gathered from all nodes with a deadline; who does not answer is shown as unknown. */
+import type { ClusterConfig, ConfigView, MemberNode } from '../../cluster/membership/cluster-config.ts'
+import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
+import { placedNodes } from '../../cluster/placement/placement-policy.ts'
+import { majorityOf } from '../../cluster/register/quorum.ts'
+import type { Clock } from '../../cluster/runtime.ts'
+import type { ImageRecord } from '../images/image-record.ts'
+import { findFaults, summaryOf, verdictOf, type Finding } from './health-checks.ts'
+import { decodeReport, encodeReport, type NodeReport } from './node-report.ts'
+import { countRedundancy } from './redundancy.ts'
+import type { Check, ClusterStatus, NodeStatus } from './status-types.ts'
+
+export interface ClusterReportComponents {
+  self: NodeId
+  clock: Clock
+  config: ConfigView
+  rpc: PeerRpc
+  /** State of a node as this one sees it. */
+  stateOf(id: NodeId): NodeStatus['state']
+  refusals(): { peer: string; reason: string }[]
+  /** What this node says of itself. */
+  ownReport(): NodeReport
+  /** The images this node knows, or null while it has not caught up. */
+  images(): Iterable<ImageRecord> | null
+}
+
+/** The document is there within two seconds, whoever is silent. */
+const ASK_TIMEOUT_MS = 1500
+
+export class ClusterReport {
+  readonly #components: ClusterReportComponents
+  /** Since when each finding holds, by code and subject. */
+  readonly #since = new Map<string, string>()
+
+  constructor(components: ClusterReportComponents) {
+    this.#components = components
+    components.rpc.handle('status', () => Promise.resolve(encodeReport(components.ownReport())))
+  }
+
+  async gather(): Promise<ClusterStatus> {
+    const { config, clock, images } = this.#components
+    const current = config.current()
+    const reports = await this.#askAll(current)
+    const nodes = current.nodes.map((node) => this.#nodeStatus(node, reports.get(node.id)))
+    const known = images()
+    const all = known ? [...known] : null
+    const partial = {
+      clusterId: current.clusterId,
+      epoch: current.epoch,
+      nodes,
+      quorum: this.#quorum(current, reports),
+      images: all && countImages(all),
+      redundancy: all && countRedundancy({ images: all.filter(hasData), placed: placementIn(current), held: heldBy(reports) }),
+      as_of: new Date(clock.wallMs()).toISOString(),
+    }
+    const findings = findFaults({ ...partial, refusals: this.#components.refusals(), abstentions: abstentions(reports) })
+    return {
+      verdict: verdictOf(partial, findings),
+      summary: summaryOf(partial),
+      checks: this.#dated(findings),
+      ...partial,
+    }
+  }
+
+  async #askAll({ nodes }: ClusterConfig): Promise<Map<NodeId, NodeReport>> {
+    const reports = new Map<NodeId, NodeReport>()
+    await Promise.all(
+      nodes.map(async ({ id }) => {
+        const report = await this.#ask(id).catch(() => null)
+        if (report) reports.set(id, report)
+      }),
+    )
+    return reports
+  }
+
+  async #ask(id: NodeId): Promise<NodeReport> {
+    const { self, rpc, ownReport } = this.#components
+    if (id === self) return ownReport()
+    return decodeReport(await rpc.request(id, 'status', null, { timeoutMs: ASK_TIMEOUT_MS }))
+  }
+
+  #nodeStatus(node: MemberNode, report: NodeReport | undefined): NodeStatus {
+    const seen = this.#components.stateOf(node.id)
+    const { id, address, role, zone } = node
+    return {
+      id,
+      address,
+      role,
+      zone,
+      state: report ? 'alive' : seen === 'alive' ? 'unknown' : seen,
+      version: report?.version ?? null,
+      api: report?.api ?? null,
+      uptimeSeconds: report?.uptimeSeconds ?? null,
+      imagesHeld: report ? report.heldRoots.length : null,
+      caughtUp: report?.caughtUp ?? null,
+      hashing: report?.hashing ?? null,
+      storedBytes: report?.storedBytes ?? null,
+      freeBytes: report?.freeBytes ?? null,
+      ageSeconds: report ? 0 : null,
+    }
+  }
+
+  #quorum(config: ClusterConfig, reports: ReadonlyMap<NodeId, NodeReport>): ClusterStatus['quorum'] {
+    const votersUp = config.voters.filter((voter) => reports.get(voter)?.abstains === null).length
+    const needed = majorityOf(config.voters.length)
+    return { votersUp, votersTotal: config.voters.length, needed, canWrite: votersUp >= needed }
+  }
+
+  /** Adds since when each finding holds; forgets those that ended. */
+  #dated(findings: Finding[]): Check[] {
+    const now = new Date(this.#components.clock.wallMs()).toISOString()
+    const names = new Set(findings.map(nameOf))
+    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name)
+    return findings.map((finding) => {
+      const since = this.#since.get(nameOf(finding)) ?? now
+      this.#since.set(nameOf(finding), since)
+      return { ...finding, since }
+    })
+  }
+}
+
+function nameOf({ code, who }: Finding): string {
+  return `${code} ${who ?? ''}`
+}
+
+function hasData(image: ImageRecord): boolean {
+  return image.data !== null
+}
+
+function placementIn(config: ClusterConfig) {
+  return (image: ImageRecord) => placedNodes(config, image.id, image.data?.copies ?? null)
+}
+
+function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlySet<string>> {
+  return new Map([...reports].map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
+}
+
+function abstentions(reports: ReadonlyMap<NodeId, NodeReport>) {
+  return [...reports].flatMap(([node, { abstains }]) => (abstains === null ? [] : [{ node, reason: abstains }]))
+}
+
+function countImages(images: readonly ImageRecord[]): NonNullable<ClusterStatus['images']> {
+  const counts = { total: images.length, active: 0, queued: 0, saving: 0, other: 0 }
+  for (const { status } of images) {
+    if (status === 'active' || status === 'queued' || status === 'saving') counts[status]++
+    else counts.other++
+  }
+  return counts
+}

@@ -1,0 +1,99 @@
+/** A key space with typed keys and values: the only way stored rows are read and written. */
+import { seal, unseal, corruptValue } from './codec.ts'
+import type { Database, Operation } from './database.ts'
+import { keyIn, rangeOf, type Keyspace } from './keyspaces.ts'
+
+/** How the keys and values of one key space look on disk. */
+export interface RowFormat<K, V> {
+  readonly space: Keyspace
+  /** The parts after the tag. */
+  keyParts(key: K): readonly Uint8Array[]
+  /** Inverse of `keyParts`; `bytes` is what follows the tag. */
+  parseKey(bytes: Buffer): K
+  encode(value: V): Uint8Array
+  /** May throw anything: `Table` makes CORRUPT_VALUE of it. */
+  decode(payload: Buffer): V
+}
+
+/** Of all rows so far. A key space whose layout changes gets an upgrade step by this number. */
+const ROW_VERSION = 1
+
+export interface Row<K, V> {
+  key: K
+  value: V
+}
+
+/** What a scan met: a row, or one that cannot be read (its stored key, for removal). */
+export type Scanned<K, V> = (Row<K, V> & { damaged: false }) | { damaged: true; key: K; storedKey: Buffer }
+
+export class Table<K, V> {
+  readonly #database: Database
+  readonly #format: RowFormat<K, V>
+
+  constructor(database: Database, format: RowFormat<K, V>) {
+    this.#database = database
+    this.#format = format
+  }
+
+  /** Throws CORRUPT_VALUE. */
+  get(key: K): V | null {
+    const storedKey = this.storedKey(key)
+    const stored = this.#database.get(storedKey)
+    return stored === undefined ? null : this.#decode(storedKey, stored)
+  }
+
+  has(key: K): boolean {
+    return this.#database.has(this.storedKey(key))
+  }
+
+  put(key: K, value: V): Operation & { type: 'put' } {
+    const storedKey = this.storedKey(key)
+    return { type: 'put', key: storedKey, value: seal(storedKey, ROW_VERSION, this.#format.encode(value)) }
+  }
+
+  del(key: K): Operation {
+    return { type: 'del', key: this.storedKey(key) }
+  }
+
+  storedKey(key: K): Buffer {
+    return keyIn(this.#format.space, ...this.#format.keyParts(key))
+  }
+
+  /** The rows whose keys begin with `parts`, in key order, damaged ones included. */
+  async *scan(...parts: readonly Uint8Array[]): AsyncGenerator<Scanned<K, V>> {
+    for await (const [storedKey, stored] of this.#database.entries(rangeOf(this.#format.space, ...parts))) {
+      const key = this.#format.parseKey(storedKey.subarray(1))
+      const value = this.#tryDecode(storedKey, stored)
+      yield value === undefined ? { damaged: true, key, storedKey } : { damaged: false, key, value }
+    }
+  }
+
+  /** The keys that begin with `parts`, in order. */
+  async *keys(...parts: readonly Uint8Array[]): AsyncGenerator<K> {
+    for await (const storedKey of this.#database.keys(rangeOf(this.#format.space, ...parts)))
+      yield this.#format.parseKey(storedKey.subarray(1))
+  }
+
+  async isEmpty(...parts: readonly Uint8Array[]): Promise<boolean> {
+    for await (const _key of this.keys(...parts)) return false
+    return true
+  }
+
+  #tryDecode(storedKey: Buffer, stored: Buffer): V | undefined {
+    try {
+      return this.#decode(storedKey, stored)
+    } catch {
+      return undefined
+    }
+  }
+
+  #decode(storedKey: Buffer, stored: Buffer): V {
+    const { version, payload } = unseal(storedKey, stored)
+    if (version !== ROW_VERSION) throw corruptValue(storedKey, `its version ${version} is unknown to this release`)
+    try {
+      return this.#format.decode(payload)
+    } catch (error) {
+      throw corruptValue(storedKey, 'its payload cannot be decoded', error)
+    }
+  }
+}

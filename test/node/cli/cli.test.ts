@@ -1,0 +1,76 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { type CliIo, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from '../../../node/cli/cli-io.ts'
+import { runCli } from '../../../node/cli.ts'
+
+/** Runs a command and gives back what a shell would see. */
+async function run(args: string[], environment: CliIo['environment'] = {}) {
+  const output = { stdout: '', stderr: '' }
+  const exitCode = await runCli(args, {
+    environment,
+    print: (text) => (output.stdout += text),
+    complain: (text) => (output.stderr += text),
+  })
+  return { exitCode, ...output }
+}
+
+t.test('version and help', async (t) => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string }
+  t.strictSame(await run(['--version']), { exitCode: EXIT_OK, stdout: `${version}\n`, stderr: '' })
+  const help = await run(['--help'])
+  t.equal(help.exitCode, EXIT_OK)
+  for (const command of ['start', 'keygen', 'config', 'status']) t.match(help.stdout, `  ${command} `)
+})
+
+t.test('slips are explained, with an exit code that is no verdict', async (t) => {
+  const slips: [string[], RegExp][] = [
+    [['stats'], /Did you mean status\?/],
+    [['config', 'chek'], /Did you mean check\?/],
+    [['start', '--config'], /unknown option '--config'/],
+    [['status', '-f', 'xml'], /Allowed choices are table, json, value/],
+    [['keygen'], /--state-path/],
+  ]
+  for (const [args, message] of slips) {
+    const { exitCode, stdout, stderr } = await run(args)
+    t.equal(exitCode, EXIT_USAGE, args.join(' '))
+    t.equal(stdout, '')
+    t.match(stderr, message)
+    t.notMatch(stderr, /\n\s+at /, 'no stack trace')
+  }
+})
+
+t.test('config sample prints the file in deploy/', async (t) => {
+  t.equal((await run(['config', 'sample'])).stdout, await readFile('deploy/serac.conf.sample', 'utf8'))
+})
+
+t.test('keygen makes the key once, for its owner only, and config check takes its id', async (t) => {
+  const statePath = join(t.testdir(), 'state')
+  const first = await run(['keygen', '--state-path', statePath])
+  t.match(first, { exitCode: EXIT_OK, stdout: /^12D3KooW\w{44}\n$/, stderr: '' })
+  t.strictSame(await run(['keygen', '--state-path', statePath]), first)
+  t.equal((await stat(join(statePath, 'node.key'))).mode & 0o777, 0o600)
+
+  const member = `${first.stdout.trim()}@10.0.0.1:9293`
+  const file = join(t.testdir({ 'serac.conf': `[cluster]\ninitial_members = ${member}\n` }), 'serac.conf')
+  t.strictSame(await run(['config', 'check', '--config-file', file]), {
+    exitCode: EXIT_OK,
+    stdout: `The configuration is valid (${file}).\n`,
+    stderr: '',
+  })
+})
+
+t.test('config check lists what is wrong', async (t) => {
+  const directory = t.testdir({ 'a.conf': '[DEFAULT]\nbind_prt = 1\n', 'b.conf': '[clustr]\n' })
+  t.strictSame(
+    await run(['config', 'check', '--config-dir', directory], { OS_CLUSTER__INITIAL_MEMBERS: 'x' }),
+    {
+      exitCode: EXIT_FAILED,
+      stdout: '',
+      stderr:
+        `serac: ${directory}/a.conf:2: there is no option bind_prt in [DEFAULT] (did you mean bind_port?)\n` +
+        `${directory}/b.conf:1: there is no section [clustr] (did you mean cluster?)\n` +
+        "OS_CLUSTER__INITIAL_MEMBERS: initial_members must be NODE_ID@HOST:CONTROL_PORT[?zone=ZONE&weight=NUMBER&role=voter|storage|edge], not 'x'\n",
+    },
+  )
+})
