@@ -40,10 +40,10 @@ export function rawPublicKey(key: KeyObject): Uint8Array {
 export function identityFromKey(privateKey: KeyObject, random: Random): NodeIdentity {
   if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('the node key must be an Ed25519 key')
   const secret = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url')
-  const open = rawPublicKey(createPublicKey(privateKey))
-  const libp2pKey = privateKeyFromRaw(Buffer.concat([secret, open])) as Ed25519PrivateKey
+  const publicKey = rawPublicKey(createPublicKey(privateKey))
+  const libp2pKey = privateKeyFromRaw(Buffer.concat([secret, publicKey])) as Ed25519PrivateKey
   const startNonce = Buffer.from(random.bytes(START_NONCE_BYTES)).toString('hex')
-  return { id: nodeIdFromPublicKey(open), privateKey, libp2pKey, startNonce }
+  return { id: nodeIdFromPublicKey(publicKey), privateKey, libp2pKey, startNonce }
 }
 
 /** A new identity that no file holds. */

@@ -282,10 +282,9 @@ async function receiveBody(response: IncomingMessage, watch: StallWatch): Promis
   return body
 }
 
-/** 204 has no body; the stream must still be read to its end before the connection is used again. */
-function noBody(response: IncomingMessage): Promise<void> {
-  response.resume()
-  return Promise.resolve()
+/** 204 has no body, but its end must be seen before the connection is used again. */
+function noBody(response: IncomingMessage, watch: StallWatch): Promise<void> {
+  return receivePayload(response, Buffer.alloc(0), watch)
 }
 
 function* batches<T>(items: readonly T[], countMax: number): Iterable<T[]> {

@@ -12,6 +12,7 @@ import type { NodeId } from '../network/rpc-port.ts'
 import type { Log } from '../runtime.ts'
 import { createBulkCredentials, nodeIdOfCertificate } from './bulk-certificate.ts'
 import { CLUSTER_HEADER, encodeError, INTERNAL_ERROR_STATUS } from './bulk-protocol.ts'
+import { CHUNK_BYTES_MAX } from './chunk-buffer.ts'
 import { BulkRoutes, type BulkRoutesComponents } from './bulk-routes.ts'
 
 export interface BulkServerComponents extends BulkRoutesComponents {
@@ -173,11 +174,15 @@ export class BulkServer {
     }
     const { status, body } = encodeError(error)
     if (status === INTERNAL_ERROR_STATUS) this.#components.log.error(fields, 'a bulk request failed')
-    // What is left of the body would be taken for the next request.
-    if (!request.complete) response.setHeader('connection', 'close')
+    // node:http reads the rest of a refused body, so that the answer is not lost in a reset; not one without bound.
+    if (!isBounded(request)) response.setHeader('connection', 'close')
     response.writeHead(status, { 'content-type': 'application/cbor', 'content-length': body.length })
     response.end(body)
   }
+}
+
+function isBounded(request: IncomingMessage): boolean {
+  return request.complete || Number(request.headers['content-length']) <= CHUNK_BYTES_MAX
 }
 
 function listen(server: Server, { host, port }: BulkServerOptions): Promise<void> {

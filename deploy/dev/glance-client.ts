@@ -71,9 +71,14 @@ export class GlanceClient {
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve).once('error', reject)
     })
-    // An early refusal closes the connection: then the answer counts, not the broken pipe.
-    const sent = pipeline(body, outgoing).catch(() => undefined)
-    const [answer] = await Promise.all([answered, sent])
+    const sent = pipeline(body, outgoing)
+    // A refusal may come before all is sent; then the answer counts and not the broken pipe.
+    sent.catch(() => {})
+    const answer = await answered.catch(async (error: unknown) => {
+      // What broke the source says more than the connection that was cut because of it.
+      await sent
+      throw error
+    })
     const { statusCode = 0 } = answer
     if (statusCode >= 200 && statusCode < 300) return answer
     throw new Error(`${options.method} ${path} on ${this.#url} answered ${statusCode}: ${await text(answer)}`)

@@ -81,14 +81,19 @@ export class ImageReader {
     end: number,
     signal: AbortSignal,
   ): AsyncGenerator<ByteLease> {
+    const ahead: Promise<ByteLease>[] = []
     const stop = new AbortController()
-    const onAbort = () => stop.abort(signal.reason)
+    const quit = (reason: unknown) => {
+      stop.abort(reason)
+      for (const fetching of ahead.splice(0)) fetching.then((lease) => lease.release()).catch(() => {})
+    }
+    const onAbort = () => quit(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     const slices = manifest.slices(start, end, stop.signal)
-    const ahead: Promise<ByteLease>[] = []
     try {
       for (;;) {
+        stop.signal.throwIfAborted()
         await this.#topUp(ahead, slices, (slice) => this.#lease(source, slice, stop.signal))
         const next = ahead.shift()
         if (!next) return
@@ -96,8 +101,7 @@ export class ImageReader {
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
-      stop.abort(new Error('the reader has gone'))
-      for (const fetching of ahead) fetching.then((lease) => lease.release()).catch(() => {})
+      quit(new Error('the reader has gone'))
     }
   }
 

@@ -4,20 +4,27 @@ import { type Clock, silentLog, systemClock } from '../../../cluster/runtime.ts'
 import { EXIT_FAILED, EXIT_OK } from '../../../node/cli/cli-io.ts'
 import { runUntilStopped } from '../../../node/cli/run-until-stopped.ts'
 
+function deferred<T>() {
+  let resolve!: (value: T) => void
+  let reject!: (reason: Error) => void
+  const promise = new Promise<T>((onResolve, onReject) => ([resolve, reject] = [onResolve, onReject]))
+  return { promise, resolve, reject }
+}
+
 /** The pieces of one run: a daemon whose start and stop the test finishes, and a clock that the test lets ring. */
 function setUp() {
   const signals = new EventEmitter()
   const events = new EventEmitter()
   const alarms: (() => void)[] = []
   const clock: Clock = { ...systemClock, after: (_, action) => (alarms.push(action), () => {}) }
-  const stop = Promise.withResolvers<void>()
+  const stop = deferred<void>()
   const daemon = {
     stop() {
       events.emit('stopping')
       return stop.promise
     },
   }
-  const start = Promise.withResolvers<typeof daemon>()
+  const start = deferred<typeof daemon>()
   const exitCode = runUntilStopped(() => start.promise, signals, { clock, log: silentLog })
   return { signals, events, alarms, daemon, start, stop, exitCode }
 }

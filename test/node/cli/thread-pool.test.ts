@@ -27,8 +27,10 @@ t.test('the serac command has sixteen pool threads, unless told otherwise', asyn
     'package.json': '{"type":"module"}',
   })
   const countThreads = async (environment: NodeJS.ProcessEnv) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'serac.cjs')], {
-      env: environment,
+    // The test runner preloads modules into every child through NODE_OPTIONS, and that would start the pool too early.
+    const command = ['-u', 'NODE_OPTIONS', process.execPath, join(directory, 'serac.cjs')]
+    const { stdout } = await promisify(execFile)('env', command, {
+      env: { ...environment, PATH: process.env['PATH'] },
     })
     return Number(stdout)
   }

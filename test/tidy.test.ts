@@ -1,0 +1,147 @@
+/**
+ * Keeps the source tree as ARCHITECTURE.md describes it: imports point down only, there is no cycle, every file is
+ * reached from an entry point, and each technology has one home.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import ts from 'typescript'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** Layers, low to high. A file belongs to the longest prefix that fits; it may import its own layer and lower ones. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['cluster/polyfill.ts', 'cluster/runtime.ts', 'cluster/errors.ts', 'cluster/content-hash.ts'],
+  ['cluster/network/'],
+  ['cluster/membership/', 'cluster/placement/', 'cluster/gossip/'],
+  ['cluster/register/', 'cluster/transfer/'],
+  ['cluster/cluster.ts'],
+  ['node/errors.ts', 'node/version.ts', 'node/config/', 'node/store/'],
+  ['node/data/'],
+  ['node/images/'],
+  ['node/loops/', 'node/status/'],
+  ['api/'],
+  ['node/daemon.ts'],
+  ['node/cli/', 'node/cli.ts', 'node/main.ts', 'node/serac.cts', 'deploy/'],
+]
+
+/** What the façade may see of the rest: services and errors, never a store or a register. */
+const API_MAY_IMPORT = ['api/', 'node/images/', 'node/status/', 'node/errors.ts', 'cluster/runtime.ts', 'cluster/errors.ts']
+
+/** Where a technology may be named. */
+const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
+  { packages: /^(libp2p|@libp2p\/|@multiformats\/|@chainsafe\/)/, homes: ['cluster/network/', 'cluster/gossip/', 'cluster/membership/'] },
+  { packages: /^(level|classic-level)$/, homes: ['node/store/'] },
+  { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
+  { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
+  { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
+]
+
+/** Where processes and threads begin. */
+const ENTRY_POINTS = ['node/serac.cts', 'deploy/dev-cluster.ts', 'deploy/demo.ts', 'node/data/hash-worker.ts']
+
+interface SourceFile {
+  path: string
+  /** Files of ours, from the root. */
+  imports: string[]
+  packages: string[]
+}
+
+function sourcesUnder(directory: string): string[] {
+  return readdirSync(join(ROOT, directory), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+}
+
+function read(path: string): SourceFile {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, path), 'utf8'), true, true)
+  const names = importedFiles.map(({ fileName }) => fileName)
+  const local = names.filter((name) => name.startsWith('.'))
+  return {
+    path,
+    // The CommonJS entry names what the compiler will have made of main.ts.
+    imports: local.map((name) => join(dirname(path), name).replace(/\.js$/, '.ts')),
+    packages: names.filter((name) => !name.startsWith('.') && !name.startsWith('node:')),
+  }
+}
+
+const files = new Map(['cluster', 'node', 'api', 'deploy'].flatMap(sourcesUnder).map((path) => [path, read(path)]))
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((prefixes) => prefixes.some((prefix) => path.startsWith(prefix)))
+}
+
+t.test('every file has its layer', (t) => {
+  t.strictSame(
+    [...files.keys()].filter((path) => layerOf(path) < 0),
+    [],
+  )
+  t.end()
+})
+
+t.test('imports only point down', (t) => {
+  const upward: string[] = []
+  for (const { path, imports } of files.values())
+    for (const target of imports) if (layerOf(target) > layerOf(path)) upward.push(`${path} -> ${target}`)
+  t.strictSame(upward, [])
+  t.end()
+})
+
+t.test('the façade sees only services', (t) => {
+  const strays: string[] = []
+  for (const { path, imports } of files.values()) {
+    if (!path.startsWith('api/')) continue
+    for (const target of imports)
+      if (!API_MAY_IMPORT.some((allowed) => target.startsWith(allowed))) strays.push(`${path} -> ${target}`)
+  }
+  t.strictSame(strays, [])
+  t.end()
+})
+
+t.test('there is no import cycle', (t) => {
+  const done = new Set<string>()
+  const cycles: string[] = []
+  const visit = (path: string, trail: string[]): void => {
+    if (trail.includes(path)) return void cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
+    if (done.has(path)) return
+    for (const target of files.get(path)?.imports ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of files.keys()) visit(path, [])
+  t.strictSame(cycles, [])
+  t.end()
+})
+
+t.test('every file is reached from an entry point', (t) => {
+  const reached = new Set<string>()
+  const visit = (path: string): void => {
+    if (reached.has(path)) return
+    reached.add(path)
+    for (const target of files.get(path)?.imports ?? []) visit(target)
+  }
+  ENTRY_POINTS.forEach(visit)
+  t.strictSame(
+    [...files.keys()].filter((path) => !reached.has(path)),
+    [],
+  )
+  t.end()
+})
+
+t.test('each technology has one home', (t) => {
+  const strays: string[] = []
+  for (const { path, packages } of files.values())
+    for (const name of packages)
+      for (const { packages: pattern, homes } of HOMES)
+        if (pattern.test(name) && !homes.some((home) => path.startsWith(home))) strays.push(`${path} -> ${name}`)
+  t.strictSame(strays, [])
+  t.end()
+})
+
+t.test('every import names a file that is there', (t) => {
+  const broken: string[] = []
+  for (const { path, imports } of files.values())
+    for (const target of imports) if (!files.has(target)) broken.push(`${path} -> ${target}`)
+  t.strictSame(broken, [])
+  t.end()
+})
