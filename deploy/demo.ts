@@ -40,7 +40,9 @@ await new Command('demo')
     try {
       await demo(flags)
     } catch (error) {
-      process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
+      // What an interruption broke is of no interest.
+      const cause: unknown = signal.aborted ? signal.reason : error
+      process.stderr.write(`demo: ${cause instanceof Error ? cause.message : String(cause)}\n`)
       process.exitCode = 1
     }
   })

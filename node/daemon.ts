@@ -13,7 +13,9 @@ import { hashEngine } from '../cluster/content-hash.ts'
 import { gossipService } from '../cluster/gossip/gossipsub.ts'
 import { checkGossip } from '../cluster/gossip/self-check.ts'
 import type { ClusterConfig, MemberNode } from '../cluster/membership/cluster-config.ts'
+import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
+import type { NodeId } from '../cluster/network/rpc-port.ts'
 import { placedNodes } from '../cluster/placement/placement-policy.ts'
 import { CONFIG_KEY, CurrentConfig, genesisConfig } from '../cluster/register/config-register.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
@@ -30,6 +32,7 @@ import { ImageRegisters, indexRow } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { projectRoots } from './images/root-projection.ts'
+import { Reaper, type Life } from './loops/reaper.ts'
 import { Updater } from './loops/updater.ts'
 import { ClusterReport } from './status/cluster-report.ts'
 import type { NodeReport } from './status/node-report.ts'
@@ -42,12 +45,13 @@ export interface Daemon {
 
 /** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
 const VERIFY_SLOTS = 4
+const PROCESS_STARTED_MS = clock.monotonicMs()
 
 /** Starts a node. Throws with a sentence for the operator when it cannot; nothing keeps running then. */
 export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon> {
   const started: (() => Promise<unknown>)[] = []
   const stop = async () => {
-    for (const end of started.splice(0).reverse()) await end().catch((error: unknown) => logStopError(log, error))
+    for (const end of started.splice(0).toReversed()) await end().catch((error: unknown) => logStopError(log, error))
   }
   try {
     await startParts(config, log, (end) => started.push(end))
@@ -59,7 +63,6 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 }
 
 async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => Promise<unknown>) => void): Promise<void> {
-  const startedMs = clock.monotonicMs()
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
   await checkGossip(random, { gossip: gossipService() })
   const authenticator = chooseAuthenticator(config)
@@ -162,12 +165,12 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
     clock,
     config: currentConfig,
     rpc: control.rpc,
-    stateOf: (id) => control.liveness.view(id)?.state ?? 'unknown',
+    stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, message }) => ({ peer, reason: message })),
     ownReport: (): NodeReport => ({
       version: SERAC_VERSION,
       api: apiUrl,
-      uptimeSeconds: Math.round((clock.monotonicMs() - startedMs) / 1000),
+      uptimeSeconds: Math.round((clock.monotonicMs() - PROCESS_STARTED_MS) / 1000),
       caughtUp: registers.caughtUp,
       hasQuorum: registers.hasQuorum,
       abstains: abstains(),
@@ -180,10 +183,21 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
     images: () => (registers.caughtUp ? [...index.rows()].flatMap(({ id }) => localRecord(id)?.record ?? []) : null),
   })
 
+  const reaper = new Reaper({
+    clock,
+    log,
+    registers: imageRegisters,
+    savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
+    lifeOf: (node) => lifeOf(node, identity, control),
+    caughtUp: () => registers.caughtUp,
+  })
+
   await cluster.start()
   onStarted(() => cluster.stop())
   updater.start()
   onStarted(() => updater.stop())
+  reaper.start()
+  onStarted(() => reaper.stop())
 
   const readiness = {
     canWrite: () => registers.hasQuorum && registers.caughtUp && abstains() === null,
@@ -254,6 +268,14 @@ function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string |
   if (!caughtUp) reasons.push('This node has not caught up with the others yet.')
   if (abstention !== null) reasons.push(`This node does not vote: ${abstention}.`)
   return reasons
+}
+
+/** A node that never answered since this one started counts as silent since then. */
+function lifeOf(node: NodeId, identity: NodeIdentity, control: ControlPlane): Life {
+  if (node === identity.id) return { startNonce: identity.startNonce, silentMs: 0 }
+  const { silentMs } = control.liveness.view(node)
+  if (control.liveness.isAlive(node)) return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
+  return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - PROCESS_STARTED_MS }
 }
 
 function* imageIdsIn(keys: Iterable<string>): Generator<string> {

@@ -192,7 +192,11 @@ function checkLayout({ nodes, basePort }: DevLayout): void {
   }
 }
 
-/** Without options of the shell's own nodes: the written file is all that counts here. */
+/**
+ * Without options of the shell's own nodes, since the written file is all that counts here, and without NODE_OPTIONS: what
+ * it preloads would start the thread pool before serac.cts can size it.
+ */
 function nodeEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^OS_.*__/.test(name)))
+  const isForeign = (name: string) => name === 'NODE_OPTIONS' || /^OS_.*__/.test(name)
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name)))
 }

@@ -10,12 +10,13 @@ import type { Log } from '../../cluster/runtime.ts'
 import { CHUNK_BYTES_MAX, type ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkHolders } from '../../cluster/transfer/chunk-holders.ts'
 import { unpinAll, type ChunkReplicator } from '../../cluster/transfer/chunk-replicator.ts'
-import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ImageError } from '../errors.ts'
-import type { ImageDigests } from './checksums.ts'
 import type { HashPool } from './hash-pool.ts'
 import { CHUNKS_MAX } from './manifest-page.ts'
-import { UploadSession } from './upload-session.ts'
+import { UploadSession, type StoredImage } from './upload-session.ts'
+
+export type { StoredImage }
 
 export interface ImageWriterComponents {
   holders: ChunkHolders
@@ -43,16 +44,6 @@ export interface UploadRequest {
   /** What the client announced; null = nothing. */
   declaredSizeBytes: number | null
   signal: AbortSignal
-}
-
-export interface StoredImage extends ImageDigests {
-  root: ChunkHash
-  sizeBytes: number
-  chunkSizeBytes: number
-  /** The nodes that hold the whole image, referenced and pinned. */
-  holders: NodeId[]
-  /** Every node that may hold pins of the upload: hand it to `unpin` once the register is settled. */
-  pinnedAt: NodeId[]
 }
 
 /** Two: one more than the disk that may be lost while the answer is on its way. */

@@ -1,4 +1,5 @@
 /** One upload under way: its bytes in a small ring of slots, its chunks in flight, and what is known of them so far. */
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { abortable } from '../../cluster/transfer/abortable.ts'
 import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
@@ -7,7 +8,6 @@ import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageChecksums, ImageDigests } from './checksums.ts'
 import type { ChunkName } from './hash-messages.ts'
-import type { StoredImage } from './image-writer.ts'
 import { ManifestBuilder, type EncodedPage, type ManifestPages } from './manifest-builder.ts'
 
 export interface UploadSessionComponents {
@@ -21,6 +21,16 @@ export interface UploadSessionOptions {
   sizeBytesMax: number
   declaredSizeBytes: number | null
   signal: AbortSignal
+}
+
+export interface StoredImage extends ImageDigests {
+  root: ChunkHash
+  sizeBytes: number
+  chunkSizeBytes: number
+  /** The nodes that hold the whole image, referenced and pinned. */
+  holders: NodeId[]
+  /** Every node that may hold pins of the upload: hand it to `unpin` once the register is settled. */
+  pinnedAt: NodeId[]
 }
 
 /**
@@ -89,7 +99,7 @@ export class UploadSession {
   }
 
   async #conclude(): Promise<StoredImage> {
-    const digests: ImageDigests = await this.#components.checksums.finish()
+    const digests = await this.#components.checksums.finish()
     const { root, leaves } = this.#buildManifest()
     for (const page of [...leaves, root]) await this.#storePage(page)
     this.#stop.signal.throwIfAborted()

@@ -28,13 +28,19 @@ export function unseal(key: Uint8Array, stored: Buffer): Sealed {
   if (stored.length < PAYLOAD_AT) throw corruptValue(key, 'it is too short')
   const payload = stored.subarray(PAYLOAD_AT)
   const expected = checksum(key, stored.subarray(0, CHECKSUM_AT), payload)
-  if (!expected.equals(stored.subarray(CHECKSUM_AT, PAYLOAD_AT))) throw corruptValue(key, 'its checksum fails')
+  if (!expected.equals(stored.subarray(CHECKSUM_AT, PAYLOAD_AT)))
+    throw corruptValue(key, 'its checksum fails')
   return { version: stored.readUInt8(0), payload }
 }
 
 export function corruptValue(key: Uint8Array, why: string, cause?: unknown): ClusterError {
   const shown = printableKey(key)
-  return new ClusterError('CORRUPT_VALUE', `the stored value of ${shown} is damaged: ${why}`, { key: shown }, cause)
+  return new ClusterError(
+    'CORRUPT_VALUE',
+    `the stored value of ${shown} is damaged: ${why}`,
+    { key: shown },
+    cause,
+  )
 }
 
 /** The tag in hexadecimal, then the rest as text where it is text, else in hexadecimal. */

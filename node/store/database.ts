@@ -12,19 +12,29 @@ import { realpath } from 'node:fs/promises'
 import { Level } from 'level'
 import { ClusterError } from '../../cluster/errors.ts'
 import { corruptValue } from './codec.ts'
+import { GroupCommit } from './group-commit.ts'
 import type { KeyRange } from './keyspaces.ts'
 import { StoreError } from './store-error.ts'
-import { WriteQueue, type WriteOptions } from './write-queue.ts'
 
-export type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
+export type WriteOp = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
 /** What a database asks of the library; memory-level has it too. */
 export interface LevelHandle {
   getSync(key: Buffer): Buffer | undefined
-  batch(operations: Operation[], options: { sync: boolean }): Promise<void>
+  batch(operations: WriteOp[], options: { sync: boolean }): Promise<void>
   iterator(options: KeyRange): AsyncIterable<[Buffer, Buffer]>
   keys(options: KeyRange): AsyncIterable<Buffer>
   close(): Promise<void>
+}
+
+export interface WriteOptions {
+  /** False: a power cut may take it back (the end of the process does not). Default true. */
+  sync?: boolean
+}
+
+interface Write {
+  operations: readonly WriteOp[]
+  sync: boolean
 }
 
 export interface DatabaseOptions {
@@ -44,20 +54,22 @@ const openPaths = new Set<string>()
 
 export class Database {
   readonly #level: LevelHandle
-  readonly #writes: WriteQueue
-  #onClose: () => void
+  readonly #writes: GroupCommit<Write>
+  readonly #onClose: () => void
+  #failure: ClusterError | null = null
 
   /** Takes over an open handle; production opens its own with `Database.open`. */
   constructor(level: LevelHandle, onClose: () => void = () => {}) {
     this.#level = level
-    this.#writes = new WriteQueue((operations, sync) => level.batch(operations, { sync }))
+    this.#writes = new GroupCommit((writes) => this.#writeBatch(writes), sizeOf)
     this.#onClose = onClose
   }
 
   /** Throws STORE_OPEN_TWICE, STORE_LOCKED, DATABASE_UNREADABLE. The directory must exist. */
   static async open(path: string, options: DatabaseOptions): Promise<Database> {
     const place = await realpath(path)
-    if (openPaths.has(place)) throw new StoreError('STORE_OPEN_TWICE', `${place} is open in this process`, { path: place })
+    if (openPaths.has(place))
+      throw new StoreError('STORE_OPEN_TWICE', `${place} is open in this process`, { path: place })
     openPaths.add(place)
     try {
       const level = await openLevel(place, options)
@@ -70,12 +82,12 @@ export class Database {
 
   /** Why nothing can be written any more, or null. */
   get failure(): Error | null {
-    return this.#writes.failure
+    return this.#failure
   }
 
-  /** Throws STORE_NOT_WRITABLE, PEER_BUSY. A write asked for in the same turn is then taken. */
+  /** Throws STORE_NOT_WRITABLE after a failed write. */
   assertWritable(): void {
-    this.#writes.assertWritable()
+    if (this.#failure) throw notWritable(this.#failure)
   }
 
   /** The stored value, or undefined. On the calling thread: a look-up takes some 10 µs. */
@@ -92,9 +104,12 @@ export class Database {
     return this.get(key) !== undefined
   }
 
-  /** Writes all or nothing; resolves when durable (unless `sync` is false). Writes land in the order of the calls. */
-  write(operations: readonly Operation[], options?: WriteOptions): Promise<void> {
-    return this.#writes.write(operations, options)
+  /**
+   * Writes all or nothing; resolves when durable (unless `sync` is false). Writes land in the order of the calls.
+   * Rejects with STORE_NOT_WRITABLE, PEER_BUSY, STOPPING.
+   */
+  async write(operations: readonly WriteOp[], { sync = true }: WriteOptions = {}): Promise<void> {
+    if (operations.length > 0) await this.#writes.add({ operations, sync })
   }
 
   /** Pairs in key order, as they were when the iteration began. */
@@ -111,8 +126,34 @@ export class Database {
     await this.#writes.close()
     await this.#level.close()
     this.#onClose()
-    this.#onClose = () => {}
   }
+
+  async #writeBatch(writes: Write[]): Promise<void> {
+    this.assertWritable()
+    const operations = writes.flatMap((write) => write.operations)
+    const sync = writes.some((write) => write.sync)
+    try {
+      await this.#level.batch(operations, { sync })
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#failure = new ClusterError(
+        'STORE_NOT_WRITABLE',
+        `a write to the database failed: ${why}`,
+        {},
+        error,
+      )
+      throw notWritable(this.#failure)
+    }
+  }
+}
+
+function sizeOf({ operations }: Write): number {
+  return operations.reduce((sum, op) => sum + op.key.length + (op.type === 'put' ? op.value.length : 0), 0)
+}
+
+function notWritable(first: ClusterError): ClusterError {
+  const message = `${first.message}; nothing is written until the store was closed and opened again`
+  return new ClusterError('STORE_NOT_WRITABLE', message, {}, first)
 }
 
 async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Promise<LevelHandle> {
@@ -127,7 +168,8 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
     })
   } catch (error) {
     const { cause } = error as { cause?: { code?: string; message?: string } }
-    if (cause?.code === 'LEVEL_LOCKED') throw new StoreError('STORE_LOCKED', `${path} is locked`, { path }, error)
+    if (cause?.code === 'LEVEL_LOCKED')
+      throw new StoreError('STORE_LOCKED', `${path} is locked`, { path }, error)
     const why = cause?.message ?? String(error)
     const message = `LevelDB cannot open ${path}: ${why}. "serac repair" explains what can be done`
     throw new StoreError('DATABASE_UNREADABLE', message, { path, why }, error)

@@ -29,9 +29,9 @@ export const KEYSPACES = {
   cursor: keyspace(0x04, 'meta', 'cursor'),
   /** database uuid (16 bytes), peer → highest vote sequence seen of that database of that peer (R8). */
   witness: keyspace(0x05, 'meta', 'witness'),
-  /** text chosen by the projection of learner rows, such as `root!<manifest root>!<image>` → its value. */
-  projected: keyspace(0x06, 'meta', 'projected'),
-  /** name → one value each: identity of the database, vote state, floor, what the owner keeps by name. */
+  /** manifest root (32 bytes), image → nothing: a live image has these bytes. Written with the learner row it follows from. */
+  root: keyspace(0x06, 'meta', 'root'),
+  /** name → one value each: vote state, floor, what the owner keeps by name. */
   singleton: keyspace(0x07, 'meta', 'singleton'),
 
   /** chunk (32 bytes) → segment, offset, lengths, codec. */
@@ -55,6 +55,11 @@ export const KEYSPACES = {
 /** The stored key: tag, then parts. */
 export function keyIn(space: Keyspace, ...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Uint8Array.of(space.tag), ...parts])
+}
+
+/** The key of a `root` row. `root` in hexadecimal. */
+export function rootKey(root: string, imageId: string): Buffer {
+  return keyIn(KEYSPACES.root, Buffer.from(root, 'hex'), Buffer.from(imageId))
 }
 
 /** Keys from `gte` on and below `lt`. */

@@ -1,6 +1,6 @@
 /** A key space with typed keys and values: the only way stored rows are read and written. */
 import { seal, unseal, corruptValue } from './codec.ts'
-import type { Database, Operation } from './database.ts'
+import type { Database, WriteOp } from './database.ts'
 import { keyIn, rangeOf, type Keyspace } from './keyspaces.ts'
 
 /** How the keys and values of one key space look on disk. */
@@ -46,12 +46,12 @@ export class Table<K, V> {
     return this.#database.has(this.storedKey(key))
   }
 
-  put(key: K, value: V): Operation & { type: 'put' } {
+  put(key: K, value: V): WriteOp & { type: 'put' } {
     const storedKey = this.storedKey(key)
     return { type: 'put', key: storedKey, value: seal(storedKey, ROW_VERSION, this.#format.encode(value)) }
   }
 
-  del(key: K): Operation {
+  del(key: K): WriteOp {
     return { type: 'del', key: this.storedKey(key) }
   }
 
@@ -89,7 +89,8 @@ export class Table<K, V> {
 
   #decode(storedKey: Buffer, stored: Buffer): V {
     const { version, payload } = unseal(storedKey, stored)
-    if (version !== ROW_VERSION) throw corruptValue(storedKey, `its version ${version} is unknown to this release`)
+    if (version !== ROW_VERSION)
+      throw corruptValue(storedKey, `its version ${version} is unknown to this release`)
     try {
       return this.#format.decode(payload)
     } catch (error) {

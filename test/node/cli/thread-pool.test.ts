@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import ts from 'typescript'
+import { runCommand } from '../../helpers/run-command.ts'
 
 /** In place of the real main: fills the thread pool with work and counts the threads of the process. */
 const MAIN = `
@@ -21,20 +20,17 @@ t.test('the serac command has sixteen pool threads, unless told otherwise', asyn
       rewriteRelativeImportExtensions: true,
     },
   })
+  const { PATH } = process.env
   const directory = t.testdir({
     'serac.cjs': outputText,
     'main.js': MAIN,
     'package.json': '{"type":"module"}',
   })
   const countThreads = async (environment: NodeJS.ProcessEnv) => {
-    // The test runner preloads modules into every child through NODE_OPTIONS, and that would start the pool too early.
-    const command = ['-u', 'NODE_OPTIONS', process.execPath, join(directory, 'serac.cjs')]
-    const { stdout } = await promisify(execFile)('env', command, {
-      env: { ...environment, PATH: process.env['PATH'] },
-    })
+    const { stdout } = await runCommand(process.execPath, [join(directory, 'serac.cjs')], { environment })
     return Number(stdout)
   }
-  const withFour = await countThreads({ UV_THREADPOOL_SIZE: '4' })
-  t.equal((await countThreads({})) - withFour, 12)
-  t.equal((await countThreads({ UV_THREADPOOL_SIZE: '20' })) - withFour, 16)
+  const withFour = await countThreads({ PATH, UV_THREADPOOL_SIZE: '4' })
+  t.equal((await countThreads({ PATH })) - withFour, 12)
+  t.equal((await countThreads({ PATH, UV_THREADPOOL_SIZE: '20' })) - withFour, 16)
 })

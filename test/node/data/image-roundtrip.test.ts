@@ -11,9 +11,9 @@ const sourceOf = ({ root }: StoredImage) => ({ imageId: IMAGE, root, copies: nul
 
 async function bytesOf(leases: AsyncIterable<ByteLease>): Promise<Buffer> {
   const pieces: Buffer[] = []
-  for await (const { bytes, release } of leases) {
-    pieces.push(Buffer.from(bytes))
-    release()
+  for await (const lease of leases) {
+    pieces.push(Buffer.from(lease.bytes))
+    lease.release()
   }
   return Buffer.concat(pieces)
 }
@@ -105,8 +105,8 @@ t.test('a reader that stops early, or is aborted, gives everything back', async 
   const { writer, reader, pool } = small
   const bytes = patternOf(8 * CHUNK)
   const source = sourceOf(await writer.write(requestOf(), piecesOf(bytes)))
-  for await (const { release } of reader.read(source, 0, bytes.length - 1, signal)) {
-    release()
+  for await (const lease of reader.read(source, 0, bytes.length - 1, signal)) {
+    lease.release()
     break
   }
   await new Promise(setImmediate)

@@ -1,0 +1,144 @@
+/**
+ * One group of changes to the registers, on its way into one LevelDB batch. Each change is decided against what is
+ * durable and against what the group itself has changed before; memory follows only when the batch is durable.
+ */
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import { compareBallots, maxBallot, sameBallot, type Ballot } from '../../cluster/register/ballot.ts'
+import type { AcceptorState, ChangeCursor, LearnerRow } from '../../cluster/register/storage.ts'
+import type { Database, WriteOp } from './database.ts'
+import type { LearnerHead, LearnerHeads } from './learner-heads.ts'
+import type { RegisterTables } from './register-tables.ts'
+import { VoteAccumulator } from './vote-accumulator.ts'
+
+/**
+ * Rows of the owner's own that follow from a learner row and land in its batch. `before` is the row that it replaces.
+ * Must be pure: it is called once for each replacement.
+ */
+export type Projection = (key: string, row: LearnerRow, before: LearnerRow | null) => WriteOp[]
+
+export type RegisterChange =
+  | { kind: 'vote'; key: string; state: AcceptorState; accepted: boolean }
+  | { kind: 'learn'; key: string; row: LearnerRow }
+  /** The row of this ballot was found to be settled: memory knows it already. */
+  | { kind: 'settle'; key: string; row: LearnerRow }
+  | { kind: 'cursor'; peer: NodeId; cursor: ChangeCursor }
+  | { kind: 'floor'; floor: Ballot }
+  /** Takes a register away, promises included (R9). */
+  | { kind: 'remove'; key: string }
+  /** Drops a learner row that cannot be read. */
+  | { kind: 'forget'; key: string }
+  | { kind: 'value'; name: string; value: Uint8Array }
+
+export interface RegisterBatchComponents {
+  database: Database
+  tables: RegisterTables
+  heads: LearnerHeads
+  project: Projection
+}
+
+/** What `row` does to what is known of its key. */
+export function learnEffect(
+  known: LearnerHead | null | undefined,
+  row: LearnerRow,
+): 'replaces' | 'settles' | 'nothing' {
+  if (!known || compareBallots(row.ballot, known.ballot) > 0) return 'replaces'
+  return row.settled && !known.settled && sameBallot(row.ballot, known.ballot) ? 'settles' : 'nothing'
+}
+
+export class RegisterBatch {
+  readonly accumulator: VoteAccumulator
+  /** Rows that changed; null: the row goes. */
+  readonly learned = new Map<string, LearnerRow | null>()
+  readonly accepted: { key: string; ballot: Ballot }[] = []
+  readonly cursors = new Map<NodeId, ChangeCursor>()
+  floor: Ballot
+  hasVotes = false
+  /** False while all of it may be lost without harm. */
+  needsSync = false
+  readonly #components: RegisterBatchComponents
+  /** What the group leaves in acceptor rows; null: the row goes. */
+  readonly #acceptorRows = new Map<string, (WriteOp & { type: 'put' }) | null>()
+  readonly #others: WriteOp[] = []
+
+  constructor(components: RegisterBatchComponents, accumulator: VoteAccumulator, floor: Ballot) {
+    this.#components = components
+    this.accumulator = new VoteAccumulator(accumulator.bytes())
+    this.floor = floor
+  }
+
+  add(change: RegisterChange): void {
+    const { tables } = this.#components
+    switch (change.kind) {
+      case 'vote':
+        return this.#vote(change.key, change.state, change.accepted)
+      case 'learn':
+      case 'settle':
+        return this.#learn(change.key, change.row, change.kind === 'settle')
+      case 'cursor':
+        this.cursors.set(change.peer, change.cursor)
+        this.#others.push(tables.cursors.put(change.peer, change.cursor))
+        return
+      case 'floor':
+        this.needsSync = true
+        this.floor = maxBallot(this.floor, change.floor)
+        this.#others.push(tables.floorRow(this.floor))
+        return
+      case 'remove':
+        this.needsSync = true
+        this.hasVotes = true
+        this.#setAcceptorRow(change.key, null)
+        this.learned.set(change.key, null)
+        return
+      case 'forget':
+        this.learned.set(change.key, null)
+        return
+      case 'value':
+        this.needsSync = true
+        this.#others.push(tables.ownerRow(change.name, change.value))
+    }
+  }
+
+  operations(): WriteOp[] {
+    const { tables } = this.#components
+    const acceptors = [...this.#acceptorRows].map(([key, row]) => row ?? tables.acceptors.del(key))
+    const learners = [...this.learned].flatMap(([key, row]) =>
+      row ? this.#learnerRows(key, row) : [tables.learners.del(key)],
+    )
+    return [...acceptors, ...learners, ...this.#others]
+  }
+
+  #vote(key: string, state: AcceptorState, accepted: boolean): void {
+    this.needsSync = true
+    this.hasVotes = true
+    this.#setAcceptorRow(key, this.#components.tables.acceptors.put(key, state))
+    if (!accepted || !state.accepted) return
+    this.#learn(key, { ...state.accepted, settled: false }, false)
+    this.accepted.push({ key, ballot: state.accepted.ballot })
+  }
+
+  #setAcceptorRow(key: string, row: (WriteOp & { type: 'put' }) | null): void {
+    const storedKey = this.#components.tables.acceptors.storedKey(key)
+    const drafted = this.#acceptorRows.get(key)
+    const before = drafted === undefined ? this.#components.database.get(storedKey) : drafted?.value
+    if (before) this.accumulator.toggle(storedKey, before)
+    if (row) this.accumulator.toggle(storedKey, row.value)
+    this.#acceptorRows.set(key, row)
+  }
+
+  #learn(key: string, row: LearnerRow, isKnown: boolean): void {
+    const drafted = this.learned.get(key)
+    const known = drafted === undefined ? this.#components.heads.get(key) : drafted
+    const effect = learnEffect(known, row)
+    const rewrites = isKnown && known && sameBallot(known.ballot, row.ballot)
+    if (effect === 'nothing' && !rewrites) return
+    this.learned.set(key, row)
+    if (effect === 'replaces') this.needsSync = true
+  }
+
+  #learnerRows(key: string, row: LearnerRow): WriteOp[] {
+    const { tables, project } = this.#components
+    const before = tables.readLearner(key)
+    const replaces = !before || !sameBallot(before.ballot, row.ballot)
+    return [tables.learners.put(key, row), ...(replaces ? project(key, row, before) : [])]
+  }
+}

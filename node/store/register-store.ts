@@ -1,0 +1,369 @@
+/**
+ * Registers on LevelDB (`meta/`): acceptor rows, learner rows, change log and what is derived from learner rows. Changes
+ * are grouped across keys: one synced batch carries them with the vote sequence, the accumulator and what was witnessed
+ * (rules R1, R2, R8, R9, R11).
+ */
+import { ClusterError } from '../../cluster/errors.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import { sameBallot, ZERO_BALLOT, type Ballot } from '../../cluster/register/ballot.ts'
+import type {
+  AcceptorState,
+  ChangeCursor,
+  ChangePage,
+  LearnerDigest,
+  LearnerRow,
+  RegisterStorage,
+  VoterIdentity,
+} from '../../cluster/register/storage.ts'
+import type { Log, Random } from '../../cluster/runtime.ts'
+import { CHANGE_LOG_ENTRIES_MAX, ChangeLog } from './change-log.ts'
+import type { Database, WriteOp } from './database.ts'
+import { GroupCommit } from './group-commit.ts'
+import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
+import { LearnerHeads } from './learner-heads.ts'
+import { learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
+import { RegisterTables } from './register-tables.ts'
+import { VoteAccumulator } from './vote-accumulator.ts'
+import { Witnesses } from './witnesses.ts'
+
+export interface RegisterStoreComponents {
+  database: Database
+  random: Random
+  log: Log
+}
+
+export interface RegisterStoreOptions {
+  project?: Projection
+  changeLogEntriesMax?: number
+}
+
+export type LearnedListener = (key: string, row: LearnerRow) => void
+
+const DB_UUID_BYTES = 16
+/** What a change takes beside its values, roughly: for the bounds of the queue. */
+const CHANGE_OVERHEAD_BYTES = 256
+
+export class RegisterStore implements RegisterStorage {
+  readonly #components: RegisterStoreComponents
+  readonly #project: Projection
+  readonly #tables: RegisterTables
+  readonly #commits: GroupCommit<RegisterChange>
+  readonly #heads = new LearnerHeads()
+  readonly #log: ChangeLog
+  readonly #witnesses: Witnesses
+  readonly #cursors = new Map<NodeId, ChangeCursor>()
+  readonly #listeners: LearnedListener[] = []
+  #dbUuid: string
+  #voteSequence = 0
+  #floor: Ballot = ZERO_BALLOT
+  #accumulator = new VoteAccumulator()
+  #isIntact = true
+
+  private constructor(components: RegisterStoreComponents, options: RegisterStoreOptions) {
+    this.#components = components
+    this.#project = options.project ?? (() => [])
+    this.#tables = new RegisterTables(components.database)
+    this.#log = new ChangeLog(components.database, options.changeLogEntriesMax ?? CHANGE_LOG_ENTRIES_MAX)
+    this.#witnesses = new Witnesses(this.#tables.witnesses)
+    this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOf)
+    this.#dbUuid = this.#mintUuid()
+  }
+
+  /** Reads everything back; a new database gets its identity. Damage is told by `isIntact`, not thrown. */
+  static async open(
+    components: RegisterStoreComponents,
+    options: RegisterStoreOptions = {},
+  ): Promise<RegisterStore> {
+    const store = new RegisterStore(components, options)
+    await store.#load()
+    return store
+  }
+
+  /** False: the acceptor rows are not those that were written, so this node must not vote (R1, R8). */
+  get isIntact(): boolean {
+    return this.#isIntact
+  }
+
+  /** Called for each learner row, when it is durable and again when it is settled. In the order of durability. */
+  onLearned(listener: LearnedListener): void {
+    this.#listeners.push(listener)
+  }
+
+  identity(): VoterIdentity {
+    return { dbUuid: this.#dbUuid, voteSequence: this.#voteSequence }
+  }
+
+  /** What this node has seen of a peer's databases: the answer to a voter that asks whether it has forgotten votes. */
+  witnessed(peer: NodeId): VoterIdentity[] {
+    return this.#witnesses.of(peer)
+  }
+
+  noteWitness(peer: NodeId, seen: VoterIdentity): void {
+    this.#witnesses.note(peer, seen)
+  }
+
+  floor(): Ballot {
+    return this.#floor
+  }
+
+  /** Never lowers it. Resolves when durable. */
+  raiseFloor(floor: Ballot): Promise<void> {
+    return this.#commits.add({ kind: 'floor', floor })
+  }
+
+  acceptorState(key: string): AcceptorState | null {
+    return this.#tables.acceptors.get(key)
+  }
+
+  async vote(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
+    if (!this.#isIntact)
+      throw new ClusterError('NOT_VOTING', 'the vote rows of this node are not those that it wrote')
+    if (accepted && !state.accepted) throw new TypeError(`nothing was accepted for ${key}`)
+    await this.#commits.add({ kind: 'vote', key, state, accepted })
+  }
+
+  /**
+   * Removes a register with its promises (R9). The caller has raised the floor to its ballot before, on every voter:
+   * that is what keeps an old round from bringing it back.
+   */
+  remove(key: string): Promise<void> {
+    return this.#commits.add({ kind: 'remove', key })
+  }
+
+  learned(key: string): LearnerRow | null {
+    const row = this.#tables.readLearner(key)
+    const head = this.#heads.get(key)
+    if (!row) {
+      if (head) this.#forget(key)
+      return null
+    }
+    // Memory decides: the disk may be ahead of it by a row that nobody was told of, or behind by a lazy write.
+    return { ...row, settled: head !== undefined && head.settled && sameBallot(head.ballot, row.ballot) }
+  }
+
+  async learn(key: string, row: LearnerRow): Promise<void> {
+    const head = this.#heads.get(key)
+    if (head && sameBallot(head.ballot, row.ballot) && head.digest !== row.digest)
+      throw new ClusterError('CORRUPT_VALUE', `two values are known for ${key} under one ballot`, { key })
+    switch (learnEffect(head, row)) {
+      case 'nothing':
+        return
+      case 'settles':
+        this.#publishRow(key, row)
+        return this.#commits.add({ kind: 'settle', key, row })
+      case 'replaces':
+        return this.#commits.add({ kind: 'learn', key, row })
+    }
+  }
+
+  unsettledKeys(): string[] {
+    return this.#heads.unsettledKeys()
+  }
+
+  learnedDigests(afterKey: string, limit: number): LearnerDigest[] {
+    return this.#heads.after(afterKey, limit)
+  }
+
+  /** Every key with a learner row, in order, as of now. */
+  learnedKeys(): readonly string[] {
+    return [...this.#heads.keys()]
+  }
+
+  /** The learner rows whose keys begin with `prefix`, in key order; for building an index at start. */
+  *learnedRows(prefix: string): Generator<[key: string, row: LearnerRow]> {
+    for (const key of this.learnedKeys()) {
+      const row = key.startsWith(prefix) ? this.learned(key) : null
+      if (row) yield [key, row]
+    }
+  }
+
+  /** Whether a live image other than `exceptId` has these bytes, by the projected `root` rows. */
+  async hasProjectedRoot(root: string, exceptId: string): Promise<boolean> {
+    const except = rootKey(root, exceptId)
+    const range = rangeOf(KEYSPACES.root, Buffer.from(root, 'hex'))
+    for await (const key of this.#components.database.keys(range)) if (!key.equals(except)) return true
+    return false
+  }
+
+  changesSince(cursor: ChangeCursor | null, limit: number): ChangePage {
+    return this.#log.since(this.#dbUuid, cursor, limit)
+  }
+
+  cursor(peer: NodeId): ChangeCursor | null {
+    return this.#cursors.get(peer) ?? null
+  }
+
+  /** Not synced: a cursor that is lost costs a second look at the same entries, and a list must not cost a sync. */
+  async setCursor(peer: NodeId, cursor: ChangeCursor): Promise<void> {
+    const known = this.#cursors.get(peer)
+    if (known?.dbUuid === cursor.dbUuid && known.sequence === cursor.sequence) return
+    await this.#commits.add({ kind: 'cursor', peer, cursor })
+  }
+
+  /** A value that the owner keeps by name. Throws CORRUPT_VALUE. */
+  ownerValue(name: string): Uint8Array | null {
+    return this.#tables.ownerValue(name)
+  }
+
+  /** Resolves when durable. */
+  setOwnerValue(name: string, value: Uint8Array): Promise<void> {
+    return this.#commits.add({ kind: 'value', name, value })
+  }
+
+  /**
+   * Gives up the voting past (R8): a new identity over the acceptor rows that can still be read. Only while this node
+   * does not vote, and it may not vote again until it was re-admitted.
+   */
+  async renewIdentity(): Promise<void> {
+    const accumulator = new VoteAccumulator()
+    const dels: WriteOp[] = []
+    for await (const row of this.#tables.acceptors.scan()) {
+      const stored = row.damaged
+        ? undefined
+        : this.#components.database.get(this.#tables.acceptors.storedKey(row.key))
+      if (stored) accumulator.toggle(this.#tables.acceptors.storedKey(row.key), stored)
+      else dels.push(this.#tables.acceptors.del(row.key))
+    }
+    const dbUuid = this.#mintUuid()
+    const state = {
+      dbUuid,
+      voteSequence: this.#voteSequence,
+      accumulator: accumulator.bytes(),
+      logHead: this.#log.head,
+    }
+    await this.#components.database.write([...dels, this.#tables.voteStateRow(state)])
+    this.#dbUuid = dbUuid
+    this.#accumulator = accumulator
+    this.#isIntact = true
+  }
+
+  /** Waits until nothing is under way. */
+  close(): Promise<void> {
+    return this.#commits.close()
+  }
+
+  async #load(): Promise<void> {
+    const scanned = await this.#scanAcceptors()
+    const state = this.#readVoteState()
+    this.#accumulator = scanned.accumulator
+    this.#isIntact = state ? scanned.accumulator.equals(state.accumulator) : scanned.isEmpty && state === null
+    this.#dbUuid = state?.dbUuid ?? this.#dbUuid
+    this.#voteSequence = state?.voteSequence ?? 0
+    await this.#log.load(state?.logHead ?? 0)
+    await this.#witnesses.load()
+    await this.#loadLearners()
+    if (state === null && this.#isIntact)
+      await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0)])
+    if (!this.#isIntact)
+      this.#components.log.error({}, 'the vote rows are not those that were written: this node must not vote')
+  }
+
+  /** Undefined when it is damaged; null when there is none. */
+  #readVoteState() {
+    try {
+      this.#floor = this.#tables.floor() ?? ZERO_BALLOT
+      return this.#tables.voteState()
+    } catch {
+      return undefined
+    }
+  }
+
+  async #scanAcceptors(): Promise<{ accumulator: VoteAccumulator; isEmpty: boolean }> {
+    const accumulator = new VoteAccumulator()
+    let isEmpty = true
+    for await (const [key, stored] of this.#components.database.entries(rangeOf(KEYSPACES.acceptor))) {
+      accumulator.toggle(key, stored)
+      isEmpty = false
+    }
+    return { accumulator, isEmpty }
+  }
+
+  async #loadLearners(): Promise<void> {
+    for await (const row of this.#tables.cursors.scan())
+      if (!row.damaged) this.#cursors.set(row.key, row.value)
+    const damaged: string[] = []
+    for await (const row of this.#tables.learners.scan()) {
+      if (row.damaged) damaged.push(row.key)
+      else this.#heads.put(row.key, row.value)
+    }
+    for (const key of damaged) this.#forget(key)
+  }
+
+  /** What was learned can be learned again: without cursors, catch-up compares everything. */
+  #forget(key: string): void {
+    this.#components.log.error({ key }, 'a learner row is damaged; it will be learned again')
+    this.#heads.delete(key)
+    const peers = [...this.#cursors.keys()]
+    this.#cursors.clear()
+    const forgets: RegisterChange[] = [
+      { kind: 'forget', key },
+      ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: { dbUuid: '', sequence: 0 } })),
+    ]
+    for (const change of forgets) this.#commits.add(change).catch(() => {})
+  }
+
+  async #flush(changes: RegisterChange[]): Promise<void> {
+    const { database } = this.#components
+    const parts = { database, tables: this.#tables, heads: this.#heads, project: this.#project }
+    const batch = new RegisterBatch(parts, this.#accumulator, this.#floor)
+    for (const change of changes) batch.add(change)
+    const voteSequence = this.#voteSequence + (batch.hasVotes ? 1 : 0)
+    const operations = [...batch.operations(), ...this.#log.append(batch.accepted)]
+    if (batch.hasVotes) {
+      const logHead = this.#log.head + batch.accepted.length
+      operations.push(
+        this.#voteStateRow(batch.accumulator, voteSequence, logHead),
+        ...this.#witnesses.takeFresh(),
+      )
+    }
+    await database.write(operations, { sync: batch.needsSync })
+    this.#voteSequence = voteSequence
+    this.#publish(batch)
+  }
+
+  #voteStateRow(accumulator: VoteAccumulator, voteSequence: number, logHead: number): WriteOp {
+    return this.#tables.voteStateRow({
+      dbUuid: this.#dbUuid,
+      voteSequence,
+      accumulator: accumulator.bytes(),
+      logHead,
+    })
+  }
+
+  #publish(batch: RegisterBatch): void {
+    this.#accumulator = batch.accumulator
+    this.#floor = batch.floor
+    this.#log.publish(batch.accepted.length)
+    for (const [peer, cursor] of batch.cursors) this.#cursors.set(peer, cursor)
+    for (const [key, row] of batch.learned) {
+      if (row) this.#publishRow(key, row)
+      else this.#heads.delete(key)
+    }
+  }
+
+  /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
+  #publishRow(key: string, row: LearnerRow): void {
+    const head = this.#heads.get(key)
+    if (learnEffect(head, row) === 'nothing') return
+    this.#heads.put(key, row)
+    for (const listener of this.#listeners) listener(key, row)
+  }
+
+  #mintUuid(): string {
+    return Buffer.from(this.#components.random.bytes(DB_UUID_BYTES)).toString('hex')
+  }
+}
+
+function sizeOf(change: RegisterChange): number {
+  switch (change.kind) {
+    case 'vote':
+      return CHANGE_OVERHEAD_BYTES + 2 * (change.state.accepted?.value.length ?? 0)
+    case 'learn':
+    case 'settle':
+      return CHANGE_OVERHEAD_BYTES + change.row.value.length
+    case 'value':
+      return CHANGE_OVERHEAD_BYTES + change.value.length
+    default:
+      return CHANGE_OVERHEAD_BYTES
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * One hash over all acceptor rows: the XOR of the hashes of each (R1). It is stored with every vote, so that a row that
+ * was lost, brought back in an older form, or changed, is noticed when all rows are hashed again.
+ */
+import { contentHash, HASH_BYTES } from '../../cluster/content-hash.ts'
+
+export class VoteAccumulator {
+  readonly #bytes: Buffer
+
+  constructor(bytes: Uint8Array = new Uint8Array(HASH_BYTES)) {
+    this.#bytes = Buffer.from(bytes)
+  }
+
+  /** Adds a row, or takes it out again. */
+  toggle(storedKey: Buffer, stored: Buffer): void {
+    const hash = contentHash(Buffer.concat([storedKey, stored]))
+    for (const [i, byte] of hash.entries()) this.#bytes[i] = (this.#bytes[i] as number) ^ byte
+  }
+
+  bytes(): Buffer {
+    return Buffer.from(this.#bytes)
+  }
+
+  equals(other: Uint8Array): boolean {
+    return this.#bytes.equals(other)
+  }
+}

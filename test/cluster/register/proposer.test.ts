@@ -1,0 +1,236 @@
+import t from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { decodeValue, RING_ENTRIES } from '../../../cluster/register/register-value.ts'
+import type { Sent } from '../../helpers/memory-network.ts'
+import { ballotOf, bytesOf, callOf, KEY, VoterSet, wordsIn } from './register-fixture.ts'
+
+const voters = () => new VoterSet(['a', 'b', 'c'])
+const lost = () => new ClusterError('RPC_TIMEOUT', 'no answer in time')
+
+/** Loses what `isLost` says; the request has no effect then. */
+function lose(set: VoterSet, isLost: (sent: Sent) => boolean): void {
+  set.network.beforeRequest = (sent) => {
+    if (isLost(sent)) throw lost()
+  }
+}
+
+function acceptedAt(set: VoterSet, id: string) {
+  return set.disk(id).acceptors.get(KEY)?.accepted ?? null
+}
+
+t.test('an operation is chosen by a majority and told to everybody', async (t) => {
+  const set = voters()
+  const outcome = await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x'])
+  const { version, ring } = decodeValue(acceptedAt(set, 'b')?.value as Uint8Array)
+  t.equal(version, 1)
+  t.match(ring, [{ version: 1, refusal: null }])
+  t.equal(set.network.count('committed'), 2, 'everybody else is told')
+})
+
+t.test('a metadata write costs two rounds', async (t) => {
+  const set = voters()
+  await set.proposer('a').execute(KEY, callOf('create'), null)
+  t.equal(set.network.count('prepare'), 3)
+  t.equal(set.network.count('accept'), 3)
+})
+
+t.test('who missed the accept gets the value with the notice', async (t) => {
+  const set = voters()
+  lose(set, ({ kind, to }) => kind === 'accept' && to === 'c')
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  t.equal(acceptedAt(set, 'c'), null, 'a notice never writes acceptor state')
+  t.strictSame(wordsIn(set.storage('c').learned(KEY)?.value), ['x'])
+  t.equal(set.storage('c').learned(KEY)?.settled, true)
+})
+
+t.test('one voter of three may be away', async (t) => {
+  const set = voters()
+  set.network.down.add('c')
+  t.match(await set.proposer('a').execute(KEY, callOf('create'), null), { done: true })
+})
+
+t.test('without a majority before anything was sent: surely not applied', async (t) => {
+  const set = voters()
+  set.network.down.add('b').add('c')
+  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), null), { code: 'NO_QUORUM' })
+  t.equal(set.network.count('accept'), 0)
+})
+
+t.test('without a majority for the accept: nobody knows', async (t) => {
+  const set = voters()
+  lose(set, ({ kind, to }) => kind === 'accept' && to !== 'a')
+  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), null), { code: 'OUTCOME_UNKNOWN' })
+})
+
+t.test('an operation that another node may have tried is never surely not applied', async (t) => {
+  const set = voters()
+  set.network.down.add('b').add('c')
+  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), 0), { code: 'OUTCOME_UNKNOWN' })
+})
+
+t.test('a higher promise makes it try again above that', async (t) => {
+  const set = voters()
+  for (const id of ['a', 'b', 'c'])
+    await set.storage(id).vote(KEY, { promised: ballotOf(40), accepted: null }, false)
+  t.match(await set.proposer('a').execute(KEY, callOf('create'), null), { done: true })
+  t.ok((acceptedAt(set, 'a')?.ballot.counter ?? 0) >= 40)
+})
+
+t.test('what a minority accepted is carried on before anything new', async (t) => {
+  const set = voters()
+  await set.accept('b', ballotOf(7), bytesOf(['orphan']))
+  set.network.down.add('c')
+  const outcome = await set.proposer('a').execute(KEY, callOf('append', 'x'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['orphan', 'x'])
+})
+
+t.test('the highest accepted ballot decides, not the most frequent', async (t) => {
+  const set = voters()
+  await set.accept('a', ballotOf(3), bytesOf(['old']))
+  await set.accept('b', ballotOf(4), bytesOf(['new']))
+  set.network.down.add('c')
+  const outcome = await set.proposer('a').execute(KEY, callOf('append', 'x'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['new', 'x'])
+})
+
+t.test('an accept that was refused is tried again once: its own trace is found', async (t) => {
+  const set = voters()
+  const proposer = set.proposer('a')
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  // The accept reaches a majority, but the answers are lost with it, and a competitor promises higher meanwhile.
+  let isFirst = true
+  set.network.beforeAnswer = async ({ kind, to }) => {
+    if (kind !== 'accept' || !isFirst) return
+    if (to !== 'a') throw lost()
+    isFirst = false
+    for (const id of ['b', 'c']) {
+      const state = set.storage(id).acceptorState(KEY)
+      if (state) await set.storage(id).vote(KEY, { ...state, promised: ballotOf(90) }, false)
+    }
+  }
+  const outcome = await proposer.execute(KEY, callOf('append', 'y'), null).catch((error: unknown) => error)
+  t.match(outcome, { code: 'OUTCOME_UNKNOWN' })
+  const read = await set.proposer('b').settle(KEY)
+  t.strictSame(wordsIn(read?.value), ['x', 'y'])
+})
+
+t.test('an opId that the ring knows is not applied again', async (t) => {
+  const set = voters()
+  const call = callOf('append', 'y')
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  await set.proposer('a').execute(KEY, call, 1)
+  const again = await set.proposer('b').execute(KEY, call, 1)
+  t.strictSame(again.done && wordsIn(again.value), ['x', 'y'])
+})
+
+t.test('a refusal that the ring knows is the answer of the retry, whatever holds now', async (t) => {
+  const set = voters()
+  const call = callOf('create', 'late')
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  t.match(await set.proposer('a').execute(KEY, call, 1), { done: false, refusal: { code: 'CONFLICT' } })
+  await set.proposer('a').execute(KEY, callOf('append', 'y'), null)
+  t.match(await set.proposer('c').execute(KEY, call, 1), { done: false, refusal: { code: 'CONFLICT' } })
+})
+
+t.test('a refusal of an operation that nobody tried before writes nothing', async (t) => {
+  const set = voters()
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  const accepts = set.network.count('accept')
+  t.match(await set.proposer('a').execute(KEY, callOf('create', 'y'), null), { done: false })
+  t.equal(set.network.count('accept'), accepts)
+})
+
+t.test('a refusal of an operation that may have been tried elsewhere is written down', async (t) => {
+  const set = voters()
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  const call = callOf('create', 'y')
+  await set.proposer('a').execute(KEY, call, 1)
+  const { ring, version, record } = decodeValue(acceptedAt(set, 'a')?.value as Uint8Array)
+  t.match(ring.at(-1), { opId: call.opId, refusal: { code: 'CONFLICT' } })
+  t.equal(version, 2)
+  t.strictSame(record, ['x'], 'the record is as it was')
+})
+
+t.test('a success without a change is written down under the same rule', async (t) => {
+  const set = voters()
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  const untried = await set.proposer('a').execute(KEY, callOf('keep'), null)
+  t.equal(untried.done && decodeValue(untried.value).version, 1)
+  const tried = await set.proposer('a').execute(KEY, callOf('keep'), 1)
+  t.equal(tried.done && decodeValue(tried.value).version, 2)
+})
+
+t.test('a refusal on an empty register cannot be written down: the outcome is unknown', async (t) => {
+  const set = voters()
+  const call = callOf('append')
+  t.match(await set.proposer('a').execute(KEY, call, null), { done: false, refusal: { code: 'NOT_FOUND' } })
+  await t.rejects(set.proposer('a').execute(KEY, call, 0), { code: 'OUTCOME_UNKNOWN' })
+})
+
+t.test('once the ring may have turned over, a missing opId proves nothing', async (t) => {
+  const set = voters()
+  const proposer = set.proposer('a')
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  for (let version = 1; version < RING_ENTRIES; version++)
+    await proposer.execute(KEY, callOf('append'), null)
+  t.match(await proposer.execute(KEY, callOf('append'), 1), { done: true }, '15 versions later it is sure')
+  await t.rejects(proposer.execute(KEY, callOf('append'), 1), { code: 'OUTCOME_UNKNOWN' })
+})
+
+t.test('an operation that this release does not know is refused before anything is sent', async (t) => {
+  const set = voters()
+  await t.rejects(set.proposer('a').execute(KEY, callOf('toString'), null), { code: 'UNKNOWN_OPERATION' })
+  t.equal(set.network.sent.length, 0)
+})
+
+t.test('a value over the cap is refused and not sent', async (t) => {
+  const set = voters()
+  const call = callOf('create', 'x'.repeat(2 ** 20))
+  await t.rejects(set.proposer('a').execute(KEY, call, null), { code: 'VALUE_TOO_LARGE' })
+  t.equal(set.network.count('accept'), 0)
+})
+
+t.test('an identity round repairs a value that only a minority holds', async (t) => {
+  const set = voters()
+  await set.accept('b', ballotOf(5), bytesOf(['x']))
+  set.network.down.add('c')
+  const chosen = await set.proposer('a').settle(KEY)
+  t.strictSame(wordsIn(chosen?.value), ['x'])
+  t.strictSame(acceptedAt(set, 'a')?.ballot, chosen?.ballot)
+  t.strictSame(acceptedAt(set, 'b')?.ballot, chosen?.ballot)
+})
+
+t.test('an identity round on a chosen value accepts nothing', async (t) => {
+  const set = voters()
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  const accepts = set.network.count('accept')
+  t.strictSame(wordsIn((await set.proposer('b').settle(KEY))?.value), ['x'])
+  t.equal(set.network.count('accept'), accepts)
+})
+
+t.test('an identity round on an empty register gives null', async (t) => {
+  t.equal(await voters().proposer('a').settle(KEY), null)
+})
+
+t.test('an identity round ends above the ballot that the caller knows', async (t) => {
+  const set = voters()
+  const value = bytesOf(['x'])
+  await set.accept('b', ballotOf(5), value)
+  await set.accept('c', ballotOf(5), value)
+  await set.accept('a', ballotOf(9), bytesOf(['orphan']))
+  lose(set, ({ kind, to }) => kind === 'prepare' && to === 'a')
+  const chosen = await set.proposer('a').settle(KEY, ballotOf(9))
+  t.strictSame(wordsIn(chosen?.value), ['x'])
+  t.ok((chosen?.ballot.counter ?? 0) > 9, 'or the row of the orphan would never be replaced')
+})
+
+t.test('in a joint config both majorities must take part', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd', 'e'])
+  set.config.voters = ['a', 'b', 'c']
+  set.config.joint = ['c', 'd', 'e']
+  set.network.down.add('d').add('e')
+  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), null), { code: 'NO_QUORUM' })
+  set.network.down.delete('e')
+  t.match(await set.proposer('a').execute(KEY, callOf('create'), null), { done: true })
+})

@@ -1,0 +1,156 @@
+/** Voters over memory disks on a memory network, and single register parts at one of them. */
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { BallotSource } from '../../../cluster/register/ballot-source.ts'
+import type { Ballot } from '../../../cluster/register/ballot.ts'
+import { CatchUp } from '../../../cluster/register/catch-up.ts'
+import { Coordinator } from '../../../cluster/register/coordinator.ts'
+import type { OperationCall, OperationTable } from '../../../cluster/register/operations.ts'
+import { Proposer } from '../../../cluster/register/proposer.ts'
+import { Reader } from '../../../cluster/register/reader.ts'
+import {
+  decodeValue,
+  encodeValue,
+  valueDigest,
+  type RegisterValue,
+} from '../../../cluster/register/register-value.ts'
+import { Registers } from '../../../cluster/register/registers.ts'
+import { VoterClient } from '../../../cluster/register/voter-client.ts'
+import { silentLog, systemClock, systemRandom, type Clock } from '../../../cluster/runtime.ts'
+import { MemoryNetwork } from '../../helpers/memory-network.ts'
+import { MemoryRegisterDisk, MemoryRegisterStorage } from '../../helpers/memory-register-storage.ts'
+
+export const KEY = 'thing/1'
+
+/** A register that holds a list of words. */
+export const wordOperations: OperationTable = {
+  create: (current, args) =>
+    current
+      ? { kind: 'refuse', refusal: { code: 'CONFLICT', message: 'taken' } }
+      : { kind: 'write', next: { live: true, record: [args] } },
+  append: (current, args) =>
+    current
+      ? { kind: 'write', next: { live: true, record: [...(current.record as unknown[]), args] } }
+      : { kind: 'refuse', refusal: { code: 'NOT_FOUND', message: 'no such thing' } },
+  keep: () => ({ kind: 'keep' }),
+}
+
+let opCount = 0
+
+/** A call under an opId of its own. */
+export function callOf(name: string, args: unknown = name): OperationCall {
+  return { name, args, opId: (++opCount).toString(16).padStart(32, '0') }
+}
+
+/** A ballot whose nonce is one digit, repeated. */
+export function ballotOf(counter: number, digit = '1'): Ballot {
+  return { counter, nonce: digit.repeat(16) }
+}
+
+export function bytesOf(record: unknown, fields: Partial<RegisterValue> = {}): Uint8Array {
+  return encodeValue({ live: true, record, version: 1, ring: [], ...fields })
+}
+
+export function wordsIn(value: Uint8Array | undefined): unknown {
+  return value && decodeValue(value).record
+}
+
+export function configOf(voters: NodeId[], fields: Partial<ClusterConfig> = {}): ClusterConfig {
+  const nodes = voters.map((id) => ({ id, address: '', role: 'voter' as const, zone: null, weight: 1 }))
+  return { clusterId: 'c1'.repeat(16), epoch: 1, voters, joint: null, nodes, featureLevel: 1, ...fields }
+}
+
+export interface VoterSetOptions {
+  logEntriesMax?: number
+  clock?: Clock
+  config?: ClusterConfig
+}
+
+/** Voters that answer but start nothing by themselves. */
+export class VoterSet {
+  readonly network = new MemoryNetwork()
+  readonly config: ClusterConfig
+  readonly disks = new Map<NodeId, MemoryRegisterDisk>()
+  readonly registers = new Map<NodeId, Registers>()
+  readonly dead = new Set<NodeId>()
+  /** Why a node does not vote. */
+  readonly abstaining = new Map<NodeId, string>()
+  readonly #storages = new Map<NodeId, MemoryRegisterStorage>()
+  readonly #clock: Clock
+  #nonces = 0
+
+  constructor(ids: NodeId[], { logEntriesMax, clock = systemClock, config }: VoterSetOptions = {}) {
+    this.config = config ?? configOf(ids)
+    this.#clock = clock
+    for (const id of ids) {
+      const disk = new MemoryRegisterDisk(`disk of ${id}`)
+      this.disks.set(id, disk)
+      this.#storages.set(
+        id,
+        new MemoryRegisterStorage(disk, logEntriesMax === undefined ? {} : { logEntriesMax }),
+      )
+      this.registers.set(id, new Registers({ ...this.#common(id), startNonce: this.#nonce() }))
+    }
+  }
+
+  at(id: NodeId): Registers {
+    return this.registers.get(id) as Registers
+  }
+
+  disk(id: NodeId): MemoryRegisterDisk {
+    return this.disks.get(id) as MemoryRegisterDisk
+  }
+
+  storage(id: NodeId): MemoryRegisterStorage {
+    return this.#storages.get(id) as MemoryRegisterStorage
+  }
+
+  proposer(id: NodeId): Proposer {
+    return this.parts(id).proposer
+  }
+
+  reader(id: NodeId): Reader {
+    return new Reader(this.parts(id))
+  }
+
+  coordinator(id: NodeId): Coordinator {
+    return new Coordinator(this.parts(id))
+  }
+
+  catchUp(id: NodeId): CatchUp {
+    return new CatchUp({ ...this.parts(id), reader: this.reader(id) })
+  }
+
+  /** A proposer of its own and what goes with it, as one process start would have them. */
+  parts(id: NodeId) {
+    const common = this.#common(id)
+    const voters = new VoterClient(common.rpc, common.storage)
+    const ballots = new BallotSource(this.#nonce())
+    return { ...common, voters, proposer: new Proposer({ ...common, voters, ballots }) }
+  }
+
+  /** Puts an accepted value straight onto a disk, with its learner row and log entry. */
+  accept(id: NodeId, ballot: Ballot, value: Uint8Array, key = KEY): Promise<void> {
+    const accepted = { ballot, value, digest: valueDigest(value) }
+    return this.storage(id).vote(key, { promised: ballot, accepted }, true)
+  }
+
+  #common(self: NodeId) {
+    return {
+      self,
+      clock: this.#clock,
+      random: systemRandom,
+      log: silentLog,
+      config: { current: () => this.config },
+      liveness: { isAlive: (id: NodeId) => !this.dead.has(id) },
+      rpc: this.network.join(self),
+      storage: this.storage(self),
+      operations: wordOperations,
+      abstains: () => this.abstaining.get(self) ?? null,
+    }
+  }
+
+  #nonce(): string {
+    return (++this.#nonces).toString(16).padStart(16, '0')
+  }
+}

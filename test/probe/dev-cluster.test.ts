@@ -1,0 +1,79 @@
+/** The fixed commands of `deploy/dev-cluster`, with real nodes. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { lookUpProcess } from '../../deploy/dev/process-table.ts'
+import { freeBasePort } from '../helpers/free-base-port.ts'
+import { runCommand } from '../helpers/run-command.ts'
+
+const NODES = 3
+const PORTS_PER_NODE = 10
+
+async function devCluster(...args: string[]) {
+  return runCommand('deploy/dev-cluster', args)
+}
+
+t.test('a cluster of three lives through all commands', async (t) => {
+  const directory = t.testdir()
+  const basePort = await freeBasePort(PORTS_PER_NODE * NODES)
+  const at = ['--dir', directory]
+  t.teardown(() => devCluster('down', ...at))
+
+  const up = await devCluster(
+    'up',
+    ...at,
+    '--nodes',
+    '3',
+    '--base-port',
+    String(basePort),
+    '--set',
+    'DEFAULT.debug=true',
+  )
+  t.equal(up.exitCode, 0, up.stderr)
+  const urls = [0, 10, 20].map((step) => `http://127.0.0.1:${basePort + step}`)
+  t.equal(up.stdout, urls.map((url) => `${url}\n`).join(''), 'one URL per line and nothing else')
+  for (const url of urls) t.equal((await fetch(`${url}/ready`)).status, 200)
+
+  const healthy = await devCluster('status', ...at)
+  t.match(healthy, { exitCode: 0, stdout: /^0 +running.*^HEALTHY: /ms })
+
+  t.match(await devCluster('kill', ...at, '--node', '0'), { exitCode: 0, stdout: '' })
+  t.match(await devCluster('pause', ...at, '--node', '1'), { exitCode: 0, stdout: '' })
+  const broken = await devCluster('status', ...at)
+  t.match(broken.stdout, /^0 +dead.*^1 +paused.*^2 +running.*/ms)
+  t.equal(broken.exitCode, 2, 'READ-ONLY without a majority')
+
+  t.match(await devCluster('resume', ...at, '--node', '1'), { exitCode: 0, stdout: '' })
+  t.match(await devCluster('start', ...at, '--node', '0'), { exitCode: 0, stdout: '' })
+  t.match(await devCluster('start', ...at, '--node', '0'), { exitCode: 1, stderr: /node 0 runs already/ })
+  t.match(await devCluster('stop', ...at, '--node', '2'), { exitCode: 0, stdout: '' })
+  t.match(
+    await readFile(join(directory, 'node-2/serac.log'), 'utf8'),
+    /"msg":"stopped"\}\n$/,
+    'it stopped in order',
+  )
+
+  const records = await Promise.all(
+    [0, 1].map((index) => readFile(join(directory, `node-${index}/serac.pid`), 'utf8')),
+  )
+  t.match(await devCluster('down', ...at), { exitCode: 0, stdout: '' })
+  for (const record of records) {
+    const { pid } = JSON.parse(record) as { pid: number }
+    t.equal(await lookUpProcess(pid), null)
+  }
+})
+
+t.test('slips are explained', async (t) => {
+  t.match(await devCluster('up', '--dir', t.testdir(), '--nodes', 'x'), {
+    exitCode: 1,
+    stderr: /whole number/,
+  })
+  t.match(await devCluster('up', '--dir', t.testdir(), '--nodes', '1', '--set', 'debug'), {
+    exitCode: 1,
+    stderr: /SECTION\.OPTION=VALUE/,
+  })
+  t.match(await devCluster('down', '--dir', '/nowhere'), {
+    exitCode: 1,
+    stderr: 'dev-cluster: there is no development cluster in /nowhere\n',
+  })
+})
