@@ -43,9 +43,37 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+/** Takes what must be ended when the node stops; the last started is the first to end. */
+type OnStarted = (end: () => Promise<unknown>) => void
+
+/** What every part of the node stands on. */
+interface Core {
+  config: SeracConfig
+  log: Log
+  identity: NodeIdentity
+  currentConfig: CurrentConfig
+  store: Store
+  hashes: HashPool
+  cluster: Cluster
+  /** Where clients reach this node. */
+  apiUrl: string
+  /** Null while this node may vote. */
+  abstains: () => string | null
+}
+
+interface Images {
+  registers: ImageRegisters
+  holder: ImageHolder
+  index: ImageIndex
+  uploader: ImageUploader
+  service: ImageService
+}
+
 /** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
 const VERIFY_SLOTS = 4
-const PROCESS_STARTED_MS = clock.monotonicMs()
+/** How long running requests may go on after the node was told to stop. */
+const CLOSE_GRACE_MS = 10_000
+const STARTED_MS = clock.monotonicMs()
 
 /** Starts a node. Throws with a sentence for the operator when it cannot; nothing keeps running then. */
 export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon> {
@@ -53,8 +81,16 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
   const stop = async () => {
     for (const end of started.splice(0).toReversed()) await end().catch((error: unknown) => logStopError(log, error))
   }
+  const onStarted: OnStarted = (end) => started.push(end)
   try {
-    await startParts(config, log, (end) => started.push(end))
+    const authenticator = chooseAuthenticator(config)
+    const core = await openCore(config, log, onStarted)
+    const images = buildImages(core)
+    await core.cluster.start()
+    onStarted(() => core.cluster.stop())
+    startLoops(core, images, onStarted)
+    await listen(core, images, authenticator, onStarted)
+    log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
     throw error
@@ -62,13 +98,11 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
   return { stop }
 }
 
-async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => Promise<unknown>) => void): Promise<void> {
+async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
   await checkGossip(random, { gossip: gossipService() })
-  const authenticator = chooseAuthenticator(config)
   const genesis = genesisConfig(initialMembers(config, identity))
   const self = ownMember(genesis, identity)
-
   const store = await Store.open(
     { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
     {
@@ -81,25 +115,21 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
     },
   )
   onStarted(() => store.close())
-  const currentConfig = new CurrentConfig(genesis, store.registers.learned(CONFIG_KEY))
-  const abstains = () => whyNotVoting(store)
-
   const hashes = new HashPool({ clock, log })
   hashes.start()
   onStarted(() => hashes.stop())
-  const hasher: ChunkHasher = hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
-
-  const apiAddress = { host: config.default.bindHost, port: config.default.bindPort }
+  const currentConfig = new CurrentConfig(genesis, store.registers.learned(CONFIG_KEY))
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(self.address)
-  const apiUrl = `http://${advertiseHost}:${apiAddress.port}`
-  const parts = { identity, clock, random, log, config: currentConfig, hasher, abstains }
-  const downloads = new ChunkBufferPool(config.memory.downloads)
+  const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
+  const abstains = () => whyNotVoting(store)
+  const hasher: ChunkHasher = hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
   const cluster = new Cluster(
     {
-      ...parts,
+      ...{ identity, clock, random, log, hasher, abstains },
+      config: currentConfig,
       storage: store.registers,
       chunks: store.chunks,
-      downloads,
+      downloads: new ChunkBufferPool(config.memory.downloads),
       peers: new ChunkBufferPool(config.memory.peers),
       operations: imageOperations,
     },
@@ -111,47 +141,56 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
       facts: () => ({ version: SERAC_VERSION, apiUrl }),
     },
   )
-  const { registers, control, fetcher, holders, replicator } = cluster
+  return { config, log, identity, currentConfig, store, hashes, cluster, apiUrl, abstains }
+}
 
-  const learned = (key: string) => store.registers.learned(key)
-  const imageRegisters = new ImageRegisters({ registers, learned })
-  const localRecord = (id: string) => imageRegisters.local(id)
+function buildImages({ config, log, identity, currentConfig, store, hashes, cluster }: Core): Images {
+  const base = { identity, clock, random, log, config: currentConfig }
+  const { fetcher, holders, replicator, control } = cluster
+  const registers = new ImageRegisters({ registers: cluster.registers, learned: (key) => store.registers.learned(key) })
   const index = new ImageIndex({
-    recordOf: (id) => localRecord(id)?.record ?? null,
+    recordOf: (id) => registers.local(id)?.record ?? null,
     monotonicMs: () => clock.monotonicMs(),
   })
   for (const key of store.registers.learnedKeys()) {
-    const row = learned(key)
+    const row = store.registers.learned(key)
     if (row) indexRow(index, key, row)
   }
-
-  const reader = new ImageReader({ fetcher, config: currentConfig })
+  const reader = new ImageReader({ ...base, fetcher })
+  const pool = new ChunkBufferPool(config.memory.uploads)
   const writer = new ImageWriter(
-    { ...parts, holders, replicator, pool: new ChunkBufferPool(config.memory.uploads), hashes, liveness: control.liveness },
+    { ...base, holders, replicator, pool, hashes, liveness: control.liveness },
     { durableCopies: config.replication.durableCopies },
   )
-  const holder = new ImageHolder({ chunks: store.chunks, fetcher, reader, config: currentConfig })
+  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader })
   const uploader = new ImageUploader(
-    { identity, clock, random, log, registers: imageRegisters, writer, holder },
+    { ...base, registers, writer, holder },
     { sizeBytesMax: config.default.imageSizeCap },
   )
-  const images = new ImageService(
-    { ...parts, registers: imageRegisters, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+  const service = new ImageService(
+    { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       staleLists: config.cluster.staleLists,
     },
   )
+  return { registers, holder, index, uploader, service }
+}
+
+function startLoops(core: Core, { registers, holder, index }: Images, onStarted: OnStarted): void {
+  const { log, identity, currentConfig, store, cluster } = core
+  const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
-    clock,
-    random,
-    log,
-    holder,
-    settled: (id) => (learned(imageKey(id))?.settled ? localRecord(id) : null),
+    ...{ clock, random, log, caughtUp, holder },
+    settled: (id) => (store.registers.learned(imageKey(id))?.settled ? registers.local(id) : null),
     allImages: () => imageIdsIn(store.registers.learnedKeys()),
     isPlacedHere: (id, { data }) => placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
     isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
-    caughtUp: () => registers.caughtUp,
+  })
+  const reaper = new Reaper({
+    ...{ clock, log, registers, caughtUp },
+    savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
+    lifeOf: (node) => lifeOf(node, identity, cluster.control),
   })
   store.registers.onLearned((key, row) => {
     if (key === CONFIG_KEY) currentConfig.note(row)
@@ -159,54 +198,24 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
     const id = imageIdOf(key)
     if (id !== null && row.settled) updater.enqueue(id)
   })
+  for (const loop of [updater, reaper]) {
+    loop.start()
+    onStarted(() => loop.stop())
+  }
+}
 
-  const report = new ClusterReport({
-    self: identity.id,
-    clock,
-    config: currentConfig,
-    rpc: control.rpc,
-    stateOf: (id) => control.liveness.view(id).state,
-    refusals: () => control.refusals().map(({ peer, message }) => ({ peer, reason: message })),
-    ownReport: (): NodeReport => ({
-      version: SERAC_VERSION,
-      api: apiUrl,
-      uptimeSeconds: Math.round((clock.monotonicMs() - PROCESS_STARTED_MS) / 1000),
-      caughtUp: registers.caughtUp,
-      hasQuorum: registers.hasQuorum,
-      abstains: abstains(),
-      hashing: hashEngine.kind,
-      storedBytes: store.chunks.storedBytes,
-      freeBytes: store.space.freeBytes,
-      totalBytes: store.space.totalBytes,
-      heldRoots: store.chunks.heldRoots(),
-    }),
-    images: () => (registers.caughtUp ? [...index.rows()].flatMap(({ id }) => localRecord(id)?.record ?? []) : null),
-  })
-
-  const reaper = new Reaper({
-    clock,
-    log,
-    registers: imageRegisters,
-    savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
-    lifeOf: (node) => lifeOf(node, identity, control),
-    caughtUp: () => registers.caughtUp,
-  })
-
-  await cluster.start()
-  onStarted(() => cluster.stop())
-  updater.start()
-  onStarted(() => updater.stop())
-  reaper.start()
-  onStarted(() => reaper.stop())
-
+async function listen(core: Core, images: Images, authenticator: Authenticator, onStarted: OnStarted): Promise<void> {
+  const { config, log, cluster, abstains } = core
+  const hasQuorum = () => cluster.registers.hasQuorum
+  const caughtUp = () => cluster.registers.caughtUp
   const readiness = {
-    canWrite: () => registers.hasQuorum && registers.caughtUp && abstains() === null,
-    canRead: () => registers.caughtUp,
-    reasons: () => whyNotReady(registers.hasQuorum, registers.caughtUp, abstains()),
+    canWrite: () => hasQuorum() && caughtUp() && abstains() === null,
+    canRead: caughtUp,
+    reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
   }
   const disableFile = config.healthcheck.disableByFilePath
   const api = buildApiServer(
-    { images, authenticator, readiness, clock, random, log },
+    { images: images.service, authenticator, readiness, clock, random, log },
     {
       publicEndpoint: config.default.publicEndpoint ?? null,
       limitDefault: config.default.limitParamDefault,
@@ -217,13 +226,40 @@ async function startParts(config: SeracConfig, log: Log, onStarted: (end: () => 
       containerFormats: config.imageFormat.containerFormats,
     },
   )
+  const report = buildReport(core, images)
   const operator = buildOperatorServer({ clusterStatus: () => report.gather(), log }, { disableFile })
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))
-  await api.listen(apiAddress)
+  await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   onStarted(() => closeServer(api))
-  onStarted(() => uploader.stop())
-  log.info({ node: identity.id, cluster: genesis.clusterId, api: apiUrl, version: SERAC_VERSION }, 'the node is up')
+  onStarted(() => images.uploader.stop())
+}
+
+function buildReport({ identity, currentConfig, store, cluster, apiUrl, abstains }: Core, images: Images): ClusterReport {
+  const { control, registers } = cluster
+  return new ClusterReport({
+    self: identity.id,
+    clock,
+    config: currentConfig,
+    rpc: control.rpc,
+    stateOf: (id) => control.liveness.view(id).state,
+    refusals: () => control.refusals().map(({ peer, message }) => ({ peer, reason: message })),
+    ownReport: (): NodeReport => ({
+      version: SERAC_VERSION,
+      api: apiUrl,
+      uptimeSeconds: Math.round((clock.monotonicMs() - STARTED_MS) / 1000),
+      caughtUp: registers.caughtUp,
+      hasQuorum: registers.hasQuorum,
+      abstains: abstains(),
+      hashing: hashEngine.kind,
+      storedBytes: store.chunks.storedBytes,
+      freeBytes: store.space.freeBytes,
+      totalBytes: store.space.totalBytes,
+      heldRoots: store.chunks.heldRoots(),
+    }),
+    images: () =>
+      registers.caughtUp ? [...images.index.rows()].flatMap(({ id }) => images.registers.local(id)?.record ?? []) : null,
+  })
 }
 
 /** Without a list, this node is a cluster of its own. */
@@ -273,9 +309,9 @@ function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string |
 /** A node that never answered since this one started counts as silent since then. */
 function lifeOf(node: NodeId, identity: NodeIdentity, control: ControlPlane): Life {
   if (node === identity.id) return { startNonce: identity.startNonce, silentMs: 0 }
-  const { silentMs } = control.liveness.view(node)
   if (control.liveness.isAlive(node)) return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
-  return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - PROCESS_STARTED_MS }
+  const { silentMs } = control.liveness.view(node)
+  return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }
 }
 
 function* imageIdsIn(keys: Iterable<string>): Generator<string> {
@@ -284,9 +320,6 @@ function* imageIdsIn(keys: Iterable<string>): Generator<string> {
     if (id !== null) yield id
   }
 }
-
-/** How long running requests may go on after the node was told to stop. */
-const CLOSE_GRACE_MS = 10_000
 
 async function closeServer(server: FastifyInstance): Promise<void> {
   const cancel = clock.after(CLOSE_GRACE_MS, () => server.server.closeAllConnections())

@@ -21,7 +21,8 @@ export type RegisterChange =
   | { kind: 'learn'; key: string; row: LearnerRow }
   /** The row of this ballot was found to be settled: memory knows it already. */
   | { kind: 'settle'; key: string; row: LearnerRow }
-  | { kind: 'cursor'; peer: NodeId; cursor: ChangeCursor }
+  /** null: followed no further than the beginning. */
+  | { kind: 'cursor'; peer: NodeId; cursor: ChangeCursor | null }
   | { kind: 'floor'; floor: Ballot }
   /** Takes a register away, promises included (R9). */
   | { kind: 'remove'; key: string }
@@ -50,7 +51,7 @@ export class RegisterBatch {
   /** Rows that changed; null: the row goes. */
   readonly learned = new Map<string, LearnerRow | null>()
   readonly accepted: { key: string; ballot: Ballot }[] = []
-  readonly cursors = new Map<NodeId, ChangeCursor>()
+  readonly cursors = new Map<NodeId, ChangeCursor | null>()
   floor: Ballot
   hasVotes = false
   /** False while all of it may be lost without harm. */
@@ -76,7 +77,9 @@ export class RegisterBatch {
         return this.#learn(change.key, change.row, change.kind === 'settle')
       case 'cursor':
         this.cursors.set(change.peer, change.cursor)
-        this.#others.push(tables.cursors.put(change.peer, change.cursor))
+        this.#others.push(
+          change.cursor ? tables.cursors.put(change.peer, change.cursor) : tables.cursors.del(change.peer),
+        )
         return
       case 'floor':
         this.needsSync = true

@@ -126,8 +126,9 @@ export class RegisterStore implements RegisterStorage {
    * Removes a register with its promises (R9). The caller has raised the floor to its ballot before, on every voter:
    * that is what keeps an old round from bringing it back.
    */
-  remove(key: string): Promise<void> {
-    return this.#commits.add({ kind: 'remove', key })
+  async remove(key: string): Promise<void> {
+    this.#assertIntact()
+    await this.#commits.add({ kind: 'remove', key })
   }
 
   learned(key: string): LearnerRow | null {
@@ -297,7 +298,7 @@ export class RegisterStore implements RegisterStorage {
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
       { kind: 'forget', key },
-      ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: { dbUuid: '', sequence: 0 } })),
+      ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: null })),
     ]
     for (const change of forgets) this.#commits.add(change).catch(() => {})
   }
@@ -331,10 +332,13 @@ export class RegisterStore implements RegisterStorage {
   }
 
   #publish(batch: RegisterBatch): void {
-    this.#accumulator = batch.accumulator
+    if (batch.hasVotes) this.#accumulator = batch.accumulator
     this.#floor = batch.floor
     this.#log.publish(batch.accepted.length)
-    for (const [peer, cursor] of batch.cursors) this.#cursors.set(peer, cursor)
+    for (const [peer, cursor] of batch.cursors) {
+      if (cursor) this.#cursors.set(peer, cursor)
+      else this.#cursors.delete(peer)
+    }
     for (const [key, row] of batch.learned) {
       if (row) this.#publishRow(key, row)
       else this.#heads.delete(key)
@@ -347,6 +351,12 @@ export class RegisterStore implements RegisterStorage {
     if (learnEffect(head, row) === 'nothing') return
     this.#heads.put(key, row)
     for (const listener of this.#listeners) listener(key, row)
+  }
+
+  /** A vote written now would make the accumulator fit what is damaged. */
+  #assertIntact(): void {
+    if (!this.#isIntact)
+      throw new ClusterError('NOT_VOTING', 'the vote rows of this node are not those that it wrote')
   }
 
   #mintUuid(): string {

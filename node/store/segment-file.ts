@@ -1,0 +1,160 @@
+/**
+ * The segment that is being filled: an append-only file. Places are reserved in memory, records are written side by
+ * side, and one fdatasync covers all that were written before it began.
+ *
+ * Records are written past the page cache where the file system allows it, which saves 1 to 2 CPU seconds a GiB.
+ */
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
+import { ClusterError } from '../../cluster/errors.ts'
+import { SharedRun } from '../../cluster/register/shared-run.ts'
+import { alignUp } from '../../cluster/transfer/chunk-buffer.ts'
+
+export interface SegmentFileOptions {
+  sizeBytesMax: number
+  /** Nothing is written below: an index row may point there. */
+  appendFrom: number
+}
+
+const FILE_MODE = 0o640
+/** What a file system says that takes no direct writes, or not from this memory. */
+const NO_DIRECT = ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']
+const NO_SPACE = ['ENOSPC', 'EDQUOT']
+
+export class SegmentFile {
+  readonly number: number
+  readonly #path: string
+  readonly #sizeBytesMax: number
+  readonly #buffered: FileHandle
+  #direct: FileHandle | null
+  readonly #syncs: SharedRun<void>
+  readonly #underWay = new Set<Promise<void>>()
+  #end: number
+  #syncFailure: ClusterError | null = null
+
+  private constructor(
+    file: { number: number; path: string; buffered: FileHandle; direct: FileHandle | null },
+    { sizeBytesMax, appendFrom }: SegmentFileOptions,
+  ) {
+    this.number = file.number
+    this.#path = file.path
+    this.#buffered = file.buffered
+    this.#direct = file.direct
+    this.#sizeBytesMax = sizeBytesMax
+    this.#end = appendFrom
+    this.#syncs = new SharedRun(() => this.#sync())
+  }
+
+  /** Opens or creates the file. What is there stays; appending begins behind it. */
+  static async open(number: number, path: string, options: SegmentFileOptions): Promise<SegmentFile> {
+    const buffered = await open(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE)
+    const { size } = await buffered.stat()
+    const direct = await openDirect(path)
+    const appendFrom = alignUp(Math.max(size, options.appendFrom))
+    return new SegmentFile({ number, path, buffered, direct }, { ...options, appendFrom })
+  }
+
+  /** The place for a record, or null: this file takes no more. */
+  reserve(sizeBytes: number): number | null {
+    if (this.#syncFailure || this.#end + sizeBytes > this.#sizeBytesMax) return null
+    const offset = this.#end
+    this.#end += sizeBytes
+    return offset
+  }
+
+  /**
+   * Resolves when the record is durable at the reserved place. Throws STORE_FULL, STORE_NOT_WRITABLE; the place is lost
+   * then.
+   */
+  async write(record: Buffer, offset: number): Promise<void> {
+    const work = this.#write(record, offset)
+    this.#underWay.add(work)
+    try {
+      await work
+    } finally {
+      this.#underWay.delete(work)
+    }
+  }
+
+  /** Lets the writes under way end, then closes. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    await this.#direct?.close()
+    await this.#buffered.close()
+  }
+
+  async #write(record: Buffer, offset: number): Promise<void> {
+    try {
+      const written = await this.#writeDirect(record, offset)
+      await this.#writeBuffered(record, offset, written)
+    } catch (error) {
+      throw explain(this.#path, error)
+    }
+    await this.#syncs.run()
+  }
+
+  /** Answers how much was written; the rest, after a short or refused write, goes through the page cache. */
+  async #writeDirect(record: Buffer, offset: number): Promise<number> {
+    const direct = this.#direct
+    if (!direct) return 0
+    try {
+      const { bytesWritten } = await direct.write(record, 0, record.length, offset)
+      return bytesWritten
+    } catch (error) {
+      if (!NO_DIRECT.includes(codeOf(error))) throw error
+      return 0
+    }
+  }
+
+  async #writeBuffered(record: Buffer, offset: number, from: number): Promise<void> {
+    let written = from
+    while (written < record.length) {
+      const { bytesWritten } = await this.#buffered.write(
+        record,
+        written,
+        record.length - written,
+        offset + written,
+      )
+      if (bytesWritten === 0) throw new Error(`nothing was written at ${offset + written}`)
+      written += bytesWritten
+    }
+  }
+
+  /**
+   * After a failed fdatasync the kernel may drop what it could not write and report success the next time, so nothing
+   * in this file is ever acknowledged again.
+   */
+  async #sync(): Promise<void> {
+    if (this.#syncFailure) throw this.#syncFailure
+    try {
+      await this.#buffered.datasync()
+    } catch (error) {
+      this.#syncFailure = explain(this.#path, error)
+      throw this.#syncFailure
+    }
+  }
+}
+
+async function openDirect(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, constants.O_WRONLY | constants.O_DIRECT)
+  } catch (error) {
+    if (NO_DIRECT.includes(codeOf(error))) return null
+    throw error
+  }
+}
+
+function explain(path: string, error: unknown): ClusterError {
+  if (NO_SPACE.includes(codeOf(error)))
+    return new ClusterError('STORE_FULL', 'the disk is full', { path }, error)
+  return new ClusterError(
+    'STORE_NOT_WRITABLE',
+    `${path} cannot be written: ${String(error)}`,
+    { path },
+    error,
+  )
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? ''
+}
