@@ -78,20 +78,22 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   PEER_BUSY: unavailable,
   RPC_TIMEOUT: unavailable,
   STOPPING: unavailable,
+  // A node that cannot trust its own votes or rows says so; another one can answer.
+  NOT_VOTING: unavailable,
+  CORRUPT_VALUE: unavailable,
+  CHUNK_MISSING: unavailable,
+  CHUNK_DAMAGED: unavailable,
+  // Nodes of two releases side by side.
+  UNKNOWN_OPERATION: unavailable,
+  BAD_FRAME: unavailable,
   STORE_FULL: { status: 413, message: NO_ROOM },
   VALUE_TOO_LARGE: { status: 413, message: RECORD_TOO_LARGE },
 
-  UNKNOWN_OPERATION: internal,
-  NOT_VOTING: internal,
-  CORRUPT_VALUE: internal,
-  BAD_FRAME: internal,
   MESSAGE_TOO_LARGE: internal,
   FOREIGN_CLUSTER: internal,
   DUPLICATE_IDENTITY: internal,
   INCOMPATIBLE_PEER: internal,
   GOSSIP_BROKEN: internal,
-  CHUNK_MISSING: internal,
-  CHUNK_DAMAGED: internal,
 }
 
 /** Seconds a client should wait after a 503: a lost node stops writes for less than two (architecture, promise 3). */

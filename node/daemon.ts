@@ -101,7 +101,7 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
   await checkGossip(random, { gossip: gossipService() })
-  const genesis = genesisConfig(initialMembers(config, identity))
+  const genesis = genesisConfig(config.cluster.initialMembers)
   const self = ownMember(genesis, identity)
   const store = await Store.open(
     { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
@@ -217,7 +217,7 @@ async function listen(core: Core, images: Images, authenticator: Authenticator, 
   const api = buildApiServer(
     { images: images.service, authenticator, readiness, clock, random, log },
     {
-      publicEndpoint: config.default.publicEndpoint ?? null,
+      publicEndpoint: config.default.publicEndpoint,
       limitDefault: config.default.limitParamDefault,
       limitMax: config.default.apiLimitMax,
       maxRequestIdLength: config.default.maxRequestIdLength,
@@ -260,14 +260,6 @@ function buildReport({ identity, currentConfig, store, cluster, apiUrl, abstains
     images: () =>
       registers.caughtUp ? [...images.index.rows()].flatMap(({ id }) => images.registers.local(id)?.record ?? []) : null,
   })
-}
-
-/** Without a list, this node is a cluster of its own. */
-function initialMembers(config: SeracConfig, identity: NodeIdentity): MemberNode[] {
-  const { initialMembers: members, advertiseHost, controlPort } = config.cluster
-  if (members.length > 0) return [...members]
-  const address = `${advertiseHost ?? '127.0.0.1'}:${controlPort}`
-  return [{ id: identity.id, address, role: 'voter', zone: null, weight: 1 }]
 }
 
 function ownMember(genesis: ClusterConfig, identity: NodeIdentity): MemberNode {

@@ -52,6 +52,8 @@ export interface ChosenValue {
 type Step = { refusal: Refusal | null } & ({ kind: 'keep' } | { kind: 'write'; value: Uint8Array })
 
 const KEEP: Step = { kind: 'keep', refusal: null }
+/** What identity rounds call. */
+const NO_CALL: OperationCall = { name: '', args: null, opId: '' }
 
 /** What an operation remembers between its rounds (rule R4). */
 interface Attempt {
@@ -60,6 +62,8 @@ interface Attempt {
   sinceVersion: number | null
   /** The first ballot under which its effect was sent to acceptors. */
   firstSent: Ballot | null
+  /** What is chosen below this ballot is accepted once more above it, even when it stays as it is. */
+  above: Ballot
 }
 
 type Round = { ended: true; chosen: ChosenValue | null; step: Step } | { ended: false }
@@ -78,7 +82,7 @@ export class Proposer {
    */
   async execute(key: string, call: OperationCall, sinceVersion: number | null): Promise<Outcome> {
     const operation = findOperation(this.#components.operations, call.name)
-    const attempt: Attempt = { call, sinceVersion, firstSent: null }
+    const attempt: Attempt = { call, sinceVersion, firstSent: null, above: ZERO_BALLOT }
     const { chosen, step } = await this.#untilEnded(key, attempt, (current) => decide(operation, attempt, current))
     if (step.refusal) return { done: false, refusal: step.refusal }
     if (chosen) return { done: true, value: chosen.value }
@@ -86,12 +90,12 @@ export class Proposer {
   }
 
   /**
-   * An identity round: makes sure that what it returns is chosen, and repairs what lags (rule R5). Its ballot is above
-   * `above`, the highest that the caller knows.
+   * An identity round: makes sure that what it returns is chosen, and repairs what lags (rule R5). A value that it
+   * returns is chosen at or above `above`, the highest ballot that the caller knows: an orphan there is overruled.
    */
   async settle(key: string, above: Ballot = ZERO_BALLOT): Promise<ChosenValue | null> {
     this.#components.ballots.note(above)
-    const attempt: Attempt = { call: { name: '', args: null, opId: '' }, sinceVersion: null, firstSent: null }
+    const attempt: Attempt = { call: NO_CALL, sinceVersion: null, firstSent: null, above }
     return (await this.#untilEnded(key, attempt, () => KEEP)).chosen
   }
 
@@ -116,7 +120,8 @@ export class Proposer {
     const read = highestAccepted(promises)
     if (!read) assertFloorBelow(attempt, promises)
     const wanted = step(read ? decodeValue(read.value) : null)
-    if (wanted.kind === 'keep' && isChosen(sets, promises, read)) {
+    const isHighEnough = !read || compareBallots(read.ballot, attempt.above) >= 0
+    if (wanted.kind === 'keep' && isHighEnough && isChosen(sets, promises, read)) {
       if (read) this.#learn(key, read)
       return { ended: true, chosen: read, step: wanted }
     }
@@ -211,7 +216,6 @@ function isChosen(sets: VoterSets, promises: ReadonlyMap<NodeId, PrepareAnswer>,
 function isAccept(answer: AcceptAnswer | Error | undefined): boolean {
   return answer !== undefined && !(answer instanceof Error) && answer.accepted
 }
-
 
 function highestAccepted(promises: ReadonlyMap<NodeId, PrepareAnswer>): AcceptedValue | null {
   let highest: AcceptedValue | null = null

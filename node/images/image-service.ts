@@ -1,7 +1,7 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ImageReader } from '../data/image-reader.ts'
+import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
@@ -120,9 +120,19 @@ export class ImageService implements ImageServicePort {
     const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
     const source = { imageId: id, root, copies }
-    const image = await this.#components.reader.open(source, AbortSignal.timeout(MANIFEST_TIMEOUT_MS))
+    const image = await this.#openManifest(source)
     const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
     return { value: { record, sizeBytes: record.size, read }, stale }
+  }
+
+  async #openManifest(source: ImageSource): Promise<OpenImage> {
+    const patience = AbortSignal.timeout(MANIFEST_TIMEOUT_MS)
+    try {
+      return await this.#components.reader.open(source, patience)
+    } catch (error) {
+      if (patience.aborted) throw new ImageError('UNAVAILABLE', 'No node delivers the image now; try again.', {}, error)
+      throw error
+    }
   }
 
   #localPage(ids: string[]): ImageRecord[] {

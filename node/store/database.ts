@@ -23,7 +23,7 @@ export interface LevelHandle {
   getSync(key: Buffer): Buffer | undefined
   batch(operations: WriteOp[], options: { sync: boolean }): Promise<void>
   iterator(options: KeyRange): AsyncIterable<[Buffer, Buffer]>
-  keys(options: KeyRange): AsyncIterable<Buffer>
+  keys(options: Partial<KeyRange>): AsyncIterable<Buffer>
   close(): Promise<void>
 }
 
@@ -67,7 +67,9 @@ export class Database {
 
   /** Throws STORE_OPEN_TWICE, STORE_LOCKED, DATABASE_UNREADABLE. The directory must exist. */
   static async open(path: string, options: DatabaseOptions): Promise<Database> {
-    const place = await realpath(path)
+    const place = await realpath(path).catch((error: unknown) => {
+      throw new StoreError('DATABASE_UNREADABLE', `${path} is gone`, { path }, error)
+    })
     if (openPaths.has(place))
       throw new StoreError('STORE_OPEN_TWICE', `${place} is open in this process`, { path: place })
     openPaths.add(place)
@@ -119,6 +121,11 @@ export class Database {
 
   keys(range: KeyRange): AsyncIterable<Buffer> {
     return this.#level.keys(range)
+  }
+
+  async isEmpty(): Promise<boolean> {
+    for await (const _key of this.#level.keys({})) return false
+    return true
   }
 
   /** Lets the writes under way end, refuses further ones, closes. */

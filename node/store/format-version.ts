@@ -5,7 +5,7 @@
  * It records its own inode. A directory that was copied or restored from a backup has another one, and a voter that
  * comes back with an older memory could vote twice in one round (R8).
  */
-import { stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentHashHex } from '../../cluster/content-hash.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
@@ -70,9 +70,27 @@ export function refuseCopy(directory: string, found: FoundFormat): void {
   throw new StoreError('STORE_COPIED', message, { directory })
 }
 
+/** Refuses the directory of another cluster. Throws STORE_FOREIGN. */
+export function refuseOtherCluster(
+  directory: string,
+  { clusterId: known }: StoreFormat,
+  clusterId: string | null,
+): void {
+  if (known === null || clusterId === null || known === clusterId) return
+  const message =
+    `${directory} belongs to cluster ${known}, not to ${clusterId}: ` +
+    `the list of initial members must stay as it was when the cluster began`
+  throw new StoreError('STORE_FOREIGN', message, { directory, known, clusterId })
+}
+
 /** Whether the creation of a store began here and did not end. */
 export async function isCreationInterrupted(directory: string): Promise<boolean> {
   return (await readIfPresent(draftOf(join(directory, FORMAT_FILE)))) !== null
+}
+
+/** An interrupted `replaceFormat` must not look like an interrupted creation one day. */
+export function discardDraft(directory: string): Promise<void> {
+  return rm(draftOf(join(directory, FORMAT_FILE)), { force: true })
 }
 
 /** The first step of creating a store: leaves a sign that what lies here is no store yet. */

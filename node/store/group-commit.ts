@@ -12,8 +12,8 @@ const QUEUED_BYTES_MAX = 64 * 1024 * 1024
 interface Waiting<T> {
   item: T
   sizeBytes: number
-  resolve(): void
-  reject(error: Error): void
+  resolve: () => void
+  reject: (error: Error) => void
 }
 
 export class GroupCommit<T> {
@@ -52,7 +52,7 @@ export class GroupCommit<T> {
 
   async #drain(): Promise<void> {
     // Whatever this turn of the event loop still adds joins the first group.
-    await null
+    await Promise.resolve()
     while (this.#waiting.length > 0) await this.#flushGroup(this.#takeGroup())
     this.#draining = null
   }

@@ -373,7 +373,10 @@ function sizeOf(change: RegisterChange): number {
       return CHANGE_OVERHEAD_BYTES + change.row.value.length
     case 'value':
       return CHANGE_OVERHEAD_BYTES + change.value.length
-    default:
+    case 'cursor':
+    case 'floor':
+    case 'remove':
+    case 'forget':
       return CHANGE_OVERHEAD_BYTES
   }
 }

@@ -78,5 +78,5 @@ async function readFully(handle: FileHandle, offset: number, into: Buffer): Prom
 }
 
 async function closeQuietly(handle: Promise<FileHandle>): Promise<void> {
-  await handle.then((open) => open.close()).catch(() => {})
+  await handle.then((opened) => opened.close()).catch(() => {})
 }

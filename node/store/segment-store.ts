@@ -5,12 +5,13 @@
 import { stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClusterError, hasCode } from '../../cluster/errors.ts'
+import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
 import { segmentRows, type Location, type SegmentRow } from './chunk-rows.ts'
 import type { Database } from './database.ts'
 import { readIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
 import { SegmentFile } from './segment-file.ts'
 import { SegmentReaders } from './segment-readers.ts'
-import { recordBytes } from './segment-record.ts'
+import { parseHeader, recordBytes, type RecordHeader } from './segment-record.ts'
 import { StoreError } from './store-error.ts'
 import { Table } from './table.ts'
 
@@ -107,6 +108,8 @@ export class SegmentStore {
    * put into the index must be given back with `forget`. Throws STORE_FULL, STORE_NOT_WRITABLE.
    */
   async append(record: Buffer): Promise<Place> {
+    if (record.length > this.#sizeBytesMax)
+      throw new RangeError(`a record of ${record.length} bytes fits no segment`)
     const { file, offset } = await this.#reserve(record.length)
     try {
       await file.write(record, offset)
@@ -135,8 +138,28 @@ export class SegmentStore {
     return this.#readers.read(segment, offset, into)
   }
 
+  /** Sealed segments of which less than half is live: worth to be rewritten. */
+  sparseSegments(): number[] {
+    return [...this.#segments]
+      .filter(([, { sealed, liveBytes }]) => sealed && liveBytes > 0 && liveBytes < this.#sizeBytesMax / 2)
+      .map(([number]) => number)
+  }
+
+  /** What is written in a segment, live or not, in order. Bytes that no record begins with are passed over. */
+  async *records(segment: number): AsyncGenerator<RecordHeader & { offset: number }> {
+    const header = Buffer.alloc(RECORD_HEADER_BYTES)
+    let offset = 0
+    while ((await this.read(segment, offset, header)) === header.length) {
+      const parsed = parseHeader(header)
+      if (parsed) yield { ...parsed, offset }
+      offset += parsed ? recordBytes(parsed.length) : RECORD_ALIGN_BYTES
+    }
+  }
+
   /** Unlinks sealed segments in which nothing is live; answers the bytes that came back. */
   async unlinkDead(): Promise<number> {
+    // A failed batch may have reached the disk: the index may name what memory does not count.
+    this.#database.assertWritable()
     let freedBytes = 0
     for (const [number, { sealed, liveBytes }] of this.#segments) {
       if (!sealed || liveBytes > 0) continue

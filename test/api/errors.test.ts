@@ -24,6 +24,12 @@ t.test('what passes by itself is a 503 with Retry-After', async (t) => {
     'PEER_BUSY',
     'RPC_TIMEOUT',
     'STOPPING',
+    'NOT_VOTING',
+    'CORRUPT_VALUE',
+    'CHUNK_MISSING',
+    'CHUNK_DAMAGED',
+    'UNKNOWN_OPERATION',
+    'BAD_FRAME',
   ] as const
   for (const code of passing) {
     const answer = describeError(new ClusterError(code, 'peer 12D3Koo at /data/seg/7'))
@@ -46,7 +52,7 @@ t.test('messages of the image service reach the caller', async (t) => {
 t.test('anything else is a 500 without its message', async (t) => {
   for (const error of [
     new Error('secret'),
-    new ClusterError('BAD_FRAME', 'secret'),
+    new ClusterError('FOREIGN_CLUSTER', 'secret'),
     'secret',
     null,
     undefined,

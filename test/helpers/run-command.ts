@@ -1,7 +1,9 @@
 /** Runs a program to its end and gives back what a shell would see. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 
 export interface CommandResult {
   /** null when a signal ended it. */
@@ -12,6 +14,8 @@ export interface CommandResult {
 
 export interface CommandOptions {
   environment?: NodeJS.ProcessEnv
+  /** Comes through a pipe as stdin; without it there is nothing to read. */
+  input?: Readable
   /** Sees stdout as it comes, with the process to act upon. */
   onOutput?: (piece: string, pid: number) => void
 }
@@ -19,14 +23,17 @@ export interface CommandOptions {
 export async function runCommand(
   program: string,
   args: readonly string[],
-  { environment = process.env, onOutput }: CommandOptions = {},
+  { environment = process.env, input, onOutput }: CommandOptions = {},
 ): Promise<CommandResult> {
   // As from a shell: the test runner puts hooks of its own into NODE_OPTIONS of every child.
   const command = ['-u', 'NODE_OPTIONS', program, ...args]
-  const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
+  const stdin = input === undefined ? 'ignore' : 'pipe'
+  const child = spawn('env', command, { stdio: [stdin, 'pipe', 'pipe'], env: environment })
   child.stdout.setEncoding('utf8')
   if (onOutput !== undefined) child.stdout.on('data', (piece: string) => onOutput(piece, child.pid!))
   const closed = once(child, 'close')
+  // A program that ends early does not want the rest; its exit code and stderr tell why.
+  if (input !== undefined) pipeline(input, child.stdin!).catch(() => {})
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   await closed
   return { exitCode: child.exitCode, stdout, stderr }

@@ -4,6 +4,9 @@ import t, { type Test } from 'tap'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
 
+/** Real nodes, and perhaps a build before them, on a machine that runs other tests, too. */
+t.setTimeout(300_000)
+
 const PORTS = 30
 
 async function demo(t: Test, onOutput: (piece: string, pid: number) => void = () => {}) {

@@ -6,6 +6,9 @@ import { lookUpProcess } from '../../deploy/dev/process-table.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
 
+/** Real nodes, and perhaps a build before them, on a machine that runs other tests, too. */
+t.setTimeout(300_000)
+
 const NODES = 3
 const PORTS_PER_NODE = 10
 
@@ -14,10 +17,11 @@ async function devCluster(...args: string[]) {
 }
 
 t.test('a cluster of three lives through all commands', async (t) => {
+  // Before testdir(), or else the directory with the pid files goes first and the processes stay.
+  t.teardown(() => devCluster('down', '--dir', t.testdirName))
   const directory = t.testdir()
   const basePort = await freeBasePort(PORTS_PER_NODE * NODES)
   const at = ['--dir', directory]
-  t.teardown(() => devCluster('down', ...at))
 
   const up = await devCluster(
     'up',

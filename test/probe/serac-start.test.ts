@@ -10,6 +10,9 @@ import { keygen } from '../../node/cli/keygen.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
 
+/** Real nodes, and perhaps a build before them, on a machine that runs other tests, too. */
+t.setTimeout(300_000)
+
 /** Runs a node of its own cluster with `text` after its configuration. */
 async function start(t: Test, text: string) {
   await runCommand('deploy/dev-cluster', ['--help'])

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { DevCluster, type DevClusterOptions } from '../../../deploy/dev/dev-cluster.ts'
+import { lookUpProcess } from '../../../deploy/dev/process-table.ts'
 import type { Setting } from '../../../deploy/dev/node-config.ts'
 import { freeBasePort } from '../../helpers/free-base-port.ts'
 
@@ -21,10 +22,11 @@ async function up(
   settings: Setting[] = [],
   options: Partial<DevClusterOptions> = {},
 ) {
+  const all = { nodeCommand: FAKE_NODE, progress: () => {}, ...options }
+  // Before testdir(), or else the directory with the pid files goes first and the processes stay.
+  t.teardown(async () => (await DevCluster.open(t.testdirName, all).catch(() => null))?.down())
   const directory = t.testdir()
   const basePort = await freeBasePort(PORTS_PER_NODE * nodes)
-  const all = { nodeCommand: FAKE_NODE, progress: () => {}, ...options }
-  t.teardown(async () => (await DevCluster.open(directory, all).catch(() => null))?.down())
   return DevCluster.up(directory, { nodes, basePort }, settings, all)
 }
 
@@ -74,7 +76,7 @@ t.test('down ends running, paused and dead nodes alike, and up starts them again
   await cluster.node(0).process.kill()
   await cluster.node(1).process.pause()
   await cluster.down()
-  for (const pid of pids) t.throws(() => process.kill(pid!, 0), { code: 'ESRCH' })
+  for (const pid of pids) t.equal(await lookUpProcess(pid!), null)
 
   const keys = await readFile(join(cluster.node(0).directory, 'node.key'), 'utf8')
   const layout = { nodes: 3, basePort: cluster.node(0).apiPort }
@@ -166,5 +168,5 @@ t.test('an interrupted up leaves nothing behind', async (t) => {
     }),
     { message: 'interrupted' },
   )
-  t.throws(() => process.kill(pids[0]!, 0), { code: 'ESRCH' })
+  t.equal(await lookUpProcess(pids[0]!), null)
 })

@@ -1,0 +1,325 @@
+/**
+ * This node's chunks: bytes in segment files, everything else about a chunk in LevelDB under its hash (architecture §4).
+ * A chunk is acknowledged when its bytes, then its index row, are durable; it is verified each time it is read.
+ */
+import { contentHashHex } from '../../cluster/content-hash.ts'
+import { ClusterError, hasCode } from '../../cluster/errors.ts'
+import type { Clock, Log } from '../../cluster/runtime.ts'
+import {
+  CHUNK_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  type ChunkBuffer,
+  type ChunkBufferPool,
+} from '../../cluster/transfer/chunk-buffer.ts'
+import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
+import { ChunkClaims, type PinnedUpload } from './chunk-claims.ts'
+import { locationRows, quarantineRows, type Location } from './chunk-rows.ts'
+import type { Database, WriteOp } from './database.ts'
+import type { FreeSpace } from './free-space.ts'
+import { HeldRoots } from './held-roots.ts'
+import { KeyedLock } from './keyed-lock.ts'
+import { composeRecord, recordBytes } from './segment-record.ts'
+import type { Place, SegmentStore } from './segment-store.ts'
+import { Table } from './table.ts'
+
+export interface ChunkStoreComponents {
+  database: Database
+  segments: SegmentStore
+  space: FreeSpace
+  clock: Clock
+  log: Log
+  /** For reading back what is stored; nobody else's, so that waiting for it cannot wait for itself. */
+  buffers: ChunkBufferPool
+}
+
+/** What the file system says when bytes are gone for good, as opposed to too many open files and the like. */
+const BYTES_LOST = ['EIO', 'ENOENT', 'EUCLEAN']
+/** Rows of one batch when the index is tidied at start. */
+const TIDY_BATCH = 1024
+
+export class ChunkStore implements LocalChunks {
+  readonly #components: ChunkStoreComponents
+  readonly #locations
+  readonly #quarantine
+  readonly #claims: ChunkClaims
+  readonly #held: HeldRoots
+  readonly #locks = new KeyedLock()
+  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #onDamaged: ((hash: ChunkHash) => void)[] = []
+  #lost: ChunkHash[] = []
+  #isClosed = false
+
+  private constructor(components: ChunkStoreComponents) {
+    this.#components = components
+    this.#locations = new Table(components.database, locationRows)
+    this.#held = new HeldRoots(components.database)
+    this.#quarantine = new Table(components.database, quarantineRows)
+    this.#claims = new ChunkClaims(components.database, components.clock)
+  }
+
+  /** Reads the index, compares it with the segment files, and drops the rows whose bytes are gone. */
+  static async open(components: ChunkStoreComponents): Promise<ChunkStore> {
+    const store = new ChunkStore(components)
+    await store.#held.load()
+    await store.#compareWithSegments()
+    await components.segments.startAppending()
+    return store
+  }
+
+  /** Chunks whose bytes were found to be gone when the store was opened: to be pulled again. */
+  get lost(): readonly ChunkHash[] {
+    return this.#lost
+  }
+
+  /** Bytes on disk of all chunks. */
+  get storedBytes(): number {
+    return this.#components.segments.liveBytes
+  }
+
+  /** Called when a chunk was found damaged and left the index. */
+  onDamaged(listener: (hash: ChunkHash) => void): void {
+    this.#onDamaged.push(listener)
+  }
+
+  has(hash: ChunkHash): boolean {
+    return this.#locations.has(hash)
+  }
+
+  read(hash: ChunkHash, into: ChunkBuffer): Promise<void> {
+    return this.#run(() => this.#read(hash, into))
+  }
+
+  put(hash: ChunkHash, buffer: ChunkBuffer, pin: UploadId | null): Promise<void> {
+    return this.#alone(hash, () => this.#put(hash, buffer, pin))
+  }
+
+  async have(hashes: readonly ChunkHash[], pin: UploadId): Promise<boolean[]> {
+    return Promise.all(
+      hashes.map((hash) =>
+        this.#alone(hash, async () => {
+          if (!(await this.#findSound(hash))) return false
+          await this.#components.database.write(this.#claims.pin(hash, pin))
+          return true
+        }),
+      ),
+    )
+  }
+
+  unpin(upload: UploadId): Promise<void> {
+    return this.#run(() => this.#claims.unpin(upload))
+  }
+
+  pinnedUploads(): Promise<PinnedUpload[]> {
+    return this.#claims.pinnedUploads()
+  }
+
+  async addReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<ChunkHash[]> {
+    await this.#run(() => this.#claims.reference(root, hashes))
+    // A delete that looked before the rows were there may still end now; one that looks later finds them.
+    for (const hash of hashes) await this.#locks.settled(hash)
+    return hashes.filter((hash) => !this.has(hash))
+  }
+
+  dropReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void> {
+    return this.#run(() => this.#claims.dereference(root, hashes))
+  }
+
+  /** Notes whether this node holds the manifest `root` and every chunk of it. The mark goes when one is found damaged. */
+  setHeld(root: ChunkHash, held: boolean): Promise<void> {
+    return this.#run(() => this.#held.set(root, held))
+  }
+
+  isHeld(root: ChunkHash): boolean {
+    return this.#held.has(root)
+  }
+
+  heldRoots(): ChunkHash[] {
+    return this.#held.all()
+  }
+
+  /** Every chunk of the index, in order, for the auditor and the reaper. */
+  hashes(): AsyncIterable<ChunkHash> {
+    return this.#locations.keys()
+  }
+
+  /** Reads a chunk back; false when it is not here (any more). */
+  verify(hash: ChunkHash): Promise<boolean> {
+    return this.#alone(hash, async () => (await this.#findSound(hash)) !== null)
+  }
+
+  /** Removes a chunk that has neither reference nor pin; answers whether it did. */
+  removeUnclaimed(hash: ChunkHash): Promise<boolean> {
+    return this.#alone(hash, async () => {
+      const location = this.#lookUp(hash)
+      if (location === null || (await this.#claims.isClaimed(hash))) return false
+      await this.#components.database.write([this.#locations.del(hash)])
+      if (location !== 'damaged') this.#forget(location)
+      return true
+    })
+  }
+
+  /** Writes a chunk anew if its index row still names `from`; its old place is then dead. */
+  relocate(hash: ChunkHash, from: Place): Promise<void> {
+    return this.#alone(hash, async () => {
+      const location = this.#lookUp(hash)
+      if (location === null || location === 'damaged') return
+      if (location.segment !== from.segment || location.offset !== from.offset) return
+      await this.#withBuffer(async (buffer) => {
+        if (!(await this.#readInto(hash, location, buffer))) return this.#condemn(hash, location)
+        await this.#append(hash, buffer, [])
+        this.#forget(location)
+      })
+    })
+  }
+
+  /** Refuses what comes now and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#underWay)
+  }
+
+  async #read(hash: ChunkHash, into: ChunkBuffer): Promise<void> {
+    const location = this.#lookUp(hash)
+    if (location === null) throw missing(hash)
+    if (location !== 'damaged' && (await this.#readInto(hash, location, into))) return
+    // Once more, while nothing can move it: a rewrite may have taken it elsewhere meanwhile.
+    await this.#locks.run(hash, async () => {
+      const again = this.#lookUp(hash)
+      if (again === null) throw missing(hash)
+      if (again !== 'damaged' && (await this.#readInto(hash, again, into))) return
+      await this.#condemn(hash, again === 'damaged' ? null : again)
+      throw new ClusterError('CHUNK_DAMAGED', `the stored bytes of chunk ${hash} are not what was stored`, {
+        hash,
+      })
+    })
+  }
+
+  async #put(hash: ChunkHash, buffer: ChunkBuffer, pin: UploadId | null): Promise<void> {
+    if (buffer.length < 1 || buffer.length > CHUNK_BYTES_MAX)
+      throw new RangeError(`no chunk has ${buffer.length} bytes`)
+    const { database, space } = this.#components
+    database.assertWritable()
+    const pins = pin === null ? [] : this.#claims.pin(hash, pin)
+    if (await this.#findSound(hash)) return database.write(pins)
+    space.take(recordBytes(buffer.length))
+    await this.#append(hash, buffer, pins)
+  }
+
+  /** Bytes first, then the rows: a crash between leaves bytes that nobody names. */
+  async #append(hash: ChunkHash, buffer: ChunkBuffer, also: WriteOp[]): Promise<void> {
+    const { segments, database } = this.#components
+    const place = await segments.append(composeRecord(buffer, hash))
+    const healed = this.#quarantine.has(hash) ? [this.#quarantine.del(hash)] : []
+    await database.write([this.#locations.put(hash, { ...place, length: buffer.length }), ...healed, ...also])
+  }
+
+  /** Under the hash lock: where the chunk is, if its bytes are right; what is not right leaves the index. */
+  async #findSound(hash: ChunkHash): Promise<Location | null> {
+    const location = this.#lookUp(hash)
+    if (location === null) return null
+    const isSound =
+      location !== 'damaged' && (await this.#withBuffer((buffer) => this.#readInto(hash, location, buffer)))
+    if (isSound) return location
+    await this.#condemn(hash, location === 'damaged' ? null : location)
+    return null
+  }
+
+  #lookUp(hash: ChunkHash): Location | 'damaged' | null {
+    try {
+      return this.#locations.get(hash)
+    } catch (error) {
+      if (hasCode(error, 'CORRUPT_VALUE')) return 'damaged'
+      throw error
+    }
+  }
+
+  /** Whether the bytes at `location` are those of the chunk; they are then in `into`. */
+  async #readInto(
+    hash: ChunkHash,
+    { segment, offset, length }: Location,
+    into: ChunkBuffer,
+  ): Promise<boolean> {
+    try {
+      const bytes = into.room.subarray(0, length)
+      const filled = await this.#components.segments.read(segment, offset + RECORD_HEADER_BYTES, bytes)
+      if (filled < length) return false
+    } catch (error) {
+      if (BYTES_LOST.includes((error as NodeJS.ErrnoException).code ?? '')) return false
+      throw error
+    }
+    into.length = length
+    return contentHashHex(into.payload) === hash
+  }
+
+  /** Under the hash lock: takes a damaged chunk out of the index, and the held marks of every root that needs it. */
+  async #condemn(hash: ChunkHash, location: Location | null): Promise<void> {
+    const { database, log } = this.#components
+    log.error({ hash, ...location }, 'a chunk is damaged; it leaves the index')
+    const roots = await this.#unmarkHeld(hash)
+    const quarantined = this.#quarantine.put(hash, { location, foundMs: this.#components.clock.wallMs() })
+    try {
+      await database.write([this.#locations.del(hash), quarantined, ...roots])
+      if (location) this.#forget(location)
+    } catch (error) {
+      // The caller learns that the chunk is damaged either way; the store is then known not to be writable.
+      log.error({ hash, error: String(error) }, 'a damaged chunk could not be taken out of the index')
+    }
+    for (const listener of this.#onDamaged) listener(hash)
+  }
+
+  /** The operations that drop the held marks which are not true without this chunk. */
+  async #unmarkHeld(hash: ChunkHash): Promise<WriteOp[]> {
+    return this.#held.unmark([hash, ...(await this.#claims.rootsOf(hash))])
+  }
+
+  #forget({ segment, length }: Location): void {
+    this.#components.segments.forget(segment, recordBytes(length))
+  }
+
+  async #compareWithSegments(): Promise<void> {
+    const { segments, log } = this.#components
+    const lost: ChunkHash[] = []
+    for await (const row of this.#locations.scan())
+      if (row.damaged || !segments.adopt(row.value)) lost.push(row.key)
+    for (let from = 0; from < lost.length; from += TIDY_BATCH)
+      await this.#dropLost(lost.slice(from, from + TIDY_BATCH))
+    if (lost.length > 0)
+      log.error({ chunks: lost.length }, 'the bytes of chunks are gone; they have left the index')
+    this.#lost = lost
+  }
+
+  async #dropLost(hashes: ChunkHash[]): Promise<void> {
+    const operations: WriteOp[] = []
+    for (const hash of hashes) operations.push(this.#locations.del(hash), ...(await this.#unmarkHeld(hash)))
+    await this.#components.database.write(operations)
+  }
+
+  async #withBuffer<T>(work: (buffer: ChunkBuffer) => Promise<T>): Promise<T> {
+    const buffer = await this.#components.buffers.acquire()
+    try {
+      return await work(buffer)
+    } finally {
+      buffer.release()
+    }
+  }
+
+  #alone<T>(hash: ChunkHash, work: () => Promise<T>): Promise<T> {
+    return this.#run(() => this.#locks.run(hash, work))
+  }
+
+  /** Every call goes through here, so that `close` knows of it. */
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new ClusterError('STOPPING', 'the chunk store is closed')
+    const running = work()
+    this.#underWay.add(running)
+    try {
+      return await running
+    } finally {
+      this.#underWay.delete(running)
+    }
+  }
+}
+
+function missing(hash: ChunkHash): ClusterError {
+  return new ClusterError('CHUNK_MISSING', `chunk ${hash} is not here`, { hash })
+}

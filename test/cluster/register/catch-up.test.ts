@@ -1,0 +1,203 @@
+import t from 'tap'
+import type { CatchUp } from '../../../cluster/register/catch-up.ts'
+import { valueDigest } from '../../../cluster/register/register-value.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { ManualClock, settled } from '../../helpers/manual-clock.ts'
+import { ballotOf, bytesOf, callOf, KEY, VoterSet, wordsIn, type VoterSetOptions } from './register-fixture.ts'
+
+/** Three voters of which `c` missed whatever `a` and `b` agree upon. */
+async function lagging(changes: number, options: VoterSetOptions = {}): Promise<VoterSet> {
+  const set = new VoterSet(['a', 'b', 'c'], options)
+  set.network.down.add('c')
+  const proposer = set.proposer('a')
+  for (let i = 0; i < changes; i++) await proposer.execute(`thing/${i}`, callOf('create', i), null)
+  await settled()
+  set.network.down.delete('c')
+  set.network.sent.length = 0
+  return set
+}
+
+function learnedBy(set: VoterSet, id: string): string[] {
+  return [...set.disk(id).learners].filter(([, row]) => row.settled).map(([key]) => key)
+}
+
+t.test('everything acknowledged before is learned, settled', async (t) => {
+  const set = await lagging(5)
+  await set.catchUp('c').freshen()
+  t.equal(learnedBy(set, 'c').length, 5)
+  t.strictSame(wordsIn(set.storage('c').learned('thing/4')?.value), [4])
+})
+
+t.test('catch-up never writes acceptor state', async (t) => {
+  const set = await lagging(5)
+  await set.catchUp('c').freshen()
+  t.equal(set.disk('c').acceptors.size, 0)
+  t.equal(set.disk('c').voteSequence, 0)
+})
+
+t.test('the second time only the news are asked for', async (t) => {
+  const set = await lagging(5)
+  const catchUp = set.catchUp('c')
+  await catchUp.freshen()
+  await settled()
+  set.network.sent.length = 0
+  await catchUp.freshen()
+  t.equal(set.network.count('read'), 0)
+  t.ok(set.network.count('changes') <= 2, 'one page of each log')
+})
+
+t.test('a log longer than one page is followed to its head', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  const value = bytesOf(['x'])
+  for (let i = 0; i < 1500; i++)
+    for (const id of ['a', 'b']) await set.accept(id, ballotOf(1), value, `thing/${i}`)
+  await set.catchUp('c').freshen()
+  t.equal(learnedBy(set, 'c').length, 1500)
+})
+
+t.test('a trimmed log falls back to comparing digests', async (t) => {
+  const set = await lagging(12, { logEntriesMax: 3 })
+  await set.storage('c').setCursor('a', { dbUuid: 'disk of a', sequence: 2 })
+  await set.storage('c').setCursor('b', { dbUuid: 'disk of b', sequence: 2 })
+  await set.catchUp('c').freshen()
+  t.ok(set.network.count('digests') > 0)
+  t.equal(learnedBy(set, 'c').length, 12)
+})
+
+t.test('a cursor into another database falls back to comparing digests', async (t) => {
+  const set = await lagging(4)
+  for (const id of ['a', 'b']) await set.storage('c').setCursor(id, { dbUuid: 'the disk before', sequence: 99 })
+  await set.catchUp('c').freshen()
+  t.equal(learnedBy(set, 'c').length, 4)
+  t.strictSame(set.storage('c').cursor('a'), { dbUuid: 'disk of a', sequence: 4 })
+})
+
+t.test('a digest compare longer than one page misses nothing', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'], { logEntriesMax: 10 })
+  const value = bytesOf(['x'])
+  for (let i = 0; i < 1200; i++)
+    for (const id of ['a', 'b']) await set.accept(id, ballotOf(1), value, `thing/${i}`)
+  await set.catchUp('c').freshen()
+  t.equal(learnedBy(set, 'c').length, 1200)
+})
+
+t.test('the cursor is noted only after what lies before it was learned', async (t) => {
+  const set = await lagging(3)
+  const reads = deferred()
+  set.network.beforeRequest = ({ kind }) => (kind === 'read' ? reads.promise : undefined)
+  const running = set.catchUp('c').freshen()
+  await settled()
+  t.equal(set.storage('c').cursor('a'), null)
+  reads.resolve()
+  await running
+  t.ok(set.storage('c').cursor('a') ?? set.storage('c').cursor('b'))
+})
+
+t.test('without a majority of logs it is not fresh', async (t) => {
+  const set = await lagging(1)
+  set.network.down.add('a').add('b')
+  const catchUp = set.catchUp('c')
+  await t.rejects(catchUp.freshen(), { code: 'NO_QUORUM' })
+  t.equal(catchUp.caughtUp, false)
+})
+
+t.test('one silent voter of three does not hold it up', async (t) => {
+  const set = await lagging(2)
+  const never = deferred()
+  set.network.beforeRequest = ({ to }) => (to === 'b' ? never.promise : undefined)
+  await set.catchUp('c').freshen()
+  t.equal(learnedBy(set, 'c').length, 2)
+  never.resolve()
+})
+
+t.test('an orphan of this node that nobody else holds is decided', async (t) => {
+  const set = await lagging(1)
+  await set.accept('c', ballotOf(70), bytesOf(['orphan']), 'thing/0')
+  await set.catchUp('c').freshen()
+  await settled()
+  const row = set.storage('c').learned('thing/0')
+  t.equal(row?.settled, true)
+  t.ok((row?.ballot.counter ?? 0) > 70)
+})
+
+t.test('an orphan is decided even when this node is the last to answer its own round', async (t) => {
+  const set = await lagging(1)
+  await set.accept('c', ballotOf(70), bytesOf(['orphan']), 'thing/0')
+  const slow = deferred()
+  set.network.beforeRequest = ({ kind, to }) => (kind === 'prepare' && to === 'c' ? slow.promise : undefined)
+  await set.catchUp('c').freshen()
+  await settled()
+  t.strictSame(wordsIn(set.storage('c').learned('thing/0')?.value), [0], 'what the others chose')
+  t.equal(set.storage('c').learned('thing/0')?.settled, true)
+  slow.resolve()
+})
+
+t.test('an unsettled row that the majority shares becomes settled', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  for (const id of ['a', 'c']) await set.accept(id, ballotOf(2), bytesOf(['x']))
+  await set.catchUp('c').freshen()
+  t.equal(set.storage('c').learned(KEY)?.settled, true)
+})
+
+t.test('following one voter brings its news', async (t) => {
+  const set = await lagging(3)
+  set.catchUp('c').follow('b')
+  await until(() => learnedBy(set, 'c').length === 3)
+  t.equal(set.network.count('changes', 'a'), 0)
+})
+
+t.test('strangers and this node itself are not followed', async (t) => {
+  const set = await lagging(0)
+  const catchUp = set.catchUp('c')
+  catchUp.follow('stranger')
+  catchUp.follow('c')
+  await settled()
+  t.equal(set.network.sent.length, 0)
+})
+
+t.test('it starts by itself, repeats soon until it has succeeded, then seldom', async (t) => {
+  const clock = new ManualClock()
+  const set = await lagging(0, { clock })
+  const catchUp: CatchUp = set.catchUp('c')
+  set.network.down.add('a').add('b')
+  catchUp.start()
+  await clock.advance(400)
+  t.equal(set.network.count('changes'), 2)
+  await clock.advance(200)
+  t.equal(set.network.count('changes'), 4, 'again after half a second')
+  set.network.down.clear()
+  await clock.advance(500)
+  t.equal(catchUp.caughtUp, true)
+  const asked = set.network.count('changes')
+  await clock.advance(9000)
+  t.equal(set.network.count('changes'), asked)
+  await clock.advance(1500)
+  t.ok(set.network.count('changes') > asked)
+  catchUp.stop()
+  await settled()
+  t.equal(clock.pending, 0, 'nothing runs on')
+})
+
+t.test('a commit notice settles the row of an accepter and brings the value to the others', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  const value = bytesOf(['x'])
+  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(value) }
+  const rpc = set.network.join('a')
+  await set.accept('b', ballotOf(2), value)
+  await rpc.request('b', 'votes', { ...notice, value: null }, { timeoutMs: 1000 })
+  await rpc.request('c', 'votes', { ...notice, value }, { timeoutMs: 1000 })
+  t.match(set.storage('b').learned(KEY), { settled: true, ballot: ballotOf(2) })
+  t.match(set.storage('c').learned(KEY), { settled: true, ballot: ballotOf(2) })
+})
+
+t.test('a commit notice whose value does not fit its digest is dropped', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(bytesOf('other')) }
+  await set.network.join('a').request('b', 'votes', { ...notice, value: bytesOf('x') }, { timeoutMs: 1000 })
+  t.equal(set.storage('b').learned(KEY), null)
+})
+
+/** Resolves when `isTrue`; the test's own time limit ends a wait in vain. */
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await settled()
+}

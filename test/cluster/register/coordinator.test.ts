@@ -1,0 +1,128 @@
+import t from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
+import { decodeValue } from '../../../cluster/register/register-value.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { ManualClock, settled } from '../../helpers/manual-clock.ts'
+import { callOf, VoterSet, wordsIn } from './register-fixture.ts'
+
+const ids = ['a', 'b', 'c']
+/** A key that `b` coordinates, then `c`. */
+const KEY = keyOrdered('b', 'c', 'a')
+
+function keyOrdered(...order: string[]): string {
+  for (let i = 0; ; i++) if (coordinatorsOf(`thing/${i}`, ids).join() === order.join()) return `thing/${i}`
+}
+
+t.test('every node agrees on the order, and keys spread over the voters', async (t) => {
+  t.strictSame(coordinatorsOf('x', ['a', 'b', 'c']), coordinatorsOf('x', ['c', 'a', 'b']))
+  const firsts = Array.from({ length: 300 }, (_, i) => coordinatorsOf(`image/${i}`, ids)[0])
+  for (const id of ids) t.ok(firsts.filter((first) => first === id).length > 50, `${id} has its share`)
+})
+
+t.test('an operation is proposed by the coordinator of its key', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('a').execute(KEY, callOf('create'))
+  t.equal(set.network.count('execute', 'b'), 1)
+  t.ok(set.network.sent.filter(({ kind }) => kind === 'prepare').every(({ from }) => from === 'b'))
+})
+
+t.test('the coordinator itself asks nobody', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('b').execute(KEY, callOf('create'))
+  t.equal(set.network.count('execute'), 0)
+})
+
+t.test('a coordinator believed dead is passed over', async (t) => {
+  const set = new VoterSet(ids)
+  set.dead.add('b')
+  await set.coordinator('a').execute(KEY, callOf('create'))
+  t.equal(set.network.count('execute', 'c'), 1)
+  t.equal(set.network.count('execute', 'b'), 0)
+})
+
+t.test('a refusal comes back as it is', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('a').execute(KEY, callOf('create'))
+  t.match(await set.coordinator('a').execute(KEY, callOf('create')), {
+    done: false,
+    refusal: { code: 'CONFLICT' },
+  })
+})
+
+t.test('a coordinator that cannot be reached is replaced by this node', async (t) => {
+  const set = new VoterSet(ids)
+  set.network.down.add('b')
+  t.match(await set.coordinator('a').execute(KEY, callOf('create')), { done: true })
+  t.equal(set.disk('a').learners.get(KEY)?.settled, true)
+})
+
+t.test('an answer that was lost does not apply the operation twice', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('a').execute(KEY, callOf('create', 'x'))
+  await settled()
+  set.network.beforeAnswer = ({ kind }) => {
+    if (kind === 'execute') throw new ClusterError('RPC_TIMEOUT', 'the answer is lost')
+  }
+  const outcome = await set.coordinator('a').execute(KEY, callOf('append', 'y'))
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x', 'y'])
+})
+
+t.test('an error that says what is wrong is not tried elsewhere', async (t) => {
+  const set = new VoterSet(ids)
+  await t.rejects(set.coordinator('a').execute(KEY, callOf('create', 'x'.repeat(2 ** 20))), {
+    code: 'VALUE_TOO_LARGE',
+  })
+  t.ok(set.network.sent.every(({ from, kind }) => from === 'b' || kind === 'execute'))
+})
+
+t.test('a silent coordinator is overtaken, and the operation applied once', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(ids, { clock })
+  await set.coordinator('a').execute(KEY, callOf('create', 'x'))
+  await settled()
+  const silence = deferred()
+  set.network.beforeRequest = ({ kind }) => (kind === 'execute' ? silence.promise : undefined)
+  const outcome = set.coordinator('a').execute(KEY, callOf('append', 'y'))
+  await settled()
+  t.equal(set.network.sent.filter(({ kind, from }) => kind === 'prepare' && from === 'a').length, 0)
+  await clock.advance(300)
+  t.match(await outcome, { done: true })
+  silence.resolve()
+  await clock.advance(1000)
+  const read = await set.reader('c').read(KEY)
+  t.strictSame(wordsIn(read?.value), ['x', 'y'], 'also after the coordinator woke up')
+})
+
+t.test('operations on one key take turns and so do not collide', async (t) => {
+  const set = new VoterSet(ids)
+  const coordinator = set.coordinator('b')
+  await coordinator.execute(KEY, callOf('create', 0))
+  const words = Array.from({ length: 20 }, (_, i) => i + 1)
+  await Promise.all(words.map((word) => coordinator.execute(KEY, callOf('append', word))))
+  const read = await set.reader('b').read(KEY)
+  t.strictSame(wordsIn(read?.value), [0, ...words])
+  t.equal(read && decodeValue(read.value).version, 21)
+  t.equal(set.network.count('prepare'), 21 * 3, 'one round each')
+})
+
+t.test('a failed operation does not hold up the next', async (t) => {
+  const set = new VoterSet(ids)
+  const coordinator = set.coordinator('b')
+  const failing = coordinator.execute(KEY, callOf('no such operation'))
+  const next = coordinator.execute(KEY, callOf('create'))
+  await t.rejects(failing, { code: 'UNKNOWN_OPERATION' })
+  t.match(await next, { done: true })
+})
+
+t.test('the queue of a key is bounded', async (t) => {
+  const set = new VoterSet(ids)
+  const gate = deferred()
+  set.network.beforeRequest = () => gate.promise
+  const coordinator = set.coordinator('b')
+  const waiting = Array.from({ length: 1000 }, () => coordinator.execute(KEY, callOf('nothing')).catch(() => {}))
+  await t.rejects(coordinator.execute(KEY, callOf('create')), { code: 'NO_QUORUM' })
+  gate.resolve()
+  await Promise.all(waiting)
+  t.match(await coordinator.execute(KEY, callOf('create')), { done: true })
+})

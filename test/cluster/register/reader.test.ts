@@ -1,0 +1,150 @@
+import t from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { ReadQueue } from '../../../cluster/register/read-queue.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { settled } from '../../helpers/manual-clock.ts'
+import { ballotOf, bytesOf, callOf, KEY, VoterSet, wordsIn } from './register-fixture.ts'
+
+const value = bytesOf(['x'])
+
+async function acceptedBy(set: VoterSet, ...ids: string[]): Promise<void> {
+  for (const id of ids) await set.accept(id, ballotOf(3), value)
+}
+
+t.test('what a majority holds alike is served without promise, accept or sync', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b')
+  const votes = set.disk('a').voteSequence
+  const chosen = await set.reader('c').read(KEY)
+  t.strictSame(wordsIn(chosen?.value), ['x'])
+  t.equal(set.network.count('prepare'), 0)
+  t.equal(set.disk('a').voteSequence, votes)
+})
+
+t.test('one read asks each voter once', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b', 'c')
+  await set.reader('a').read(KEY)
+  t.equal(set.network.count('read'), 3)
+})
+
+t.test('a register that nobody wrote is absent', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  t.equal(await set.reader('a').read(KEY), null)
+  t.equal(set.network.count('prepare'), 0)
+})
+
+t.test('an answer that differs is settled by an identity round', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a')
+  set.network.down.add('c')
+  t.strictSame(wordsIn((await set.reader('b').read(KEY))?.value), ['x'])
+  t.equal(set.disk('b').acceptors.get(KEY)?.accepted?.digest, set.disk('a').acceptors.get(KEY)?.accepted?.digest)
+})
+
+t.test('the third answer may make the round unnecessary', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'c')
+  t.strictSame(wordsIn((await set.reader('a').read(KEY))?.value), ['x'])
+  t.equal(set.network.count('prepare'), 0)
+})
+
+t.test('equal values under different ballots are not the same choice', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await set.accept('a', ballotOf(3), value)
+  await set.accept('b', ballotOf(4), value)
+  set.network.down.add('c')
+  t.ok(((await set.reader('a').read(KEY))?.ballot.counter ?? 0) > 4)
+})
+
+t.test('a minority is never served', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b', 'c')
+  set.network.down.add('b').add('c')
+  await t.rejects(set.reader('a').read(KEY), { code: 'NO_QUORUM' })
+})
+
+t.test('what a read found becomes a settled row here', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b')
+  await set.reader('c').read(KEY)
+  await settled()
+  t.equal(set.storage('c').learned(KEY)?.settled, true)
+})
+
+t.test('a known value does not travel again', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b', 'c')
+  t.strictSame(wordsIn((await set.reader('a').read(KEY))?.value), ['x'])
+  const asked = set.network.sent.map(({ request }) => request)
+  t.match(asked, [{ items: [{ key: KEY, known: ballotOf(3) }] }, {}, {}])
+})
+
+t.test('in a joint config a read needs both majorities', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd', 'e'])
+  set.config.voters = ['a', 'b', 'c']
+  set.config.joint = ['c', 'd', 'e']
+  set.network.down.add('d').add('e')
+  await t.rejects(set.reader('a').read(KEY), { code: 'NO_QUORUM' })
+})
+
+t.test('reads that come while one is under way share the next request', async (t) => {
+  const set = new VoterSet(['a'])
+  const queue = new ReadQueue('a', set.parts('a').voters)
+  const gate = deferred()
+  set.network.beforeRequest = () => gate.promise
+  const reads = ['one', 'two', 'three'].map((key) => queue.read(key, null))
+  await settled()
+  t.equal(set.network.count('read'), 1, 'the first does not wait for the others')
+  gate.resolve()
+  await Promise.all(reads)
+  t.match(
+    set.network.sent.map(({ request }) => request),
+    [{ items: [{ key: 'one' }] }, { items: [{ key: 'two' }, { key: 'three' }] }],
+  )
+})
+
+t.test('a read does not join a request that left before it', async (t) => {
+  const set = new VoterSet(['a'])
+  const queue = new ReadQueue('a', set.parts('a').voters)
+  const gate = deferred()
+  // Held back after it was answered: what it says is older than the second read.
+  set.network.beforeAnswer = () => gate.promise
+  const early = queue.read(KEY, null)
+  await settled()
+  await set.accept('a', ballotOf(1), value)
+  const late = queue.read(KEY, null)
+  gate.resolve()
+  t.equal((await early).held, null)
+  t.strictSame((await late).held?.value, value)
+})
+
+t.test('a failed request fails its readers and not the next', async (t) => {
+  const set = new VoterSet(['a'])
+  const queue = new ReadQueue('a', set.parts('a').voters)
+  let isFirst = true
+  set.network.beforeRequest = () => {
+    if (!isFirst) return
+    isFirst = false
+    throw new ClusterError('RPC_TIMEOUT', 'late')
+  }
+  const first = queue.read(KEY, null)
+  const second = queue.read(KEY, null)
+  await t.rejects(first, { code: 'RPC_TIMEOUT' })
+  t.strictSame(await second, { held: null })
+})
+
+t.test('a voter that answers another number of reads is not believed', async (t) => {
+  const set = new VoterSet(['a'])
+  set.network.join('b').handle('votes', () => Promise.resolve([]))
+  await t.rejects(set.parts('a').voters.read('b', [{ key: KEY, known: null }]), { code: 'BAD_FRAME' })
+})
+
+t.test('a read through an orphan serves what the round decided, on every node alike', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  await set.accept('c', ballotOf(50), bytesOf(['x', 'orphan']))
+  const first = await set.reader('c').read(KEY)
+  const second = await set.reader('b').read(KEY)
+  t.strictSame(wordsIn(first?.value), wordsIn(second?.value))
+})

@@ -1,0 +1,41 @@
+/** Three real nodes for one file of tests. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { DevCluster } from '../../deploy/dev/dev-cluster.ts'
+import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
+import { GlanceClient } from '../../deploy/dev/glance-client.ts'
+import { parseSetting } from '../../deploy/dev/node-config.ts'
+import { freeBasePort } from '../helpers/free-base-port.ts'
+
+/** The nodes give no longer page, so that a client must follow links to list some images more. */
+export const PAGE_IMAGES_MAX = 2
+
+const NODES = 3
+const SETTINGS = ['api_limit_max', 'limit_param_default'].map((option) =>
+  parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
+)
+const OPTIONS = {
+  nodeCommand: [process.execPath, join(import.meta.dirname, '../../dist/node/serac.cjs')],
+  progress: () => {},
+}
+
+/** Starts nodes from dist/, to be ended with `t`; resolves with their API URLs when all are ready. */
+export async function clientCluster(t: Test): Promise<string[]> {
+  // Not t.testdir(), which `run` would not find again when this process is killed.
+  const directory = await mkdtemp(join(tmpdir(), 'serac-compat-'))
+  t.teardown(async () => {
+    await (await DevCluster.open(directory, OPTIONS).catch(() => null))?.down()
+    await rm(directory, { recursive: true })
+  })
+  const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
+  const { nodes } = await DevCluster.up(directory, layout, SETTINGS, OPTIONS)
+  return nodes.map(({ apiUrl }) => apiUrl)
+}
+
+/** Images without data, made by no client under test. */
+export async function createQueued(url: string, names: readonly string[]): Promise<void> {
+  const client = new GlanceClient(url, new AbortController().signal)
+  for (const name of names) await client.createImage(name)
+}

@@ -1,0 +1,105 @@
+/** `glance` of python3-glanceclient: an image's whole life, each step on another node than the one before. */
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bitFlipper } from './bit-flipper.ts'
+import { type FileFacts, fileFacts, ISO, makeQcow2 } from './bootable-image.ts'
+import { clientCluster, createQueued, PAGE_IMAGES_MAX } from './client-cluster.ts'
+import { propertyTable, tableRows } from './client-table.ts'
+import { glanceClient } from './roaming-client.ts'
+
+const urls = await clientCluster(t)
+const glance = await glanceClient(t, urls)
+const iso = await fileFacts(ISO)
+
+async function create(name: string, args: readonly string[], stdin?: string) {
+  const all = ['image-create', '--name', name, '--container-format', 'bare', ...args]
+  return propertyTable(await glance.run(all, stdin === undefined ? undefined : createReadStream(stdin)))
+}
+
+async function show(id: string) {
+  return propertyTable(await glance.run(['image-show', id]))
+}
+
+/** What glance itself has verified against the image's os_hash_value, and we against the source. */
+async function download(t: Test, id: string): Promise<FileFacts> {
+  const file = join(t.testdir(), 'downloaded')
+  await glance.run(['image-download', '--file', file, id])
+  return fileFacts(file)
+}
+
+async function listedNames(...args: string[]): Promise<string[]> {
+  const rows = tableRows(await glance.run(['image-list', ...args]))
+  return rows.map(([, name = '']) => name)
+}
+
+/** Asks twice, so on each of the nodes on which the delete was not. */
+async function isGoneOnTheOthers(t: Test, id: string): Promise<void> {
+  for (const _ of urls.slice(1)) t.match(await glance.refusal('image-show', id), 'HTTP 404 Not Found')
+}
+
+t.test('an ISO is created, shown, listed, updated, downloaded and deleted', async (t) => {
+  const created = await create('rescue', [
+    '--disk-format',
+    'iso',
+    '--property',
+    'os_distro=grub',
+    '--file',
+    ISO,
+  ])
+  const stored = { name: 'rescue', status: 'active', size: String(iso.size), os_hash_value: iso.sha512 }
+  t.match(created, { ...stored, disk_format: 'iso', os_hash_algo: 'sha512', os_distro: 'grub' })
+  const id = created['id']!
+  t.strictSame(await show(id), created)
+  t.strictSame(await listedNames(), ['rescue'])
+  t.match(propertyTable(await glance.run(['image-update', '--property', 'os_distro=debian', id])), {
+    ...stored,
+    os_distro: 'debian',
+  })
+  t.match(await show(id), { ...stored, os_distro: 'debian' })
+  t.strictSame(await download(t, id), iso)
+  await glance.run(['image-delete', id])
+  await isGoneOnTheOthers(t, id)
+  t.match(await glance.refusal('image-download', '--file', '/dev/null', id), 'HTTP 404 Not Found')
+  t.strictSame(await listedNames(), [])
+})
+
+t.test('a qcow2 comes through stdin, and is protected until it is not', async (t) => {
+  const file = await makeQcow2(t.testdir())
+  const qcow2 = await fileFacts(file)
+  const extras = ['--property', 'hw_disk_bus=scsi', '--property', 'os_distro=grub', '--tag', 'boot']
+  const created = await create('piped', ['--disk-format', 'qcow2', '--protected', 'True', ...extras], file)
+  t.match(created, { status: 'active', protected: 'True', tags: '["boot"]', hw_disk_bus: 'scsi' })
+  t.match(created, { size: String(qcow2.size), os_hash_value: qcow2.sha512 })
+  const id = created['id']!
+  t.match(await glance.refusal('image-delete', id), 'You are not permitted to delete the image')
+  await glance.run(['image-update', '--protected', 'False', '--remove-property', 'hw_disk_bus', id])
+  const updated = await show(id)
+  t.match(updated, { protected: 'False', os_distro: 'grub', status: 'active' })
+  t.notOk('hw_disk_bus' in updated)
+  t.strictSame(await download(t, id), qcow2)
+  await glance.run(['image-delete', id])
+  await isGoneOnTheOthers(t, id)
+})
+
+t.test('an image may be empty', async (t) => {
+  const file = join(t.testdir({ empty: '' }), 'empty')
+  const created = await create('empty', ['--disk-format', 'raw', '--file', file])
+  t.match(created, { status: 'active', size: '0' })
+  t.match(await download(t, created['id']!), { size: 0 })
+  await glance.run(['image-delete', created['id']!])
+})
+
+t.test('a list of several pages is complete', async (t) => {
+  const names = ['page-1', 'page-2', 'page-3', 'page-4', 'page-5']
+  await createQueued(urls[0]!, names)
+  t.strictSame(await listedNames('--page-size', String(PAGE_IMAGES_MAX)), names)
+})
+
+t.test('one wrong bit is noticed by the client', async (t) => {
+  const created = await create('wrong', ['--disk-format', 'iso', '--file', ISO])
+  const flipped = glance.at(await bitFlipper(t, urls[0]!))
+  const file = join(t.testdir(), 'downloaded')
+  t.match(await flipped.refusal('image-download', '--file', file, created['id']!), 'Corrupt image download')
+  await glance.run(['image-delete', created['id']!])
+})
