@@ -53,7 +53,7 @@ export function nativeEngine(): HashEngine | null {
 
 /** The WebAssembly engine, always there. */
 export function wasmEngine(): HashEngine {
-  const { hash } = require('blake3-wasm') as { hash(data: Uint8Array): Buffer }
+  const { hash } = require('blake3-wasm') as { hash: (data: Uint8Array) => Buffer }
   return { kind: 'wasm', digest: (data) => Buffer.from(hash(data)) }
 }
 

@@ -36,7 +36,7 @@ import { Reaper, type Life } from './loops/reaper.ts'
 import { Updater } from './loops/updater.ts'
 import { ClusterReport } from './status/cluster-report.ts'
 import type { NodeReport } from './status/node-report.ts'
-import { Store } from './store-lead/store.ts'
+import { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
 
 export interface Daemon {
@@ -177,7 +177,7 @@ function buildImages({ config, log, identity, currentConfig, store, hashes, clus
   return { registers, holder, index, uploader, service }
 }
 
-function startLoops(core: Core, { registers, holder, index }: Images, onStarted: OnStarted): void {
+function startLoops(core: Core, { registers, holder, index, uploader }: Images, onStarted: OnStarted): void {
   const { log, identity, currentConfig, store, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
@@ -188,9 +188,10 @@ function startLoops(core: Core, { registers, holder, index }: Images, onStarted:
     isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
   })
   const reaper = new Reaper({
-    ...{ clock, log, registers, caughtUp },
+    ...{ self: identity.id, clock, log, registers, caughtUp },
     savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
-    lifeOf: (node) => lifeOf(node, identity, cluster.control),
+    lifeOf: (node) => lifeOf(node, cluster.control),
+    isRunningHere: (upload) => uploader.isRunning(upload),
   })
   store.registers.onLearned((key, row) => {
     if (key === CONFIG_KEY) currentConfig.note(row)
@@ -299,8 +300,7 @@ function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string |
 }
 
 /** A node that never answered since this one started counts as silent since then. */
-function lifeOf(node: NodeId, identity: NodeIdentity, control: ControlPlane): Life {
-  if (node === identity.id) return { startNonce: identity.startNonce, silentMs: 0 }
+function lifeOf(node: NodeId, control: ControlPlane): Life {
   if (control.liveness.isAlive(node)) return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
   const { silentMs } = control.liveness.view(node)
   return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }

@@ -46,19 +46,19 @@ export class QuorumMonitor {
 
   /** A collision also ends in NO_QUORUM: one probe right away tells the two apart. */
   #suspect(): void {
-    if (this.#cancelProbe === null) void this.#probe()
+    if (this.#cancelProbe === null && !this.#stopped) void this.#probe()
   }
 
   async #probe(): Promise<void> {
-    if (this.#stopped) return
     this.#cancelProbe = () => {}
     const isThere = await this.#components.probe().then(
       () => true,
       () => false,
     )
     this.#cancelProbe = null
+    if (this.#stopped) return
     this.#set(isThere)
-    if (isThere || this.#stopped) return
+    if (isThere) return
     this.#cancelProbe = this.#components.clock.after(PROBE_EVERY_MS, () => void this.#probe())
   }
 

@@ -16,8 +16,8 @@ export interface HeldChunks extends LocalChunks {
 
 export interface ImageHolderComponents {
   chunks: HeldChunks
-  fetcher: ChunkFetcher
-  reader: ImageReader
+  fetcher: Pick<ChunkFetcher, 'fetch'>
+  reader: Pick<ImageReader, 'manifest'>
   config: ConfigView
 }
 
@@ -69,7 +69,14 @@ export class ImageHolder {
       for (let hash = wanted.pop(); hash !== undefined; hash = wanted.pop())
         await this.#pullChunk(source, hash, signal)
     }
-    await Promise.all(Array.from({ length: PULLS_AT_ONCE }, pullNext))
+    const pulls = Array.from({ length: PULLS_AT_ONCE }, () =>
+      pullNext().catch((error: unknown) => {
+        // The first failure ends the others too, or they would go on behind the back of a retry.
+        wanted.length = 0
+        throw error
+      }),
+    )
+    for (const pull of await Promise.allSettled(pulls)) if (pull.status === 'rejected') throw pull.reason
   }
 
   async #pullChunk({ imageId, copies }: ImageSource, hash: ChunkHash, signal: AbortSignal): Promise<void> {

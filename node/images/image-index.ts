@@ -21,8 +21,8 @@ const ROWS_PER_LOOK = 256
 
 export interface IndexComponents {
   /** The whole record of a known image, for filters on custom properties. */
-  recordOf(id: string): ImageRecord | null
-  monotonicMs(): number
+  recordOf: (id: string) => ImageRecord | null
+  monotonicMs: () => number
 }
 
 export class ImageIndex {

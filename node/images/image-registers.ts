@@ -18,7 +18,7 @@ export interface KnownRecord {
 export interface ImageRegistersComponents {
   registers: Pick<Registers, 'execute' | 'read' | 'freshen' | 'mintOpId'>
   /** This node's learner row of a register. */
-  learned(key: string): LearnerRow | null
+  learned: (key: string) => LearnerRow | null
 }
 
 export class ImageRegisters {

@@ -6,7 +6,7 @@ import { ImageError } from '../errors.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
-import { normalTags } from './image-patch-rules.ts'
+import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
 import type { ImageRecord } from './image-record.ts'
 import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
 import type {
@@ -21,7 +21,7 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
-import { canDownload, canSee, canWrite } from './visibility.ts'
+import { canDownload, canSee, canWrite, isListed } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -31,12 +31,12 @@ export interface ImageServiceComponents {
   clock: Clock
   random: Random
   log: Log
-  registers: ImageRegisters
+  registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'page' | 'freshen'>
   index: ImageIndex
-  uploader: ImageUploader
-  reader: ImageReader
+  uploader: Pick<ImageUploader, 'upload'>
+  reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
-  holdsWhole(root: string): boolean
+  holdsWhole: (root: string) => boolean
 }
 
 export interface ImageServiceOptions {
@@ -62,7 +62,12 @@ export class ImageService implements ImageServicePort {
     if (draft.visibility === 'public' && !caller.isAdmin)
       throw new ImageError('FORBIDDEN', 'You are not authorized to publicize this image.')
     const record = this.#newRecord(draft, owner)
-    return this.#components.registers.apply(record.id, 'image.create', { record, quotas: this.#options.quotas })
+    const { quotas } = this.#options
+    // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
+    // another node could only end as OUTCOME_UNKNOWN (R4).
+    const checked = checkQuotas(record, quotas)
+    if (isRefusal(checked)) throw new ImageError(checked.code, checked.message)
+    return this.#components.registers.apply(record.id, 'image.create', { record, quotas })
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {
@@ -78,7 +83,9 @@ export class ImageService implements ImageServicePort {
         throw stale ? noMajority() : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
     const ids = await index.page(caller, query)
-    const images = await (stale ? this.#localPage(ids) : this.#components.registers.page(ids))
+    const records = await (stale ? this.#localPage(ids) : this.#components.registers.page(ids))
+    // A record read for the page may be newer than its row in the index: it must not show what was hidden since.
+    const images = records.filter((record) => isListed(caller, record, query))
     return { value: { images, more: query.limit > 0 && ids.length === query.limit }, stale }
   }
 
@@ -135,7 +142,7 @@ export class ImageService implements ImageServicePort {
     }
   }
 
-  #localPage(ids: string[]): ImageRecord[] {
+  #localPage(ids: readonly string[]): ImageRecord[] {
     return ids.flatMap((id) => this.#components.registers.local(id)?.record ?? [])
   }
 

@@ -18,9 +18,9 @@ export interface ImageUploaderComponents {
   clock: Clock
   random: Random
   log: Log
-  registers: ImageRegisters
-  writer: ImageWriter
-  holder: ImageHolder
+  registers: Pick<ImageRegisters, 'apply'>
+  writer: Pick<ImageWriter, 'write' | 'unpin'>
+  holder: Pick<ImageHolder, 'noteHeld'>
 }
 
 export interface ImageUploaderOptions {
@@ -44,7 +44,7 @@ export class ImageUploader {
   readonly #components: ImageUploaderComponents
   readonly #options: ImageUploaderOptions
   readonly #stopping = new AbortController()
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new Map<UploadId, Promise<unknown>>()
 
   constructor(components: ImageUploaderComponents, options: ImageUploaderOptions) {
     this.#components = components
@@ -53,36 +53,60 @@ export class ImageUploader {
 
   /** Resolves when the image is active. Throws ImageError, or what the writer threw; the image is then `queued` again. */
   upload(request: UploadRequest): Promise<void> {
-    const running = this.#upload(request)
-    this.#running.add(running)
-    const forget = () => this.#running.delete(running)
-    running.then(forget, forget)
+    const uploadId = Buffer.from(this.#components.random.bytes(UPLOAD_ID_BYTES)).toString('hex')
+    const running = this.#upload(uploadId, request)
+    this.#track(uploadId, running)
     return running
+  }
+
+  /** Whether this node still works on an upload; its image is for the reaper otherwise. */
+  isRunning(uploadId: UploadId): boolean {
+    return this.#running.has(uploadId)
   }
 
   /** Aborts what runs and waits until each image was given back, as far as a majority is there. */
   async stop(): Promise<void> {
     this.#stopping.abort(new ImageError('UNAVAILABLE', 'This node is stopping; send the data again.'))
-    await Promise.allSettled(this.#running)
+    await Promise.allSettled(this.#running.values())
   }
 
-  async #upload({ caller, id, body, declaredSizeBytes }: UploadRequest): Promise<void> {
-    const { registers, identity, random, writer } = this.#components
-    const uploadId = Buffer.from(random.bytes(UPLOAD_ID_BYTES)).toString('hex')
+  #track(uploadId: UploadId, running: Promise<unknown>): void {
+    this.#running.set(uploadId, running)
+    const forget = () => {
+      if (this.#running.get(uploadId) === running) this.#running.delete(uploadId)
+    }
+    running.then(forget, forget)
+  }
+
+  async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
+    await this.#begin(uploadId, request)
+    const stored = await this.#store(uploadId, request)
+    await this.#activate(request.id, uploadId, stored)
+    await this.#conclude(uploadId, stored)
+  }
+
+  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<void> {
+    const { registers, identity } = this.#components
     const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
-    await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
-    let stored: StoredImage
     try {
-      const { sizeBytesMax } = this.#options
-      const { signal } = this.#stopping
+      await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+    } catch (error) {
+      // It may be `saving` under this upload, which will never bring any bytes.
+      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)
+      throw error
+    }
+  }
+
+  async #store(uploadId: UploadId, { id, body, declaredSizeBytes }: UploadRequest): Promise<StoredImage> {
+    const { sizeBytesMax } = this.#options
+    const { signal } = this.#stopping
+    try {
       const session = { imageId: id, upload: uploadId, copies: null, sizeBytesMax, declaredSizeBytes, signal }
-      stored = await writer.write(session, body)
+      return await this.#components.writer.write(session, body)
     } catch (error) {
       await this.#giveBack(id, uploadId)
       throw error
     }
-    await this.#activate(id, uploadId, stored)
-    await this.#conclude(uploadId, stored)
   }
 
   async #activate(id: string, uploadId: UploadId, stored: StoredImage): Promise<void> {
@@ -115,13 +139,14 @@ export class ImageUploader {
   /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */
   async #giveBack(id: string, uploadId: UploadId): Promise<void> {
     if (await this.#tryGiveBack(id, uploadId)) return
-    void this.#keepGivingBack(id, uploadId)
+    this.#track(uploadId, this.#keepGivingBack(id, uploadId))
   }
 
   async #keepGivingBack(id: string, uploadId: UploadId): Promise<void> {
     const { clock, log } = this.#components
-    for (let tries = 0; tries < GIVE_BACK_TRIES && !this.#stopping.signal.aborted; tries++) {
-      await sleep(clock, GIVE_BACK_PAUSE_MS)
+    const { signal } = this.#stopping
+    for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
+      await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
       if (await this.#tryGiveBack(id, uploadId)) return
     }
     log.warn({ image: id }, 'a failed upload could not give its image back; the reaper will')

@@ -1,7 +1,7 @@
 /** `root!<manifest root>!<image>` rows: which live images have these bytes. They follow from learner rows (architecture §4). */
 import type { LearnerRow } from '../../cluster/register/storage.ts'
-import type { WriteOp } from '../store-lead/database.ts'
-import { rootKey } from '../store-lead/keyspaces.ts'
+import type { WriteOp } from '../store/database.ts'
+import { rootKey } from '../store/keyspaces.ts'
 import { imageIdOf } from './image-operations.ts'
 import { toKnown } from './image-registers.ts'
 

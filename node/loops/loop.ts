@@ -2,7 +2,7 @@
  * The base of the background loops: one unit of work at a time, a pause in between, errors that are noted and never end
  * the loop. Work comes by `nudge()` or by timer.
  */
-import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
+import type { Clock, Log } from '../../cluster/runtime.ts'
 
 export interface LoopComponents {
   clock: Clock
@@ -48,6 +48,7 @@ export class Loop {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the loop ${this.#options.name} stops`))
+    this.#wake?.()
     await this.#running
   }
 
@@ -68,7 +69,7 @@ export class Loop {
       this.#state = 'busy'
       const pauseMs = await this.#runNoted(signal)
       this.#runs++
-      if (!signal.aborted) await this.#pause(pauseMs, signal)
+      await this.#pause(pauseMs)
     }
     this.#state = 'stopped'
   }
@@ -90,12 +91,16 @@ export class Loop {
     }
   }
 
-  async #pause(pauseMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#isNudged && this.#state !== 'failed') return
-    const nudged = new Promise<void>((resolve) => (this.#wake = resolve))
-    const enough = new AbortController()
-    await Promise.race([nudged, sleep(this.#components.clock, pauseMs, AbortSignal.any([signal, enough.signal])).catch(() => {})])
-    enough.abort(new Error('woken'))
+  /** Until the time is over, news come or the loop stops. After a failure only news that come from now on count. */
+  async #pause(pauseMs: number): Promise<void> {
+    if (this.#stopping.signal.aborted || (this.#isNudged && this.#state !== 'failed')) return
+    await new Promise<void>((resolve) => {
+      const cancel = this.#components.clock.after(pauseMs, resolve)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
     this.#wake = null
   }
 }

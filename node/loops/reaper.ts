@@ -1,10 +1,11 @@
 /**
  * The reaper, first part: gives images back whose uploader is gone. An upload holds no lease; `saving` names the node and
  * the start of it that uploads. Any node may return the image to `queued` when that node shows another start, or was
- * silent for a minute. The upload id decides inside the register; time only proposes (architecture §3).
+ * silent for a minute; the node itself, when it no longer works on the upload. The upload id decides inside the register; time only proposes (architecture §3).
  */
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageUpload } from '../images/image-record.ts'
@@ -20,12 +21,15 @@ export interface Life {
 }
 
 export interface ReaperComponents {
+  self: NodeId
   clock: Clock
   log: Log
-  registers: ImageRegisters
+  registers: Pick<ImageRegisters, 'apply' | 'local'>
   /** Ids of the images that are `saving`, as this node knows. */
-  savingImages: () => Iterable<string>
+  savingImages: () => string[]
   lifeOf: (node: NodeId) => Life
+  /** Whether this node itself still works on the upload: one that it gave up may have left its image `saving`. */
+  isRunningHere: (upload: UploadId) => boolean
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
 }
@@ -58,14 +62,16 @@ export class Reaper {
 
   async #runOnce(signal: AbortSignal): Promise<void> {
     if (!this.#components.caughtUp()) return
-    for (const id of [...this.#components.savingImages()]) {
+    for (const id of this.#components.savingImages()) {
       signal.throwIfAborted()
       const upload = this.#components.registers.local(id)?.record.upload
       if (upload && this.#isGone(upload)) await this.#giveBack(id, upload)
     }
   }
 
-  #isGone({ node, startNonce }: ImageUpload): boolean {
+  #isGone({ node, startNonce, uploadId }: ImageUpload): boolean {
+    const { self, isRunningHere } = this.#components
+    if (node === self) return !isRunningHere(uploadId)
     const life = this.#components.lifeOf(node)
     if (life.startNonce !== null) return life.startNonce !== startNonce
     return life.silentMs >= SILENT_MS_MAX

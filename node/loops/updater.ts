@@ -14,17 +14,17 @@ export interface UpdaterComponents {
   clock: Clock
   random: Random
   log: Log
-  holder: ImageHolder
+  holder: Pick<ImageHolder, 'isHeld' | 'pull' | 'release' | 'unpin'>
   /** The settled record of an image as this node knows it; `live` false for a tombstone. */
-  settled(imageId: string): { live: boolean; record: ImageRecord } | null
+  settled: (imageId: string) => { live: boolean; record: ImageRecord } | null
   /** Every image this node knows, tombstones included. */
-  allImages(): Iterable<string>
+  allImages: () => Iterable<string>
   /** Whether this node is to hold the image. */
-  isPlacedHere(imageId: string, record: ImageRecord): boolean
+  isPlacedHere: (imageId: string, record: ImageRecord) => boolean
   /** Whether some other live image has the same bytes. */
-  isRootWanted(root: ChunkHash, exceptImageId: string): Promise<boolean>
+  isRootWanted: (root: ChunkHash, exceptImageId: string) => Promise<boolean>
   /** Until this node has caught up, its updater stands still (R11). */
-  caughtUp(): boolean
+  caughtUp: () => boolean
 }
 
 /** Everything is looked at again this often, whatever was missed. */
@@ -93,8 +93,9 @@ export class Updater {
     const { live, record } = known
     const { root, copies, uploadId } = known.record.data
     const source = { imageId: id, root, copies }
-    if (live && isPlacedHere(id, record)) {
-      if (!holder.isHeld(root)) await holder.pull(source, signal)
+    if (live) {
+      // A copy outside the placement stays: it may go only once every placed node has verified its own.
+      if (!holder.isHeld(root) && isPlacedHere(id, record)) await holder.pull(source, signal)
     } else if (holder.isHeld(root) && !(await isRootWanted(root, id))) {
       await holder.release(source, signal)
     }

@@ -16,12 +16,12 @@ export interface ClusterReportComponents {
   config: ConfigView
   rpc: PeerRpc
   /** State of a node as this one sees it. */
-  stateOf(id: NodeId): NodeStatus['state']
-  refusals(): { peer: string; reason: string }[]
+  stateOf: (id: NodeId) => NodeStatus['state']
+  refusals: () => { peer: string; reason: string }[]
   /** What this node says of itself. */
-  ownReport(): NodeReport
+  ownReport: () => NodeReport
   /** The images this node knows, or null while it has not caught up. */
-  images(): Iterable<ImageRecord> | null
+  images: () => Iterable<ImageRecord> | null
 }
 
 /** The document is there within two seconds, whoever is silent. */

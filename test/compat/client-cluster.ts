@@ -1,4 +1,5 @@
 /** Three real nodes for one file of tests. */
+import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,8 @@ import { freeBasePort } from '../helpers/free-base-port.ts'
 export const PAGE_IMAGES_MAX = 2
 
 const NODES = 3
+/** The time limit of the whole run is enough. */
+const ENDLESS = new AbortController().signal
 const SETTINGS = ['api_limit_max', 'limit_param_default'].map((option) =>
   parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
 )
@@ -36,6 +39,14 @@ export async function clientCluster(t: Test): Promise<string[]> {
 
 /** Images without data, made by no client under test. */
 export async function createQueued(url: string, names: readonly string[]): Promise<void> {
-  const client = new GlanceClient(url, new AbortController().signal)
+  const client = new GlanceClient(url, ENDLESS)
   for (const name of names) await client.createImage(name)
+}
+
+/** An image with the bytes of `file`, made by no client under test; resolves with its id. */
+export async function createActive(url: string, name: string, file: string): Promise<string> {
+  const client = new GlanceClient(url, ENDLESS)
+  const { id } = await client.createImage(name)
+  await client.upload(id, createReadStream(file))
+  return id
 }

@@ -1,0 +1,185 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { ImageIndex } from '../../../node/images/image-index.ts'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import type { ImageFilter, ImageQuery, SortKey } from '../../../node/images/image-requests.ts'
+import { isListed } from '../../../node/images/visibility.ts'
+import { admin, imageOf, owner, queryOf, stranger } from './image-fixture.ts'
+
+function indexOf(records: readonly ImageRecord[]): ImageIndex {
+  const known = new Map(records.map((record) => [record.id, record]))
+  const index = new ImageIndex({ recordOf: (id) => known.get(id) ?? null, monotonicMs: () => performance.now() })
+  for (const record of records) index.put(record)
+  return index
+}
+
+const named = (...names: (string | null)[]) => names.map((name, i) => imageOf({ id: `id-${i}`, name }))
+
+async function namesOf(records: readonly ImageRecord[], fields: Partial<ImageQuery> = {}) {
+  const ids = await indexOf(records).page(owner, queryOf(fields))
+  return ids.map((id) => records.find((record) => record.id === id)?.name)
+}
+
+async function idsFor(records: readonly ImageRecord[], ...filters: ImageFilter[]) {
+  return (await indexOf(records).page(owner, queryOf({ filters }))).toSorted()
+}
+
+t.test('the newest come first unless asked otherwise; the id breaks ties', async (t) => {
+  const at = (id: string, createdAt: string) => imageOf({ id, createdAt })
+  const records = [at('a', '2026-01-01T00:00:00Z'), at('b', '2026-01-02T00:00:00Z'), at('c', '2026-01-02T00:00:00Z')]
+  t.strictSame(await indexOf(records).page(owner, queryOf()), ['c', 'b', 'a'])
+  const ascending = queryOf({ sort: [{ key: 'createdAt', direction: 'asc' }] })
+  t.strictSame(await indexOf(records).page(owner, ascending), ['a', 'b', 'c'])
+})
+
+t.test('null sorts as the empty text, and as size zero', async (t) => {
+  const sort: ImageQuery['sort'] = [{ key: 'name', direction: 'asc' }]
+  t.strictSame(await namesOf(named('b', null, 'a'), { sort }), [null, 'a', 'b'])
+  const sizes = [imageOf({ id: 'a', size: 10 }), imageOf({ id: 'b', size: null }), imageOf({ id: 'c', size: 9 })]
+  const bySize = queryOf({ sort: [{ key: 'size', direction: 'asc' }] })
+  t.strictSame(await indexOf(sizes).page(owner, bySize), ['b', 'c', 'a'], 'as numbers, not as text')
+})
+
+t.test('each sort key has its own direction', async (t) => {
+  const records = [
+    imageOf({ id: 'a', name: 'x', size: 1 }),
+    imageOf({ id: 'b', name: 'x', size: 2 }),
+    imageOf({ id: 'c', name: 'y', size: 3 }),
+  ]
+  const sort: ImageQuery['sort'] = [
+    { key: 'name', direction: 'desc' },
+    { key: 'size', direction: 'asc' },
+  ]
+  t.strictSame(await indexOf(records).page(owner, queryOf({ sort })), ['c', 'a', 'b'])
+})
+
+t.test('a page of zero is empty', async (t) => {
+  t.strictSame(await namesOf(named('a', 'b'), { limit: 0 }), [])
+})
+
+t.test('a changed record moves, a removed one goes', async (t) => {
+  const index = indexOf(named('a', 'b'))
+  const sort: ImageQuery['sort'] = [{ key: 'name', direction: 'asc' }]
+  index.put(imageOf({ id: 'id-0', name: 'z' }))
+  t.strictSame(await index.page(owner, queryOf({ sort })), ['id-1', 'id-0'])
+  index.remove('id-1')
+  t.strictSame(await index.page(owner, queryOf({ sort })), ['id-0'])
+})
+
+t.test('only what the caller may list is listed', async (t) => {
+  const records = [
+    imageOf({ id: 'own', visibility: 'private' }),
+    imageOf({ id: 'open', visibility: 'public', owner: 'x' }),
+  ]
+  t.strictSame(await indexOf(records).page(stranger, queryOf()), ['open'])
+  t.strictSame((await indexOf(records).page(admin, queryOf())).toSorted(), ['open', 'own'])
+})
+
+t.test('a field equals, is one of, or is not', async (t) => {
+  const records = named('a', 'b', null)
+  t.strictSame(await idsFor(records, { field: 'name', op: 'eq', values: ['a'] }), ['id-0'])
+  t.strictSame(await idsFor(records, { field: 'name', op: 'in', values: ['a', 'b'] }), ['id-0', 'id-1'])
+  t.strictSame(await idsFor(records, { field: 'name', op: 'neq', values: ['a'] }), ['id-1', 'id-2'])
+})
+
+t.test('bounds are inclusive where they say so, and nothing is above or below null', async (t) => {
+  const records = [null, 1, 2, 3].map((size, i) => imageOf({ id: `id-${i}`, size }))
+  const ids = (op: 'gt' | 'gte' | 'lt' | 'lte') => idsFor(records, { field: 'size', op, values: [2] })
+  t.strictSame(await ids('gt'), ['id-3'])
+  t.strictSame(await ids('gte'), ['id-2', 'id-3'])
+  t.strictSame(await ids('lt'), ['id-1'])
+  t.strictSame(await ids('lte'), ['id-1', 'id-2'])
+})
+
+t.test('every filter must hold; every tag must be there', async (t) => {
+  const records = [imageOf({ id: 'a', tags: ['x', 'y'] }), imageOf({ id: 'b', tags: ['x'], hidden: true })]
+  t.strictSame(await idsFor(records, { tag: 'x' }), ['a', 'b'])
+  t.strictSame(await idsFor(records, { tag: 'x' }, { tag: 'y' }), ['a'])
+  t.strictSame(await idsFor(records, { tag: 'x' }, { field: 'hidden', op: 'eq', values: [true] }), ['b'])
+})
+
+t.test('custom properties are compared as text', async (t) => {
+  const records = [imageOf({ id: 'a', properties: { os: 'linux' } }), imageOf({ id: 'b', properties: { os: null } })]
+  t.strictSame(await idsFor(records, { property: 'os', value: 'linux' }), ['a'])
+  t.strictSame(await idsFor(records, { property: 'absent', value: 'linux' }), [])
+})
+
+t.test('a long list gives the event loop back', async (t) => {
+  let now = 0
+  const index = new ImageIndex({ recordOf: () => null, monotonicMs: () => (now += 3) })
+  for (let i = 0; i < 2000; i++) index.put(imageOf({ id: `id-${i}` }))
+  let turns = 0
+  const count = () => {
+    turns++
+    if (turns < 100) setImmediate(count)
+  }
+  setImmediate(count)
+  await index.page(owner, queryOf())
+  t.ok(turns >= 5, `others had ${turns} turns meanwhile`)
+})
+
+const keys: SortKey[] = ['name', 'status', 'containerFormat', 'diskFormat', 'size', 'id', 'createdAt', 'updatedAt']
+const times = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z')
+// Few values, so that there are many ties.
+const records: fc.Arbitrary<ImageRecord[]> = fc.uniqueArray(
+  fc
+    .record({
+      id: fc.integer({ min: 0, max: 60 }).map((number) => `id-${number}`),
+      name: fc.constantFrom(null, '', 'a', 'b'),
+      size: fc.constantFrom(null, 0, 1, 10),
+      visibility: fc.constantFrom('public' as const, 'private' as const, 'shared' as const, 'community' as const),
+      owner: fc.constantFrom('project-1', 'project-2', null),
+      createdAt: times,
+      updatedAt: times,
+    })
+    .map((fields) => imageOf(fields)),
+  { selector: ({ id }) => id, maxLength: 40 },
+)
+const sorts = fc.array(fc.record({ key: fc.constantFrom(...keys), direction: fc.constantFrom('asc' as const, 'desc' as const) }), {
+  maxLength: 3,
+})
+
+/** Sorts everything by the documented rule, in the plainest way. */
+function sortedWhole(all: readonly ImageRecord[], sort: ImageQuery['sort']): string[] {
+  const direction = sort[0]?.direction ?? 'desc'
+  const full = [...sort, { key: 'createdAt' as const, direction }, { key: 'id' as const, direction }]
+  return all
+    .toSorted((a, b) => {
+      for (const { key, direction } of full) {
+        const empty = key === 'size' ? 0 : ''
+        const [left, right] = [a[key] ?? empty, b[key] ?? empty]
+        if (left !== right) return left < right === (direction === 'asc') ? -1 : 1
+      }
+      return 0
+    })
+    .map(({ id }) => id)
+}
+
+t.test('pages put together equal the sorted whole', async () => {
+  await fc.assert(
+    fc.asyncProperty(records, sorts, fc.integer({ min: 1, max: 7 }), async (all, sort, limit) => {
+      const index = indexOf(all)
+      const visible = all.filter((record) => isListed(owner, record, queryOf()))
+      const paged: string[] = []
+      let marker: string | null = null
+      for (;;) {
+        const page: string[] = await index.page(owner, queryOf({ sort, limit, marker }))
+        paged.push(...page)
+        if (page.length < limit) break
+        marker = page.at(-1) ?? null
+      }
+      if (paged.join() !== sortedWhole(visible, sort).join()) throw new Error(`${paged.join()} is not the whole`)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+t.test('a marker need not be in the list itself', async (t) => {
+  const all = named('a', 'b', 'c')
+  const query = queryOf({
+    sort: [{ key: 'name', direction: 'asc' }],
+    marker: 'id-1',
+    filters: [{ field: 'name', op: 'in', values: ['a', 'c'] }],
+  })
+  t.strictSame(await indexOf(all).page(owner, query), ['id-2'])
+})

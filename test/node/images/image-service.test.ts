@@ -1,0 +1,316 @@
+import t from 'tap'
+import { createIdentity } from '../../../cluster/network/identity.ts'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import type { OpenImage } from '../../../node/data/image-reader.ts'
+import { imageKey } from '../../../node/images/image-operations.ts'
+import type { ImageStatus } from '../../../node/images/image-record.ts'
+import { ImageService } from '../../../node/images/image-service.ts'
+import type { UploadRequest } from '../../../node/images/image-uploader.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import {
+  activeImage,
+  admin,
+  data,
+  ID,
+  imageOf,
+  memberOf,
+  owner,
+  PROJECT,
+  queryOf,
+  quotas,
+  reader,
+  savingImage,
+  stranger,
+} from './image-fixture.ts'
+import { MemoryRegisters } from './memory-registers.ts'
+
+const OTHER_ID = '00000000-0000-4000-8000-000000000001'
+
+function serviceOf({ staleLists = false } = {}) {
+  const registers = new MemoryRegisters()
+  const opened: string[] = []
+  const uploads: UploadRequest[] = []
+  const whole = new Set<string>()
+  const image: OpenImage = { sizeBytes: 5, read: async function* () {} }
+  const service = new ImageService(
+    {
+      identity: createIdentity(systemRandom),
+      clock: new ManualClock('2026-02-03T04:05:06.789Z'),
+      random: systemRandom,
+      log: silentLog,
+      registers: registers.images,
+      index: registers.index,
+      uploader: { upload: async (request) => void uploads.push(request) },
+      reader: {
+        open: async ({ root }) => {
+          opened.push(root)
+          return image
+        },
+      },
+      holdsWhole: (root) => whole.has(root),
+    },
+    { quotas, staleLists },
+  )
+  return { service, registers, opened, uploads, whole }
+}
+
+t.test('create', async (t) => {
+  t.test('fills in what the draft leaves out', async (t) => {
+    const { service } = serviceOf()
+    const record = await service.create(owner, { name: 'x', tags: ['b', 'a', 'b'] })
+    t.match(record.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    t.match(record, { name: 'x', status: 'queued', visibility: 'shared', owner: PROJECT, size: null })
+    t.strictSame(record.tags, ['a', 'b'])
+    t.equal(record.createdAt, '2026-02-03T04:05:06Z')
+    t.equal(record.updatedAt, record.createdAt)
+  })
+
+  t.test('takes a chosen id once', async (t) => {
+    const { service } = serviceOf()
+    t.equal((await service.create(owner, { id: ID })).id, ID)
+    await t.rejects(service.create(owner, { id: ID }), { code: 'CONFLICT' })
+  })
+
+  t.test('is not for readers', async (t) => {
+    await t.rejects(serviceOf().service.create(reader, {}), { code: 'FORBIDDEN' })
+  })
+
+  t.test('lets only admins choose an owner or publish', async (t) => {
+    const { service } = serviceOf()
+    await t.rejects(service.create(owner, { owner: 'other' }), { code: 'FORBIDDEN' })
+    await t.rejects(service.create(owner, { visibility: 'public' }), { code: 'FORBIDDEN' })
+    const record = await service.create(admin, { owner: 'other', visibility: 'public' })
+    t.match(record, { owner: 'other', visibility: 'public' })
+    t.equal((await service.create(admin, { owner: '' })).owner, null)
+  })
+
+  t.test('counts quotas', async (t) => {
+    const properties = { a: '', b: '', c: '', d: '' }
+    await t.rejects(serviceOf().service.create(owner, { properties }), { code: 'TOO_LARGE' })
+  })
+
+  t.test('needs a majority', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.hasQuorum = false
+    await t.rejects(service.create(owner, {}), { code: 'NO_QUORUM' })
+  })
+})
+
+t.test('show', async (t) => {
+  t.test('answers what a majority holds', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf())
+    t.match(await service.show(owner, ID), { value: { id: ID }, stale: false })
+    t.equal(registers.reads, 1)
+  })
+
+  t.test('hidden, deleted and absent look alike', async (t) => {
+    const { service, registers } = serviceOf()
+    const hidden = await service.show(stranger, ID).catch((error: unknown) => error)
+    registers.put(imageOf({ visibility: 'private' }))
+    const absent = await service.show(stranger, ID).catch((error: unknown) => error)
+    registers.put(imageOf({ status: 'deleted' }), { live: false })
+    const deleted = await service.show(owner, ID).catch((error: unknown) => error)
+    t.match(hidden, { code: 'NOT_FOUND' })
+    t.strictSame([String(absent), String(deleted)], [String(hidden), String(hidden)])
+  })
+
+  t.test('without a majority: what this node knows, flagged', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf())
+    registers.hasQuorum = false
+    t.match(await service.show(owner, ID), { value: { id: ID }, stale: true })
+    await t.rejects(service.show(stranger, ID), { code: 'NOT_FOUND' })
+  })
+
+  t.test('without a majority: an unknown id may be an image elsewhere', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.hasQuorum = false
+    await t.rejects(service.show(owner, ID), { code: 'UNAVAILABLE' })
+  })
+
+  t.test('without a majority: deleted as known here stays refused', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf({ status: 'deleted' }), { live: false })
+    registers.hasQuorum = false
+    await t.rejects(service.show(owner, ID), { code: 'NOT_FOUND' })
+  })
+
+  t.test('without a majority: a deletion that may not have been chosen decides nothing', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf({ status: 'deleted' }), { live: false, settled: false })
+    registers.hasQuorum = false
+    await t.rejects(service.show(owner, ID), { code: 'UNAVAILABLE' })
+  })
+
+  t.test('an error that is no lost majority is passed on', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf())
+    registers.read = () => Promise.reject(new ClusterError('CORRUPT_VALUE', 'damaged'))
+    await t.rejects(service.show(owner, ID), { code: 'CORRUPT_VALUE' })
+  })
+})
+
+t.test('patch, delete and upload', async (t) => {
+  t.test('change what the caller may change', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf())
+    const record = await service.patch(owner, ID, [{ kind: 'set', field: 'name', value: 'new' }])
+    t.match(record, { name: 'new', updatedAt: '2026-02-03T04:05:06Z' })
+    await service.remove(owner, ID)
+    await t.rejects(service.show(owner, ID), { code: 'NOT_FOUND' })
+  })
+
+  t.test('say 404 to who may not see, and propose nothing', async (t) => {
+    const { service, registers, uploads } = serviceOf()
+    registers.put(imageOf({ visibility: 'private' }))
+    const body = (async function* () {})()
+    await t.rejects(service.patch(stranger, ID, []), { code: 'NOT_FOUND' })
+    await t.rejects(service.remove(stranger, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.upload(stranger, ID, body, null), { code: 'NOT_FOUND' })
+    t.strictSame(registers.calls, [])
+    t.strictSame(uploads, [])
+  })
+
+  t.test('are refused without a majority', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf())
+    registers.hasQuorum = false
+    const body = (async function* () {})()
+    for (const attempt of [
+      service.patch(owner, ID, []),
+      service.remove(owner, ID),
+      service.upload(owner, ID, body, null),
+    ])
+      await t.rejects(attempt, { code: 'NO_QUORUM' })
+    t.equal(registers.record(ID)?.status, 'queued')
+  })
+
+  t.test('an upload is handed on with the rights of its caller and no more', async (t) => {
+    const { service, registers, uploads } = serviceOf()
+    registers.put(imageOf())
+    const body = (async function* () {})()
+    await service.upload(owner, ID, body, 17)
+    t.strictSame(uploads, [
+      { caller: { projectId: PROJECT, isAdmin: false, roles: [...owner.roles] }, id: ID, body, declaredSizeBytes: 17 },
+    ])
+  })
+})
+
+t.test('open data', async (t) => {
+  const open = (record = activeImage(), { quorum = true, held = true } = {}) => {
+    const parts = serviceOf()
+    parts.registers.put(record)
+    parts.registers.hasQuorum = quorum
+    if (held && record.data) parts.whole.add(record.data.root)
+    return parts
+  }
+
+  t.test('gives the bytes of an active image', async (t) => {
+    const { service, opened } = open()
+    t.match(await service.openData(owner, ID), { value: { sizeBytes: 5, record: { id: ID } }, stale: false })
+    t.strictSame(opened, [data.root])
+  })
+
+  for (const status of ['queued', 'saving', 'uploading', 'importing'] as ImageStatus[]) {
+    t.test(`an image that is ${status} has no data yet`, async (t) => {
+      t.strictSame(await open(imageOf({ status })).service.openData(owner, ID), { value: null, stale: false })
+    })
+  }
+
+  t.test('is not for readers', async (t) => {
+    await t.rejects(open().service.openData(reader, ID), { code: 'FORBIDDEN' })
+  })
+
+  t.test('a deactivated image is for admins only', async (t) => {
+    const { service } = open(activeImage({ status: 'deactivated' }))
+    await t.rejects(service.openData(owner, ID), { code: 'FORBIDDEN' })
+    t.match(await service.openData(admin, ID), { value: { sizeBytes: 5 } })
+  })
+
+  t.test('without a majority: a whole local image is served, flagged', async (t) => {
+    const { service } = open(activeImage(), { quorum: false })
+    t.match(await service.openData(owner, ID), { value: { sizeBytes: 5 }, stale: true })
+  })
+
+  t.test('without a majority: what is not whole here is unavailable', async (t) => {
+    const { service, opened } = open(activeImage(), { quorum: false, held: false })
+    await t.rejects(service.openData(owner, ID), { code: 'UNAVAILABLE' })
+    t.strictSame(opened, [])
+  })
+
+  t.test('without a majority: no data here is not no data', async (t) => {
+    for (const record of [imageOf(), savingImage()])
+      await t.rejects(open(record, { quorum: false }).service.openData(owner, ID), { code: 'UNAVAILABLE' })
+  })
+
+  t.test('without a majority: deactivated as known here stays refused', async (t) => {
+    const { service } = open(activeImage({ status: 'deactivated' }), { quorum: false })
+    await t.rejects(service.openData(owner, ID), { code: 'FORBIDDEN' })
+  })
+})
+
+t.test('list', async (t) => {
+  const three = () => {
+    const parts = serviceOf()
+    for (const id of ['a', 'b', 'c']) parts.registers.put(imageOf({ id }))
+    return parts
+  }
+
+  t.test('says whether there may be more', async (t) => {
+    const { service } = three()
+    t.match((await service.list(owner, queryOf({ limit: 3 }))).value, { more: true })
+    t.match((await service.list(owner, queryOf({ limit: 4 }))).value, { more: false })
+    t.match((await service.list(owner, queryOf({ limit: 0 }))).value, { images: [], more: false })
+  })
+
+  t.test('asks a majority for rows that are not settled, and only for those', async (t) => {
+    const { service, registers } = three()
+    await service.list(owner, queryOf())
+    t.equal(registers.reads, 0)
+    const row = registers.rows.get(imageKey('b'))
+    if (row) registers.rows.set(imageKey('b'), { ...row, settled: false })
+    await service.list(owner, queryOf())
+    t.equal(registers.reads, 1)
+  })
+
+  t.test('lists nothing that may not have been chosen', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf(), { settled: false })
+    t.strictSame((await service.list(owner, queryOf())).value.images, [])
+  })
+
+  t.test('drops an image that was deleted or hidden while the page was read', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf({ id: 'a', visibility: 'public' }))
+    registers.put(imageOf({ id: 'b', visibility: 'public' }))
+    // Newer than what the index was built from: known to a majority, not settled here yet.
+    registers.put(imageOf({ id: 'a', visibility: 'public' }), { live: false, settled: false })
+    registers.put(imageOf({ id: 'b', visibility: 'private' }), { settled: false })
+    t.strictSame((await service.list(stranger, queryOf())).value.images, [])
+  })
+
+  t.test('a marker must be known and visible', async (t) => {
+    const { service, registers } = three()
+    registers.put(imageOf({ id: 'secret', visibility: 'private', owner: 'x' }))
+    await t.rejects(service.list(owner, queryOf({ marker: OTHER_ID })), { code: 'INVALID' })
+    await t.rejects(service.list(owner, queryOf({ marker: 'secret' })), { code: 'INVALID' })
+    const page = await service.list(owner, queryOf({ marker: 'b' }))
+    t.strictSame(page.value.images.map(({ id }) => id), ['a'])
+  })
+
+  t.test('without a majority: refused by default', async (t) => {
+    const { service, registers } = three()
+    registers.hasQuorum = false
+    await t.rejects(service.list(owner, queryOf()), { code: 'UNAVAILABLE' })
+  })
+
+  t.test('without a majority: what this node knows, flagged, where the operator wants it', async (t) => {
+    const { service, registers } = serviceOf({ staleLists: true })
+    registers.put(imageOf({ members: [memberOf('project-2')] }))
+    registers.hasQuorum = false
+    t.match(await service.list(stranger, queryOf()), { value: { images: [{ id: ID }] }, stale: true })
+    await t.rejects(service.list(owner, queryOf({ marker: OTHER_ID })), { code: 'UNAVAILABLE' })
+  })
+})

@@ -1,0 +1,333 @@
+import { randomBytes } from 'node:crypto'
+import { open, readdir, stat, truncate, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { CHUNK_BYTES_MAX, RECORD_HEADER_BYTES } from '../../../cluster/transfer/chunk-buffer.ts'
+import { KEYSPACES } from '../../../node/store/keyspaces.ts'
+import {
+  flipBit,
+  openedStore,
+  openStore,
+  putBytes,
+  readBytes,
+  slotOf,
+  tamper,
+  UPLOAD,
+} from './store-fixture.ts'
+
+const ROOT = 'cd'.repeat(32)
+const OTHER_ROOT = 'ef'.repeat(32)
+/** Two records of a small chunk. */
+const TINY_SEGMENT = { segmentBytesMax: 8192 }
+
+function segmentPath(directory: string, number = 1): string {
+  return join(directory, 'seg', `${String(number).padStart(8, '0')}.seg`)
+}
+
+/** Flips a byte of the first record's payload. */
+async function damage(directory: string, offset = RECORD_HEADER_BYTES): Promise<void> {
+  const file = await open(segmentPath(directory), 'r+')
+  try {
+    const byte = Buffer.alloc(1)
+    await file.read(byte, 0, 1, offset)
+    byte.writeUInt8(byte.readUInt8(0) ^ 0xff, 0)
+    await file.write(byte, 0, 1, offset)
+  } finally {
+    await file.close()
+  }
+}
+
+void t.test('chunks of every size come back as they were put', async (t) => {
+  const { store } = await openedStore(t)
+  const chunks = [1, 63, 4032, 4033, 65536, CHUNK_BYTES_MAX - 1, CHUNK_BYTES_MAX].map((size) =>
+    randomBytes(size),
+  )
+  const hashes = await Promise.all(chunks.map((bytes) => putBytes(store, bytes)))
+  for (const [i, hash] of hashes.entries()) {
+    t.equal(store.chunks.has(hash), true)
+    t.ok((await readBytes(store, hash)).equals(chunks[i] as Buffer), `${chunks[i]?.length} bytes`)
+  }
+})
+
+void t.test('chunks are there after closing and opening, and new ones do not overwrite them', async (t) => {
+  const directory = t.testdir()
+  const [first, second] = [randomBytes(5000), randomBytes(6000)]
+  const before = await openStore(directory)
+  const one = await putBytes(before, first)
+  await before.close()
+  const { store } = await openedStore(t, { directory })
+  const two = await putBytes(store, second)
+  t.ok((await readBytes(store, one)).equals(first))
+  t.ok((await readBytes(store, two)).equals(second))
+  t.equal(store.chunks.storedBytes, 8192 + 8192)
+})
+
+void t.test('an unknown chunk is missing, and no chunk has no bytes', async (t) => {
+  const { store } = await openedStore(t)
+  const hash = contentHashHex(Buffer.from('never put'))
+  await t.rejects(readBytes(store, hash), { code: 'CHUNK_MISSING' })
+  t.equal(store.chunks.has(hash), false)
+  t.equal(await store.chunks.verify(hash), false)
+  t.same(await store.chunks.have([hash], UPLOAD), [false])
+  await t.rejects(putBytes(store, Buffer.alloc(0)), RangeError)
+})
+
+void t.test('a chunk is stored once, whoever puts it at the same time', async (t) => {
+  const { store } = await openedStore(t)
+  const bytes = randomBytes(4000)
+  await Promise.all(Array.from({ length: 5 }, () => putBytes(store, bytes)))
+  t.equal(store.chunks.storedBytes, 4096)
+})
+
+void t.test('padding is zero, whatever the slot held before', async (t) => {
+  const { store, directory } = await openedStore(t)
+  const slot = await slotOf(t, Buffer.alloc(8000, 0xff))
+  slot.length = 100
+  await store.chunks.put(contentHashHex(slot.payload), slot, null)
+  const file = await open(segmentPath(directory))
+  const record = Buffer.alloc(4096)
+  await file.read(record, 0, record.length, 0)
+  await file.close()
+  t.ok(record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + 100).equals(Buffer.alloc(100, 0xff)))
+  t.ok(record.subarray(RECORD_HEADER_BYTES + 100).equals(Buffer.alloc(4096 - RECORD_HEADER_BYTES - 100)))
+})
+
+void t.test(
+  'a damaged chunk is never read: it leaves the index, and its roots are not held any more',
+  async (t) => {
+    const { store, directory } = await openedStore(t)
+    const bytes = randomBytes(5000)
+    const hash = await putBytes(store, bytes)
+    await store.chunks.addReferences(ROOT, [hash])
+    await store.chunks.setHeld(ROOT, true)
+    await store.chunks.setHeld(OTHER_ROOT, true)
+    await damage(directory)
+    const told: string[] = []
+    store.chunks.onDamaged((damaged) => told.push(damaged))
+    await t.rejects(readBytes(store, hash), { code: 'CHUNK_DAMAGED' })
+    t.same(told, [hash])
+    t.equal(store.chunks.has(hash), false)
+    t.same(store.chunks.heldRoots(), [OTHER_ROOT])
+    await t.rejects(readBytes(store, hash), { code: 'CHUNK_MISSING' })
+
+    t.equal(await putBytes(store, bytes), hash)
+    t.ok((await readBytes(store, hash)).equals(bytes), 'healed')
+  },
+)
+
+void t.test('readers of one damaged chunk are all told, and it is damaged once', async (t) => {
+  const { store, directory } = await openedStore(t)
+  const hash = await putBytes(store, randomBytes(5000))
+  await damage(directory)
+  const told: string[] = []
+  store.chunks.onDamaged((damaged) => told.push(damaged))
+  const codes = await Promise.all(
+    [1, 2, 3].map(() => readBytes(store, hash).then(String, (error: { code: string }) => error.code)),
+  )
+  t.same(codes.toSorted(), ['CHUNK_DAMAGED', 'CHUNK_MISSING', 'CHUNK_MISSING'])
+  t.same(told, [hash])
+})
+
+void t.test('a put over a damaged copy writes it anew', async (t) => {
+  const { store, directory } = await openedStore(t)
+  const bytes = randomBytes(5000)
+  const hash = await putBytes(store, bytes)
+  await damage(directory)
+  await putBytes(store, bytes)
+  t.ok((await readBytes(store, hash)).equals(bytes))
+  t.equal(store.chunks.storedBytes, 8192, 'the damaged record is dead')
+})
+
+void t.test('have reads before it says yes, and pins', async (t) => {
+  const { store, directory } = await openedStore(t)
+  const damaged = await putBytes(store, randomBytes(5000), null)
+  const sound = await putBytes(store, randomBytes(5000), null)
+  const absent = contentHashHex(Buffer.from('absent'))
+  await damage(directory)
+  t.same(await store.chunks.have([sound, damaged, absent, sound], UPLOAD), [true, false, false, true])
+  t.equal(store.chunks.has(damaged), false)
+  t.equal(await store.chunks.removeUnclaimed(sound), false, 'the pin protects it')
+})
+
+void t.test('a damaged index row is a damaged chunk', async (t) => {
+  const directory = t.testdir()
+  const bytes = randomBytes(5000)
+  const before = await openStore(directory)
+  const hash = await putBytes(before, bytes)
+  await before.close()
+  await tamper(directory, 'chunks', KEYSPACES.location.tag, flipBit)
+  const { store } = await openedStore(t, { directory })
+  t.same(store.chunks.lost, [hash])
+  t.equal(store.chunks.has(hash), false)
+  await putBytes(store, bytes)
+  t.ok((await readBytes(store, hash)).equals(bytes))
+})
+
+void t.test('unpin ends the pins of one upload only', async (t) => {
+  const { store } = await openedStore(t)
+  const other = '12'.repeat(16)
+  const shared = await putBytes(store, randomBytes(100))
+  const own = await putBytes(store, randomBytes(100))
+  await store.chunks.have([shared], other)
+  t.same((await store.chunks.pinnedUploads()).map(({ upload }) => upload).toSorted(), [other, UPLOAD])
+  await store.chunks.unpin(UPLOAD)
+  t.same(await store.chunks.pinnedUploads().then((all) => all.map(({ upload }) => upload)), [other])
+  t.equal(await store.chunks.removeUnclaimed(own), true)
+  t.equal(await store.chunks.removeUnclaimed(shared), false)
+})
+
+void t.test('references say which chunks are not here, and protect the others', async (t) => {
+  const { store } = await openedStore(t)
+  const hash = await putBytes(store, randomBytes(100), null)
+  const absent = Array.from({ length: 2000 }, (_, i) => contentHashHex(Buffer.from(`absent ${i}`)))
+  t.same(await store.chunks.addReferences(ROOT, [hash, ...absent]), absent)
+  t.equal(await store.chunks.removeUnclaimed(hash), false)
+  await store.chunks.addReferences(OTHER_ROOT, [hash])
+  await store.chunks.dropReferences(ROOT, [hash, ...absent])
+  t.equal(await store.chunks.removeUnclaimed(hash), false, 'another root wants it')
+  await store.chunks.dropReferences(OTHER_ROOT, [hash])
+  t.equal(await store.chunks.removeUnclaimed(hash), true)
+  t.equal(await store.chunks.removeUnclaimed(hash), false, 'once')
+  t.equal(store.chunks.storedBytes, 0)
+})
+
+void t.test(
+  'a reference that races a delete either saves the chunk or is told that it is gone',
+  async (t) => {
+    const { store } = await openedStore(t)
+    for (let round = 0; round < 20; round++) {
+      const hash = await putBytes(store, randomBytes(100), null)
+      const [removed, missing] = await Promise.all([
+        store.chunks.removeUnclaimed(hash),
+        store.chunks.addReferences(ROOT, [hash]),
+      ])
+      t.same(missing, removed ? [hash] : [])
+      t.equal(store.chunks.has(hash), !removed)
+    }
+  },
+)
+
+void t.test('held roots survive a restart', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory)
+  await before.chunks.setHeld(ROOT, true)
+  await before.chunks.setHeld(OTHER_ROOT, true)
+  await before.chunks.setHeld(ROOT, false)
+  await before.close()
+  const { store } = await openedStore(t, { directory })
+  t.same(store.chunks.heldRoots(), [OTHER_ROOT])
+  t.equal(store.chunks.isHeld(ROOT), false)
+})
+
+void t.test('a full segment is sealed and the next one begins', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory, TINY_SEGMENT)
+  const chunks = Array.from({ length: 5 }, () => randomBytes(4000))
+  const hashes = await Promise.all(chunks.map((bytes) => putBytes(before, bytes)))
+  await before.close()
+  t.same((await readdir(join(directory, 'seg'))).filter((name) => name.endsWith('.seg')).length, 3)
+  const { store } = await openedStore(t, { directory, ...TINY_SEGMENT })
+  const last = randomBytes(4000)
+  hashes.push(await putBytes(store, last))
+  for (const [i, hash] of hashes.entries()) t.ok((await readBytes(store, hash)).equals(chunks[i] ?? last))
+  t.equal((await stat(segmentPath(directory, 3))).size, 8192, 'the last segment was filled up')
+})
+
+void t.test('a short segment and a missing one are noticed at start', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory, TINY_SEGMENT)
+  const hashes: string[] = []
+  for (let i = 0; i < 5; i++) hashes.push(await putBytes(before, randomBytes(4000), null))
+  const [inFirst, secondInFirst, inSecond, , inThird] = hashes as [string, string, string, string, string]
+  await before.chunks.addReferences(ROOT, [inFirst, secondInFirst])
+  await before.chunks.setHeld(ROOT, true)
+  await before.close()
+  await truncate(segmentPath(directory, 1), 4096)
+  await unlink(segmentPath(directory, 2))
+
+  const { store } = await openedStore(t, { directory, ...TINY_SEGMENT })
+  t.same(store.chunks.lost.toSorted(), hashes.slice(1, 4).toSorted())
+  t.equal(store.chunks.has(inFirst), true)
+  t.equal(store.chunks.has(inSecond), false)
+  t.equal(store.chunks.isHeld(ROOT), false)
+  await readBytes(store, inThird)
+})
+
+void t.test('bytes behind the index are never overwritten', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory)
+  const bytes = randomBytes(4000)
+  const hash = await putBytes(before, bytes)
+  await before.close()
+  const size = (await stat(segmentPath(directory))).size
+  const file = await open(segmentPath(directory), 'a')
+  await file.write(Buffer.alloc(100, 7))
+  await file.close()
+  const { store } = await openedStore(t, { directory })
+  await putBytes(store, randomBytes(4000))
+  t.ok((await readBytes(store, hash)).equals(bytes))
+  t.equal(
+    (await stat(segmentPath(directory))).size,
+    size + 4096 + 4096,
+    'it went behind the torn record, padded',
+  )
+})
+
+void t.test('above the watermark a chunk is refused before it is written', async (t) => {
+  const spaceProbe = () => Promise.resolve({ freeBytes: 10_000, totalBytes: 100_000 })
+  const { store } = await openedStore(t, { spaceProbe, freeBytesMin: 5000 })
+  const bytes = randomBytes(100)
+  const hash = await putBytes(store, bytes)
+  await t.rejects(putBytes(store, randomBytes(4000)), { code: 'STORE_FULL' })
+  t.equal(store.chunks.storedBytes, 4096)
+  t.ok((await readBytes(store, hash)).equals(bytes), 'reads go on')
+  t.same(await store.chunks.have([hash], UPLOAD), [true], 'and pins')
+  await store.chunks.unpin(UPLOAD)
+  t.equal(await store.chunks.removeUnclaimed(hash), true, 'and deletes')
+})
+
+void t.test('dead segments are unlinked, mostly dead ones are emptied first', async (t) => {
+  const segmentBytesMax = 4 * 4096
+  const { store, directory } = await openedStore(t, { segmentBytesMax })
+  const chunks = Array.from({ length: 9 }, () => randomBytes(4000))
+  const hashes: string[] = []
+  for (const bytes of chunks) hashes.push(await putBytes(store, bytes, null))
+  const survivors = [3, 8]
+  for (const [i, hash] of hashes.entries())
+    if (!survivors.includes(i)) await store.chunks.removeUnclaimed(hash)
+  const reading = readBytes(store, hashes[3] as string)
+  t.equal(await store.compactor.runOnce(AbortSignal.timeout(10_000)), 2 * segmentBytesMax)
+  t.ok((await reading).equals(chunks[3] as Buffer), 'a reader is not disturbed')
+  t.same(
+    (await readdir(join(directory, 'seg'))).filter((name) => name.endsWith('.seg')),
+    ['00000003.seg'],
+  )
+  for (const i of survivors) t.ok((await readBytes(store, hashes[i] as string)).equals(chunks[i] as Buffer))
+  t.equal(store.chunks.storedBytes, survivors.length * 4096)
+  t.equal(await store.compactor.runOnce(AbortSignal.timeout(10_000)), 0)
+})
+
+void t.test('a damaged chunk is not carried over by a rewrite', async (t) => {
+  const { store, directory } = await openedStore(t, { segmentBytesMax: 4 * 4096 })
+  const hashes: string[] = []
+  for (let i = 0; i < 5; i++) hashes.push(await putBytes(store, randomBytes(4000), null))
+  for (const hash of hashes.slice(1, 4)) await store.chunks.removeUnclaimed(hash)
+  await damage(directory)
+  await store.compactor.runOnce(AbortSignal.timeout(10_000))
+  t.equal(store.chunks.has(hashes[0] as string), false)
+  t.equal(store.chunks.storedBytes, 4096)
+})
+
+void t.test('closing waits for what is under way and refuses the rest', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory)
+  const slot = await slotOf(t, randomBytes(100_000))
+  const hash = contentHashHex(slot.payload)
+  const putting = before.chunks.put(hash, slot, null)
+  const closing = before.close()
+  await t.rejects(before.chunks.put(hash, slot, null), { code: 'STOPPING' })
+  await Promise.all([putting, closing])
+  const { store } = await openedStore(t, { directory })
+  t.ok((await readBytes(store, hash)).equals(slot.payload))
+})

@@ -1,0 +1,145 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { Database, type LevelHandle, type WriteOp } from '../../../node/store/database.ts'
+
+function put(key: string, value = key): WriteOp {
+  return { type: 'put', key: Buffer.from(key), value: Buffer.from(value) }
+}
+
+/** Batches end when the test says so. */
+class HeldLevel implements LevelHandle {
+  readonly batches: { keys: string[]; sync: boolean; end: (error?: Error) => void }[] = []
+
+  batch(operations: WriteOp[], { sync }: { sync: boolean }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const keys = operations.map(({ key }) => key.toString())
+      this.batches.push({ keys, sync, end: (error) => (error ? reject(error) : resolve()) })
+    })
+  }
+
+  getSync(): undefined {}
+  async *iterator(): AsyncGenerator<[Buffer, Buffer]> {}
+  async *keys(): AsyncGenerator<Buffer> {}
+  close = () => Promise.resolve()
+
+  /** The batch of this number, when it has begun. */
+  async begun(index: number) {
+    while (!this.batches[index]) await new Promise((resolve) => setImmediate(resolve))
+    return this.batches[index]
+  }
+}
+
+void t.test('one batch is under way; the next takes all that came meanwhile, in order', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const ended: string[] = []
+  const write = (key: string) => database.write([put(key)]).then(() => ended.push(key))
+  const all = [write('a')]
+  const first = await level.begun(0)
+  all.push(write('b'), write('c'))
+  t.same(ended, [], 'nobody is told before the batch is durable')
+  first.end()
+  const second = await level.begun(1)
+  t.same(ended, ['a'])
+  t.same(second.keys, ['b', 'c'])
+  second.end()
+  await Promise.all(all)
+  t.same(ended, ['a', 'b', 'c'])
+})
+
+void t.test('a batch is synced when any of its writes asks for it', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const lazy = database.write([put('lazy')], { sync: false })
+  const first = await level.begun(0)
+  t.equal(first.sync, false)
+  const rest = [database.write([put('b')], { sync: false }), database.write([put('c')])]
+  first.end()
+  const second = await level.begun(1)
+  t.equal(second.sync, true)
+  second.end()
+  await Promise.all([lazy, ...rest])
+})
+
+void t.test('large writes are not put into one batch', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const value = Buffer.alloc(5 * 1024 * 1024)
+  const writes = ['a', 'b'].map((key) => database.write([{ type: 'put', key: Buffer.from(key), value }]))
+  const first = await level.begun(0)
+  t.same(first.keys, ['a'])
+  first.end()
+  const second = await level.begun(1)
+  second.end()
+  await Promise.all(writes)
+})
+
+void t.test('what waits is bounded', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const value = Buffer.alloc(8 * 1024 * 1024)
+  const write = () => database.write([{ type: 'put', key: Buffer.from('k'), value }])
+  const taken = [write()]
+  await level.begun(0)
+  for (let i = 0; i < 8; i++) taken.push(write())
+  await t.rejects(write(), { code: 'PEER_BUSY' })
+  for (let i = 0; i < taken.length; i++) (await level.begun(i)).end()
+  await Promise.all(taken)
+})
+
+void t.test('the first failed write ends all writing', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const failing = database.write([put('a')])
+  const first = await level.begun(0)
+  const waiting = database.write([put('b')])
+  first.end(new Error('No space left on device'))
+  await t.rejects(failing, { code: 'STORE_NOT_WRITABLE', message: /No space left/ })
+  await t.rejects(waiting, { code: 'STORE_NOT_WRITABLE' })
+  await t.rejects(database.write([put('c')]), { code: 'STORE_NOT_WRITABLE' })
+  t.throws(() => database.assertWritable(), { code: 'STORE_NOT_WRITABLE' })
+  t.match(database.failure, { code: 'STORE_NOT_WRITABLE' })
+  t.equal(level.batches.length, 1, 'nothing reached the database any more')
+})
+
+void t.test('closing lets writes end and refuses further ones', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const writing = database.write([put('a')])
+  const closing = database.close()
+  await t.rejects(database.write([put('b')]), { code: 'STOPPING' })
+  ;(await level.begun(0)).end()
+  await Promise.all([writing, closing])
+})
+
+void t.test('a closed path can be opened again; an open one cannot', async (t) => {
+  const path = join(t.testdir(), 'db')
+  await mkdir(path)
+  const database = await Database.open(path, { createIfMissing: true })
+  await database.write([put('a', 'value')])
+  await t.rejects(Database.open(path, { createIfMissing: false }), { code: 'STORE_OPEN_TWICE' })
+  await database.close()
+  t.throws(() => database.get(Buffer.from('a')), { code: 'STOPPING' })
+  const again = await Database.open(path, { createIfMissing: false })
+  t.equal(again.get(Buffer.from('a'))?.toString(), 'value')
+  await again.close()
+})
+
+void t.test('a lost CURRENT file is an error, not a new empty database', async (t) => {
+  const path = join(t.testdir(), 'db')
+  await mkdir(path)
+  const database = await Database.open(path, { createIfMissing: true })
+  await database.write([put('a')])
+  await database.close()
+  await rm(join(path, 'CURRENT'))
+  const before = await readdir(path)
+  await t.rejects(Database.open(path, { createIfMissing: false }), { code: 'DATABASE_UNREADABLE' })
+  t.same(
+    (await readdir(path)).filter((file) => /\.(log|ldb)$/.test(file)),
+    before.filter((file) => /\.(log|ldb)$/.test(file)),
+  )
+  await t.rejects(Database.open(join(path, 'gone'), { createIfMissing: false }), {
+    code: 'DATABASE_UNREADABLE',
+  })
+})

@@ -1,0 +1,324 @@
+import { MemoryLevel } from 'memory-level'
+import t from 'tap'
+import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
+import type { LearnerRow } from '../../../cluster/register/storage.ts'
+import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import { Database, type LevelHandle, type WriteOp } from '../../../node/store/database.ts'
+import { KEYSPACES, rootKey } from '../../../node/store/keyspaces.ts'
+import { RegisterStore } from '../../../node/store/register-store.ts'
+import { accepted, ballot, registerStorageSuite, row, shown } from '../../suites/register-storage.ts'
+import { flipBit, openedStore, openStore, tamper } from './store-fixture.ts'
+
+/** A database in memory that counts syncs and fails on demand. */
+class FailingLevel implements LevelHandle {
+  fails = false
+  syncs = 0
+  readonly #level = new MemoryLevel<Buffer, Buffer>({
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    storeEncoding: 'buffer',
+  })
+
+  async batch(operations: WriteOp[], { sync }: { sync: boolean }): Promise<void> {
+    if (this.fails) throw new Error('IO error: disk on fire')
+    if (sync) this.syncs++
+    await this.#level.batch(operations)
+  }
+
+  getSync = (key: Buffer) => this.#level.getSync(key)
+  iterator = (range: object) => this.#level.iterator(range)
+  keys = (range: object) => this.#level.keys(range)
+  close = () => this.#level.close()
+}
+
+registerStorageSuite(t, {
+  name: 'LevelDB',
+  open: async (t, { logEntriesMax }) =>
+    (await openedStore(t, { changeLogEntriesMax: logEntriesMax })).store.registers,
+})
+
+void t.test('everything is there after closing and opening', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  await first.registers.vote('image/a', accepted(2, 'two'), true)
+  await first.registers.vote('image/b', { promised: ballot(7), accepted: null }, false)
+  await first.registers.learn('image/c', row(4, 'four', true))
+  await first.registers.learn('image/a', row(2, 'two', true))
+  await first.registers.setCursor('peer', { dbUuid: 'e'.repeat(32), sequence: 5 })
+  await first.registers.raiseFloor(ballot(3))
+  await first.registers.setOwnerValue('config', Buffer.from('bytes'))
+  const identity = first.registers.identity()
+  await first.close()
+
+  const { registers } = (await openedStore(t, { directory })).store
+  t.equal(registers.isIntact, true)
+  t.same(registers.identity(), identity)
+  t.same(registers.acceptorState('image/b'), { promised: ballot(7), accepted: null })
+  t.same(shown(registers.learned('image/a')), shown(row(2, 'two', true)))
+  t.same(registers.unsettledKeys(), [])
+  t.same(registers.learnedKeys(), ['image/a', 'image/c'])
+  t.same(
+    [...registers.learnedRows('image/c')].map(([key]) => key),
+    ['image/c'],
+  )
+  t.same(registers.cursor('peer'), { dbUuid: 'e'.repeat(32), sequence: 5 })
+  t.same(registers.floor(), ballot(3))
+  t.equal(Buffer.from(registers.ownerValue('config') ?? []).toString(), 'bytes')
+  t.equal(registers.ownerValue('other'), null)
+  t.match(registers.changesSince(null, 10), { head: 1, entries: [{ sequence: 1, key: 'image/a' }] })
+})
+
+void t.test('the floor is never lowered', async (t) => {
+  const { store } = await openedStore(t)
+  t.same(store.registers.floor(), ZERO_BALLOT)
+  await Promise.all([store.registers.raiseFloor(ballot(5)), store.registers.raiseFloor(ballot(2))])
+  t.same(store.registers.floor(), ballot(5))
+})
+
+void t.test('a removed register leaves nothing, and the accumulator still fits', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  await first.registers.vote('image/a', accepted(1, 'one'), true)
+  await first.registers.vote('image/b', accepted(1, 'one'), true)
+  await first.registers.raiseFloor(ballot(1))
+  await first.registers.remove('image/a')
+  t.equal(first.registers.acceptorState('image/a'), null)
+  t.equal(first.registers.learned('image/a'), null)
+  t.same(first.registers.learnedKeys(), ['image/b'])
+  await first.close()
+  const { store } = await openedStore(t, { directory })
+  t.equal(store.registers.isIntact, true)
+  t.equal(store.registers.acceptorState('image/a'), null)
+})
+
+void t.test(
+  'an acceptor row that was changed is refused, and the node knows at the next start',
+  async (t) => {
+    const directory = t.testdir()
+    const first = await openStore(directory)
+    await first.registers.vote('image/a', accepted(1, 'one'), true)
+    await first.close()
+    await tamper(directory, 'meta', KEYSPACES.acceptor.tag, flipBit)
+    const { store } = await openedStore(t, { directory })
+    t.equal(store.registers.isIntact, false)
+    t.throws(() => store.registers.acceptorState('image/a'), { code: 'CORRUPT_VALUE', message: /image\/a/ })
+    await t.rejects(store.registers.vote('image/b', accepted(1, 'b'), true), { code: 'NOT_VOTING' })
+    await t.rejects(store.registers.remove('image/a'), { code: 'NOT_VOTING' })
+  },
+)
+
+void t.test('a lost, and a rolled back, acceptor row is noticed', async (t) => {
+  for (const kind of ['lost', 'rolled back']) {
+    const directory = t.testdir()
+    const first = await openStore(directory)
+    await first.registers.vote('image/a', accepted(1, 'one'), true)
+    await first.close()
+    let old: Buffer | null = null
+    await tamper(directory, 'meta', KEYSPACES.acceptor.tag, (value) => (old = value))
+    const second = await openStore(directory)
+    t.equal(second.registers.isIntact, true)
+    await second.registers.vote('image/a', accepted(2, 'two'), true)
+    await second.close()
+    await tamper(directory, 'meta', KEYSPACES.acceptor.tag, () => (kind === 'lost' ? null : old))
+    const third = await openStore(directory)
+    t.equal(third.registers.isIntact, false, kind)
+    await third.close()
+  }
+})
+
+void t.test('a damaged vote state means that nothing is known about the votes', async (t) => {
+  for (const change of [flipBit, () => null]) {
+    const directory = t.testdir()
+    const first = await openStore(directory)
+    const { dbUuid } = first.registers.identity()
+    await first.registers.vote('image/a', accepted(1, 'one'), true)
+    await first.close()
+    await tamper(directory, 'meta', KEYSPACES.singleton.tag, change)
+    const second = await openStore(directory)
+    t.equal(second.registers.isIntact, false)
+    t.not(second.registers.identity().dbUuid, dbUuid)
+    await second.close()
+  }
+})
+
+void t.test('a renewed identity covers what can still be read', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  await first.registers.vote('image/a', accepted(1, 'one'), true)
+  const before = first.registers.identity()
+  await first.close()
+  await tamper(directory, 'meta', KEYSPACES.acceptor.tag, flipBit)
+  const second = await openStore(directory)
+  await second.registers.renewIdentity()
+  t.equal(second.registers.isIntact, true)
+  t.not(second.registers.identity().dbUuid, before.dbUuid)
+  t.match(second.registers.changesSince({ dbUuid: before.dbUuid, sequence: 1 }, 10), { trimmed: true })
+  await second.registers.vote('image/b', accepted(1, 'b'), true)
+  await second.close()
+  const { store } = await openedStore(t, { directory })
+  t.equal(store.registers.isIntact, true)
+  t.equal(store.registers.acceptorState('image/a'), null)
+})
+
+void t.test('a damaged learner row is forgotten, and catch-up starts over', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  await first.registers.learn('image/a', row(1, 'one', true))
+  await first.registers.setCursor('peer', { dbUuid: 'e'.repeat(32), sequence: 5 })
+  await first.close()
+  await tamper(directory, 'meta', KEYSPACES.learner.tag, flipBit)
+  const { store } = await openedStore(t, { directory })
+  t.equal(store.registers.isIntact, true)
+  t.equal(store.registers.learned('image/a'), null)
+  t.equal(store.registers.cursor('peer'), null)
+  await store.registers.learn('image/a', row(1, 'one', true))
+  t.same(shown(store.registers.learned('image/a')), shown(row(1, 'one', true)))
+})
+
+void t.test('a damaged entry of the change log ends what can be followed', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  for (let i = 1; i <= 3; i++) await first.registers.vote(`image/${i}`, accepted(1, 'x'), true)
+  await first.close()
+  await tamper(directory, 'meta', KEYSPACES.change.tag, (value) =>
+    value.includes('image/2') ? flipBit(value) : value,
+  )
+  const { store } = await openedStore(t, { directory })
+  const page = store.registers.changesSince(null, 10)
+  t.match(page, { trimmed: true, head: 3 })
+  t.match(store.registers.changesSince({ dbUuid: page.dbUuid, sequence: 2 }, 10), {
+    entries: [{ key: 'image/3' }],
+  })
+})
+
+void t.test('a log that lost its newest rows gives no sequence out twice', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  for (let i = 1; i <= 3; i++) await first.registers.vote(`image/${i}`, accepted(1, 'x'), true)
+  const { dbUuid } = first.registers.identity()
+  await first.close()
+  await tamper(directory, 'meta', KEYSPACES.change.tag, () => null)
+  const { store } = await openedStore(t, { directory })
+  t.match(store.registers.changesSince({ dbUuid, sequence: 2 }, 10), { trimmed: true, head: 3 })
+  await store.registers.vote('image/4', accepted(1, 'x'), true)
+  t.match(store.registers.changesSince({ dbUuid, sequence: 3 }, 10), {
+    entries: [{ sequence: 4, key: 'image/4' }],
+  })
+})
+
+void t.test('what was witnessed is written with the next vote', async (t) => {
+  const directory = t.testdir()
+  const first = await openStore(directory)
+  const [old, current] = ['a'.repeat(32), 'b'.repeat(32)]
+  first.registers.noteWitness('peer', { dbUuid: old, voteSequence: 90 })
+  first.registers.noteWitness('peer', { dbUuid: current, voteSequence: 5 })
+  first.registers.noteWitness('peer', { dbUuid: current, voteSequence: 4 })
+  await first.registers.vote('image/a', accepted(1, 'one'), true)
+  await first.close()
+  const { store } = await openedStore(t, { directory })
+  t.same(store.registers.witnessed('peer'), [
+    { dbUuid: old, voteSequence: 90 },
+    { dbUuid: current, voteSequence: 5 },
+  ])
+  t.same(store.registers.witnessed('stranger'), [])
+})
+
+void t.test(
+  'listeners hear of a row when it is durable and when it is settled, never before they can see it',
+  async (t) => {
+    const { store } = await openedStore(t)
+    const heard: [string, number, boolean][] = []
+    store.registers.onLearned((key, learned) => {
+      t.equal(store.registers.learned(key)?.settled, learned.settled)
+      heard.push([key, learned.ballot.counter, learned.settled])
+    })
+    await store.registers.vote('image/a', accepted(1, 'one'), true)
+    const settling = store.registers.learn('image/a', row(1, 'one', true))
+    t.same(heard.at(-1), ['image/a', 1, true], 'in the same turn')
+    await settling
+    await store.registers.learn('image/a', row(1, 'one', true))
+    await Promise.all([
+      store.registers.vote('image/a', accepted(2, 'two'), true),
+      store.registers.learn('image/a', row(2, 'two', true)),
+    ])
+    t.same(heard, [
+      ['image/a', 1, false],
+      ['image/a', 1, true],
+      ['image/a', 2, true],
+    ])
+  },
+)
+
+void t.test('one ballot with two values is corruption', async (t) => {
+  const { store } = await openedStore(t)
+  await store.registers.learn('image/a', row(1, 'one'))
+  await t.rejects(store.registers.learn('image/a', row(1, 'other', true)), { code: 'CORRUPT_VALUE' })
+  t.same(shown(store.registers.learned('image/a')), shown(row(1, 'one')))
+})
+
+void t.test('projected rows follow the learner row in its batch', async (t) => {
+  const roots = { one: '11'.repeat(32), two: '22'.repeat(32) }
+  const rootOf = (learned: LearnerRow | null) =>
+    roots[Buffer.from(learned?.value ?? []).toString() as 'one' | 'two']
+  const { store } = await openedStore(t, {
+    project: (key, learned, before) => [
+      ...(before ? [{ type: 'del' as const, key: rootKey(rootOf(before), key) }] : []),
+      { type: 'put', key: rootKey(rootOf(learned), key), value: Buffer.alloc(0) },
+    ],
+  })
+  const { registers } = store
+  await registers.vote('image/a', accepted(1, 'one'), true)
+  t.equal(await registers.hasProjectedRoot(roots.one, ''), true)
+  t.equal(await registers.hasProjectedRoot(roots.one, 'image/a'), false, 'the only one')
+  await registers.learn('image/a', row(2, 'two', true))
+  t.equal(await registers.hasProjectedRoot(roots.one, ''), false)
+  t.equal(await registers.hasProjectedRoot(roots.two, ''), true)
+})
+
+void t.test('many votes at once share batches', async (t) => {
+  const { store } = await openedStore(t)
+  const before = store.registers.identity().voteSequence
+  await Promise.all(
+    Array.from({ length: 500 }, (_, i) => store.registers.vote(`image/${i}`, accepted(1, 'x'), true)),
+  )
+  t.ok(store.registers.identity().voteSequence - before <= 2, 'the vote sequence counts batches')
+  t.equal(store.registers.changesSince(null, 0).head, 500)
+})
+
+void t.test('a vote that could not be written is not acknowledged, and changes nothing', async (t) => {
+  const disk = new FailingLevel()
+  const database = new Database(disk)
+  const registers = await RegisterStore.open({ database, random: systemRandom, log: silentLog })
+  await registers.vote('image/a', accepted(1, 'one'), true)
+  const before = registers.identity()
+  disk.fails = true
+  await t.rejects(registers.vote('image/a', accepted(2, 'two'), true), { code: 'STORE_NOT_WRITABLE' })
+  disk.fails = false
+  await t.rejects(
+    registers.vote('image/a', accepted(3, 'three'), true),
+    { code: 'STORE_NOT_WRITABLE' },
+    'nor any later one',
+  )
+  t.equal(registers.acceptorState('image/a')?.accepted?.ballot.counter, 1)
+  t.same(registers.identity(), before)
+  t.same(shown(registers.learned('image/a')), shown(row(1, 'one')))
+  t.equal(registers.changesSince(null, 0).head, 1)
+})
+
+void t.test('a cursor and a settled row cost no sync; a vote costs one', async (t) => {
+  const disk = new FailingLevel()
+  const registers = await RegisterStore.open({
+    database: new Database(disk),
+    random: systemRandom,
+    log: silentLog,
+  })
+  const syncsOf = async (work: () => Promise<void>) => {
+    const before = disk.syncs
+    await work()
+    return disk.syncs - before
+  }
+  t.equal(await syncsOf(() => registers.vote('image/a', accepted(1, 'one'), true)), 1)
+  t.equal(await syncsOf(() => registers.learn('image/a', row(1, 'one', true))), 0)
+  t.equal(await syncsOf(() => registers.setCursor('peer', { dbUuid: 'e'.repeat(32), sequence: 1 })), 0)
+  t.equal(await syncsOf(() => registers.learn('image/b', row(1, 'b', true))), 1)
+})
