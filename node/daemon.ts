@@ -152,10 +152,7 @@ function buildImages({ config, log, identity, currentConfig, store, hashes, clus
     recordOf: (id) => registers.local(id)?.record ?? null,
     monotonicMs: () => clock.monotonicMs(),
   })
-  for (const key of store.registers.learnedKeys()) {
-    const row = store.registers.learned(key)
-    if (row) indexRow(index, key, row)
-  }
+  for (const [key, row] of store.registers.learnedRows(imageKey(''))) indexRow(index, key, row)
   const reader = new ImageReader({ ...base, fetcher })
   const pool = new ChunkBufferPool(config.memory.uploads)
   const writer = new ImageWriter(
@@ -199,6 +196,7 @@ function startLoops(core: Core, { registers, holder, index, uploader }: Images, 
     const id = imageIdOf(key)
     if (id !== null && row.settled) updater.enqueue(id)
   })
+  store.chunks.onDamaged(() => updater.sweep())
   for (const loop of [updater, reaper]) {
     loop.start()
     onStarted(() => loop.stop())

@@ -58,6 +58,12 @@ export class Updater {
     this.#loop.nudge()
   }
 
+  /** Something stored here was lost: look at every image again, soon. */
+  sweep(): void {
+    this.#nextSweepMs = 0
+    this.#loop.nudge()
+  }
+
   describe(): LoopState & { queued: number; oldestAgeMs: number } {
     return { ...this.#loop.describe(), queued: this.#queue.size, oldestAgeMs: this.#queue.oldestAgeMs }
   }

@@ -2,7 +2,7 @@
 import type { ClusterConfig, ConfigView, MemberNode } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
 import { placedNodes } from '../../cluster/placement/placement-policy.ts'
-import { majorityOf } from '../../cluster/register/quorum.ts'
+import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { findFaults, summaryOf, verdictOf, type Finding } from './health-checks.ts'
@@ -101,9 +101,14 @@ export class ClusterReport {
   }
 
   #quorum(config: ClusterConfig, reports: ReadonlyMap<NodeId, NodeReport>): ClusterStatus['quorum'] {
-    const votersUp = config.voters.filter((voter) => reports.get(voter)?.abstains === null).length
-    const needed = majorityOf(config.voters.length)
-    return { votersUp, votersTotal: config.voters.length, needed, canWrite: votersUp >= needed }
+    const isUp = (voter: NodeId) => reports.get(voter)?.abstains === null
+    const votersTotal = config.voters.length
+    return {
+      votersUp: config.voters.filter(isUp).length,
+      votersTotal,
+      needed: majorityOf(votersTotal),
+      canWrite: isQuorum(voterSets(config), isUp),
+    }
   }
 
   /** Adds since when each finding holds; forgets those that ended. */

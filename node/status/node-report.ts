@@ -1,5 +1,4 @@
 /** What one node tells the others for the status document. Roots travel as raw bytes: 32 each. */
-import { decode, encode } from 'cborg'
 import { ClusterError } from '../../cluster/errors.ts'
 
 export interface NodeReport {
@@ -19,21 +18,35 @@ export interface NodeReport {
   heldRoots: string[]
 }
 
-const ROOT_BYTES = 32
+/** As it travels. */
+type EncodedReport = Omit<NodeReport, 'heldRoots'> & { heldRoots: Uint8Array }
 
-export function encodeReport(report: NodeReport): unknown {
+const ROOT_BYTES = 32
+const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
+
+export function encodeReport(report: NodeReport): EncodedReport {
   return { ...report, heldRoots: Buffer.from(report.heldRoots.join(''), 'hex') }
 }
 
 /** Throws BAD_FRAME. */
 export function decodeReport(value: unknown): NodeReport {
-  // Through the codec once more: a report must be plain data, whoever sent it.
-  const report = decode(encode(value)) as Omit<NodeReport, 'heldRoots'> & { heldRoots: unknown }
-  if (!(report.heldRoots instanceof Uint8Array) || typeof report.version !== 'string')
-    throw new ClusterError('BAD_FRAME', 'a status report is malformed')
-  const hex = Buffer.from(report.heldRoots).toString('hex')
-  const heldRoots = Array.from({ length: report.heldRoots.length / ROOT_BYTES }, (_, i) =>
+  if (!isReport(value)) throw new ClusterError('BAD_FRAME', 'a status report is malformed')
+  const hex = Buffer.from(value.heldRoots).toString('hex')
+  const heldRoots = Array.from({ length: value.heldRoots.length / ROOT_BYTES }, (_, i) =>
     hex.slice(i * 2 * ROOT_BYTES, (i + 1) * 2 * ROOT_BYTES),
   )
-  return { ...report, heldRoots }
+  return { ...value, heldRoots }
+}
+
+function isReport(value: unknown): value is EncodedReport {
+  const report = (value ?? {}) as Record<keyof NodeReport, unknown>
+  const { version, api, abstains, hashing, caughtUp, hasQuorum, heldRoots } = report
+  return (
+    [version, hashing].every((text) => typeof text === 'string') &&
+    [api, abstains].every((text) => text === null || typeof text === 'string') &&
+    [caughtUp, hasQuorum].every((flag) => typeof flag === 'boolean') &&
+    FIGURES.every((name) => Number.isFinite(report[name])) &&
+    heldRoots instanceof Uint8Array &&
+    heldRoots.length % ROOT_BYTES === 0
+  )
 }

@@ -1,9 +1,10 @@
 /** A cluster of the production register modules inside a simulated world, with the operations that the checker models. */
 import type { ClusterConfig } from '../../cluster/membership/cluster-config.ts'
-import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
 import type { OperationTable } from '../../cluster/register/operations.ts'
 import { decodeValue } from '../../cluster/register/register-value.ts'
 import { Registers } from '../../cluster/register/registers.ts'
+import type { RegisterStorage } from '../../cluster/register/storage.ts'
 import { silentLog } from '../../cluster/runtime.ts'
 import { MemoryRegisterDisk, MemoryRegisterStorage } from '../helpers/memory-register-storage.ts'
 import type { SimHost, SimWorld } from './sim-world.ts'
@@ -20,10 +21,24 @@ export const counterOperations: OperationTable = {
       : { kind: 'refuse', refusal: { code: 'NOT_FOUND', message: 'no such counter' } },
 }
 
+/** The registers as clients use them. */
+export type RegisterClient = Pick<Registers, 'read' | 'execute' | 'mintOpId'>
+
+/** Where a test may put something broken in the place of a part. Each gets the right one and gives the one to use. */
+export interface Variant {
+  /** The disk that a node finds when it starts again. */
+  disk?: (before: MemoryRegisterDisk) => MemoryRegisterDisk
+  storage?: (storage: MemoryRegisterStorage, disk: MemoryRegisterDisk, host: SimHost) => RegisterStorage
+  rpc?: (rpc: PeerRpc, storage: RegisterStorage) => PeerRpc
+  startNonce?: (id: NodeId) => string
+  client?: (registers: Registers, storage: RegisterStorage) => RegisterClient
+}
+
 export interface SimNode {
   host: SimHost
-  registers: Registers
-  storage: MemoryRegisterStorage
+  registers: RegisterClient
+  storage: RegisterStorage
+  stop: () => void
 }
 
 export class RegisterCluster {
@@ -32,9 +47,11 @@ export class RegisterCluster {
   readonly #disks = new Map<NodeId, MemoryRegisterDisk>()
   readonly #nodes = new Map<NodeId, SimNode>()
   readonly #config: ClusterConfig
+  readonly #variant: Variant
 
-  constructor(world: SimWorld, size: number) {
+  constructor(world: SimWorld, size: number, variant: Variant = {}) {
     this.world = world
+    this.#variant = variant
     this.ids = Array.from({ length: size }, (_, i) => `node-${i}`)
     const nodes = this.ids.map((id) => ({ id, address: '', role: 'voter' as const, zone: null, weight: 1 }))
     this.#config = { clusterId: '00', epoch: 1, voters: this.ids, joint: null, nodes, featureLevel: 1 }
@@ -46,30 +63,34 @@ export class RegisterCluster {
 
   boot(id: NodeId): void {
     const { world } = this
+    const variant = this.#variant
     const host = world.boot(id)
-    const disk = this.#disks.get(id) as MemoryRegisterDisk
-    const storage = new MemoryRegisterStorage(disk, { sync: () => host.sync(), logEntriesMax: 50 })
+    const disk = this.disk(id)
+    const durable = new MemoryRegisterStorage(disk, { sync: () => host.sync(), logEntriesMax: 50 })
+    const storage = variant.storage?.(durable, disk, host) ?? durable
     const registers = new Registers({
       self: id,
-      startNonce: Buffer.from(world.random.bytes(8)).toString('hex'),
+      startNonce: variant.startNonce?.(id) ?? Buffer.from(world.random.bytes(8)).toString('hex'),
       clock: host.clock,
       random: world.random,
       log: silentLog,
       config: { current: () => this.#config },
       liveness: { isAlive: (peer) => world.host(peer) !== undefined },
-      rpc: host,
+      rpc: variant.rpc?.(host, storage) ?? host,
       storage,
       operations: counterOperations,
       abstains: () => null,
     })
     registers.start()
-    this.#nodes.set(id, { host, registers, storage })
+    const client = variant.client?.(registers, storage) ?? registers
+    this.#nodes.set(id, { host, registers: client, storage, stop: () => registers.stop() })
   }
 
   kill(id: NodeId): void {
-    this.#nodes.get(id)?.registers.stop()
+    this.#nodes.get(id)?.stop()
     this.#nodes.delete(id)
     this.world.kill(id)
+    this.#disks.set(id, this.#variant.disk?.(this.disk(id)) ?? this.disk(id))
   }
 
   node(id: NodeId): SimNode | undefined {

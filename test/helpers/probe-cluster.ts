@@ -1,0 +1,116 @@
+/** Real nodes for one probe test: started from dist/ on free ports, always ended with the test. */
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { DevCluster } from '../../deploy/dev/dev-cluster.ts'
+import type { Setting } from '../../deploy/dev/node-config.ts'
+import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
+import { waitFor } from '../../deploy/dev/wait-for.ts'
+import type { ClusterStatus } from '../../node/status/status-types.ts'
+import { freeBasePort } from './free-base-port.ts'
+import { ImageClient } from './image-client.ts'
+
+export interface ProbeOptions {
+  nodes?: number
+  settings?: Setting[]
+}
+
+/** The built `serac`, a script for node. */
+export const SERAC = join(import.meta.dirname, '../../dist/node/serac.cjs')
+/** As from a shell: the test runner puts hooks of its own into NODE_OPTIONS of every child. `env` becomes the node. */
+const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERAC]
+
+/** No assertion: only so that a state that never comes ends the test with a message instead of a hang. */
+const STATE_LIMIT_MS = 120_000
+
+export class ProbeCluster {
+  readonly dev: DevCluster
+  readonly clients: readonly ImageClient[]
+
+  private constructor(dev: DevCluster) {
+    this.dev = dev
+    this.clients = dev.nodes.map(({ apiUrl }) => new ImageClient(apiUrl))
+  }
+
+  /** Resolves when every node is ready. */
+  static async start(t: Test, options: ProbeOptions = {}): Promise<ProbeCluster> {
+    const { nodes = 3, settings = [] } = options
+    const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {} }
+    // Before testdir(), or else the directory with the pid files goes first and the processes stay.
+    t.teardown(async () => (await DevCluster.open(t.testdirName, devOptions).catch(() => null))?.down())
+    const directory = t.testdir()
+    process.once('exit', () => killAll(directory, nodes))
+    const basePort = await freeBasePort(nodes * PORT_STEP)
+    return new ProbeCluster(await DevCluster.up(directory, { nodes, basePort }, settings, devOptions))
+  }
+
+  /** The client of node `index`, modulo the number of nodes. */
+  client(index: number): ImageClient {
+    return this.clients[index % this.clients.length]!
+  }
+
+  pids(): Promise<(number | null)[]> {
+    return Promise.all(this.dev.nodes.map(({ process }) => process.pid()))
+  }
+
+  /** What node `index` has written on stdout and stderr in all its runs. */
+  log(index: number): Promise<string> {
+    return readFile(join(this.dev.node(index).directory, 'serac.log'), 'utf8')
+  }
+
+  async status(index: number): Promise<ClusterStatus> {
+    const answer = await fetch(new URL('/v1/cluster/status', this.dev.node(index).operatorUrl))
+    if (!answer.ok) throw new Error(`the status of node ${index} answered ${answer.status}`)
+    return (await answer.json()) as ClusterStatus
+  }
+
+  /** Resolves when node `index` answers `/ready` with `status`. */
+  async ready(index: number, status = 200): Promise<void> {
+    const node = this.dev.node(index)
+    await eventually(
+      `/ready of node ${index} is ${status}`,
+      async () => (await node.probe('/ready')) === status,
+    )
+  }
+
+  /** Resolves when all nodes are up and every active image has all its copies, as node `index` sees it. */
+  async full(index: number): Promise<void> {
+    await eventually('every image is complete on every node that should hold it', async () => {
+      const { nodes, images, redundancy } = await this.status(index)
+      if (!nodes.every(({ state, caughtUp }) => state === 'alive' && caughtUp)) return false
+      return images !== null && redundancy !== null && redundancy.full === images.active
+    })
+  }
+}
+
+/** For a test that is cut off by its time limit: no teardown runs then. The pid files of ended nodes are gone. */
+function killAll(directory: string, nodes: number): void {
+  for (let index = 0; index < nodes; index++) {
+    try {
+      const { pid } = JSON.parse(readFileSync(join(directory, `node-${index}/serac.pid`), 'utf8')) as {
+        pid: number
+      }
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      continue
+    }
+  }
+}
+
+/** Asks until `condition` holds; a condition that throws does not hold yet. */
+export async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
+  let failure: unknown
+  const holds = await waitFor(
+    async () => {
+      try {
+        return await condition()
+      } catch (error) {
+        failure = error
+        return false
+      }
+    },
+    { limitMs: STATE_LIMIT_MS },
+  )
+  if (!holds) throw new Error(`it never came to this: ${what}`, { cause: failure })
+}

@@ -1,0 +1,98 @@
+import t from 'tap'
+import { silentLog } from '../../../cluster/runtime.ts'
+import { Reaper, type Life } from '../../../node/loops/reaper.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { activeImage, ID, imageOf, savingImage, upload } from '../images/image-fixture.ts'
+import { MemoryRegisters } from '../images/memory-registers.ts'
+
+const same: Life = { startNonce: upload.startNonce, silentMs: 0 }
+
+function reaperOf({ self = 'node-b' } = {}) {
+  const registers = new MemoryRegisters()
+  registers.put(savingImage())
+  const state = { life: same, runningHere: new Set<string>(), caughtUp: true }
+  const clock = new ManualClock()
+  const reaper = new Reaper({
+    self,
+    clock,
+    log: silentLog,
+    registers: registers.images,
+    savingImages: () => [ID],
+    lifeOf: () => state.life,
+    isRunningHere: (id) => state.runningHere.has(id),
+    caughtUp: () => state.caughtUp,
+  })
+  t.teardown(() => reaper.stop())
+  return { reaper, registers, state, clock }
+}
+
+type Parts = ReturnType<typeof reaperOf>
+
+async function statusAfterALook({ reaper, registers, clock }: Parts) {
+  reaper.start()
+  await clock.advance(0)
+  return registers.record(ID)?.status
+}
+
+t.test('an uploader that lives keeps its image', async (t) => {
+  t.equal(await statusAfterALook(reaperOf()), 'saving')
+})
+
+t.test('an uploader that was started anew has forgotten its upload', async (t) => {
+  const parts = reaperOf()
+  parts.state.life = { startNonce: '2'.repeat(16), silentMs: 0 }
+  t.equal(await statusAfterALook(parts), 'queued')
+})
+
+t.test('an uploader that is silent for a minute is gone', async (t) => {
+  const parts = reaperOf()
+  parts.state.life = { startNonce: null, silentMs: 59_999 }
+  t.equal(await statusAfterALook(parts), 'saving')
+  parts.state.life = { startNonce: null, silentMs: 60_000 }
+  await parts.clock.advance(5000)
+  t.equal(parts.registers.record(ID)?.status, 'queued')
+})
+
+t.test('an upload of this node that runs keeps its image', async (t) => {
+  const parts = reaperOf({ self: upload.node })
+  parts.state.runningHere.add(upload.uploadId)
+  t.equal(await statusAfterALook(parts), 'saving')
+})
+
+t.test('an upload of this node that was given up leaves its image', async (t) => {
+  t.equal(await statusAfterALook(reaperOf({ self: upload.node })), 'queued')
+})
+
+t.test('stands still until this node has caught up', async (t) => {
+  const parts = reaperOf()
+  parts.state.life = { startNonce: null, silentMs: 99_999 }
+  parts.state.caughtUp = false
+  t.equal(await statusAfterALook(parts), 'saving')
+  t.strictSame(parts.registers.calls, [])
+})
+
+t.test('the register decides: an upload that ended meanwhile is left alone', async (t) => {
+  const parts = reaperOf()
+  parts.state.life = { startNonce: null, silentMs: 99_999 }
+  parts.registers.beforeExecute = () => parts.registers.put(activeImage())
+  t.equal(await statusAfterALook(parts), 'active')
+  t.equal(parts.reaper.describe().lastError, null)
+})
+
+t.test('an image that is no longer saving here is not touched', async (t) => {
+  const parts = reaperOf()
+  parts.registers.put(imageOf())
+  await statusAfterALook(parts)
+  t.strictSame(parts.registers.calls, [])
+})
+
+t.test('without a majority it tries again', async (t) => {
+  const parts = reaperOf()
+  parts.state.life = { startNonce: null, silentMs: 99_999 }
+  parts.registers.hasQuorum = false
+  t.equal(await statusAfterALook(parts), 'saving')
+  t.equal(parts.reaper.describe().state, 'failed')
+  parts.registers.hasQuorum = true
+  await parts.clock.advance(5000)
+  t.equal(parts.registers.record(ID)?.status, 'queued')
+})

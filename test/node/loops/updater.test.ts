@@ -1,0 +1,160 @@
+import t from 'tap'
+import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import type { ImageSource } from '../../../node/data/image-reader.ts'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { Updater } from '../../../node/loops/updater.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { activeImage, data, ID, imageOf, ROOT, UPLOAD_ID } from '../images/image-fixture.ts'
+
+function updaterOf(record: ImageRecord | null, { live = true } = {}) {
+  const state = {
+    known: record && { live, record },
+    placed: true,
+    wantedElsewhere: false,
+    caughtUp: true,
+    pull: (): Promise<void> => Promise.resolve(),
+  }
+  const events: string[] = []
+  const held = new Set<string>()
+  const clock = new ManualClock()
+  const updater = new Updater({
+    clock,
+    random: { ...systemRandom, float: () => 0.5 },
+    log: silentLog,
+    holder: {
+      isHeld: (root) => held.has(root),
+      pull: async ({ root }: ImageSource) => {
+        events.push('pull')
+        await state.pull()
+        held.add(root)
+      },
+      release: async ({ root }: ImageSource) => {
+        events.push('release')
+        held.delete(root)
+      },
+      unpin: async (upload) => void events.push(`unpin ${upload}`),
+    },
+    settled: () => state.known,
+    allImages: () => (state.known ? [ID] : []),
+    isPlacedHere: () => state.placed,
+    isRootWanted: async () => state.wantedElsewhere,
+    caughtUp: () => state.caughtUp,
+  })
+  t.teardown(() => updater.stop())
+  return { updater, state, events, held, clock }
+}
+
+const unpin = `unpin ${UPLOAD_ID}`
+
+t.test('pulls an active image that belongs here, then ends its pins', async (t) => {
+  const { updater, events, held, clock } = updaterOf(activeImage())
+  updater.start()
+  await clock.advance(0)
+  t.strictSame(events, ['pull', unpin])
+  t.ok(held.has(ROOT))
+  t.match(updater.describe(), { name: 'updater', queued: 0, oldestAgeMs: 0 })
+})
+
+t.test('pulls nothing that is here already', async (t) => {
+  const { updater, events, held, clock } = updaterOf(activeImage())
+  held.add(ROOT)
+  updater.start()
+  await clock.advance(0)
+  t.strictSame(events, [unpin])
+})
+
+t.test('pulls nothing that belongs elsewhere', async (t) => {
+  const { updater, state, events, clock } = updaterOf(activeImage())
+  state.placed = false
+  updater.start()
+  await clock.advance(0)
+  t.strictSame(events, [unpin])
+})
+
+t.test('keeps a whole copy outside the placement: it may be the last', async (t) => {
+  const { updater, state, events, held, clock } = updaterOf(activeImage())
+  state.placed = false
+  held.add(ROOT)
+  updater.start()
+  await clock.advance(0)
+  t.notOk(events.includes('release'))
+})
+
+t.test('lets a deleted image go', async (t) => {
+  const deleted = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
+  deleted.held.add(ROOT)
+  deleted.updater.start()
+  await deleted.clock.advance(0)
+  t.strictSame(deleted.events, ['release', unpin])
+})
+
+t.test('keeps the bytes of a deleted image that another one shares', async (t) => {
+  const { updater, state, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
+  held.add(ROOT)
+  state.wantedElsewhere = true
+  updater.start()
+  await clock.advance(0)
+  t.strictSame(events, [unpin])
+})
+
+t.test('never pulls a deleted image', async (t) => {
+  const { updater, events, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
+  updater.start()
+  await clock.advance(0)
+  t.notOk(events.includes('pull'))
+})
+
+t.test('has nothing to do for an image without data, or one that is not settled', async (t) => {
+  for (const record of [imageOf(), null]) {
+    const { updater, events, clock } = updaterOf(record)
+    updater.enqueue(ID)
+    updater.start()
+    await clock.advance(0)
+    t.strictSame(events, [])
+    t.equal(updater.describe().queued, 0)
+  }
+})
+
+t.test('stands still until this node has caught up', async (t) => {
+  const { updater, state, events, clock } = updaterOf(activeImage())
+  state.caughtUp = false
+  updater.start()
+  await clock.advance(5000)
+  t.strictSame(events, [])
+  state.caughtUp = true
+  await clock.advance(500)
+  t.strictSame(events, ['pull', unpin])
+})
+
+t.test('a failed pull stays queued and is tried again', async (t) => {
+  const { updater, state, events, clock } = updaterOf(activeImage())
+  state.pull = () => Promise.reject(new Error('no holder'))
+  updater.start()
+  await clock.advance(100)
+  t.match(updater.describe(), { queued: 1, oldestAgeMs: 100, state: 'idle' })
+  state.pull = () => Promise.resolve()
+  await clock.advance(500)
+  t.strictSame(events, ['pull', 'pull', unpin])
+  t.equal(updater.describe().queued, 0)
+})
+
+t.test('a changed record is looked at without waiting for the sweep', async (t) => {
+  const { updater, state, events, clock } = updaterOf(imageOf())
+  updater.start()
+  await clock.advance(10)
+  state.known = { live: true, record: activeImage() }
+  updater.enqueue(ID)
+  await clock.advance(0)
+  t.strictSame(events, ['pull', unpin])
+})
+
+t.test('a sweep finds what no trigger told', async (t) => {
+  const { updater, state, events, clock } = updaterOf(imageOf())
+  updater.start()
+  await clock.advance(10)
+  state.known = { live: true, record: activeImage() }
+  await clock.advance(59_000)
+  t.strictSame(events, [])
+  await clock.advance(1500)
+  t.strictSame(events, ['pull', unpin])
+})

@@ -1,0 +1,130 @@
+import t from 'tap'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { ClusterReport } from '../../../node/status/cluster-report.ts'
+import { encodeReport, type NodeReport } from '../../../node/status/node-report.ts'
+import type { NodeStatus } from '../../../node/status/status-types.ts'
+import { configOf } from '../../cluster/register/register-fixture.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { MemoryNetwork } from '../../helpers/memory-network.ts'
+import { activeImage, imageOf, ROOT } from '../images/image-fixture.ts'
+
+const own: NodeReport = {
+  version: '0.1.0',
+  api: 'http://a:9292',
+  uptimeSeconds: 5,
+  caughtUp: true,
+  hasQuorum: true,
+  abstains: null,
+  hashing: 'wasm',
+  storedBytes: 10,
+  freeBytes: 20,
+  totalBytes: 30,
+  heldRoots: [ROOT],
+}
+
+function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 'queued' })]) {
+  const network = new MemoryNetwork()
+  const config = configOf(['a', 'b', 'c'])
+  const clock = new ManualClock()
+  const states = new Map<string, NodeStatus['state']>()
+  const state = { images }
+  const answers = new Map<string, unknown>()
+  for (const id of ['b', 'c']) {
+    answers.set(id, encodeReport({ ...own, api: `http://${id}:9292` }))
+    network.join(id).handle('status', () => Promise.resolve(answers.get(id)))
+  }
+  const report = new ClusterReport({
+    self: 'a',
+    clock,
+    config: { current: () => config },
+    rpc: network.join('a'),
+    stateOf: (id) => states.get(id) ?? 'alive',
+    refusals: () => [],
+    ownReport: () => own,
+    images: () => state.images,
+  })
+  return { report, network, answers, config, clock, states, state }
+}
+
+t.test('a whole cluster', async (t) => {
+  const { report } = clusterOf()
+  const status = await report.gather()
+  t.match(status, {
+    verdict: 'HEALTHY',
+    checks: [],
+    epoch: 1,
+    quorum: { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true },
+    images: { total: 2, active: 1, queued: 1, saving: 0, other: 0 },
+    redundancy: { full: 1, copiesMin: 3 },
+    as_of: '2026-01-01T00:00:00.000Z',
+  })
+  t.strictSame(
+    status.nodes.map(({ id, state, imagesHeld }) => [id, state, imagesHeld]),
+    [['a', 'alive', 1], ['b', 'alive', 1], ['c', 'alive', 1]],
+  )
+})
+
+t.test('a node that does not answer is unknown, never left out, and its figures are null', async (t) => {
+  const { report, network } = clusterOf()
+  network.down.add('c')
+  const status = await report.gather()
+  t.match(status.nodes[2], { id: 'c', state: 'unknown', imagesHeld: null, version: null, ageSeconds: null })
+  t.match(status, { verdict: 'DEGRADED', redundancy: { full: 0, underReplicated: 1 } })
+})
+
+t.test('a node known to be dead is called so', async (t) => {
+  const { report, network, states } = clusterOf()
+  network.down.add('c')
+  states.set('c', 'dead')
+  t.equal((await report.gather()).nodes[2]?.state, 'dead')
+})
+
+t.test('nonsense is no answer', async (t) => {
+  const { report, answers } = clusterOf()
+  answers.set('b', { version: 'but nothing else' })
+  t.equal((await report.gather()).nodes[1]?.state, 'unknown')
+})
+
+t.test('without a majority it is read-only', async (t) => {
+  const { report, network } = clusterOf()
+  network.down.add('b').add('c')
+  const status = await report.gather()
+  t.match(status, { verdict: 'READ-ONLY', quorum: { votersUp: 1, canWrite: false } })
+})
+
+t.test('a node that abstains is no voter that is up', async (t) => {
+  const { report, answers } = clusterOf()
+  answers.set('b', encodeReport({ ...own, abstains: 'amnesia' }))
+  const status = await report.gather()
+  t.match(status, { verdict: 'CRITICAL', quorum: { votersUp: 2 }, checks: [{ code: 'NOT_VOTING', who: 'b' }] })
+})
+
+t.test('in a joint config both majorities are needed to write', async (t) => {
+  const { report, network, config } = clusterOf()
+  config.joint = ['a', 'd', 'e']
+  network.down.add('d').add('e')
+  t.equal((await report.gather()).quorum.canWrite, false)
+})
+
+t.test('before it has caught up it claims nothing about images', async (t) => {
+  t.match(await clusterOf(null).report.gather(), { images: null, redundancy: null })
+})
+
+t.test('a check keeps the time since when it holds, until it ends', async (t) => {
+  const { report, network, clock } = clusterOf()
+  const since = async () => (await report.gather()).checks.map((check) => check.since)
+  network.down.add('c')
+  const [first] = await since()
+  await clock.advance(60_000)
+  t.strictSame((await since())[0], first)
+  network.down.clear()
+  t.strictSame(await since(), [])
+  network.down.add('c')
+  t.equal((await since())[0], '2026-01-01T00:01:00.000Z')
+})
+
+t.test('answers the others with its own report', async (t) => {
+  const { network } = clusterOf()
+  const answer = await network.join('b').request('a', 'status', null, { timeoutMs: 1000 })
+  t.match(answer, { version: '0.1.0', hashing: 'wasm' })
+})

@@ -1,0 +1,117 @@
+import t from 'tap'
+import { findFaults, summaryOf, verdictOf } from '../../../node/status/health-checks.ts'
+import type { ClusterStatus, NodeStatus } from '../../../node/status/status-types.ts'
+
+type Facts = Parameters<typeof findFaults>[0]
+
+function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
+  return {
+    id,
+    address: `${id}:9293`,
+    role: 'voter',
+    zone: null,
+    state: 'alive',
+    version: '0.1.0',
+    api: `http://${id}:9292`,
+    uptimeSeconds: 1,
+    imagesHeld: 1,
+    caughtUp: true,
+    hashing: 'native',
+    storedBytes: 1,
+    freeBytes: 1,
+    ageSeconds: 0,
+    ...fields,
+  }
+}
+
+const allFull = { full: 4, underReplicated: 0, unavailable: 0, unknown: 0, copiesMin: 3 }
+const quorum = { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true }
+const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
+
+function factsOf(fields: Partial<Facts> = {}): Facts {
+  const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
+  return { nodes, quorum, redundancy: allFull, refusals: [], abstentions: [], ...fields }
+}
+
+const codes = (facts: Facts) => findFaults(facts).map(({ code }) => code)
+const verdict = (facts: Facts) => verdictOf(facts, findFaults(facts))
+const summary = (fields: Partial<Facts> = {}) =>
+  summaryOf({ ...factsOf(fields), images: null } satisfies Pick<ClusterStatus, 'images'> & Facts)
+
+t.test('a whole cluster is healthy and has nothing to report', async (t) => {
+  t.strictSame(codes(factsOf()), [])
+  t.equal(verdict(factsOf()), 'HEALTHY')
+})
+
+for (const state of ['suspect', 'dead', 'unknown'] as const) {
+  t.test(`a node that is ${state} degrades the cluster`, async (t) => {
+    const facts = factsOf({ nodes: [nodeOf('a'), nodeOf('b'), nodeOf('c', { state, caughtUp: null })] })
+    t.match(findFaults(facts), [{ code: 'NODE_DOWN', who: 'c', severity: 'warning' }])
+    t.equal(verdict(facts), 'DEGRADED')
+  })
+}
+
+t.test('a node that catches up is mentioned, no more', async (t) => {
+  const facts = factsOf({ nodes: [nodeOf('a'), nodeOf('b', { caughtUp: false }), nodeOf('c')] })
+  t.match(findFaults(facts), [{ code: 'CATCHING_UP', who: 'b' }])
+  t.equal(verdict(facts), 'HEALTHY')
+})
+
+t.test('a lost majority makes it read-only', async (t) => {
+  const facts = factsOf({ quorum: noQuorum })
+  t.match(findFaults(facts), [{ code: 'NO_QUORUM', severity: 'critical' }])
+  t.equal(verdict(facts), 'READ-ONLY')
+})
+
+t.test('anything else that is critical weighs more than a lost majority', async (t) => {
+  const redundancy = { ...allFull, unavailable: 1 }
+  t.equal(verdict(factsOf({ quorum: noQuorum, redundancy })), 'CRITICAL')
+})
+
+t.test('an unavailable image is critical, a missing or an unknown copy a warning', async (t) => {
+  t.equal(verdict(factsOf({ redundancy: { ...allFull, unavailable: 1 } })), 'CRITICAL')
+  t.equal(verdict(factsOf({ redundancy: { ...allFull, underReplicated: 1 } })), 'DEGRADED')
+  t.equal(verdict(factsOf({ redundancy: { ...allFull, unknown: 1 } })), 'DEGRADED')
+  t.strictSame(codes(factsOf({ redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 } })), [
+    'UNAVAILABLE',
+    'COPIES_UNKNOWN',
+    'UNDER_REPLICATED',
+  ])
+})
+
+t.test('a node that must not vote is critical, a refused peer a warning', async (t) => {
+  const abstaining = factsOf({ abstentions: [{ node: 'b', reason: 'amnesia' }] })
+  t.match(findFaults(abstaining), [{ code: 'NOT_VOTING', who: 'b', why: /amnesia/ }])
+  t.equal(verdict(abstaining), 'CRITICAL')
+  const refusing = factsOf({ refusals: [{ peer: 'x', reason: 'another cluster' }] })
+  t.match(findFaults(refusing), [{ code: 'PEER_REFUSED', who: 'x', why: 'another cluster' }])
+  t.equal(verdict(refusing), 'DEGRADED')
+})
+
+t.test('one node alone is told that it has no redundancy; edges do not count', async (t) => {
+  t.strictSame(codes(factsOf({ nodes: [nodeOf('a')] })), ['NO_REDUNDANCY'])
+  t.strictSame(codes(factsOf({ nodes: [nodeOf('a'), nodeOf('e', { role: 'edge' })] })), ['NO_REDUNDANCY'])
+  t.equal(verdict(factsOf({ nodes: [nodeOf('a')] })), 'HEALTHY')
+})
+
+t.test('every check says what to do', async (t) => {
+  const facts = factsOf({
+    nodes: [nodeOf('a', { state: 'dead' })],
+    quorum: noQuorum,
+    redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 },
+    refusals: [{ peer: 'x', reason: 'r' }],
+    abstentions: [{ node: 'a', reason: 'r' }],
+  })
+  for (const { code, why, remedy } of findFaults(facts)) t.ok(why.length > 0 && remedy.length > 0, code)
+})
+
+t.test('the summary is one sentence for each case', async (t) => {
+  t.equal(summary(), '3 of 3 nodes up; all 4 images with data have every copy.')
+  t.equal(
+    summary({ redundancy: { ...allFull, underReplicated: 2 } }),
+    '3 of 3 nodes up; 4 of 6 images with data have every copy.',
+  )
+  t.equal(summary({ redundancy: { ...allFull, full: 0 } }), '3 of 3 nodes up; no image has data yet.')
+  t.equal(summary({ redundancy: null }), '3 of 3 nodes up; the images are not known yet.')
+  t.match(summary({ quorum: noQuorum }), /no majority of voters/)
+})
