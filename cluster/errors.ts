@@ -65,7 +65,12 @@ export class ClusterError extends SeracError {
   declare readonly code: ClusterErrorCode
 
   // oxlint-disable-next-line no-useless-constructor -- narrows the code's type
-  constructor(code: ClusterErrorCode, message: string, fields: Record<string, unknown> = {}, cause?: unknown) {
+  constructor(
+    code: ClusterErrorCode,
+    message: string,
+    fields: Record<string, unknown> = {},
+    cause?: unknown,
+  ) {
     super(code, message, fields, cause)
     this.name = 'ClusterError'
   }

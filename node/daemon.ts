@@ -79,7 +79,8 @@ const STARTED_MS = clock.monotonicMs()
 export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon> {
   const started: (() => Promise<unknown>)[] = []
   const stop = async () => {
-    for (const end of started.splice(0).toReversed()) await end().catch((error: unknown) => logStopError(log, error))
+    for (const end of started.splice(0).toReversed())
+      await end().catch((error: unknown) => logStopError(log, error))
   }
   const onStarted: OnStarted = (end) => started.push(end)
   try {
@@ -122,10 +123,16 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(self.address)
   const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
   const abstains = () => whyNotVoting(store)
-  const hasher: ChunkHasher = hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
+  const hasher: ChunkHasher =
+    hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
   const cluster = new Cluster(
     {
-      ...{ identity, clock, random, log, hasher, abstains },
+      identity,
+      clock,
+      random,
+      log,
+      hasher,
+      abstains,
       config: currentConfig,
       storage: store.registers,
       chunks: store.chunks,
@@ -147,7 +154,10 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
 function buildImages({ config, log, identity, currentConfig, store, hashes, cluster }: Core): Images {
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
-  const registers = new ImageRegisters({ registers: cluster.registers, learned: (key) => store.registers.learned(key) })
+  const registers = new ImageRegisters({
+    registers: cluster.registers,
+    learned: (key) => store.registers.learned(key),
+  })
   const index = new ImageIndex({
     recordOf: (id) => registers.local(id)?.record ?? null,
     monotonicMs: () => clock.monotonicMs(),
@@ -178,10 +188,15 @@ function startLoops(core: Core, { registers, holder, index, uploader }: Images, 
   const { log, identity, currentConfig, store, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
-    ...{ clock, random, log, caughtUp, holder },
+    clock,
+    random,
+    log,
+    caughtUp,
+    holder,
     settled: (id) => (store.registers.learned(imageKey(id))?.settled ? registers.local(id) : null),
     allImages: () => imageIdsIn(store.registers.learnedKeys()),
-    isPlacedHere: (id, { data }) => placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
+    isPlacedHere: (id, { data }) =>
+      placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
     isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
   })
   const reaper = new Reaper({
@@ -203,7 +218,12 @@ function startLoops(core: Core, { registers, holder, index, uploader }: Images, 
   }
 }
 
-async function listen(core: Core, images: Images, authenticator: Authenticator, onStarted: OnStarted): Promise<void> {
+async function listen(
+  core: Core,
+  images: Images,
+  authenticator: Authenticator,
+  onStarted: OnStarted,
+): Promise<void> {
   const { config, log, cluster, abstains } = core
   const hasQuorum = () => cluster.registers.hasQuorum
   const caughtUp = () => cluster.registers.caughtUp
@@ -234,7 +254,10 @@ async function listen(core: Core, images: Images, authenticator: Authenticator, 
   onStarted(() => images.uploader.stop())
 }
 
-function buildReport({ identity, currentConfig, store, cluster, apiUrl, abstains }: Core, images: Images): ClusterReport {
+function buildReport(
+  { identity, currentConfig, store, cluster, apiUrl, abstains }: Core,
+  images: Images,
+): ClusterReport {
   const { control, registers } = cluster
   return new ClusterReport({
     self: identity.id,
@@ -257,14 +280,18 @@ function buildReport({ identity, currentConfig, store, cluster, apiUrl, abstains
       heldRoots: store.chunks.heldRoots(),
     }),
     images: () =>
-      registers.caughtUp ? [...images.index.rows()].flatMap(({ id }) => images.registers.local(id)?.record ?? []) : null,
+      registers.caughtUp
+        ? [...images.index.rows()].flatMap(({ id }) => images.registers.local(id)?.record ?? [])
+        : null,
   })
 }
 
 function ownMember(genesis: ClusterConfig, identity: NodeIdentity): MemberNode {
   const self = genesis.nodes.find(({ id }) => id === identity.id)
   if (self) return self
-  throw new Error(`initial_members does not name this node (${identity.id}): add it on every node, or check key_file`)
+  throw new Error(
+    `initial_members does not name this node (${identity.id}): add it on every node, or check key_file`,
+  )
 }
 
 function hostOf(address: string): string {
@@ -278,7 +305,9 @@ function chooseAuthenticator(config: SeracConfig): Authenticator {
     case 'trusted_headers':
       return new TrustedHeaders()
     case 'keystone':
-      throw new Error('auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens')
+      throw new Error(
+        'auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens',
+      )
   }
 }
 
@@ -299,7 +328,8 @@ function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string |
 
 /** A node that never answered since this one started counts as silent since then. */
 function lifeOf(node: NodeId, control: ControlPlane): Life {
-  if (control.liveness.isAlive(node)) return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
+  if (control.liveness.isAlive(node))
+    return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
   const { silentMs } = control.liveness.view(node)
   return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }
 }

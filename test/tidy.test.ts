@@ -27,11 +27,21 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** What the façade may see of the rest: services and errors, never a store or a register. */
-const API_MAY_IMPORT = ['api/', 'node/images/', 'node/status/', 'node/errors.ts', 'cluster/runtime.ts', 'cluster/errors.ts']
+const API_MAY_IMPORT = [
+  'api/',
+  'node/images/',
+  'node/status/',
+  'node/errors.ts',
+  'cluster/runtime.ts',
+  'cluster/errors.ts',
+]
 
 /** Where a technology may be named. */
 const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
-  { packages: /^(libp2p|@libp2p\/|@multiformats\/|@chainsafe\/)/, homes: ['cluster/network/', 'cluster/gossip/', 'cluster/membership/'] },
+  {
+    packages: /^(libp2p|@libp2p\/|@multiformats\/|@chainsafe\/)/,
+    homes: ['cluster/network/', 'cluster/gossip/', 'cluster/membership/'],
+  },
   { packages: /^(level|classic-level)$/, homes: ['node/store/'] },
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
@@ -66,7 +76,9 @@ function read(path: string): SourceFile {
   }
 }
 
-const files = new Map(['cluster', 'node', 'api', 'deploy'].flatMap(sourcesUnder).map((path) => [path, read(path)]))
+const files = new Map(
+  ['cluster', 'node', 'api', 'deploy'].flatMap(sourcesUnder).map((path) => [path, read(path)]),
+)
 
 function layerOf(path: string): number {
   return LAYERS.findIndex((prefixes) => prefixes.some((prefix) => path.startsWith(prefix)))
@@ -103,7 +115,8 @@ t.test('there is no import cycle', (t) => {
   const done = new Set<string>()
   const cycles: string[] = []
   const visit = (path: string, trail: string[]): void => {
-    if (trail.includes(path)) return void cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
+    if (trail.includes(path))
+      return void cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
     if (done.has(path)) return
     for (const target of files.get(path)?.imports ?? []) visit(target, [...trail, path])
     done.add(path)
@@ -133,7 +146,8 @@ t.test('each technology has one home', (t) => {
   for (const { path, packages } of files.values())
     for (const name of packages)
       for (const { packages: pattern, homes } of HOMES)
-        if (pattern.test(name) && !homes.some((home) => path.startsWith(home))) strays.push(`${path} -> ${name}`)
+        if (pattern.test(name) && !homes.some((home) => path.startsWith(home)))
+          strays.push(`${path} -> ${name}`)
   t.strictSame(strays, [])
   t.end()
 })

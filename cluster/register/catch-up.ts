@@ -73,7 +73,9 @@ export class CatchUp {
     if (voter === this.#components.self) return
     this.#followShared(voter)
       .run()
-      .catch((error: unknown) => this.#components.log.debug({ voter, error: String(error) }, 'could not follow a change log'))
+      .catch((error: unknown) =>
+        this.#components.log.debug({ voter, error: String(error) }, 'could not follow a change log'),
+      )
   }
 
   async #poll(): Promise<void> {
@@ -83,7 +85,8 @@ export class CatchUp {
       const isDone = await this.freshen().then(
         () => true,
         (error: unknown) => {
-          if (!hasCode(error, 'NO_QUORUM')) log.warn({ error: String(error) }, 'catch-up failed; it will be tried again')
+          if (!hasCode(error, 'NO_QUORUM'))
+            log.warn({ error: String(error) }, 'catch-up failed; it will be tried again')
           return false
         },
       )
@@ -183,7 +186,10 @@ export class CatchUp {
 }
 
 /** Serves the other side of catch-up from this node's own rows. */
-export function answerCatchUp(storage: RegisterStorage, request: CatchUpRequest): ChangesAnswer | DigestsAnswer {
+export function answerCatchUp(
+  storage: RegisterStorage,
+  request: CatchUpRequest,
+): ChangesAnswer | DigestsAnswer {
   const limit = Math.min(request.limit, PAGE_ROWS)
   if (request.kind === 'changes') return storage.changesSince(request.cursor, limit)
   const { dbUuid, head } = storage.changesSince(null, 0)

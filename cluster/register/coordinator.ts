@@ -57,7 +57,12 @@ export class Coordinator {
     return this.#enqueue(key, call, sinceVersion)
   }
 
-  async #forward(coordinator: NodeId, key: string, call: OperationCall, sinceVersion: number): Promise<Outcome> {
+  async #forward(
+    coordinator: NodeId,
+    key: string,
+    call: OperationCall,
+    sinceVersion: number,
+  ): Promise<Outcome> {
     const { clock, voters } = this.#components
     const patience = new AbortController()
     const forwarded = voters.execute(coordinator, key, call, sinceVersion)
@@ -80,7 +85,9 @@ export class Coordinator {
   #enqueue(key: string, call: OperationCall, sinceVersion: number | null): Promise<Outcome> {
     const queue = this.#queues.get(key) ?? { tail: Promise.resolve(), length: 0 }
     if (queue.length >= QUEUE_MAX)
-      return Promise.reject(new ClusterError('NO_QUORUM', `${queue.length} changes of ${key} are waiting already`))
+      return Promise.reject(
+        new ClusterError('NO_QUORUM', `${queue.length} changes of ${key} are waiting already`),
+      )
     this.#queues.set(key, queue)
     queue.length++
     const turn = queue.tail.then(() => this.#components.proposer.execute(key, call, sinceVersion))
@@ -99,7 +106,16 @@ export class Coordinator {
 
 /** The coordinator did not say what became of it, or could not do it: try here under the same opId. */
 function mayTryHere(error: Error): boolean {
-  return hasCode(error, 'PEER_UNREACHABLE', 'RPC_TIMEOUT', 'BAD_FRAME', 'NOT_VOTING', 'NO_QUORUM', 'OUTCOME_UNKNOWN', 'STOPPING')
+  return hasCode(
+    error,
+    'PEER_UNREACHABLE',
+    'RPC_TIMEOUT',
+    'BAD_FRAME',
+    'NOT_VOTING',
+    'NO_QUORUM',
+    'OUTCOME_UNKNOWN',
+    'STOPPING',
+  )
 }
 
 /** Both carry the same opId and write their outcome down, so whichever ends first tells the truth for both. */

@@ -40,6 +40,9 @@ export interface OperationCall {
 export function findOperation(table: OperationTable, name: string): Operation {
   const operation = Object.hasOwn(table, name) ? table[name] : undefined
   if (!operation)
-    throw new ClusterError('UNKNOWN_OPERATION', `this node does not know the operation ${name}: it runs an older release`)
+    throw new ClusterError(
+      'UNKNOWN_OPERATION',
+      `this node does not know the operation ${name}: it runs an older release`,
+    )
   return operation
 }

@@ -8,7 +8,13 @@ import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Random } from '../runtime.ts'
 import { compareBallots, maxBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { BallotSource } from './ballot-source.ts'
-import { findOperation, type Operation, type OperationCall, type OperationTable, type Refusal } from './operations.ts'
+import {
+  findOperation,
+  type Operation,
+  type OperationCall,
+  type OperationTable,
+  type Refusal,
+} from './operations.ts'
 import {
   allVoters,
   askVoters,
@@ -19,7 +25,14 @@ import {
   type Answers,
   type VoterSets,
 } from './quorum.ts'
-import { decodeValue, encodeValue, nextValue, RING_ENTRIES, valueDigest, type RegisterValue } from './register-value.ts'
+import {
+  decodeValue,
+  encodeValue,
+  nextValue,
+  RING_ENTRIES,
+  valueDigest,
+  type RegisterValue,
+} from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { AcceptAnswer, AcceptedValue, Outcome, PrepareAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -83,7 +96,9 @@ export class Proposer {
   async execute(key: string, call: OperationCall, sinceVersion: number | null): Promise<Outcome> {
     const operation = findOperation(this.#components.operations, call.name)
     const attempt: Attempt = { call, sinceVersion, firstSent: null, above: ZERO_BALLOT }
-    const { chosen, step } = await this.#untilEnded(key, attempt, (current) => decide(operation, attempt, current))
+    const { chosen, step } = await this.#untilEnded(key, attempt, (current) =>
+      decide(operation, attempt, current),
+    )
     if (step.refusal) return { done: false, refusal: step.refusal }
     if (chosen) return { done: true, value: chosen.value }
     throw new Error(`the operation ${call.name} kept an empty register`)
@@ -147,7 +162,13 @@ export class Proposer {
   }
 
   /** True when a quorum accepted. Tells everybody; whoever misses it catches up. */
-  async #accept(sets: VoterSets, key: string, ballot: Ballot, value: Uint8Array, attempt: Attempt): Promise<boolean> {
+  async #accept(
+    sets: VoterSets,
+    key: string,
+    ballot: Ballot,
+    value: Uint8Array,
+    attempt: Attempt,
+  ): Promise<boolean> {
     const { voters } = this.#components
     const answers = await askVoters(
       allVoters(sets),
@@ -164,7 +185,9 @@ export class Proposer {
 
   /** Refusals name a higher ballot: note it and try again. Without one, too few voters are there. */
   #assertSomeRefused(answers: Answers<PrepareAnswer | AcceptAnswer>, key: string, attempt: Attempt): void {
-    const refusals = goodAnswers(answers).flatMap(([, answer]) => ('highest' in answer ? [answer.highest] : []))
+    const refusals = goodAnswers(answers).flatMap(([, answer]) =>
+      'highest' in answer ? [answer.highest] : [],
+    )
     if (refusals.length > 0) return this.#components.ballots.note(refusals.reduce(maxBallot))
     if (attempt.firstSent || attempt.sinceVersion !== null) throw unknownOutcome(key)
     throw noQuorum(key, answers)
@@ -205,7 +228,11 @@ function decide(operation: Operation, attempt: Attempt, current: RegisterValue |
 }
 
 /** Whether a quorum shows one and the same accepted ballot (or none at all): then that is chosen, without another round. */
-function isChosen(sets: VoterSets, promises: ReadonlyMap<NodeId, PrepareAnswer>, read: AcceptedValue | null): boolean {
+function isChosen(
+  sets: VoterSets,
+  promises: ReadonlyMap<NodeId, PrepareAnswer>,
+  read: AcceptedValue | null,
+): boolean {
   return isQuorum(sets, (voter) => {
     const answer = promises.get(voter)
     if (!answer?.promised) return false
@@ -246,10 +273,15 @@ function gaveUp(key: string, attempt: Attempt): ClusterError {
 }
 
 function unknownOutcome(what: string): ClusterError {
-  return new ClusterError('OUTCOME_UNKNOWN', `the change may or may not have been made (${what}): look before trying again`)
+  return new ClusterError(
+    'OUTCOME_UNKNOWN',
+    `the change may or may not have been made (${what}): look before trying again`,
+  )
 }
 
 function noQuorum(key: string, answers: Answers<unknown>): ClusterError {
-  const away = [...answers].flatMap(([voter, answer]) => (answer instanceof Error ? [`${voter}: ${answer.message}`] : []))
+  const away = [...answers].flatMap(([voter, answer]) =>
+    answer instanceof Error ? [`${voter}: ${answer.message}`] : [],
+  )
   return new ClusterError('NO_QUORUM', 'no majority of voters answers', { key, away })
 }

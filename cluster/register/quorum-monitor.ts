@@ -67,6 +67,10 @@ export class QuorumMonitor {
     this.#available = available
     const { log } = this.#components
     if (available) log.info({}, 'a majority of voters is reachable again: writes go on')
-    else log.warn({}, 'no majority of voters is reachable: writes are refused, whole local images are served as stale')
+    else
+      log.warn(
+        {},
+        'no majority of voters is reachable: writes are refused, whole local images are served as stale',
+      )
   }
 }

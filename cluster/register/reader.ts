@@ -84,7 +84,8 @@ export class Reader {
         answers.set(voter, answer)
         if (answers.size === voters.length || agreement(sets, answers)) return finish()
         const good = new Map(goodAnswers(answers))
-        if (!cancelGrace && isQuorum(sets, (id) => good.has(id))) cancelGrace = clock.after(DIFFER_GRACE_MS, finish)
+        if (!cancelGrace && isQuorum(sets, (id) => good.has(id)))
+          cancelGrace = clock.after(DIFFER_GRACE_MS, finish)
       }
       for (const voter of voters) {
         this.#queue(voter)

@@ -30,17 +30,35 @@ const DIGEST_BYTES = 16
 
 /** Throws VALUE_TOO_LARGE. */
 export function encodeValue(value: RegisterValue): Uint8Array {
-  const bytes = encode([value.live, value.record, value.version, value.ring.map((entry) => [entry.opId, entry.version, entry.refusal])])
+  const bytes = encode([
+    value.live,
+    value.record,
+    value.version,
+    value.ring.map((entry) => [entry.opId, entry.version, entry.refusal]),
+  ])
   if (bytes.length > VALUE_BYTES_MAX)
-    throw new ClusterError('VALUE_TOO_LARGE', `the record would take ${bytes.length} bytes; ${VALUE_BYTES_MAX} is the most`)
+    throw new ClusterError(
+      'VALUE_TOO_LARGE',
+      `the record would take ${bytes.length} bytes; ${VALUE_BYTES_MAX} is the most`,
+    )
   return bytes
 }
 
 /** Throws CORRUPT_VALUE. */
 export function decodeValue(bytes: Uint8Array): RegisterValue {
   try {
-    const [live, record, version, ring] = decode(bytes) as [boolean, unknown, number, [string, number, Refusal | null][]]
-    return { live, record, version, ring: ring.map(([opId, made, refusal]) => ({ opId, version: made, refusal })) }
+    const [live, record, version, ring] = decode(bytes) as [
+      boolean,
+      unknown,
+      number,
+      [string, number, Refusal | null][],
+    ]
+    return {
+      live,
+      record,
+      version,
+      ring: ring.map(([opId, made, refusal]) => ({ opId, version: made, refusal })),
+    }
   } catch (error) {
     throw new ClusterError('CORRUPT_VALUE', 'a register value cannot be decoded', {}, error)
   }

@@ -130,7 +130,8 @@ export class Registers {
   async #noteCommitted({ key, ballot, digest, value }: VoteRequest & { kind: 'committed' }): Promise<null> {
     const { storage } = this.#components
     const bytes = value ?? storage.learned(key)?.value
-    if (bytes && valueDigest(bytes) === digest) await storage.learn(key, { ballot, digest, value: bytes, settled: true })
+    if (bytes && valueDigest(bytes) === digest)
+      await storage.learn(key, { ballot, digest, value: bytes, settled: true })
     return null
   }
 }

@@ -17,7 +17,9 @@ export type PrepareAnswer = { identity: VoterIdentity } & (
   | { promised: false; highest: Ballot }
 )
 
-export type AcceptAnswer = { identity: VoterIdentity } & ({ accepted: true } | { accepted: false; highest: Ballot })
+export type AcceptAnswer = { identity: VoterIdentity } & (
+  { accepted: true } | { accepted: false; highest: Ballot }
+)
 
 /** What one voter holds for one key; `value` is left out when the asker said that it knows this ballot. */
 export interface ReadAnswer {
@@ -52,7 +54,10 @@ export interface DigestsAnswer {
 
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {
-  const { kind, key, ballot, value, items, digest, call, sinceVersion } = (request ?? {}) as Record<string, unknown>
+  const { kind, key, ballot, value, items, digest, call, sinceVersion } = (request ?? {}) as Record<
+    string,
+    unknown
+  >
   const isFormed =
     (kind === 'prepare' && isText(key) && isBallot(ballot)) ||
     (kind === 'accept' && isText(key) && isBallot(ballot) && value instanceof Uint8Array) ||
@@ -67,7 +72,8 @@ export function parseVoteRequest(request: unknown): VoteRequest {
 export function parseCatchUpRequest(request: unknown): CatchUpRequest {
   const { kind, cursor, limit, afterKey } = (request ?? {}) as Record<string, unknown>
   const isFormed =
-    isCount(limit) && ((kind === 'changes' && isCursorOrNull(cursor)) || (kind === 'digests' && isText(afterKey)))
+    isCount(limit) &&
+    ((kind === 'changes' && isCursorOrNull(cursor)) || (kind === 'digests' && isText(afterKey)))
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a catch-up request is malformed')
   return request as CatchUpRequest
 }

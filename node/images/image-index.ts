@@ -34,7 +34,14 @@ export class ImageIndex {
   }
 
   put(record: ImageRecord): void {
-    const { members, data: _data, upload: _upload, properties: _properties, deletedAt: _deletedAt, ...columns } = record
+    const {
+      members,
+      data: _data,
+      upload: _upload,
+      properties: _properties,
+      deletedAt: _deletedAt,
+      ...columns
+    } = record
     this.#rows.set(record.id, {
       ...columns,
       members: members.map(({ memberId, status }) => ({ memberId, status })),
@@ -123,7 +130,11 @@ function isFull(best: readonly ImageColumns[], limit: number): boolean {
   return best.length >= limit && limit > 0
 }
 
-function insert(best: ImageColumns[], row: ImageColumns, compare: (a: ImageColumns, b: ImageColumns) => number): void {
+function insert(
+  best: ImageColumns[],
+  row: ImageColumns,
+  compare: (a: ImageColumns, b: ImageColumns) => number,
+): void {
   let low = 0
   let high = best.length
   while (low < high) {

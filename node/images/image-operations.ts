@@ -77,8 +77,7 @@ const patch = onLiveImage<PatchArgs>((record, { caller, changes, quotas, now }) 
 const remove = onLiveImage<DeleteArgs>((record, { caller, now }) => {
   const denied = deny(caller, record, 'delete')
   if (denied) return denied
-  if (record.protected)
-    return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
+  if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
   // `data` stays: the reaper needs to know whose bytes are no longer wanted.
   const next = touch({ ...record, status: 'deleted', upload: null, deletedAt: now }, now)
   return { kind: 'write', next: { live: false, record: next } }

@@ -42,9 +42,15 @@ export function applyChanges(
 export function checkQuotas(record: ImageRecord, quotas: PatchQuotas): Result {
   const propertyCount = Object.keys(record.properties).length
   if (quotas.properties >= 0 && propertyCount > quotas.properties)
-    return refuse('TOO_LARGE', `The limit on the number of image properties is ${quotas.properties}, attempted ${propertyCount}.`)
+    return refuse(
+      'TOO_LARGE',
+      `The limit on the number of image properties is ${quotas.properties}, attempted ${propertyCount}.`,
+    )
   if (quotas.tags >= 0 && record.tags.length > quotas.tags)
-    return refuse('TOO_LARGE', `The limit on the number of image tags is ${quotas.tags}, attempted ${record.tags.length}.`)
+    return refuse(
+      'TOO_LARGE',
+      `The limit on the number of image tags is ${quotas.tags}, attempted ${record.tags.length}.`,
+    )
   return record
 }
 
@@ -68,7 +74,8 @@ function checkField(
   value: unknown,
   caller: CallerRights,
 ): PatchRefusal | null {
-  if (field === 'owner' && !caller.isAdmin) return refuse('FORBIDDEN', 'Only an admin may change the owner of an image.')
+  if (field === 'owner' && !caller.isAdmin)
+    return refuse('FORBIDDEN', 'Only an admin may change the owner of an image.')
   if (field === 'visibility' && value === 'public' && !caller.isAdmin)
     return refuse('FORBIDDEN', 'You are not authorized to publicize this image.')
   const isFormat = field === 'containerFormat' || field === 'diskFormat'

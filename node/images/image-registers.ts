@@ -36,7 +36,8 @@ export class ImageRegisters {
   ): Promise<ImageRecord> {
     const { registers } = this.#components
     const outcome = await registers.execute(imageKey(id), { name, args, opId: registers.mintOpId() })
-    if (!outcome.done) throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
+    if (!outcome.done)
+      throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
     return decodeValue(outcome.value).record as ImageRecord
   }
 

@@ -57,7 +57,10 @@ export type ImageChange =
 export type SortKey =
   'name' | 'status' | 'containerFormat' | 'diskFormat' | 'size' | 'id' | 'createdAt' | 'updatedAt'
 
-export type FilterField = Exclude<keyof ImageRecord, 'members' | 'data' | 'upload' | 'tags' | 'properties' | 'deletedAt'>
+export type FilterField = Exclude<
+  keyof ImageRecord,
+  'members' | 'data' | 'upload' | 'tags' | 'properties' | 'deletedAt'
+>
 
 /** All filters of a query must hold. */
 export type ImageFilter =

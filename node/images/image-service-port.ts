@@ -1,5 +1,13 @@
 /** The image service as the façade sees it: the only door to images. All of it may throw ImageError. */
-import type { Answer, Caller, ImageBytes, ImageChange, ImageDraft, ImagePage, ImageQuery } from './image-requests.ts'
+import type {
+  Answer,
+  Caller,
+  ImageBytes,
+  ImageChange,
+  ImageDraft,
+  ImagePage,
+  ImageQuery,
+} from './image-requests.ts'
 import type { ImageRecord } from './image-record.ts'
 
 export interface ImageServicePort {

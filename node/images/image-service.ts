@@ -80,7 +80,9 @@ export class ImageService implements ImageServicePort {
     if (query.marker !== null) {
       const marker = index.get(query.marker)
       if (!marker || !canSee(caller, marker))
-        throw stale ? noMajority() : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
+        throw stale
+          ? noMajority()
+          : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
     const ids = await index.page(caller, query)
     const records = await (stale ? this.#localPage(ids) : this.#components.registers.page(ids))
@@ -116,9 +118,13 @@ export class ImageService implements ImageServicePort {
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
     const { value: record, stale } = await this.#find(caller, id)
-    if (!canDownload(caller)) throw new ImageError('FORBIDDEN', 'You are not authorized to download this image.')
+    if (!canDownload(caller))
+      throw new ImageError('FORBIDDEN', 'You are not authorized to download this image.')
     if (record.status === 'deactivated' && !caller.isAdmin)
-      throw new ImageError('FORBIDDEN', `The requested image ${id} has been deactivated. Image data download is forbidden.`)
+      throw new ImageError(
+        'FORBIDDEN',
+        `The requested image ${id} has been deactivated. Image data download is forbidden.`,
+      )
     if (!record.data || record.size === null) {
       // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
       if (stale) throw noMajority()
@@ -137,7 +143,8 @@ export class ImageService implements ImageServicePort {
     try {
       return await this.#components.reader.open(source, patience)
     } catch (error) {
-      if (patience.aborted) throw new ImageError('UNAVAILABLE', 'No node delivers the image now; try again.', {}, error)
+      if (patience.aborted)
+        throw new ImageError('UNAVAILABLE', 'No node delivers the image now; try again.', {}, error)
       throw error
     }
   }
@@ -211,7 +218,8 @@ export class ImageService implements ImageServicePort {
 
 /** Throws NOT_FOUND for what is absent, deleted or hidden: the caller cannot tell which. */
 function visible(caller: Caller, id: string, known: KnownRecord | null): ImageRecord {
-  if (!known?.live || !canSee(caller, known.record)) throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
+  if (!known?.live || !canSee(caller, known.record))
+    throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
   return known.record
 }
 

@@ -132,7 +132,10 @@ export class ImageUploader {
       if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root)
       await writer.unpin(uploadId, stored.pinnedAt)
     } catch (error) {
-      log.warn({ upload: uploadId, error: String(error) }, 'the claims of a finished upload are left to the updater')
+      log.warn(
+        { upload: uploadId, error: String(error) },
+        'the claims of a finished upload are left to the updater',
+      )
     }
   }
 
@@ -168,5 +171,10 @@ export class ImageUploader {
 }
 
 function wasDeleted(id: string, cause: unknown): ImageError {
-  return new ImageError('GONE', `Image ${id} was deleted or taken over while its data was uploaded.`, { id }, cause)
+  return new ImageError(
+    'GONE',
+    `Image ${id} was deleted or taken over while its data was uploaded.`,
+    { id },
+    cause,
+  )
 }

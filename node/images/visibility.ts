@@ -67,6 +67,7 @@ function isCandidate(caller: CallerRights, image: Shared, memberStatus: ListScop
   if (image.visibility !== 'shared') return false
   const isWanted = (status: ImageMember['status']) => memberStatus === 'all' || status === memberStatus
   return image.members.some(
-    ({ memberId, status }) => (caller.projectId === null || memberId === caller.projectId) && isWanted(status),
+    ({ memberId, status }) =>
+      (caller.projectId === null || memberId === caller.projectId) && isWanted(status),
   )
 }

@@ -36,7 +36,11 @@ export class Loop {
   #isNudged = false
   #running: Promise<void> = Promise.resolve()
 
-  constructor(components: LoopComponents, options: LoopOptions, runOnce: (signal: AbortSignal) => Promise<void>) {
+  constructor(
+    components: LoopComponents,
+    options: LoopOptions,
+    runOnce: (signal: AbortSignal) => Promise<void>,
+  ) {
     this.#components = components
     this.#options = options
     this.#runOnce = runOnce

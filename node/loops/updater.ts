@@ -88,7 +88,10 @@ export class Updater {
     } catch (error) {
       if (signal.aborted) throw error
       this.#queue.failed(ticket)
-      this.#components.log.warn({ image: ticket.name, error: String(error) }, 'could not bring an image up to date yet')
+      this.#components.log.warn(
+        { image: ticket.name, error: String(error) },
+        'could not bring an image up to date yet',
+      )
     }
   }
 

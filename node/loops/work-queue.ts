@@ -46,7 +46,12 @@ export class WorkQueue {
     const now = this.#clock.monotonicMs()
     const known = this.#entries.get(name)
     const triggers = (known?.triggers ?? 0) + 1
-    this.#entries.set(name, { dueMs: now, sinceMs: known?.sinceMs ?? now, failures: known?.failures ?? 0, triggers })
+    this.#entries.set(name, {
+      dueMs: now,
+      sinceMs: known?.sinceMs ?? now,
+      failures: known?.failures ?? 0,
+      triggers,
+    })
   }
 
   /** What is due now, in the order it came. Each stays until `done`. */

@@ -50,10 +50,16 @@ export class ClusterReport {
       nodes,
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
-      redundancy: all && countRedundancy({ images: all.filter(hasData), placed: placementIn(current), held: heldBy(reports) }),
+      redundancy:
+        all &&
+        countRedundancy({ images: all.filter(hasData), placed: placementIn(current), held: heldBy(reports) }),
       as_of: new Date(clock.wallMs()).toISOString(),
     }
-    const findings = findFaults({ ...partial, refusals: this.#components.refusals(), abstentions: abstentions(reports) })
+    const findings = findFaults({
+      ...partial,
+      refusals: this.#components.refusals(),
+      abstentions: abstentions(reports),
+    })
     return {
       verdict: verdictOf(partial, findings),
       summary: summaryOf(partial),
@@ -141,7 +147,9 @@ function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlyS
 }
 
 function abstentions(reports: ReadonlyMap<NodeId, NodeReport>) {
-  return [...reports].flatMap(([node, { abstains }]) => (abstains === null ? [] : [{ node, reason: abstains }]))
+  return [...reports].flatMap(([node, { abstains }]) =>
+    abstains === null ? [] : [{ node, reason: abstains }],
+  )
 }
 
 function countImages(images: readonly ImageRecord[]): NonNullable<ClusterStatus['images']> {

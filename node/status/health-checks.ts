@@ -21,7 +21,8 @@ export function findFaults(facts: Facts): Finding[] {
 }
 
 export function verdictOf(facts: Pick<Facts, 'quorum'>, findings: readonly Finding[]): Verdict {
-  if (findings.some(({ code, severity }) => severity === 'critical' && code !== 'NO_QUORUM')) return 'CRITICAL'
+  if (findings.some(({ code, severity }) => severity === 'critical' && code !== 'NO_QUORUM'))
+    return 'CRITICAL'
   if (!facts.quorum.canWrite) return 'READ-ONLY'
   return findings.some(({ severity }) => severity === 'warning') ? 'DEGRADED' : 'HEALTHY'
 }
@@ -43,24 +44,30 @@ function quorumFaults({ quorum }: Facts): Finding[] {
   if (quorum.canWrite) return []
   const { votersUp, votersTotal, needed } = quorum
   const why = `${votersUp} of ${votersTotal} voters answer; ${needed} are needed.`
-  return [{ code: 'NO_QUORUM', severity: 'critical', who: null, why, remedy: 'Bring the missing voters back.' }]
+  return [
+    { code: 'NO_QUORUM', severity: 'critical', who: null, why, remedy: 'Bring the missing voters back.' },
+  ]
 }
 
 function nodeFaults({ nodes }: Facts): Finding[] {
-  const missing = nodes.filter(({ state }) => state !== 'alive').map((node) => ({
-    code: 'NODE_DOWN',
-    severity: 'warning' as const,
-    who: node.id,
-    why: `Node ${node.address} is ${node.state}.`,
-    remedy: 'Start it again, or see why it does not answer.',
-  }))
-  const late = nodes.filter(({ state, caughtUp }) => state === 'alive' && caughtUp === false).map((node) => ({
-    code: 'CATCHING_UP',
-    severity: 'info' as const,
-    who: node.id,
-    why: `Node ${node.address} has not read all that it missed.`,
-    remedy: 'Nothing: it catches up by itself.',
-  }))
+  const missing = nodes
+    .filter(({ state }) => state !== 'alive')
+    .map((node) => ({
+      code: 'NODE_DOWN',
+      severity: 'warning' as const,
+      who: node.id,
+      why: `Node ${node.address} is ${node.state}.`,
+      remedy: 'Start it again, or see why it does not answer.',
+    }))
+  const late = nodes
+    .filter(({ state, caughtUp }) => state === 'alive' && caughtUp === false)
+    .map((node) => ({
+      code: 'CATCHING_UP',
+      severity: 'info' as const,
+      who: node.id,
+      why: `Node ${node.address} has not read all that it missed.`,
+      remedy: 'Nothing: it catches up by itself.',
+    }))
   const alone = nodes.filter(({ role }) => role !== 'edge').length === 1
   const noRedundancy: Finding = {
     code: 'NO_REDUNDANCY',
@@ -109,6 +116,13 @@ function refusal(peer: string, reason: string): Finding {
 }
 
 function abstention(node: string, reason: string): Finding {
-  const remedy = 'Its votes cannot be trusted: remove its data directory and let it join anew, once the others are up.'
-  return { code: 'NOT_VOTING', severity: 'critical', who: node, why: `Node ${node} does not vote: ${reason}.`, remedy }
+  const remedy =
+    'Its votes cannot be trusted: remove its data directory and let it join anew, once the others are up.'
+  return {
+    code: 'NOT_VOTING',
+    severity: 'critical',
+    who: node,
+    why: `Node ${node} does not vote: ${reason}.`,
+    remedy,
+  }
 }

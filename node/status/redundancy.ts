@@ -16,7 +16,11 @@ export interface RedundancyInput {
  * Copies outside the placement never make an image full, but it can be read from them. What only silent nodes could answer for is unknown,
  * never full.
  */
-export function countRedundancy({ images, placed, held }: RedundancyInput): NonNullable<ClusterStatus['redundancy']> {
+export function countRedundancy({
+  images,
+  placed,
+  held,
+}: RedundancyInput): NonNullable<ClusterStatus['redundancy']> {
   const counts = { full: 0, underReplicated: 0, unavailable: 0, unknown: 0, copiesMin: null as number | null }
   for (const image of images) {
     const root = image.data?.root

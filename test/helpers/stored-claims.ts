@@ -1,7 +1,7 @@
 /** What a stopped node's chunk index says about who wants its chunks. */
 import { join } from 'node:path'
 import { Database } from '../../node/store/database.ts'
-import { KEYSPACES, rangeOf, type Keyspace } from '../../node/store/keyspaces.ts'
+import { type Keyspace, KEYSPACES, rangeOf } from '../../node/store/keyspaces.ts'
 
 /** Rows in the chunk index. */
 export interface StoredClaims {

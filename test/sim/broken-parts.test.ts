@@ -6,7 +6,7 @@ import type { Variant } from './register-cluster.ts'
 import { counterModel, recordHistory } from './register-history.ts'
 
 /** A bug that so many histories do not show counts as not caught. */
-const SEEDS_MAX = 60
+const SEEDS_MAX = 100
 
 /** The first seed whose history no right register could have given, or null. */
 async function caughtBy(variant: Variant): Promise<number | null> {

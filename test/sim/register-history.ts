@@ -52,7 +52,10 @@ async function client(cluster: RegisterCluster, name: number, history: Op[]): Pr
   }
 }
 
-async function attempt(registers: RegisterClient, input: Input): Promise<{ answer: Output } | 'unknown' | 'not applied'> {
+async function attempt(
+  registers: RegisterClient,
+  input: Input,
+): Promise<{ answer: Output } | 'unknown' | 'not applied'> {
   try {
     return { answer: await run(registers, input) }
   } catch (error) {
@@ -69,7 +72,11 @@ async function run(registers: RegisterClient, input: Input): Promise<Output> {
     const chosen = await registers.read(KEY)
     return chosen ? recordOf(chosen.value) : null
   }
-  const outcome = await registers.execute(KEY, { name: input.kind, args: input.amount, opId: registers.mintOpId() })
+  const outcome = await registers.execute(KEY, {
+    name: input.kind,
+    args: input.amount,
+    opId: registers.mintOpId(),
+  })
   return outcome.done ? DONE : outcome.refusal.code
 }
 

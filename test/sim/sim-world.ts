@@ -4,7 +4,13 @@
  */
 import { decode, encode } from 'cborg'
 import { ClusterError, SeracError } from '../../cluster/errors.ts'
-import type { ControlProtocol, NodeId, PeerRpc, RpcHandler, RpcOptions } from '../../cluster/network/rpc-port.ts'
+import type {
+  ControlProtocol,
+  NodeId,
+  PeerRpc,
+  RpcHandler,
+  RpcOptions,
+} from '../../cluster/network/rpc-port.ts'
 import type { Clock, Random } from '../../cluster/runtime.ts'
 
 /** mulberry32: small, fast and good enough to choose faults. */

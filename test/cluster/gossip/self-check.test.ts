@@ -12,7 +12,7 @@ t.test('passes with the package that package.json names', async (t) => {
 })
 
 t.test('fails with the gossipsub for libp2p 2, and says what to do', async (t) => {
-  const gossip = gossipsubForLibp2p2(GOSSIP_OPTIONS as never) as unknown as GossipFactory
+  const gossip = gossipsubForLibp2p2(GOSSIP_OPTIONS) as unknown as GossipFactory
   const gossipPackage = 'gossipsub-for-libp2p-2'
   const error = await checkGossip(systemRandom, { gossip, gossipPackage, timeoutMs: 1_500 }).catch(
     (e: unknown) => e,

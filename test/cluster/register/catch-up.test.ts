@@ -3,7 +3,15 @@ import type { CatchUp } from '../../../cluster/register/catch-up.ts'
 import { valueDigest } from '../../../cluster/register/register-value.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
-import { ballotOf, bytesOf, callOf, KEY, VoterSet, wordsIn, type VoterSetOptions } from './register-fixture.ts'
+import {
+  ballotOf,
+  bytesOf,
+  callOf,
+  KEY,
+  VoterSet,
+  wordsIn,
+  type VoterSetOptions,
+} from './register-fixture.ts'
 
 /** Three voters of which `c` missed whatever `a` and `b` agree upon. */
 async function lagging(changes: number, options: VoterSetOptions = {}): Promise<VoterSet> {
@@ -66,7 +74,8 @@ t.test('a trimmed log falls back to comparing digests', async (t) => {
 
 t.test('a cursor into another database falls back to comparing digests', async (t) => {
   const set = await lagging(4)
-  for (const id of ['a', 'b']) await set.storage('c').setCursor(id, { dbUuid: 'the disk before', sequence: 99 })
+  for (const id of ['a', 'b'])
+    await set.storage('c').setCursor(id, { dbUuid: 'the disk before', sequence: 99 })
   await set.catchUp('c').freshen()
   t.equal(learnedBy(set, 'c').length, 4)
   t.strictSame(set.storage('c').cursor('a'), { dbUuid: 'disk of a', sequence: 4 })

@@ -33,7 +33,15 @@ t.test('addresses may differ from node to node; nothing else may', async (t) => 
   t.not(changed({ id: 'other' }), clusterId)
 })
 
-for (const [count, voters] of [[1, 1], [2, 1], [3, 3], [4, 3], [6, 5], [7, 7], [9, 7]] as const) {
+for (const [count, voters] of [
+  [1, 1],
+  [2, 1],
+  [3, 3],
+  [4, 3],
+  [6, 5],
+  [7, 7],
+  [9, 7],
+] as const) {
   t.test(`${count} candidates make ${voters} voters; the others store`, async (t) => {
     const config = genesisConfig(members(count))
     t.equal(config.voters.length, voters)

@@ -120,7 +120,9 @@ t.test('the queue of a key is bounded', async (t) => {
   const gate = deferred()
   set.network.beforeRequest = () => gate.promise
   const coordinator = set.coordinator('b')
-  const waiting = Array.from({ length: 1000 }, () => coordinator.execute(KEY, callOf('nothing')).catch(() => {}))
+  const waiting = Array.from({ length: 1000 }, () =>
+    coordinator.execute(KEY, callOf('nothing')).catch(() => {}),
+  )
   await t.rejects(coordinator.execute(KEY, callOf('create')), { code: 'NO_QUORUM' })
   gate.resolve()
   await Promise.all(waiting)

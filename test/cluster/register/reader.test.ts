@@ -39,7 +39,10 @@ t.test('an answer that differs is settled by an identity round', async (t) => {
   await acceptedBy(set, 'a')
   set.network.down.add('c')
   t.strictSame(wordsIn((await set.reader('b').read(KEY))?.value), ['x'])
-  t.equal(set.disk('b').acceptors.get(KEY)?.accepted?.digest, set.disk('a').acceptors.get(KEY)?.accepted?.digest)
+  t.equal(
+    set.disk('b').acceptors.get(KEY)?.accepted?.digest,
+    set.disk('a').acceptors.get(KEY)?.accepted?.digest,
+  )
 })
 
 t.test('the third answer may make the round unnecessary', async (t) => {

@@ -20,10 +20,9 @@ const values: fc.Arbitrary<RegisterValue> = fc.record(
       { noNullPrototype: true },
     ),
     version: fc.nat(),
-    ring: fc.array(
-      fc.record({ opId: fc.string(), version: fc.nat(), refusal }, { noNullPrototype: true }),
-      { maxLength: RING_ENTRIES },
-    ),
+    ring: fc.array(fc.record({ opId: fc.string(), version: fc.nat(), refusal }, { noNullPrototype: true }), {
+      maxLength: RING_ENTRIES,
+    }),
   },
   { noNullPrototype: true },
 )
@@ -73,7 +72,8 @@ t.test('an operation moves the version on and is remembered', async (t) => {
 
 t.test('the ring forgets the oldest beyond sixteen', async (t) => {
   let value: RegisterValue | null = null
-  for (let i = 1; i <= RING_ENTRIES + 3; i++) value = nextValue(value, { live: true, record: i }, `op-${i}`, null)
+  for (let i = 1; i <= RING_ENTRIES + 3; i++)
+    value = nextValue(value, { live: true, record: i }, `op-${i}`, null)
   t.equal(value?.ring.length, RING_ENTRIES)
   t.equal(value?.ring[0]?.opId, 'op-4')
 })

@@ -9,7 +9,13 @@ const votes = [
   { kind: 'prepare', key: 'k', ballot },
   { kind: 'accept', key: 'k', ballot, value },
   { kind: 'read', items: [] },
-  { kind: 'read', items: [{ key: 'k', known: null }, { key: 'k', known: ballot }] },
+  {
+    kind: 'read',
+    items: [
+      { key: 'k', known: null },
+      { key: 'k', known: ballot },
+    ],
+  },
   { kind: 'committed', key: 'k', ballot, digest: 'd', value: null },
   { kind: 'committed', key: 'k', ballot, digest: 'd', value },
   { kind: 'execute', key: 'k', call: { name: 'n', args: 1, opId: 'o' }, sinceVersion: 0 },

@@ -66,7 +66,15 @@ export function savingImage(fields: Partial<ImageRecord> = {}): ImageRecord {
 }
 
 export function activeImage(fields: Partial<ImageRecord> = {}): ImageRecord {
-  return imageOf({ status: 'active', data, size: 5, checksum: 'c5', hashAlgo: 'sha512', hashValue: 'd5', ...fields })
+  return imageOf({
+    status: 'active',
+    data,
+    size: 5,
+    checksum: 'c5',
+    hashAlgo: 'sha512',
+    hashValue: 'd5',
+    ...fields,
+  })
 }
 
 export function memberOf(memberId: string, status: ImageMember['status'] = 'accepted'): ImageMember {

@@ -8,7 +8,10 @@ import { admin, imageOf, owner, queryOf, stranger } from './image-fixture.ts'
 
 function indexOf(records: readonly ImageRecord[]): ImageIndex {
   const known = new Map(records.map((record) => [record.id, record]))
-  const index = new ImageIndex({ recordOf: (id) => known.get(id) ?? null, monotonicMs: () => performance.now() })
+  const index = new ImageIndex({
+    recordOf: (id) => known.get(id) ?? null,
+    monotonicMs: () => performance.now(),
+  })
   for (const record of records) index.put(record)
   return index
 }
@@ -26,7 +29,11 @@ async function idsFor(records: readonly ImageRecord[], ...filters: ImageFilter[]
 
 t.test('the newest come first unless asked otherwise; the id breaks ties', async (t) => {
   const at = (id: string, createdAt: string) => imageOf({ id, createdAt })
-  const records = [at('a', '2026-01-01T00:00:00Z'), at('b', '2026-01-02T00:00:00Z'), at('c', '2026-01-02T00:00:00Z')]
+  const records = [
+    at('a', '2026-01-01T00:00:00Z'),
+    at('b', '2026-01-02T00:00:00Z'),
+    at('c', '2026-01-02T00:00:00Z'),
+  ]
   t.strictSame(await indexOf(records).page(owner, queryOf()), ['c', 'b', 'a'])
   const ascending = queryOf({ sort: [{ key: 'createdAt', direction: 'asc' }] })
   t.strictSame(await indexOf(records).page(owner, ascending), ['a', 'b', 'c'])
@@ -35,7 +42,11 @@ t.test('the newest come first unless asked otherwise; the id breaks ties', async
 t.test('null sorts as the empty text, and as size zero', async (t) => {
   const sort: ImageQuery['sort'] = [{ key: 'name', direction: 'asc' }]
   t.strictSame(await namesOf(named('b', null, 'a'), { sort }), [null, 'a', 'b'])
-  const sizes = [imageOf({ id: 'a', size: 10 }), imageOf({ id: 'b', size: null }), imageOf({ id: 'c', size: 9 })]
+  const sizes = [
+    imageOf({ id: 'a', size: 10 }),
+    imageOf({ id: 'b', size: null }),
+    imageOf({ id: 'c', size: 9 }),
+  ]
   const bySize = queryOf({ sort: [{ key: 'size', direction: 'asc' }] })
   t.strictSame(await indexOf(sizes).page(owner, bySize), ['b', 'c', 'a'], 'as numbers, not as text')
 })
@@ -99,7 +110,10 @@ t.test('every filter must hold; every tag must be there', async (t) => {
 })
 
 t.test('custom properties are compared as text', async (t) => {
-  const records = [imageOf({ id: 'a', properties: { os: 'linux' } }), imageOf({ id: 'b', properties: { os: null } })]
+  const records = [
+    imageOf({ id: 'a', properties: { os: 'linux' } }),
+    imageOf({ id: 'b', properties: { os: null } }),
+  ]
   t.strictSame(await idsFor(records, { property: 'os', value: 'linux' }), ['a'])
   t.strictSame(await idsFor(records, { property: 'absent', value: 'linux' }), [])
 })
@@ -118,7 +132,16 @@ t.test('a long list gives the event loop back', async (t) => {
   t.ok(turns >= 5, `others had ${turns} turns meanwhile`)
 })
 
-const keys: SortKey[] = ['name', 'status', 'containerFormat', 'diskFormat', 'size', 'id', 'createdAt', 'updatedAt']
+const keys: SortKey[] = [
+  'name',
+  'status',
+  'containerFormat',
+  'diskFormat',
+  'size',
+  'id',
+  'createdAt',
+  'updatedAt',
+]
 const times = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z')
 // Few values, so that there are many ties.
 const records: fc.Arbitrary<ImageRecord[]> = fc.uniqueArray(
@@ -127,7 +150,12 @@ const records: fc.Arbitrary<ImageRecord[]> = fc.uniqueArray(
       id: fc.integer({ min: 0, max: 60 }).map((number) => `id-${number}`),
       name: fc.constantFrom(null, '', 'a', 'b'),
       size: fc.constantFrom(null, 0, 1, 10),
-      visibility: fc.constantFrom('public' as const, 'private' as const, 'shared' as const, 'community' as const),
+      visibility: fc.constantFrom(
+        'public' as const,
+        'private' as const,
+        'shared' as const,
+        'community' as const,
+      ),
       owner: fc.constantFrom('project-1', 'project-2', null),
       createdAt: times,
       updatedAt: times,
@@ -135,9 +163,12 @@ const records: fc.Arbitrary<ImageRecord[]> = fc.uniqueArray(
     .map((fields) => imageOf(fields)),
   { selector: ({ id }) => id, maxLength: 40 },
 )
-const sorts = fc.array(fc.record({ key: fc.constantFrom(...keys), direction: fc.constantFrom('asc' as const, 'desc' as const) }), {
-  maxLength: 3,
-})
+const sorts = fc.array(
+  fc.record({ key: fc.constantFrom(...keys), direction: fc.constantFrom('asc' as const, 'desc' as const) }),
+  {
+    maxLength: 3,
+  },
+)
 
 /** Sorts everything by the documented rule, in the plainest way. */
 function sortedWhole(all: readonly ImageRecord[], sort: ImageQuery['sort']): string[] {
@@ -168,7 +199,8 @@ t.test('pages put together equal the sorted whole', async () => {
         if (page.length < limit) break
         marker = page.at(-1) ?? null
       }
-      if (paged.join() !== sortedWhole(visible, sort).join()) throw new Error(`${paged.join()} is not the whole`)
+      if (paged.join() !== sortedWhole(visible, sort).join())
+        throw new Error(`${paged.join()} is not the whole`)
     }),
     { numRuns: 300 },
   )

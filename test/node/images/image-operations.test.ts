@@ -39,7 +39,10 @@ t.test('create writes the record as it was drafted', async (t) => {
 t.test('an id is taken for good, also by a deleted image', async (t) => {
   const record = imageOf()
   for (const current of [live(record), { live: false, record }])
-    t.match(decide('image.create', current, { record, quotas }), { kind: 'refuse', refusal: { code: 'CONFLICT' } })
+    t.match(decide('image.create', current, { record, quotas }), {
+      kind: 'refuse',
+      refusal: { code: 'CONFLICT' },
+    })
 })
 
 t.test('quotas count from the start', async (t) => {
@@ -54,7 +57,9 @@ for (const name of Object.keys(imageOperations).filter((known) => known !== 'ima
   t.test(`${name} finds neither what was never there nor what was deleted`, async (t) => {
     const deleted = { live: false, record: imageOf({ status: 'deleted' }) }
     for (const current of [null, deleted])
-      t.match(imageOperations[name]?.(current, { ...finished, ...patch() }), { refusal: { code: 'NOT_FOUND' } })
+      t.match(imageOperations[name]?.(current, { ...finished, ...patch() }), {
+        refusal: { code: 'NOT_FOUND' },
+      })
   })
 }
 
@@ -101,7 +106,11 @@ for (const name of ['image.finish-upload', 'image.abort-upload'] as const) {
     const foreign = { ...finished, uploadId: 'cd'.repeat(16) }
     t.match(decide(name, live(savingImage()), foreign), { refusal: { code: 'CONFLICT' } })
     for (const status of without('saving'))
-      t.match(decide(name, live(imageOf({ status, upload })), finished), { refusal: { code: 'CONFLICT' } }, status)
+      t.match(
+        decide(name, live(imageOf({ status, upload })), finished),
+        { refusal: { code: 'CONFLICT' } },
+        status,
+      )
   })
 }
 

@@ -17,7 +17,9 @@ function property(
   value: string | null = 'new',
   ifPresent: 'overwrite' | 'conflict' = 'overwrite',
 ): ImageChange {
-  return op === 'remove' ? { kind: 'property', op, name, ifPresent } : { kind: 'property', op, name, value, ifPresent }
+  return op === 'remove'
+    ? { kind: 'property', op, name, ifPresent }
+    : { kind: 'property', op, name, value, ifPresent }
 }
 
 /** The record after the changes, or the code of the refusal. */
@@ -56,7 +58,12 @@ t.test('a null value is kept as such', async (t) => {
 })
 
 t.test('changes apply in order, to one copy', async (t) => {
-  const changes = [property('add', 'os', 'a'), property('replace', 'os', 'b'), set('name', 'x'), set('name', 'y')]
+  const changes = [
+    property('add', 'os', 'a'),
+    property('replace', 'os', 'b'),
+    set('name', 'x'),
+    set('name', 'y'),
+  ]
   t.match(after(imageOf(), changes), { properties: { os: 'b' }, name: 'y' })
 })
 
@@ -75,7 +82,14 @@ t.test('base fields are set', async (t) => {
     set('minRam', 4),
     set('visibility', 'community'),
   ]
-  const expected = { name: null, protected: true, hidden: true, minDisk: 3, minRam: 4, visibility: 'community' }
+  const expected = {
+    name: null,
+    protected: true,
+    hidden: true,
+    minDisk: 3,
+    minRam: 4,
+    visibility: 'community',
+  }
   t.match(after(imageOf(), changes), expected)
 })
 
@@ -111,7 +125,11 @@ t.test('quotas count once, after the last change', async (t) => {
   t.equal(after(full, [property('add', 'c')]), 'TOO_LARGE')
   t.match(after(full, [property('add', 'c'), property('remove', 'a')]), { properties: { b: '2', c: 'new' } })
   t.equal(after(imageOf(), [set('tags', ['a', 'b', 'c'])]), 'TOO_LARGE')
-  t.match(after(imageOf(), [set('tags', ['a', 'b', 'b'])]), { tags: ['a', 'b'] }, 'a tag given twice counts once')
+  t.match(
+    after(imageOf(), [set('tags', ['a', 'b', 'b'])]),
+    { tags: ['a', 'b'] },
+    'a tag given twice counts once',
+  )
 })
 
 t.test('a quota of zero allows none, and -1 any number', async (t) => {

@@ -193,7 +193,12 @@ t.test('patch, delete and upload', async (t) => {
     const body = (async function* () {})()
     await service.upload(owner, ID, body, 17)
     t.strictSame(uploads, [
-      { caller: { projectId: PROJECT, isAdmin: false, roles: [...owner.roles] }, id: ID, body, declaredSizeBytes: 17 },
+      {
+        caller: { projectId: PROJECT, isAdmin: false, roles: [...owner.roles] },
+        id: ID,
+        body,
+        declaredSizeBytes: 17,
+      },
     ])
   })
 })
@@ -297,7 +302,10 @@ t.test('list', async (t) => {
     await t.rejects(service.list(owner, queryOf({ marker: OTHER_ID })), { code: 'INVALID' })
     await t.rejects(service.list(owner, queryOf({ marker: 'secret' })), { code: 'INVALID' })
     const page = await service.list(owner, queryOf({ marker: 'b' }))
-    t.strictSame(page.value.images.map(({ id }) => id), ['a'])
+    t.strictSame(
+      page.value.images.map(({ id }) => id),
+      ['a'],
+    )
   })
 
   t.test('without a majority: refused by default', async (t) => {

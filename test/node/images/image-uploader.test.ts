@@ -57,7 +57,12 @@ const failing = (error: Error) => () => Promise.reject<StoredImage>(error)
 t.test('an upload makes the image active, notes the copy and ends its claims', async (t) => {
   const { uploader, registers, events, state } = uploaderOf()
   await uploader.upload(request)
-  t.match(registers.record(ID), { status: 'active', size: 5, checksum: 'm5', data: { root: ROOT, copies: null } })
+  t.match(registers.record(ID), {
+    status: 'active',
+    size: 5,
+    checksum: 'm5',
+    data: { root: ROOT, copies: null },
+  })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
 })
@@ -185,7 +190,13 @@ t.test('an upload that ended well stays so when its claims cannot be ended', asy
   const broken = () => Promise.reject(new Error('the disk is full'))
   const uploader = new ImageUploader(
     {
-      ...{ identity, clock: new ManualClock(), random: systemRandom, log: silentLog, registers: registers.images },
+      ...{
+        identity,
+        clock: new ManualClock(),
+        random: systemRandom,
+        log: silentLog,
+        registers: registers.images,
+      },
       writer: { write: () => Promise.resolve(stored), unpin: broken },
       holder: { noteHeld: broken },
     },
@@ -201,7 +212,13 @@ t.test('stopping aborts what runs and waits until the image was given back', asy
   const begun = deferred()
   const uploader = new ImageUploader(
     {
-      ...{ identity, clock: new ManualClock(), random: systemRandom, log: silentLog, registers: registers.images },
+      ...{
+        identity,
+        clock: new ManualClock(),
+        random: systemRandom,
+        log: silentLog,
+        registers: registers.images,
+      },
       writer: {
         write: ({ signal }) =>
           new Promise((_, reject) => {

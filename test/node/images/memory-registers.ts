@@ -45,7 +45,8 @@ export class MemoryRegisters {
     const decision = imageOperations[name]?.(current, args)
     if (!decision) throw new ClusterError('UNKNOWN_OPERATION', name)
     if (decision.kind === 'refuse') return { done: false, refusal: decision.refusal }
-    if (decision.kind === 'write') this.#learn(key, encodeValue(nextValue(current, decision.next, opId, null)), true)
+    if (decision.kind === 'write')
+      this.#learn(key, encodeValue(nextValue(current, decision.next, opId, null)), true)
     this.afterExecute(name, imageIdOf(key) ?? '')
     return { done: true, value: this.rows.get(key)?.value ?? new Uint8Array() }
   }

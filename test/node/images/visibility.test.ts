@@ -6,7 +6,11 @@ import { admin, callerOf, imageOf, memberOf, owner, PROJECT, reader, stranger } 
 
 const visibilities: Visibility[] = ['public', 'private', 'shared', 'community']
 const nobody = callerOf({ projectId: null })
-const scope = (fields: Partial<ListScope> = {}): ListScope => ({ visibility: null, memberStatus: 'accepted', ...fields })
+const scope = (fields: Partial<ListScope> = {}): ListScope => ({
+  visibility: null,
+  memberStatus: 'accepted',
+  ...fields,
+})
 const sharedWith = (status: 'pending' | 'accepted' | 'rejected') =>
   imageOf({ visibility: 'shared', members: [memberOf('project-2', status)] })
 
@@ -21,7 +25,8 @@ t.test('strangers see what is public or community', async (t) => {
 })
 
 t.test('members see a shared image by id, whatever their status', async (t) => {
-  for (const status of ['pending', 'accepted', 'rejected'] as const) t.ok(canSee(stranger, sharedWith(status)), status)
+  for (const status of ['pending', 'accepted', 'rejected'] as const)
+    t.ok(canSee(stranger, sharedWith(status)), status)
 })
 
 t.test('an image that is no longer shared is hidden from its members at once', async (t) => {

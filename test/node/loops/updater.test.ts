@@ -89,7 +89,9 @@ t.test('lets a deleted image go', async (t) => {
 })
 
 t.test('keeps the bytes of a deleted image that another one shares', async (t) => {
-  const { updater, state, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
+  const { updater, state, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), {
+    live: false,
+  })
   held.add(ROOT)
   state.wantedElsewhere = true
   updater.start()

@@ -53,7 +53,10 @@ t.test('failures come back later and later, at the most each minute', async (t) 
 })
 
 t.test('the pause has jitter of half to one and a half', async (t) => {
-  for (const [float, pauseMs] of [[0, 250], [0.999, 750]] as const) {
+  for (const [float, pauseMs] of [
+    [0, 250],
+    [0.999, 750],
+  ] as const) {
     const clock = new ManualClock()
     const queue = new WorkQueue(clock, { ...noJitter, float: () => float })
     queue.add('a')

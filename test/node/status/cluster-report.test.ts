@@ -60,7 +60,11 @@ t.test('a whole cluster', async (t) => {
   })
   t.strictSame(
     status.nodes.map(({ id, state, imagesHeld }) => [id, state, imagesHeld]),
-    [['a', 'alive', 1], ['b', 'alive', 1], ['c', 'alive', 1]],
+    [
+      ['a', 'alive', 1],
+      ['b', 'alive', 1],
+      ['c', 'alive', 1],
+    ],
   )
 })
 
@@ -96,7 +100,11 @@ t.test('a node that abstains is no voter that is up', async (t) => {
   const { report, answers } = clusterOf()
   answers.set('b', encodeReport({ ...own, abstains: 'amnesia' }))
   const status = await report.gather()
-  t.match(status, { verdict: 'CRITICAL', quorum: { votersUp: 2 }, checks: [{ code: 'NOT_VOTING', who: 'b' }] })
+  t.match(status, {
+    verdict: 'CRITICAL',
+    quorum: { votersUp: 2 },
+    checks: [{ code: 'NOT_VOTING', who: 'b' }],
+  })
 })
 
 t.test('in a joint config both majorities are needed to write', async (t) => {

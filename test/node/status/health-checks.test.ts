@@ -72,11 +72,10 @@ t.test('an unavailable image is critical, a missing or an unknown copy a warning
   t.equal(verdict(factsOf({ redundancy: { ...allFull, unavailable: 1 } })), 'CRITICAL')
   t.equal(verdict(factsOf({ redundancy: { ...allFull, underReplicated: 1 } })), 'DEGRADED')
   t.equal(verdict(factsOf({ redundancy: { ...allFull, unknown: 1 } })), 'DEGRADED')
-  t.strictSame(codes(factsOf({ redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 } })), [
-    'UNAVAILABLE',
-    'COPIES_UNKNOWN',
-    'UNDER_REPLICATED',
-  ])
+  t.strictSame(
+    codes(factsOf({ redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 } })),
+    ['UNAVAILABLE', 'COPIES_UNKNOWN', 'UNDER_REPLICATED'],
+  )
 })
 
 t.test('a node that must not vote is critical, a refused peer a warning', async (t) => {

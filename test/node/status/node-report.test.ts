@@ -27,7 +27,8 @@ t.test('a report comes back as it was', async (t) => {
 
 t.test('a root takes 32 bytes on the wire', async (t) => {
   const size = (count: number) =>
-    encode(encodeReport({ ...report, heldRoots: Array.from({ length: count }, () => '0a'.repeat(32)) })).length
+    encode(encodeReport({ ...report, heldRoots: Array.from({ length: count }, () => '0a'.repeat(32)) }))
+      .length
   t.equal(size(1100) - size(1000), 3200)
 })
 

@@ -56,7 +56,9 @@ t.test('every image with data is counted once, and full only where all placed no
       const sets = new Map(Object.entries(held).map(([node, list]) => [node, new Set(list)]))
       const counts = countRedundancy({ images, placed: () => placed, held: sets })
       const { full, underReplicated, unavailable, unknown } = counts
-      const certain = roots.filter((root) => placed.length > 0 && placed.every((node) => sets.get(node)?.has(root)))
+      const certain = roots.filter(
+        (root) => placed.length > 0 && placed.every((node) => sets.get(node)?.has(root)),
+      )
       return full === certain.length && full + underReplicated + unavailable + unknown === roots.length
     }),
   )
