@@ -178,12 +178,9 @@ t.test('patch, delete and upload', async (t) => {
     registers.put(imageOf())
     registers.hasQuorum = false
     const body = (async function* () {})()
-    for (const attempt of [
-      service.patch(owner, ID, []),
-      service.remove(owner, ID),
-      service.upload(owner, ID, body, null),
-    ])
-      await t.rejects(attempt, { code: 'NO_QUORUM' })
+    await t.rejects(service.patch(owner, ID, []), { code: 'NO_QUORUM' })
+    await t.rejects(service.remove(owner, ID), { code: 'NO_QUORUM' })
+    await t.rejects(service.upload(owner, ID, body, null), { code: 'NO_QUORUM' })
     t.equal(registers.record(ID)?.status, 'queued')
   })
 
