@@ -200,7 +200,11 @@ function startLoops(core: Core, { registers, holder, index, uploader }: Images, 
     isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
   })
   const reaper = new Reaper({
-    ...{ self: identity.id, clock, log, registers, caughtUp },
+    self: identity.id,
+    clock,
+    log,
+    registers,
+    caughtUp,
     savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
     lifeOf: (node) => lifeOf(node, cluster.control),
     isRunningHere: (upload) => uploader.isRunning(upload),

@@ -5,13 +5,8 @@ import { rendezvousOrder } from './rendezvous.ts'
 
 /** Up to so many storage nodes every one holds every image: three are a complete cluster. */
 export const FULL_COPY_NODES_MAX = 3
-/** From four storage nodes on, unless image or policy ask for another number. */
+/** What an image gets unless image or policy ask for another number; matters from four storage nodes on. */
 export const COPIES_DEFAULT = 3
-
-/** The copies that an image gets when nobody asked for a number; null = every storage node. */
-export function defaultCopies(config: ClusterConfig): number | null {
-  return storageNodes(config).length <= FULL_COPY_NODES_MAX ? null : COPIES_DEFAULT
-}
 
 /** The members that hold chunks. Edges only cache. */
 export function storageNodes(config: ClusterConfig): MemberNode[] {

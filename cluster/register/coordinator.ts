@@ -9,6 +9,7 @@ import { sleep, type Clock } from '../runtime.ts'
 import { coordinatorsOf } from './key-order.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
+import type { Reader } from './reader.ts'
 import { decodeValue } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { Outcome } from './vote-messages.ts'
@@ -27,6 +28,7 @@ export interface CoordinatorComponents {
   voters: VoterClient
   storage: RegisterStorage
   proposer: Proposer
+  reader: Reader
 }
 
 interface KeyQueue {
@@ -44,12 +46,22 @@ export class Coordinator {
 
   /** Applies an operation through the key's coordinator. Throws as `Proposer.execute`. */
   async execute(key: string, call: OperationCall): Promise<Outcome> {
-    const { self, config, liveness, storage } = this.#components
+    const { self, config, liveness } = this.#components
     const order = coordinatorsOf(key, config.current().voters)
     const coordinator = order.find((voter) => voter === self || liveness.isAlive(voter))
     if (!coordinator || coordinator === self) return this.#enqueue(key, call, null)
+    return this.#forward(coordinator, key, call, await this.#versionNow(key))
+  }
+
+  /**
+   * A version that the record has reached on its chosen way, so that the operation cannot be older. An unsettled row may
+   * lie ahead of it and must not count.
+   */
+  async #versionNow(key: string): Promise<number> {
+    const { storage, reader } = this.#components
     const learned = storage.learned(key)
-    return this.#forward(coordinator, key, call, learned ? decodeValue(learned.value).version : 0)
+    const known = learned?.settled === false ? await reader.read(key) : learned
+    return known ? decodeValue(known.value).version : 0
   }
 
   /** Serves an operation that another node forwarded; it may try elsewhere too, so the outcome is written down. */

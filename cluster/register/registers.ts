@@ -56,7 +56,7 @@ export class Registers {
     const proposer = new Proposer({ ...components, voters, ballots })
     this.#acceptor = new Acceptor(components)
     this.#reader = new Reader({ ...components, voters, proposer })
-    this.#coordinator = new Coordinator({ ...components, voters, proposer })
+    this.#coordinator = new Coordinator({ ...components, voters, proposer, reader: this.#reader })
     this.#catchUp = new CatchUp({ ...components, reader: this.#reader, proposer })
     this.#monitor = new QuorumMonitor({ ...components, probe: () => this.#reader.read(PROBE_KEY) })
     components.rpc.handle('votes', async (_from, request) => this.#answerVote(parseVoteRequest(request)))

@@ -44,7 +44,7 @@ export interface ImageMember {
 export interface ImageData {
   root: ChunkHash
   chunkSizeBytes: number
-  /** Wanted copies; null = as placement decides. */
+  /** Wanted copies, fixed when the upload begins; null = every storage node. */
   copies: number | null
   /** The upload that brought the bytes: its pins may end once the image is active. */
   uploadId: UploadId

@@ -4,6 +4,7 @@
  */
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import { COPIES_DEFAULT } from '../../cluster/placement/placement-policy.ts'
 import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
@@ -101,7 +102,14 @@ export class ImageUploader {
     const { sizeBytesMax } = this.#options
     const { signal } = this.#stopping
     try {
-      const session = { imageId: id, upload: uploadId, copies: null, sizeBytesMax, declaredSizeBytes, signal }
+      const session = {
+        imageId: id,
+        upload: uploadId,
+        copies: COPIES_DEFAULT,
+        sizeBytesMax,
+        declaredSizeBytes,
+        signal,
+      }
       return await this.#components.writer.write(session, body)
     } catch (error) {
       await this.#giveBack(id, uploadId)
@@ -111,7 +119,7 @@ export class ImageUploader {
 
   async #activate(id: string, uploadId: UploadId, stored: StoredImage): Promise<void> {
     const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
-    const data = { root, chunkSizeBytes, copies: null, uploadId }
+    const data = { root, chunkSizeBytes, copies: COPIES_DEFAULT, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, md5, sha512, now: this.#now() }
       await this.#components.registers.apply(id, 'image.finish-upload', args)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import type { ClusterConfig, MemberNode } from '../../../cluster/membership/cluster-config.ts'
-import { defaultCopies, placedNodes, writeOrder } from '../../../cluster/placement/placement-policy.ts'
+import { COPIES_DEFAULT, placedNodes, writeOrder } from '../../../cluster/placement/placement-policy.ts'
 import { rendezvousOrder } from '../../../cluster/placement/rendezvous.ts'
 
 function node(id: string, fields: Partial<MemberNode> = {}): MemberNode {
@@ -61,11 +61,9 @@ t.test('zones are used evenly as far as they go', async () => {
 
 t.test('up to three storage nodes hold everything, more hold three copies in three zones', async (t) => {
   const three = configOf([...zoned(3, 1), node('edge', { role: 'edge' })])
-  t.equal(defaultCopies(three), null)
   t.strictSame(placedNodes(three, 'image', 1).sort(), ['n0', 'n1', 'n2'])
   const six = configOf(zoned(6, 3))
-  t.equal(defaultCopies(six), 3)
-  const placed = placedNodes(six, 'image', defaultCopies(six))
+  const placed = placedNodes(six, 'image', COPIES_DEFAULT)
   t.equal(new Set(placed.map((id) => six.nodes.find((n) => n.id === id)?.zone)).size, 3)
   t.equal(placedNodes(six, 'image', null).length, 6)
 })

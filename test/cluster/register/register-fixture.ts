@@ -114,7 +114,7 @@ export class VoterSet {
   }
 
   coordinator(id: NodeId): Coordinator {
-    return new Coordinator(this.parts(id))
+    return new Coordinator({ ...this.parts(id), reader: this.reader(id) })
   }
 
   catchUp(id: NodeId): CatchUp {

@@ -61,7 +61,7 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
     status: 'active',
     size: 5,
     checksum: 'm5',
-    data: { root: ROOT, copies: null },
+    data: { root: ROOT, copies: 3 },
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
