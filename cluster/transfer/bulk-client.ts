@@ -6,6 +6,7 @@ import type { NodeIdentity } from '../network/identity.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
 import { PeerAgent } from './bulk-agent.ts'
+import { abortable } from './abortable.ts'
 import { createBulkCredentials, type BulkCredentials } from './bulk-certificate.ts'
 import type { BulkPeer } from './bulk-port.ts'
 import {
@@ -184,7 +185,8 @@ export class BulkClient implements BulkPeer {
     ask.signal?.addEventListener('abort', onAbort, { once: true })
     stop.signal.addEventListener('abort', () => request.destroy(), { once: true })
     try {
-      return await converse(request, ask.body, watch, receive)
+      // Not left to the request's own events: one that waits for a connection tells nobody that it was destroyed.
+      return await abortable(converse(request, ask.body, watch, receive), stop.signal)
     } catch (error) {
       request.destroy()
       stop.signal.throwIfAborted()

@@ -200,6 +200,19 @@ t.test('a peer that accepts and then hangs is given up', async (t) => {
   })
 })
 
+t.test('requests that wait for a connection to a hung peer are given up too', async (t) => {
+  const { id, client, address } = await planeOf(t, { stallMs: 100, connectTimeoutMs: 30 })
+  const silent = createPlainServer(() => {})
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => silent.close())
+  address.of = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+  // More than one peer gets connections: node:http never tells those in its queue that they were destroyed.
+  const puts = Array.from({ length: 12 }, () => client.putChunk(id, '0'.repeat(64), Buffer.alloc(10), UPLOAD))
+  const outcomes = await Promise.allSettled(puts)
+  for (const { status } of outcomes) t.equal(status, 'rejected')
+})
+
 t.test('a store that hangs is a stall; the next request works', async (t) => {
   const { id, client, local, pool } = await planeOf(t, { stallMs: 50 })
   const bytes = chunkOf(1_000_000)
