@@ -201,17 +201,44 @@ t.test('a peer that accepts and then hangs is given up', async (t) => {
 })
 
 t.test('requests that wait for a connection to a hung peer are given up too', async (t) => {
-  const { id, client, address } = await planeOf(t, { stallMs: 100, connectTimeoutMs: 30 })
-  const silent = createPlainServer(() => {})
-  silent.listen(0, '127.0.0.1')
-  await once(silent, 'listening')
-  t.teardown(() => silent.close())
-  address.of = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { id, client, local, address } = await planeOf(t, { stallMs: 200, connectTimeoutMs: 100 })
+  const proxy = await freezableProxy(t, address.of ?? '')
+  address.of = proxy.address
+  const bytes = chunkOf(1000)
+  const puts = (count: number) =>
+    Promise.allSettled(
+      Array.from({ length: count }, () => client.putChunk(id, contentHashHex(bytes), bytes, UPLOAD)),
+    )
+  for (const { status } of await puts(4)) t.equal(status, 'fulfilled')
+  t.ok(local.has(contentHashHex(bytes)))
+  proxy.freeze()
   // More than one peer gets connections: node:http never tells those in its queue that they were destroyed.
-  const puts = Array.from({ length: 12 }, () => client.putChunk(id, '0'.repeat(64), Buffer.alloc(10), UPLOAD))
-  const outcomes = await Promise.allSettled(puts)
-  for (const { status } of outcomes) t.equal(status, 'rejected')
+  for (const { status } of await puts(12)) t.equal(status, 'rejected')
 })
+
+/** Between client and server; once frozen it accepts and passes on nothing, like a stopped process. */
+async function freezableProxy(t: Test, upstream: string): Promise<{ address: string; freeze: () => void }> {
+  const sockets: Socket[] = []
+  let isFrozen = false
+  const server = createPlainServer((inner) => {
+    sockets.push(inner.on('error', () => {}))
+    if (isFrozen) return
+    const outer = connectPlain(Number(upstream.split(':')[1]), '127.0.0.1').on('error', () => {})
+    sockets.push(outer)
+    inner.pipe(outer).pipe(inner)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const freeze = () => {
+    isFrozen = true
+    for (const socket of sockets) socket.unpipe().pause()
+  }
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, freeze }
+}
 
 t.test('a store that hangs is a stall; the next request works', async (t) => {
   const { id, client, local, pool } = await planeOf(t, { stallMs: 50 })
