@@ -1,4 +1,5 @@
 /** What callers hand to the image service: who they are and what they ask for. The façade parses into these shapes. */
+import type { OpenImage } from '../data/image-reader.ts'
 import type { ImageRecord, Visibility } from './image-record.ts'
 
 /** The identity behind one request, as authentication and policy see it. Roles are lower-case. */
@@ -98,16 +99,9 @@ export interface ImagePage {
   more: boolean
 }
 
-/** A run of verified bytes; give it back when they have left for the socket. */
-export interface ByteLease {
-  bytes: Uint8Array
-  release(): void
-}
+export type { ByteLease } from '../data/image-reader.ts'
 
-/** The readable data of one image. */
-export interface ImageBytes {
+/** The readable data of one image, with its record. */
+export interface ImageBytes extends OpenImage {
   record: ImageRecord
-  sizeBytes: number
-  /** Streams bytes `start` to `end` (inclusive). Throws CHUNK_UNAVAILABLE in mid-stream when no holder can deliver. */
-  read(start: number, end: number, signal: AbortSignal): AsyncIterable<ByteLease>
 }
