@@ -80,6 +80,9 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   STOPPING: unavailable,
   // A node that cannot trust its own votes or rows says so; another one can answer.
   NOT_VOTING: unavailable,
+  STALE_EPOCH: unavailable,
+  FLOOR_MOVED: unavailable,
+  MEMBERSHIP_REFUSED: unavailable,
   CORRUPT_VALUE: unavailable,
   CHUNK_MISSING: unavailable,
   CHUNK_DAMAGED: unavailable,

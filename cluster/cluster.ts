@@ -2,14 +2,13 @@
  * The replication substrate of one node: control plane, registers, bulk plane and the transfer of chunks, composed and
  * started in order. It carries bytes; what they mean is the business of whoever hands in the operations.
  */
-import type { ConfigView } from './membership/cluster-config.ts'
 import { ControlPlane, type NodeFacts } from './membership/control-plane.ts'
 import type { NodeIdentity } from './network/identity.ts'
-import { BOOTSTRAP_OPERATION, CONFIG_KEY, configOperations } from './register/config-register.ts'
+import type { CurrentConfig } from './register/current-config.ts'
 import type { OperationTable } from './register/operations.ts'
 import { Registers } from './register/registers.ts'
 import type { RegisterStorage } from './register/storage.ts'
-import { sleep, type Clock, type Log, type Random } from './runtime.ts'
+import type { Clock, Log, Random } from './runtime.ts'
 import { BulkClient } from './transfer/bulk-client.ts'
 import { BulkServer } from './transfer/bulk-server.ts'
 import type { ChunkBufferPool } from './transfer/chunk-buffer.ts'
@@ -24,7 +23,7 @@ export interface ClusterComponents {
   clock: Clock
   random: Random
   log: Log
-  config: ConfigView
+  config: CurrentConfig
   storage: RegisterStorage
   chunks: LocalChunks
   hasher: ChunkHasher
@@ -33,7 +32,7 @@ export interface ClusterComponents {
   /** The peers' share: chunks that other nodes send and fetch. */
   peers: ChunkBufferPool
   operations: OperationTable
-  /** Null while this node may vote, else why not. */
+  /** Why this node must not vote whatever the others say, else null. */
   abstains: () => string | null
 }
 
@@ -46,22 +45,16 @@ export interface ClusterOptions {
   advertiseHost: string
 }
 
-/** The config register is written once a majority is there; until then it is tried this often. */
-const BOOTSTRAP_EVERY_MS = 1000
-
 export class Cluster {
   readonly control: ControlPlane
   readonly registers: Registers
   readonly holders: ChunkHolders
   readonly fetcher: ChunkFetcher
   readonly replicator: ChunkReplicator
-  readonly #components: ClusterComponents
   readonly #bulkServer: BulkServer
   readonly #bulkClient: BulkClient
-  readonly #stopping = new AbortController()
 
   constructor(components: ClusterComponents, options: ClusterOptions) {
-    this.#components = components
     const { identity, config, storage, chunks, downloads } = components
     this.control = new ControlPlane(components, {
       listen: `${options.bindHost}:${options.controlPort}`,
@@ -72,6 +65,7 @@ export class Cluster {
         controlAddress: `${options.advertiseHost}:${options.controlPort}`,
       }),
       describe: () => null,
+      onNewerEpoch: (from) => this.registers.fetchConfig(from),
     })
     const { rpc, liveness } = this.control
     this.registers = new Registers({
@@ -80,7 +74,6 @@ export class Cluster {
       startNonce: identity.startNonce,
       liveness,
       rpc,
-      operations: { ...configOperations, ...components.operations },
       onCommitted: (key) => this.control.hints.publish({ kind: 'changed', key }),
     })
     const clusterId = () => config.current().clusterId
@@ -101,11 +94,9 @@ export class Cluster {
     await this.#bulkServer.start()
     await this.control.start()
     this.registers.start()
-    void this.#bootstrapConfig()
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the cluster part stops'))
     this.registers.stop()
     await this.control.stop()
     this.#bulkClient.stop()
@@ -118,21 +109,5 @@ export class Cluster {
     this.control.hints.onHint((hint, from) => {
       if (hint.kind === 'changed') this.registers.follow(from)
     })
-  }
-
-  /** Writes the genesis into the config register, once; harmless when it is there already. */
-  async #bootstrapConfig(): Promise<void> {
-    const { clock, config, storage, log } = this.#components
-    const { signal } = this.#stopping
-    const opId = this.registers.mintOpId()
-    while (!signal.aborted && !storage.learned(CONFIG_KEY)?.settled) {
-      try {
-        await this.registers.execute(CONFIG_KEY, { name: BOOTSTRAP_OPERATION, args: config.current(), opId })
-        log.info({ cluster: config.current().clusterId }, 'the cluster config is in its register')
-      } catch (error) {
-        log.debug({ error: String(error) }, 'the cluster config cannot be written yet')
-        await sleep(clock, BOOTSTRAP_EVERY_MS, signal).catch(() => {})
-      }
-    }
   }
 }

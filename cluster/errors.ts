@@ -12,6 +12,12 @@ export type ClusterErrorCode =
   | 'UNKNOWN_OPERATION'
   /** This node must not vote now (amnesia, failed disk, not a voter). */
   | 'NOT_VOTING'
+  /** The request was made under an older cluster config; `fields.config` is the register row of the newer one (R10). */
+  | 'STALE_EPOCH'
+  /** Registers were removed since the request was made, so its history may be gone; nothing was done (R4, R9). */
+  | 'FLOOR_MOVED'
+  /** A change of the cluster's membership that the config in force does not allow. */
+  | 'MEMBERSHIP_REFUSED'
   /** A stored value fails its own checksum. */
   | 'CORRUPT_VALUE'
   /** No link to the peer. */

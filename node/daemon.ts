@@ -17,7 +17,8 @@ import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
 import { placedNodes } from '../cluster/placement/placement-policy.ts'
-import { CONFIG_KEY, CurrentConfig, genesisConfig } from '../cluster/register/config-register.ts'
+import { genesisConfig } from '../cluster/register/config-register.ts'
+import { CurrentConfig } from '../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool, SLOT_BYTES } from '../cluster/transfer/chunk-buffer.ts'
 import { inlineHasher, type ChunkHasher } from '../cluster/transfer/chunk-hasher.ts'
@@ -57,8 +58,6 @@ interface Core {
   cluster: Cluster
   /** Where clients reach this node. */
   apiUrl: string
-  /** Null while this node may vote. */
-  abstains: () => string | null
 }
 
 interface Images {
@@ -119,10 +118,9 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const hashes = new HashPool({ clock, log })
   hashes.start()
   onStarted(() => hashes.stop())
-  const currentConfig = new CurrentConfig(genesis, store.registers.learned(CONFIG_KEY))
+  const currentConfig = new CurrentConfig(store.registers, genesis)
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(self.address)
   const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
-  const abstains = () => whyNotVoting(store)
   const hasher: ChunkHasher =
     hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
   const cluster = new Cluster(
@@ -132,8 +130,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
       random,
       log,
       hasher,
-      abstains,
       config: currentConfig,
+      abstains: () => diskFailure(store),
       storage: store.registers,
       chunks: store.chunks,
       downloads: new ChunkBufferPool(config.memory.downloads),
@@ -148,7 +146,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
       facts: () => ({ version: SERAC_VERSION, apiUrl }),
     },
   )
-  return { config, log, identity, currentConfig, store, hashes, cluster, apiUrl, abstains }
+  return { config, log, identity, currentConfig, store, hashes, cluster, apiUrl }
 }
 
 function buildImages({ config, log, identity, currentConfig, store, hashes, cluster }: Core): Images {
@@ -210,10 +208,9 @@ function startLoops(core: Core, { registers, holder, index, uploader }: Images, 
     isRunningHere: (upload) => uploader.isRunning(upload),
   })
   store.registers.onLearned((key, row) => {
-    if (key === CONFIG_KEY) currentConfig.note(row)
     indexRow(index, key, row)
     const id = imageIdOf(key)
-    if (id !== null && row.settled) updater.enqueue(id)
+    if (id !== null && row?.settled) updater.enqueue(id)
   })
   store.chunks.onDamaged(() => updater.sweep())
   for (const loop of [updater, reaper]) {
@@ -228,7 +225,8 @@ async function listen(
   authenticator: Authenticator,
   onStarted: OnStarted,
 ): Promise<void> {
-  const { config, log, cluster, abstains } = core
+  const { config, log, cluster } = core
+  const abstains = () => cluster.registers.abstains()
   const hasQuorum = () => cluster.registers.hasQuorum
   const caughtUp = () => cluster.registers.caughtUp
   const readiness = {
@@ -259,7 +257,7 @@ async function listen(
 }
 
 function buildReport(
-  { identity, currentConfig, store, cluster, apiUrl, abstains }: Core,
+  { identity, currentConfig, store, cluster, apiUrl }: Core,
   images: Images,
 ): ClusterReport {
   const { control, registers } = cluster
@@ -276,7 +274,7 @@ function buildReport(
       uptimeSeconds: Math.round((clock.monotonicMs() - STARTED_MS) / 1000),
       caughtUp: registers.caughtUp,
       hasQuorum: registers.hasQuorum,
-      abstains: abstains(),
+      abstains: registers.abstains(),
       hashing: hashEngine.kind,
       storedBytes: store.chunks.storedBytes,
       freeBytes: store.space.freeBytes,
@@ -315,11 +313,9 @@ function chooseAuthenticator(config: SeracConfig): Authenticator {
   }
 }
 
-/** R1, R8: a node whose votes may not be what it promised must not vote; nor one whose disk refuses writes. */
-function whyNotVoting(store: Store): string | null {
-  if (!store.registers.isIntact) return 'its vote rows are not those that it wrote'
-  if (store.failure) return `its disk refuses writes (${store.failure.message})`
-  return null
+/** A vote that cannot be written must not be given. */
+function diskFailure(store: Store): string | null {
+  return store.failure ? `its disk refuses writes (${store.failure.message})` : null
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

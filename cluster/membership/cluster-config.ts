@@ -15,6 +15,14 @@ export interface MemberNode {
   weight: number
 }
 
+/** Leave to join, once (R10). Whoever knows the secret may use it; the config holds only its hash. */
+export interface Invite {
+  /** BLAKE3 of the secret, 64 hex digits. */
+  secretHash: string
+  /** Wall time, ms. Judged by the node that is asked to redeem it. */
+  expiresAtMs: number
+}
+
 export interface ClusterConfig {
   /** 32 hex digits. */
   clusterId: string
@@ -25,6 +33,13 @@ export interface ClusterConfig {
   /** The voters to come while a joint config is in force (R10), else null. */
   joint: NodeId[] | null
   nodes: MemberNode[]
+  /**
+   * The database of each voter that is named: a vote from another one does not count (R8). A voter that is not named has
+   * never voted. 32 hex digits.
+   */
+  databases: Record<NodeId, string>
+  /** Open invites. */
+  invites: Invite[]
   /** Operations, fields and frames of a newer level are used only when this allows it. */
   featureLevel: number
 }

@@ -1,23 +1,34 @@
 /**
  * The acceptor: one node's vote on each register (rules R1 and R2). It answers a promise or an accept only when the
  * batch that holds it is durable; what is decided but not durable yet is held in `#pending`, so that later decisions
- * on the same key see it.
+ * on the same key see it. Every decision is made under the epoch of the request, or not at all (R10).
  */
-import { ClusterError } from '../errors.ts'
-import type { ConfigView } from '../membership/cluster-config.ts'
+import { ClusterError, hasCode } from '../errors.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { compareBallots, sameBallot, type Ballot } from './ballot.ts'
+import { compareBallots, maxBallot, sameBallot, type Ballot } from './ballot.ts'
+import type { CurrentConfig } from './current-config.ts'
+import type { EpochFence } from './epoch-fence.ts'
 import { allVoters, voterSets } from './quorum.ts'
 import { valueDigest } from './register-value.ts'
 import type { AcceptorState, RegisterStorage } from './storage.ts'
-import type { AcceptAnswer, PrepareAnswer, ReadAnswer } from './vote-messages.ts'
+import type { AcceptAnswer, PrepareAnswer, ReadAnswer, ReadsAnswer } from './vote-messages.ts'
 
 export interface AcceptorComponents {
   self: NodeId
-  config: ConfigView
+  config: CurrentConfig
+  fence: EpochFence
   storage: RegisterStorage
-  /** Null while this node may vote; else why it must not (amnesia, failed integrity check, failed disk). */
-  abstains: () => string | null
+  /** Null while this node may vote on the key; else why it must not (amnesia, failed integrity check, failed disk). */
+  abstains: (key: string) => string | null
+  /** A vote of this node turned out to be damaged: it may have forgotten others, too (R1). */
+  onDamage: (error: Error) => void
+}
+
+/** A value with the ballot that it was chosen at. */
+export interface ChosenItem {
+  key: string
+  ballot: Ballot
+  value: Uint8Array
 }
 
 interface Pending {
@@ -33,9 +44,9 @@ export class Acceptor {
     this.#components = components
   }
 
-  /** Promises `ballot` for `key` unless an equal or higher one was promised. Throws NOT_VOTING. */
-  async prepare(key: string, ballot: Ballot): Promise<PrepareAnswer> {
-    this.#assertVoting()
+  /** Promises `ballot` for `key` unless an equal or higher one was promised. Throws NOT_VOTING, STALE_EPOCH. */
+  async prepare(epoch: number, key: string, ballot: Ballot): Promise<PrepareAnswer> {
+    this.#assertVoting(epoch, key)
     const state = this.#latest(key)
     if (compareBallots(ballot, state.promised) <= 0)
       return { identity: this.#identity(), promised: false, highest: state.promised }
@@ -45,8 +56,48 @@ export class Acceptor {
   }
 
   /** Accepts `value` at `ballot` unless a higher ballot was promised. Accepting the same twice is a success. */
-  async accept(key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
-    this.#assertVoting()
+  async accept(epoch: number, key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
+    this.#assertVoting(epoch, key)
+    return this.#accept(key, ballot, value)
+  }
+
+  /**
+   * What is durably accepted here, for reads without promise (R5). A vote that is still being written does not count:
+   * a reader that counted it could serve what a crash takes back.
+   */
+  read(epoch: number, items: readonly { key: string; known: Ballot | null }[]): ReadsAnswer {
+    const answers = items.map(({ key, known }) => this.#readOne(epoch, key, known))
+    return { identity: this.#identity(), floor: this.#components.storage.floor(), answers }
+  }
+
+  /**
+   * Removes a register whose last value every voter has accepted at `ballot` (R9). True when it is gone; false when it
+   * moved on. Only while no change of the voters is under way: the new ones would not know the floor.
+   */
+  async remove(epoch: number, key: string, ballot: Ballot): Promise<boolean> {
+    this.#assertVoting(epoch, key)
+    const { config, storage } = this.#components
+    if (config.current().joint)
+      throw new ClusterError('MEMBERSHIP_REFUSED', 'a change of the voters is under way')
+    const { promised, accepted } = this.#latest(key)
+    if (!accepted) return true
+    if (!sameBallot(accepted.ballot, ballot)) return false
+    const floor = maxBallot(promised, maxBallot(ballot, storage.floor()))
+    await this.#hold(key, { promised: floor, accepted: null }, storage.remove(key, floor))
+    return true
+  }
+
+  /**
+   * Accepts a chosen value under its own ballot (R10), as if its proposer had sent it here. `isOwn`: this node copies it
+   * for itself before it may vote; until then nobody counts it.
+   */
+  async copy(epoch: number, { key, ballot, value }: ChosenItem, isOwn: boolean): Promise<boolean> {
+    if (!isOwn) this.#assertVoting(epoch, key)
+    this.#components.fence.assertCurrent(epoch)
+    return (await this.#accept(key, ballot, value)).accepted
+  }
+
+  async #accept(key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
     const state = this.#latest(key)
     const digest = valueDigest(value)
     if (state.accepted && sameBallot(state.accepted.ballot, ballot)) {
@@ -60,29 +111,40 @@ export class Acceptor {
     return { identity: this.#identity(), accepted: true }
   }
 
-  /**
-   * What is durably accepted here, for a read without promise (R5). A vote that is still being written does not count:
-   * a reader that counted it could serve what a crash takes back.
-   */
-  read(key: string, known: Ballot | null): ReadAnswer {
-    this.#assertVoting()
-    const accepted = this.#components.storage.acceptorState(key)?.accepted
+  #readOne(epoch: number, key: string, known: Ballot | null): ReadAnswer {
+    this.#assertVoting(epoch, key)
+    const accepted = this.#stored(key)?.accepted
     if (!accepted) return { held: null }
     const value = known && sameBallot(known, accepted.ballot) ? null : accepted.value
     return { held: { ballot: accepted.ballot, digest: accepted.digest, value } }
   }
 
+  /** Where nothing was accepted the floor counts as promised (R9), whatever was promised besides. */
   #latest(key: string): AcceptorState {
-    const { storage } = this.#components
-    const known = this.#pending.get(key)?.state ?? storage.acceptorState(key)
-    return known ?? { promised: storage.floor(), accepted: null }
+    const floor = this.#components.storage.floor()
+    const known = this.#pending.get(key)?.state ?? this.#stored(key)
+    if (known?.accepted) return known
+    return { promised: known ? maxBallot(known.promised, floor) : floor, accepted: null }
   }
 
-  async #persist(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
-    const pending: Pending = { state, durable: this.#components.storage.vote(key, state, accepted) }
+  #stored(key: string): AcceptorState | null {
+    try {
+      return this.#components.storage.acceptorState(key)
+    } catch (error) {
+      if (hasCode(error, 'CORRUPT_VALUE')) this.#components.onDamage(error)
+      throw error
+    }
+  }
+
+  #persist(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
+    return this.#hold(key, state, this.#components.storage.vote(key, state, accepted))
+  }
+
+  async #hold(key: string, state: AcceptorState, durable: Promise<void>): Promise<void> {
+    const pending: Pending = { state, durable }
     this.#pending.set(key, pending)
     try {
-      await pending.durable
+      await durable
     } finally {
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
@@ -92,12 +154,13 @@ export class Acceptor {
     return this.#components.storage.identity()
   }
 
-  #assertVoting(): void {
-    const { self, config, abstains } = this.#components
-    const reason = abstains()
+  #assertVoting(epoch: number, key: string): void {
+    const { self, config, fence, abstains } = this.#components
+    fence.assertCurrent(epoch)
+    const reason = abstains(key)
     if (reason !== null) throw new ClusterError('NOT_VOTING', `node ${self} does not vote: ${reason}`)
     if (!allVoters(voterSets(config.current())).includes(self))
-      throw new ClusterError('NOT_VOTING', `node ${self} is no voter of epoch ${config.current().epoch}`)
+      throw new ClusterError('NOT_VOTING', `node ${self} is no voter of epoch ${epoch}`)
   }
 }
 

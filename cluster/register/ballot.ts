@@ -26,3 +26,7 @@ export function sameBallot(a: Ballot, b: Ballot): boolean {
 export function maxBallot(a: Ballot, b: Ballot): Ballot {
   return compareBallots(a, b) >= 0 ? a : b
 }
+
+export function minBallot(a: Ballot, b: Ballot): Ballot {
+  return compareBallots(a, b) <= 0 ? a : b
+}

@@ -4,9 +4,10 @@
  */
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
-import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
+import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Log } from '../runtime.ts'
 import { compareBallots, type Ballot } from './ballot.ts'
+import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
@@ -28,15 +29,18 @@ export interface CatchUpComponents {
   clock: Clock
   log: Log
   config: ConfigView
-  rpc: PeerRpc
+  fence: EpochFence
   storage: RegisterStorage
   reader: Reader
   proposer: Proposer
+  /** Null while this node's own rows count: while it may vote. */
+  abstains: () => string | null
 }
 
 export class CatchUp {
   readonly #components: CatchUpComponents
-  readonly #following = new Map<NodeId, SharedRun<true>>()
+  /** Each answers with the epoch that the log was followed under. */
+  readonly #following = new Map<NodeId, SharedRun<number>>()
   readonly #freshen: SharedRun<void>
   readonly #stopping = new AbortController()
   #caughtUp = false
@@ -95,16 +99,21 @@ export class CatchUp {
   }
 
   async #freshenNow(): Promise<void> {
-    const { config, self, storage } = this.#components
+    const { config, self, storage, abstains } = this.#components
+    const { epoch } = config.current()
     const sets = voterSets(config.current())
-    const answers = await askVoters<true>(
+    const own = () =>
+      abstains() === null ? Promise.resolve(epoch) : Promise.reject(new Error('does not vote'))
+    const answers = await askVoters<number>(
       allVoters(sets),
-      (voter) => (voter === self ? Promise.resolve(true) : this.#followShared(voter).run()),
-      (got) => isDecided(sets, got, () => true),
+      (voter) => (voter === self ? own() : this.#followShared(voter).run()),
+      (got) => isDecided(sets, got, (followed) => followed === epoch),
     )
-    const followed = new Map(goodAnswers(answers))
-    if (!isQuorum(sets, (voter) => followed.has(voter)))
+    const followed = new Map(goodAnswers(answers).filter(([, under]) => under === epoch))
+    if (!isQuorum(sets, (voter) => followed.has(voter))) {
+      if (config.current().epoch !== epoch) return this.#freshenNow()
       throw new ClusterError('NO_QUORUM', 'too few voters let their change log be followed')
+    }
     await this.#settle(storage.unsettledKeys())
     if (!this.#caughtUp) this.#components.log.info({}, 'caught up with a majority')
     this.#caughtUp = true
@@ -124,11 +133,13 @@ export class CatchUp {
       if (chosen) await storage.learn(key, { ...chosen, settled: true })
       return
     }
+    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too.
+    if (!chosen && !storage.acceptorState(key)?.accepted) return storage.forget(key, learned.ballot)
     // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
     await proposer.settle(key, learned.ballot)
   }
 
-  #followShared(voter: NodeId): SharedRun<true> {
+  #followShared(voter: NodeId): SharedRun<number> {
     let shared = this.#following.get(voter)
     if (!shared) {
       shared = new SharedRun(() => this.#followNow(voter))
@@ -138,14 +149,16 @@ export class CatchUp {
   }
 
   /** Reads a voter's log to its head and settles every key whose local row is older or unsettled. */
-  async #followNow(voter: NodeId): Promise<true> {
-    const { storage } = this.#components
+  async #followNow(voter: NodeId): Promise<number> {
+    const { storage, config } = this.#components
+    const { epoch } = config.current()
     const suspects = new Set<string>()
     let cursor = storage.cursor(voter)
     for (;;) {
-      const page = (await this.#ask(voter, { kind: 'changes', cursor, limit: PAGE_ROWS })) as ChangesAnswer
+      const request: CatchUpRequest = { kind: 'changes', cursor, limit: PAGE_ROWS }
+      const page = (await this.#ask(voter, request, epoch)) as ChangesAnswer
       if (page.trimmed) {
-        cursor = await this.#compareDigests(voter, suspects)
+        cursor = await this.#compareDigests(voter, suspects, epoch)
         continue
       }
       for (const entry of page.entries) if (this.#isSuspect(entry.key, entry.ballot)) suspects.add(entry.key)
@@ -154,23 +167,42 @@ export class CatchUp {
         // Only what was read through to the head is noted, and only after it was looked at: a crash repeats it.
         await this.#settle([...suspects])
         await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence: last?.sequence ?? page.head })
-        return true
+        return epoch
       }
       cursor = { dbUuid: page.dbUuid, sequence: last.sequence }
     }
   }
 
-  /** For a log that does not reach back far enough: compares everything the voter knows. */
-  async #compareDigests(voter: NodeId, suspects: Set<string>) {
+  /**
+   * For a log that does not reach back far enough: compares everything the voter knows, and everything known here that
+   * it does not know: that may have been removed (R9).
+   */
+  async #compareDigests(voter: NodeId, suspects: Set<string>, epoch: number) {
     let from: DigestsAnswer['cursor'] | null = null
     let afterKey = ''
     for (;;) {
-      const page = (await this.#ask(voter, { kind: 'digests', afterKey, limit: PAGE_ROWS })) as DigestsAnswer
+      const request: CatchUpRequest = { kind: 'digests', afterKey, limit: PAGE_ROWS }
+      const page = (await this.#ask(voter, request, epoch)) as DigestsAnswer
       from ??= page.cursor
       for (const row of page.rows) if (this.#isSuspect(row.key, row.ballot)) suspects.add(row.key)
-      const last = page.rows.at(-1)
-      if (!last || page.rows.length < PAGE_ROWS) return from
+      const last = page.rows.length < PAGE_ROWS ? undefined : page.rows.at(-1)
+      const theirs = new Set(page.rows.map(({ key }) => key))
+      for (const key of this.#keysBetween(afterKey, last?.key)) if (!theirs.has(key)) suspects.add(key)
+      if (!last) return from
       afterKey = last.key
+    }
+  }
+
+  /** Keys known here strictly after `afterKey`, up to `lastKey` (undefined: to the end). */
+  *#keysBetween(afterKey: string, lastKey: string | undefined): Generator<string> {
+    for (let after = afterKey; ;) {
+      const rows = this.#components.storage.learnedDigests(after, PAGE_ROWS)
+      for (const { key } of rows) {
+        if (lastKey !== undefined && key > lastKey) return
+        yield key
+        after = key
+      }
+      if (rows.length < PAGE_ROWS) return
     }
   }
 
@@ -179,19 +211,29 @@ export class CatchUp {
     return !learned?.settled || compareBallots(learned.ballot, ballot) < 0
   }
 
-  #ask(voter: NodeId, request: CatchUpRequest): Promise<unknown> {
+  #ask(voter: NodeId, request: CatchUpRequest, epoch: number): Promise<unknown> {
     const { signal } = this.#stopping
-    return this.#components.rpc.request(voter, 'catch-up', request, { timeoutMs: PAGE_TIMEOUT_MS, signal })
+    return this.#components.fence.ask(voter, 'catch-up', request, epoch, {
+      timeoutMs: PAGE_TIMEOUT_MS,
+      signal,
+    })
   }
 }
 
-/** Serves the other side of catch-up from this node's own rows. */
-export function answerCatchUp(
+/** Serves the other side of catch-up from this node's own learner rows. */
+export function answerChanges(
   storage: RegisterStorage,
-  request: CatchUpRequest,
-): ChangesAnswer | DigestsAnswer {
-  const limit = Math.min(request.limit, PAGE_ROWS)
-  if (request.kind === 'changes') return storage.changesSince(request.cursor, limit)
+  request: CatchUpRequest & { kind: 'changes' },
+): ChangesAnswer {
+  return storage.changesSince(request.cursor, Math.min(request.limit, PAGE_ROWS))
+}
+
+/** Serves the ordered comparison, page by page. */
+export function answerDigests(
+  storage: RegisterStorage,
+  request: CatchUpRequest & { kind: 'digests' },
+): DigestsAnswer {
   const { dbUuid, head } = storage.changesSince(null, 0)
-  return { cursor: { dbUuid, sequence: head }, rows: storage.learnedDigests(request.afterKey, limit) }
+  const rows = storage.learnedDigests(request.afterKey, Math.min(request.limit, PAGE_ROWS))
+  return { cursor: { dbUuid, sequence: head }, rows }
 }

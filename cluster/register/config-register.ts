@@ -4,17 +4,16 @@
  */
 import { encode } from 'cborg'
 import { contentHash } from '../content-hash.ts'
-import type { ClusterConfig, ConfigView, MemberNode } from '../membership/cluster-config.ts'
+import type { ClusterConfig, MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Operation, OperationTable } from './operations.ts'
 import { decodeValue } from './register-value.ts'
 import type { LearnerRow } from './storage.ts'
 
 export const CONFIG_KEY = 'config'
 /** What this release writes and understands. */
 export const FEATURE_LEVEL = 1
-/** Voter counts that tolerate a loss without wasting a vote. */
-const VOTER_COUNTS = [7, 5, 3, 1]
+/** Voter counts that tolerate a loss without wasting a vote, largest first. */
+export const VOTER_COUNTS: readonly number[] = [7, 5, 3, 1]
 const CLUSTER_ID_BYTES = 16
 
 /**
@@ -31,39 +30,16 @@ export function genesisConfig(members: readonly MemberNode[]): ClusterConfig {
   const nodes = sorted.map((member) => ({ ...member, role: roleIn(member, voters) }))
   const identity = nodes.map(({ id, role, zone, weight }) => [id, role, zone, weight])
   const clusterId = contentHash(encode(identity)).subarray(0, CLUSTER_ID_BYTES).toString('hex')
-  return { clusterId, epoch: 1, voters, joint: null, nodes, featureLevel: FEATURE_LEVEL }
+  const fresh = { joint: null, databases: {}, invites: [], featureLevel: FEATURE_LEVEL }
+  return { clusterId, epoch: 1, voters, nodes, ...fresh }
+}
+
+/** The config in a row of the config register. Throws CORRUPT_VALUE. */
+export function configIn(row: Pick<LearnerRow, 'value'>): ClusterConfig {
+  return decodeValue(row.value).record as ClusterConfig
 }
 
 function roleIn(member: MemberNode, voters: readonly NodeId[]): MemberNode['role'] {
   if (member.role !== 'voter') return member.role
   return voters.includes(member.id) ? 'voter' : 'storage'
-}
-
-/** Writes the genesis once; afterwards it changes nothing. */
-const bootstrap: Operation = (current, args) =>
-  current ? { kind: 'keep' } : { kind: 'write', next: { live: true, record: args } }
-
-export const BOOTSTRAP_OPERATION = 'config.bootstrap'
-export const configOperations: OperationTable = { [BOOTSTRAP_OPERATION]: bootstrap }
-
-/** The config in force on this node: the newest settled one it has learned, else the genesis. */
-export class CurrentConfig implements ConfigView {
-  #config: ClusterConfig
-
-  /** `learned`: this node's learner row of the config register, if it has one. */
-  constructor(genesis: ClusterConfig, learned: LearnerRow | null) {
-    this.#config = genesis
-    if (learned) this.note(learned)
-  }
-
-  current(): ClusterConfig {
-    return this.#config
-  }
-
-  /** Takes a newly learned row; an older or unsettled one changes nothing. */
-  note(row: LearnerRow): void {
-    if (!row.settled) return
-    const config = decodeValue(row.value).record as ClusterConfig
-    if (config.epoch > this.#config.epoch) this.#config = config
-  }
 }

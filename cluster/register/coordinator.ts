@@ -7,12 +7,13 @@ import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
 import { coordinatorsOf } from './key-order.ts'
+import { isBallot } from './message-shapes.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
 import type { Reader } from './reader.ts'
 import { decodeValue } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
-import type { Outcome } from './vote-messages.ts'
+import type { Outcome, Since } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
 /** After this the origin proposes itself: well above a healthy round on a disk (some 15 ms), well below a client's patience. */
@@ -44,40 +45,51 @@ export class Coordinator {
     this.#components = components
   }
 
-  /** Applies an operation through the key's coordinator. Throws as `Proposer.execute`. */
+  /** Applies an operation through the key's coordinator. Throws as `Proposer.execute`, but for FLOOR_MOVED. */
   async execute(key: string, call: OperationCall): Promise<Outcome> {
     const { self, config, liveness } = this.#components
-    const order = coordinatorsOf(key, config.current().voters)
+    const { epoch, voters } = config.current()
+    const order = coordinatorsOf(key, voters)
     const coordinator = order.find((voter) => voter === self || liveness.isAlive(voter))
     if (!coordinator || coordinator === self) return this.#enqueue(key, call, null)
-    return this.#forward(coordinator, key, call, await this.#versionNow(key))
-  }
-
-  /**
-   * A version that the record has reached on its chosen way, so that the operation cannot be older. An unsettled row may
-   * lie ahead of it and must not count.
-   */
-  async #versionNow(key: string): Promise<number> {
-    const { storage, reader } = this.#components
-    const learned = storage.learned(key)
-    const known = learned?.settled === false ? await reader.read(key) : learned
-    return known ? decodeValue(known.value).version : 0
+    const target = { epoch, coordinator }
+    try {
+      return await this.#forward(target, key, call, await this.#sinceNow(key, false))
+    } catch (error) {
+      if (!hasCode(error, 'FLOOR_MOVED')) throw error
+      // Nothing was done, and nobody else tries: only what this node knew of removals was too old.
+      const floor = error.fields['floor']
+      if (isBallot(floor)) this.#components.voters.noteFloor(floor)
+      return this.#forward(target, key, call, await this.#sinceNow(key, true)).catch(asUnknown)
+    }
   }
 
   /** Serves an operation that another node forwarded; it may try elsewhere too, so the outcome is written down. */
-  executeForwarded(key: string, call: OperationCall, sinceVersion: number): Promise<Outcome> {
-    return this.#enqueue(key, call, sinceVersion)
+  executeForwarded(key: string, call: OperationCall, since: Since): Promise<Outcome> {
+    return this.#enqueue(key, call, since)
+  }
+
+  /**
+   * Where the register stands, so that the operation cannot be older: a version that it has reached on its chosen way
+   * (an unsettled row may lie ahead of that and must not count), and what is known of removals.
+   */
+  async #sinceNow(key: string, mustRead: boolean): Promise<Since> {
+    const { storage, reader, voters } = this.#components
+    const floor = voters.floorSeen
+    const learned = storage.learned(key)
+    const known = mustRead || learned?.settled === false ? await reader.read(key) : learned
+    return { version: known ? decodeValue(known.value).version : 0, floor }
   }
 
   async #forward(
-    coordinator: NodeId,
+    { epoch, coordinator }: { epoch: number; coordinator: NodeId },
     key: string,
     call: OperationCall,
-    sinceVersion: number,
+    since: Since,
   ): Promise<Outcome> {
     const { clock, voters } = this.#components
     const patience = new AbortController()
-    const forwarded = voters.execute(coordinator, key, call, sinceVersion)
+    const forwarded = voters.execute(epoch, coordinator, key, call, since)
     const first = await Promise.race([
       forwarded.catch((error: unknown) => toError(error)),
       sleep(clock, HEDGE_AFTER_MS, patience.signal).then(
@@ -88,13 +100,13 @@ export class Coordinator {
     patience.abort()
     if (first !== null && !(first instanceof Error)) return first
     if (first !== null && !mayTryHere(first)) throw first
-    const here = this.#enqueue(key, call, sinceVersion)
+    const here = this.#enqueue(key, call, since).catch(asUnknown)
     if (first !== null) return here
     return firstToSucceed(here, forwarded)
   }
 
   /** One operation at a time per key on this node: the next starts when the one before has ended. */
-  #enqueue(key: string, call: OperationCall, sinceVersion: number | null): Promise<Outcome> {
+  #enqueue(key: string, call: OperationCall, since: Since | null): Promise<Outcome> {
     const queue = this.#queues.get(key) ?? { tail: Promise.resolve(), length: 0 }
     if (queue.length >= QUEUE_MAX)
       return Promise.reject(
@@ -102,7 +114,7 @@ export class Coordinator {
       )
     this.#queues.set(key, queue)
     queue.length++
-    const turn = queue.tail.then(() => this.#components.proposer.execute(key, call, sinceVersion))
+    const turn = queue.tail.then(() => this.#components.proposer.execute(key, call, since))
     queue.tail = turn.then(
       () => this.#leave(key, queue),
       () => this.#leave(key, queue),
@@ -127,7 +139,15 @@ function mayTryHere(error: Error): boolean {
     'NO_QUORUM',
     'OUTCOME_UNKNOWN',
     'STOPPING',
+    'STALE_EPOCH',
+    'INTERNAL',
   )
+}
+
+/** Two attempts may be under way by now, so that nobody can say any more that nothing was done. */
+function asUnknown(error: unknown): never {
+  if (!hasCode(error, 'FLOOR_MOVED')) throw error
+  throw new ClusterError('OUTCOME_UNKNOWN', `${error.message}: look before trying again`, {}, error)
 }
 
 /** Both carry the same opId and write their outcome down, so whichever ends first tells the truth for both. */

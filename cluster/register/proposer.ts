@@ -3,10 +3,10 @@
  * another that forwarded it. Any node may propose at any time; rounds that collide cost time, never safety.
  */
 import { ClusterError } from '../errors.ts'
-import type { ConfigView } from '../membership/cluster-config.ts'
+import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Random } from '../runtime.ts'
-import { compareBallots, maxBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { BallotSource } from './ballot-source.ts'
 import {
   findOperation,
@@ -34,7 +34,7 @@ import {
   type RegisterValue,
 } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
-import type { AcceptAnswer, AcceptedValue, Outcome, PrepareAnswer } from './vote-messages.ts'
+import type { AcceptAnswer, AcceptedValue, Outcome, PrepareAnswer, Since } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
 /** An operation that has not gone through by then fails: the client's own retry is worth more than a longer wait. */
@@ -71,13 +71,21 @@ const NO_CALL: OperationCall = { name: '', args: null, opId: '' }
 /** What an operation remembers between its rounds (rule R4). */
 interface Attempt {
   call: OperationCall
-  /** Where the record stood, at the most, when the operation may first have been applied; null = it cannot have been. */
-  sinceVersion: number | null
+  /** Where the register stood, at the most, when the operation may first have been applied; null = it cannot have been. */
+  since: Since | null
   /** The first ballot under which its effect was sent to acceptors. */
   firstSent: Ballot | null
   /** What is chosen below this ballot is accepted once more above it, even when it stays as it is. */
   above: Ballot
 }
+
+/** Over the promises that a round stands on (R9). */
+interface Floors {
+  lowest: Ballot
+  highest: Ballot
+}
+
+type StepOf = (current: RegisterValue | null, floors: Floors) => Step
 
 type Round = { ended: true; chosen: ChosenValue | null; step: Step } | { ended: false }
 
@@ -89,15 +97,15 @@ export class Proposer {
   }
 
   /**
-   * Applies an operation. `sinceVersion`: a version of the record before which it cannot have been applied, when some
-   * other node may have tried it already; null when nobody has. Throws NO_QUORUM (surely not applied), OUTCOME_UNKNOWN,
+   * Applies an operation. `since`: where the register stood before some other node may have tried it; null when nobody
+   * has. Throws NO_QUORUM (surely not applied), OUTCOME_UNKNOWN, FLOOR_MOVED (nothing was done under this call),
    * UNKNOWN_OPERATION, VALUE_TOO_LARGE.
    */
-  async execute(key: string, call: OperationCall, sinceVersion: number | null): Promise<Outcome> {
+  async execute(key: string, call: OperationCall, since: Since | null): Promise<Outcome> {
     const operation = findOperation(this.#components.operations, call.name)
-    const attempt: Attempt = { call, sinceVersion, firstSent: null, above: ZERO_BALLOT }
-    const { chosen, step } = await this.#untilEnded(key, attempt, (current) =>
-      decide(operation, attempt, current),
+    const attempt: Attempt = { call, since, firstSent: null, above: ZERO_BALLOT }
+    const { chosen, step } = await this.#untilEnded(key, attempt, (current, floors) =>
+      decide(operation, attempt, current, floors),
     )
     if (step.refusal) return { done: false, refusal: step.refusal }
     if (chosen) return { done: true, value: chosen.value }
@@ -110,31 +118,34 @@ export class Proposer {
    */
   async settle(key: string, above: Ballot = ZERO_BALLOT): Promise<ChosenValue | null> {
     this.#components.ballots.note(above)
-    const attempt: Attempt = { call: NO_CALL, sinceVersion: null, firstSent: null, above }
+    const attempt: Attempt = { call: NO_CALL, since: null, firstSent: null, above }
     return (await this.#untilEnded(key, attempt, () => KEEP)).chosen
   }
 
-  async #untilEnded(key: string, attempt: Attempt, step: (current: RegisterValue | null) => Step) {
-    const { clock, random } = this.#components
+  async #untilEnded(key: string, attempt: Attempt, step: StepOf) {
+    const { clock, random, config } = this.#components
     const deadline = clock.monotonicMs() + PROPOSE_DEADLINE_MS
     for (let tries = 1; ; tries++) {
-      const round = await this.#round(key, attempt, step)
+      const view = config.current()
+      const round = await this.#round(view, key, attempt, step)
       if (round.ended) return round
       if (clock.monotonicMs() >= deadline) throw gaveUp(key, attempt)
+      if (config.current().epoch !== view.epoch) continue
       await sleep(clock, random.float() * Math.min(tries * BACK_OFF_STEP_MS, BACK_OFF_MS_MAX))
     }
   }
 
-  /** One prepare and, unless the value read is chosen and stays, one accept. Not ended = another ballot came between. */
-  async #round(key: string, attempt: Attempt, step: (current: RegisterValue | null) => Step): Promise<Round> {
-    const { config, ballots } = this.#components
-    const sets = voterSets(config.current())
-    const ballot = ballots.next()
-    const promises = await this.#prepare(sets, key, ballot, attempt)
+  /**
+   * One prepare and, unless the value read is chosen and stays, one accept, both counted in the quorums of one config.
+   * Not ended = another ballot came between, or a newer config.
+   */
+  async #round(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
+    const sets = voterSets(view)
+    const ballot = this.#components.ballots.next()
+    const promises = await this.#prepare(view, key, ballot, attempt)
     if (!promises) return { ended: false }
     const read = highestAccepted(promises)
-    if (!read) assertFloorBelow(attempt, promises)
-    const wanted = step(read ? decodeValue(read.value) : null)
+    const wanted = step(read ? decodeValue(read.value) : null, floorsOf(promises))
     const isHighEnough = !read || compareBallots(read.ballot, attempt.above) >= 0
     if (wanted.kind === 'keep' && isHighEnough && isChosen(sets, promises, read)) {
       if (read) this.#learn(key, read)
@@ -143,63 +154,74 @@ export class Proposer {
     const value = wanted.kind === 'write' ? wanted.value : read?.value
     if (!value) throw new Error('an empty register cannot be unsettled')
     if (wanted.kind === 'write') attempt.firstSent ??= ballot
-    if (!(await this.#accept(sets, key, ballot, value, attempt))) return { ended: false }
+    if (!(await this.#accept(view, key, ballot, value, attempt))) return { ended: false }
     return { ended: true, chosen: { ballot, digest: valueDigest(value), value }, step: wanted }
   }
 
   /** The promises of a quorum, or null when a higher ballot stands in the way. Throws when no quorum answers. */
-  async #prepare(sets: VoterSets, key: string, ballot: Ballot, attempt: Attempt) {
+  async #prepare(view: ClusterConfig, key: string, ballot: Ballot, attempt: Attempt) {
     const { voters } = this.#components
+    const sets = voterSets(view)
     const answers = await askVoters(
       allVoters(sets),
-      (voter) => voters.prepare(voter, key, ballot),
+      (voter) => voters.prepare(view, voter, key, ballot),
       (got) => isDecided(sets, got, (answer) => answer.promised),
     )
     const promises = new Map(goodAnswers(answers).filter(([, answer]) => answer.promised))
     if (isQuorum(sets, (voter) => promises.has(voter))) return promises
-    this.#assertSomeRefused(answers, key, attempt)
+    this.#assertMayRetry(view, answers, key, attempt)
     return null
   }
 
   /** True when a quorum accepted. Tells everybody; whoever misses it catches up. */
   async #accept(
-    sets: VoterSets,
+    view: ClusterConfig,
     key: string,
     ballot: Ballot,
     value: Uint8Array,
     attempt: Attempt,
   ): Promise<boolean> {
     const { voters } = this.#components
+    const sets = voterSets(view)
     const answers = await askVoters(
       allVoters(sets),
-      (voter) => voters.accept(voter, key, ballot, value),
+      (voter) => voters.accept(view, voter, key, ballot, value),
       (got) => isDecided(sets, got, (answer) => answer.accepted),
     )
     if (isQuorum(sets, (voter) => isAccept(answers.get(voter)))) {
       this.#announce(key, { ballot, digest: valueDigest(value), value }, answers)
       return true
     }
-    this.#assertSomeRefused(answers, key, attempt)
+    this.#assertMayRetry(view, answers, key, attempt)
     return false
   }
 
-  /** Refusals name a higher ballot: note it and try again. Without one, too few voters are there. */
-  #assertSomeRefused(answers: Answers<PrepareAnswer | AcceptAnswer>, key: string, attempt: Attempt): void {
+  /**
+   * Refusals name a higher ballot or a newer config: note it and try again. Without either, too few voters are there.
+   */
+  #assertMayRetry(
+    view: ClusterConfig,
+    answers: Answers<PrepareAnswer | AcceptAnswer>,
+    key: string,
+    attempt: Attempt,
+  ): void {
+    if (this.#components.config.current().epoch !== view.epoch) return
     const refusals = goodAnswers(answers).flatMap(([, answer]) =>
       'highest' in answer ? [answer.highest] : [],
     )
     if (refusals.length > 0) return this.#components.ballots.note(refusals.reduce(maxBallot))
-    if (attempt.firstSent || attempt.sinceVersion !== null) throw unknownOutcome(key)
+    if (attempt.since) throw unknownOutcome(key)
     throw noQuorum(key, answers)
   }
 
   #announce(key: string, chosen: ChosenValue, answers: Answers<AcceptAnswer>): void {
     const { config, self, voters } = this.#components
     this.#learn(key, chosen)
-    for (const { id } of config.current().nodes) {
+    const { epoch, nodes } = config.current()
+    for (const { id } of nodes) {
       if (id === self) continue
       const hasIt = isAccept(answers.get(id))
-      voters.committed(id, key, chosen.ballot, chosen.digest, hasIt ? null : chosen.value)
+      voters.committed(epoch, id, key, chosen.ballot, chosen.digest, hasIt ? null : chosen.value)
     }
   }
 
@@ -213,17 +235,17 @@ export class Proposer {
  * Runs the operation on the value that was read. Where it may have been tried before, by this node or another, a success
  * without a change and a refusal are written down too: else an older attempt could still take effect after the answer.
  */
-function decide(operation: Operation, attempt: Attempt, current: RegisterValue | null): Step {
+function decide(operation: Operation, attempt: Attempt, current: RegisterValue | null, floors: Floors): Step {
   const { call } = attempt
   const remembered = current?.ring.find((entry) => entry.opId === call.opId)
   if (remembered) return { kind: 'keep', refusal: remembered.refusal }
-  assertNotForgotten(attempt, current)
+  assertNotForgotten(attempt, current, floors)
   const decision = operation(current, call.args)
   const refusal = decision.kind === 'refuse' ? decision.refusal : null
-  if (decision.kind !== 'write' && attempt.sinceVersion === null) return { kind: 'keep', refusal }
+  if (decision.kind !== 'write' && attempt.since === null) return { kind: 'keep', refusal }
   const next = decision.kind === 'write' ? decision.next : current
   if (!next) throw unknownOutcome(call.name)
-  attempt.sinceVersion ??= current?.version ?? 0
+  attempt.since ??= { version: current?.version ?? 0, floor: floors.highest }
   return { kind: 'write', refusal, value: encodeValue(nextValue(current, next, call.opId, refusal)) }
 }
 
@@ -244,7 +266,8 @@ function isAccept(answer: AcceptAnswer | Error | undefined): boolean {
   return answer !== undefined && !(answer instanceof Error) && answer.accepted
 }
 
-function highestAccepted(promises: ReadonlyMap<NodeId, PrepareAnswer>): AcceptedValue | null {
+/** The accepted value of the highest ballot among promises: what a round must go on with. */
+export function highestAccepted(promises: ReadonlyMap<NodeId, PrepareAnswer>): AcceptedValue | null {
   let highest: AcceptedValue | null = null
   for (const answer of promises.values()) {
     if (!answer.promised || !answer.accepted) continue
@@ -253,22 +276,32 @@ function highestAccepted(promises: ReadonlyMap<NodeId, PrepareAnswer>): Accepted
   return highest
 }
 
-/** R4: once the ring may have turned over, a missing opId proves nothing. */
-function assertNotForgotten(attempt: Attempt, current: RegisterValue | null): void {
-  if (attempt.sinceVersion === null) return
-  if ((current?.version ?? 0) - attempt.sinceVersion >= RING_ENTRIES) throw unknownOutcome(attempt.call.name)
+function floorsOf(promises: ReadonlyMap<NodeId, PrepareAnswer>): Floors {
+  const floors = [...promises.values()].flatMap((answer) => (answer.promised ? [answer.floor] : []))
+  const [first = ZERO_BALLOT] = floors
+  return { lowest: floors.reduce(minBallot, first), highest: floors.reduce(maxBallot, first) }
 }
 
-/** R4: an empty register at or above our first ballot may be one that forgot us when its tombstone was removed. */
-function assertFloorBelow(attempt: Attempt, promises: ReadonlyMap<NodeId, PrepareAnswer>): void {
-  const { firstSent } = attempt
-  if (!firstSent) return
-  const floors = [...promises.values()].map((answer) => (answer.promised ? answer.floor : ZERO_BALLOT))
-  if (floors.some((floor) => compareBallots(floor, firstSent) >= 0)) throw unknownOutcome(attempt.call.name)
+/**
+ * R4: once the ring may have turned over, or the register may have been removed with it (R9), a missing opId proves
+ * nothing. A removal after the operation was minted leaves every voter with a floor above all that were known then.
+ */
+function assertNotForgotten(
+  { call, since, firstSent }: Attempt,
+  current: RegisterValue | null,
+  floors: Floors,
+) {
+  if (!since) return
+  const version = current?.version ?? 0
+  if (version - since.version >= RING_ENTRIES) throw unknownOutcome(call.name)
+  if (version >= since.version && compareBallots(floors.lowest, since.floor) <= 0) return
+  if (firstSent) throw unknownOutcome(call.name)
+  const message = 'registers were removed since the change was asked for'
+  throw new ClusterError('FLOOR_MOVED', message, { floor: floors.highest })
 }
 
 function gaveUp(key: string, attempt: Attempt): ClusterError {
-  if (attempt.firstSent || attempt.sinceVersion !== null) return unknownOutcome(key)
+  if (attempt.since) return unknownOutcome(key)
   return new ClusterError('NO_QUORUM', `too many others were changing ${key} at the same time`, { key })
 }
 

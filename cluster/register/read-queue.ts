@@ -3,6 +3,7 @@
  * the next one (rule R5). A read must not join a request that left before it: that one may have been answered earlier.
  */
 import { ClusterError } from '../errors.ts'
+import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Ballot } from './ballot.ts'
 import type { ReadAnswer } from './vote-messages.ts'
@@ -13,26 +14,33 @@ export const READ_KEYS_MAX = 256
 /** Reads waiting for one voter. Beyond it the voter counts as too slow to answer. */
 const WAITING_MAX = 10_000
 
+/** An answer, and the epoch that it was asked under: it counts in no quorum of another (R10). */
+export interface EpochAnswer extends ReadAnswer {
+  epoch: number
+}
+
 interface Waiter {
   key: string
   known: Ballot | null
-  resolve(answer: ReadAnswer): void
+  resolve(answer: EpochAnswer): void
   reject(error: unknown): void
 }
 
 export class ReadQueue {
   readonly #to: NodeId
   readonly #voters: VoterClient
+  readonly #config: ConfigView
   readonly #waiting: Waiter[] = []
   #inFlight = false
 
-  constructor(to: NodeId, voters: VoterClient) {
+  constructor(to: NodeId, voters: VoterClient, config: ConfigView) {
     this.#to = to
     this.#voters = voters
+    this.#config = config
   }
 
   /** What the voter holds for `key`; the value is left out when it is at ballot `known`. */
-  read(key: string, known: Ballot | null): Promise<ReadAnswer> {
+  read(key: string, known: Ballot | null): Promise<EpochAnswer> {
     if (this.#waiting.length >= WAITING_MAX)
       return Promise.reject(new ClusterError('RPC_TIMEOUT', `too many reads wait for node ${this.#to}`))
     return new Promise((resolve, reject) => {
@@ -51,12 +59,17 @@ export class ReadQueue {
   }
 
   async #send(waiters: Waiter[]): Promise<void> {
+    const config = this.#config.current()
     try {
       const answers = await this.#voters.read(
+        config,
         this.#to,
         waiters.map(({ key, known }) => ({ key, known })),
       )
-      for (const [index, waiter] of waiters.entries()) waiter.resolve(answers[index] as ReadAnswer)
+      for (const [index, waiter] of waiters.entries()) {
+        const answer = answers[index] as ReadAnswer
+        waiter.resolve({ ...answer, epoch: config.epoch })
+      }
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error)
     }

@@ -3,7 +3,7 @@
  * that value is chosen and is served; when they differ, one identity round settles it.
  */
 import { ClusterError } from '../errors.ts'
-import type { ConfigView } from '../membership/cluster-config.ts'
+import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
 import { sameBallot } from './ballot.ts'
@@ -39,16 +39,11 @@ export class Reader {
   /** The chosen value of `key` at some moment after the call began, or null when it has none. Throws NO_QUORUM. */
   async read(key: string): Promise<ChosenValue | null> {
     const { config, storage, proposer } = this.#components
-    const sets = voterSets(config.current())
+    const view = config.current()
     const known = storage.learned(key)
-    const answers = await this.#gather(sets, key, known?.ballot ?? null)
-    const agreed = agreement(sets, answers)
-    if (!agreed) {
-      const readers = new Map(goodAnswers(answers))
-      if (!isQuorum(sets, (voter) => readers.has(voter)))
-        throw new ClusterError('NO_QUORUM', 'no majority of voters answers', { key })
-      return proposer.settle(key)
-    }
+    const answers = await this.#gather(view, key, known?.ballot ?? null)
+    const agreed = agreement(voterSets(view), answers)
+    if (!agreed) return this.#readAgain(view, key, answers)
     if (!agreed.held) return null
     const { ballot, digest } = agreed.held
     const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
@@ -60,18 +55,33 @@ export class Reader {
     return chosen
   }
 
+  /** Under a newer config from the start; else, when a quorum answered and does not agree, by an identity round. */
+  #readAgain(view: ClusterConfig, key: string, answers: Answers<ReadAnswer>): Promise<ChosenValue | null> {
+    const { config, proposer } = this.#components
+    if (config.current().epoch !== view.epoch) return this.read(key)
+    const readers = new Map(goodAnswers(answers))
+    if (!isQuorum(voterSets(view), (voter) => readers.has(voter)))
+      return Promise.reject(new ClusterError('NO_QUORUM', 'no majority of voters answers', { key }))
+    return proposer.settle(key)
+  }
+
   #queue(voter: NodeId): ReadQueue {
     let queue = this.#queues.get(voter)
     if (!queue) {
-      queue = new ReadQueue(voter, this.#components.voters)
+      queue = new ReadQueue(voter, this.#components.voters, this.#components.config)
       this.#queues.set(voter, queue)
     }
     return queue
   }
 
   /** Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. */
-  #gather(sets: VoterSets, key: string, known: ChosenValue['ballot'] | null): Promise<Answers<ReadAnswer>> {
+  #gather(
+    view: ClusterConfig,
+    key: string,
+    known: ChosenValue['ballot'] | null,
+  ): Promise<Answers<ReadAnswer>> {
     const { clock } = this.#components
+    const sets = voterSets(view)
     const voters = allVoters(sets)
     return new Promise((resolve) => {
       const answers = new Map<NodeId, ReadAnswer | Error>()
@@ -91,12 +101,16 @@ export class Reader {
         this.#queue(voter)
           .read(key, known)
           .then(
-            (answer) => note(voter, answer),
+            (answer) => note(voter, answer.epoch === view.epoch ? answer : otherEpoch(voter)),
             (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
           )
       }
     })
   }
+}
+
+function otherEpoch(voter: NodeId): ClusterError {
+  return new ClusterError('STALE_EPOCH', `node ${voter} answered under another cluster config`)
 }
 
 interface Agreement {

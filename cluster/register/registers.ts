@@ -2,21 +2,29 @@
  * All registers of the cluster, as this node sees them: apply an operation, read strongly, bring the local rows up to
  * date. Composes acceptor, proposer, reader, coordinator and catch-up over one storage and one control plane.
  */
-import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
+import type { LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
 import type { Clock, Log, Random } from '../runtime.ts'
 import { Acceptor } from './acceptor.ts'
 import { BallotSource } from './ballot-source.ts'
-import { answerCatchUp, CatchUp } from './catch-up.ts'
+import { CatchUp } from './catch-up.ts'
+import { configOperations } from './config-operations.ts'
+import { CONFIG_KEY } from './config-register.ts'
 import { Coordinator } from './coordinator.ts'
-import type { OperationCall, OperationTable } from './operations.ts'
+import type { CurrentConfig } from './current-config.ts'
+import { EpochFence } from './epoch-fence.ts'
+import { Membership } from './membership.ts'
+import type { OperationCall, OperationTable, RecordState } from './operations.ts'
 import { Proposer, type ChosenValue } from './proposer.ts'
 import { QuorumMonitor } from './quorum-monitor.ts'
 import { Reader } from './reader.ts'
-import { valueDigest } from './register-value.ts'
+import { RegisterServer } from './register-server.ts'
+import type { RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
-import { parseCatchUpRequest, parseVoteRequest, type Outcome, type VoteRequest } from './vote-messages.ts'
+import { TombstoneCollector, type Collected } from './tombstone-collector.ts'
+import type { Outcome } from './vote-messages.ts'
 import { VoterClient } from './voter-client.ts'
+import { VotingRight } from './voting-right.ts'
 
 export interface RegistersComponents {
   self: NodeId
@@ -25,53 +33,86 @@ export interface RegistersComponents {
   clock: Clock
   random: Random
   log: Log
-  config: ConfigView
+  config: CurrentConfig
   liveness: LivenessView
   rpc: PeerRpc
   storage: RegisterStorage
   operations: OperationTable
-  /** Null while this node may vote, else why not. */
+  /** Why this node must not vote whatever the others say (a disk that refuses writes), else null. */
   abstains: () => string | null
   /** Called when an operation proposed here was chosen, for hints to the peers. */
   onCommitted?: (key: string) => void
 }
 
 /** Read by the probe that looks for a lost majority (R6); always small. */
-const PROBE_KEY = 'config'
+const PROBE_KEY = CONFIG_KEY
 /** Bytes of an operation id: never two alike. */
 const OP_ID_BYTES = 16
 
 export class Registers {
+  readonly membership: Membership
   readonly #components: RegistersComponents
-  readonly #acceptor: Acceptor
+  readonly #fence: EpochFence
   readonly #reader: Reader
   readonly #coordinator: Coordinator
   readonly #catchUp: CatchUp
+  readonly #collector: TombstoneCollector
+  readonly #votingRight: VotingRight
   readonly #monitor: QuorumMonitor
 
   constructor(components: RegistersComponents) {
     this.#components = components
-    const voters = new VoterClient(components.rpc, components.storage)
+    const fence = new EpochFence(components)
+    const voters = new VoterClient(fence, components.storage)
     const ballots = new BallotSource(components.startNonce)
-    const proposer = new Proposer({ ...components, voters, ballots })
-    this.#acceptor = new Acceptor(components)
-    this.#reader = new Reader({ ...components, voters, proposer })
-    this.#coordinator = new Coordinator({ ...components, voters, proposer, reader: this.#reader })
-    this.#catchUp = new CatchUp({ ...components, reader: this.#reader, proposer })
+    const operations = { ...configOperations, ...components.operations }
+    const proposer = new Proposer({ ...components, operations, voters, ballots })
+    const mintOpId = () => this.mintOpId()
+    const parts = { ...components, fence, voters, ballots, proposer, mintOpId }
+    const abstains = (key: string) => components.abstains() ?? this.#votingRight.abstains(key)
+    this.#fence = fence
+    this.#votingRight = new VotingRight(parts)
+    const acceptor = new Acceptor({
+      ...parts,
+      abstains,
+      onDamage: (error) => this.#votingRight.lose(error.message),
+    })
+    this.#reader = new Reader(parts)
+    this.#coordinator = new Coordinator({ ...parts, reader: this.#reader })
+    this.#catchUp = new CatchUp({ ...parts, reader: this.#reader, abstains: () => this.abstains() })
+    this.#collector = new TombstoneCollector(parts)
+    this.membership = new Membership({ ...parts, execute: (key, call) => this.execute(key, call) })
     this.#monitor = new QuorumMonitor({ ...components, probe: () => this.#reader.read(PROBE_KEY) })
-    components.rpc.handle('votes', async (_from, request) => this.#answerVote(parseVoteRequest(request)))
-    components.rpc.handle('catch-up', async (_from, request) =>
-      answerCatchUp(components.storage, parseCatchUpRequest(request)),
-    )
+    void new RegisterServer({
+      ...parts,
+      acceptor,
+      coordinator: this.#coordinator,
+      catchUp: this.#catchUp,
+      abstains: () => this.abstains(),
+    })
   }
 
   start(): void {
+    this.#votingRight.start()
     this.#catchUp.start()
+    this.membership.start()
   }
 
   stop(): void {
+    this.membership.stop()
     this.#catchUp.stop()
+    this.#votingRight.stop()
     this.#monitor.stop()
+  }
+
+  /** Null while this node may vote on every register, else why not. */
+  abstains(): string | null {
+    return this.#components.abstains() ?? this.#votingRight.abstains('')
+  }
+
+  /** How far the re-admission of this node has come; null when there is none under way (R8). */
+  get readmission(): RescanProgress | null {
+    return this.#votingRight.readmission
   }
 
   /** Whether a majority of voters is thought to be reachable. */
@@ -111,27 +152,16 @@ export class Registers {
     this.#catchUp.follow(voter)
   }
 
-  async #answerVote(request: VoteRequest): Promise<unknown> {
-    switch (request.kind) {
-      case 'prepare':
-        return this.#acceptor.prepare(request.key, request.ballot)
-      case 'accept':
-        return this.#acceptor.accept(request.key, request.ballot, request.value)
-      case 'read':
-        return request.items.map(({ key, known }) => this.#acceptor.read(key, known))
-      case 'committed':
-        return this.#noteCommitted(request)
-      case 'execute':
-        return this.#coordinator.executeForwarded(request.key, request.call, request.sinceVersion)
-    }
+  /**
+   * Removes a register that holds a tombstone which `isDue` lets go (R9). Throws NO_QUORUM, naming who is away, unless
+   * every voter answers.
+   */
+  collect(key: string, isDue: (tombstone: RecordState) => boolean): Promise<Collected> {
+    return this.#collector.collect(key, isDue)
   }
 
-  /** A chosen value, told by its proposer. What cannot be used is left to catch-up. */
-  async #noteCommitted({ key, ballot, digest, value }: VoteRequest & { kind: 'committed' }): Promise<null> {
-    const { storage } = this.#components
-    const bytes = value ?? storage.learned(key)?.value
-    if (bytes && valueDigest(bytes) === digest)
-      await storage.learn(key, { ballot, digest, value: bytes, settled: true })
-    return null
+  /** Takes the cluster config of a peer that showed a newer epoch. */
+  fetchConfig(from: NodeId): Promise<void> {
+    return this.#fence.fetch(from)
   }
 }

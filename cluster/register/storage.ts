@@ -62,10 +62,33 @@ export interface VoterIdentity {
   voteSequence: number
 }
 
+/** What an acceptor holds for a key, without the value: for comparing voters (R10). */
+export interface AcceptedDigest {
+  key: string
+  ballot: Ballot
+  digest: string
+}
+
+/** `row` null: the register is no more. */
+export type LearnedListener = (key: string, row: LearnerRow | null) => void
+
 export interface RegisterStorage {
   identity(): VoterIdentity
+  /** False: the acceptor rows are not those that were written, so this node must not vote (R1, R8). */
+  readonly isIntact: boolean
+  /** False from the moment that this node gave up votes until it was re-admitted (R8). A new database has none to give up. */
+  readonly isAdmitted: boolean
+  /** Resolves when durable. */
+  setAdmitted(isAdmitted: boolean): Promise<void>
+  /**
+   * Gives up the voting past (R8): another database uuid, no acceptor rows. What was learned stays. The caller makes
+   * sure that nothing votes meanwhile. `isAdmitted` false: the votes were incomplete.
+   */
+  renewIdentity(isAdmitted: boolean): Promise<void>
   /** Absent keys behave as promised = floor (R9). */
   floor(): Ballot
+  /** Never lowers it. Resolves when durable. */
+  raiseFloor(floor: Ballot): Promise<void>
 
   /** The durable state of a key, or null when this acceptor never saw it. Throws CORRUPT_VALUE. */
   acceptorState(key: string): AcceptorState | null
@@ -75,6 +98,13 @@ export interface RegisterStorage {
    * the same batch. After a rejection nothing more is acknowledged until the store was reopened.
    */
   vote(key: string, state: AcceptorState, accepted: boolean): Promise<void>
+  /**
+   * Removes a register with its promises and its learner row, and raises the floor, in one durable batch (R9). A row at
+   * or below `floor` that is still on its way to `learn` is dropped from then on.
+   */
+  remove(key: string, floor: Ballot): Promise<void>
+  /** What is accepted here, in key order, strictly after `afterKey`. Damaged rows make it throw CORRUPT_VALUE. */
+  acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]>
 
   learned(key: string): LearnerRow | null
   /**
@@ -82,6 +112,14 @@ export interface RegisterStorage {
    * settled, a lower one is ignored. Never touches acceptor state. Resolves when durable.
    */
   learn(key: string, row: LearnerRow): Promise<void>
+  /** As `learn`, also when the row is only settled by it: resolves when a power cut cannot take it back. */
+  learnDurably(key: string, row: LearnerRow): Promise<void>
+  /** Drops the learner row of a register that is no more, unless it moved on from `ballot`. Not for keys with votes. */
+  forget(key: string, ballot: Ballot): Promise<void>
+  /** Called for each learner row, when it is durable and again when it is settled. In the order of durability. */
+  onLearned(listener: LearnedListener): void
+  /** How many registers have a learner row here. */
+  registerCount(): number
   /** Keys whose learner row is not settled. */
   unsettledKeys(): string[]
   /** Learner rows in key order, strictly after `afterKey`. */
@@ -95,4 +133,6 @@ export interface RegisterStorage {
 
   /** Remembers the highest identity seen of a peer; stored with this node's own next vote (R8). */
   noteWitness(peer: NodeId, seen: VoterIdentity): void
+  /** What this node has seen of a peer's databases: the answer to a voter that asks whether it has forgotten votes. */
+  witnessed(peer: NodeId): VoterIdentity[]
 }

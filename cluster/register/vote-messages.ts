@@ -1,8 +1,9 @@
 /** Requests and answers of the votes and catch-up protocols. Plain data; the control plane carries it as CBOR. */
 import { ClusterError } from '../errors.ts'
 import type { Ballot } from './ballot.ts'
+import { isBallot, isCount, isText } from './message-shapes.ts'
 import type { OperationCall, Refusal } from './operations.ts'
-import type { ChangeCursor, ChangePage, LearnerDigest, VoterIdentity } from './storage.ts'
+import type { AcceptedDigest, ChangeCursor, ChangePage, LearnerDigest, VoterIdentity } from './storage.ts'
 
 /** A value as an acceptor holds it. */
 export interface AcceptedValue {
@@ -26,6 +27,31 @@ export interface ReadAnswer {
   held: { ballot: Ballot; digest: string; value: Uint8Array | null } | null
 }
 
+/** All that was asked for in one read request, in order. */
+export interface ReadsAnswer {
+  identity: VoterIdentity
+  floor: Ballot
+  answers: ReadAnswer[]
+}
+
+/** A point in a register's life that an operation cannot be older than (R4). */
+export interface Since {
+  /** Of the record, when the operation was minted; 0 = there was none. */
+  version: number
+  /** The highest floor known then: once every voter is above it, registers were removed since (R9). */
+  floor: Ballot
+}
+
+/** What a voter knows of the asker's past, and of its own (R8). */
+export interface WitnessAnswer {
+  identity: VoterIdentity
+  floor: Ballot
+  /** Whether it knows of a config register: if it does, the cluster is not new. */
+  hasConfig: boolean
+  /** The databases of the asker that it has seen votes of. */
+  seen: VoterIdentity[]
+}
+
 /** What came of an operation. */
 export type Outcome =
   /** `value`: the encoded register value that is chosen now, with the operation in it. */
@@ -37,12 +63,20 @@ export type VoteRequest =
   | { kind: 'read'; items: { key: string; known: Ballot | null }[] }
   /** Sent once a majority accepted; `value` is null for those that accepted it themselves. */
   | { kind: 'committed'; key: string; ballot: Ballot; digest: string; value: Uint8Array | null }
-  /** Asks the coordinator of a key to propose (R7). `sinceVersion`: the version known when the opId was minted. */
-  | { kind: 'execute'; key: string; call: OperationCall; sinceVersion: number }
+  /** Asks the coordinator of a key to propose (R7). */
+  | { kind: 'execute'; key: string; call: OperationCall; since: Since }
+  /** Removes a register if this very ballot is accepted here (R9). Only in a stable epoch. */
+  | { kind: 'remove'; key: string; ballot: Ballot }
+  /** Accepts chosen values under the ballots they were chosen at (R10). */
+  | { kind: 'copy'; items: readonly { key: string; ballot: Ballot; value: Uint8Array }[] }
 
 export type CatchUpRequest =
   | { kind: 'changes'; cursor: ChangeCursor | null; limit: number }
   | { kind: 'digests'; afterKey: string; limit: number }
+  /** What the voter has accepted, from its acceptor rows (R10). */
+  | { kind: 'accepted'; afterKey: string; limit: number }
+  /** Tells what is known of the asker's votes (R8). Answered also by who may not vote. */
+  | { kind: 'witness' }
 
 export type ChangesAnswer = ChangePage
 
@@ -52,18 +86,19 @@ export interface DigestsAnswer {
   rows: LearnerDigest[]
 }
 
+export type AcceptedAnswer = AcceptedDigest[]
+
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {
-  const { kind, key, ballot, value, items, digest, call, sinceVersion } = (request ?? {}) as Record<
-    string,
-    unknown
-  >
+  const { kind, key, ballot, value, items, digest, call, since } = (request ?? {}) as Record<string, unknown>
   const isFormed =
     (kind === 'prepare' && isText(key) && isBallot(ballot)) ||
     (kind === 'accept' && isText(key) && isBallot(ballot) && value instanceof Uint8Array) ||
     (kind === 'read' && Array.isArray(items) && items.every(isReadItem)) ||
     (kind === 'committed' && isText(key) && isBallot(ballot) && isText(digest) && isBytesOrNull(value)) ||
-    (kind === 'execute' && isText(key) && isCall(call) && Number.isSafeInteger(sinceVersion))
+    (kind === 'execute' && isText(key) && isCall(call) && isSince(since)) ||
+    (kind === 'remove' && isText(key) && isBallot(ballot)) ||
+    (kind === 'copy' && Array.isArray(items) && items.every(isCopyItem))
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a vote request is malformed')
   return request as VoteRequest
 }
@@ -72,27 +107,26 @@ export function parseVoteRequest(request: unknown): VoteRequest {
 export function parseCatchUpRequest(request: unknown): CatchUpRequest {
   const { kind, cursor, limit, afterKey } = (request ?? {}) as Record<string, unknown>
   const isFormed =
-    isCount(limit) &&
-    ((kind === 'changes' && isCursorOrNull(cursor)) || (kind === 'digests' && isText(afterKey)))
+    kind === 'witness' ||
+    (isCount(limit) &&
+      ((kind === 'changes' && isCursorOrNull(cursor)) ||
+        ((kind === 'digests' || kind === 'accepted') && isText(afterKey))))
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a catch-up request is malformed')
   return request as CatchUpRequest
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isBytesOrNull(value: unknown): boolean {
   return value === null || value instanceof Uint8Array
 }
 
-function isBallot(value: unknown): boolean {
-  const { counter, nonce } = (value ?? {}) as Record<string, unknown>
-  return isCount(counter) && isText(nonce) && /^[0-9a-f]{16}$/.test(nonce)
+function isSince(value: unknown): boolean {
+  const { version, floor } = (value ?? {}) as Record<string, unknown>
+  return isCount(version) && isBallot(floor)
+}
+
+function isCopyItem(value: unknown): boolean {
+  const item = (value ?? {}) as Record<string, unknown>
+  return isText(item['key']) && isBallot(item['ballot']) && item['value'] instanceof Uint8Array
 }
 
 function isReadItem(value: unknown): boolean {

@@ -1,56 +1,122 @@
 /** Asks one voter, over the control plane (this node's own acceptor answers in place). Also notes who voted with what. */
 import { ClusterError } from '../errors.ts'
-import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
-import type { Ballot } from './ballot.ts'
+import type { ClusterConfig } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import type { ChosenItem } from './acceptor.ts'
+import { maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import type { EpochFence } from './epoch-fence.ts'
 import type { OperationCall } from './operations.ts'
-import type { RegisterStorage } from './storage.ts'
-import type { AcceptAnswer, Outcome, PrepareAnswer, ReadAnswer, VoteRequest } from './vote-messages.ts'
+import type { RegisterStorage, VoterIdentity } from './storage.ts'
+import type {
+  AcceptAnswer,
+  Outcome,
+  PrepareAnswer,
+  ReadAnswer,
+  ReadsAnswer,
+  Since,
+  VoteRequest,
+} from './vote-messages.ts'
 
 /** A voter that has not answered by then counts as away; also how long a lost majority takes to be noticed (R6). */
 export const VOTE_TIMEOUT_MS = 1000
 /** Forwarded operations may take several rounds at the coordinator. */
 export const EXECUTE_TIMEOUT_MS = 4000
+/** A page of copied values is one batch of the voter's disk, and one large message. */
+export const COPY_TIMEOUT_MS = 10_000
 
 export class VoterClient {
-  readonly #rpc: PeerRpc
+  readonly #fence: EpochFence
   readonly #storage: RegisterStorage
+  #floorSeen: Ballot = ZERO_BALLOT
 
-  constructor(rpc: PeerRpc, storage: RegisterStorage) {
-    this.#rpc = rpc
+  constructor(fence: EpochFence, storage: RegisterStorage) {
+    this.#fence = fence
     this.#storage = storage
   }
 
-  async prepare(to: NodeId, key: string, ballot: Ballot): Promise<PrepareAnswer> {
-    const answer = (await this.#ask(to, { kind: 'prepare', key, ballot })) as PrepareAnswer
-    this.#storage.noteWitness(to, answer.identity)
+  /** The highest floor that any voter has shown, this node's own included (R9). */
+  get floorSeen(): Ballot {
+    return maxBallot(this.#floorSeen, this.#storage.floor())
+  }
+
+  noteFloor(floor: Ballot): void {
+    this.#floorSeen = maxBallot(this.#floorSeen, floor)
+  }
+
+  /** `config`: the one whose quorum the answer will be counted in. */
+  async prepare(config: ClusterConfig, to: NodeId, key: string, ballot: Ballot): Promise<PrepareAnswer> {
+    const answer = (await this.#ask(config.epoch, to, { kind: 'prepare', key, ballot })) as PrepareAnswer
+    this.#noteVote(config, to, answer.identity)
+    if (answer.promised) this.noteFloor(answer.floor)
     return answer
   }
 
-  async accept(to: NodeId, key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
-    const answer = (await this.#ask(to, { kind: 'accept', key, ballot, value })) as AcceptAnswer
-    this.#storage.noteWitness(to, answer.identity)
+  async accept(
+    config: ClusterConfig,
+    to: NodeId,
+    key: string,
+    ballot: Ballot,
+    value: Uint8Array,
+  ): Promise<AcceptAnswer> {
+    const answer = (await this.#ask(config.epoch, to, { kind: 'accept', key, ballot, value })) as AcceptAnswer
+    this.#noteVote(config, to, answer.identity)
     return answer
   }
 
   /** One answer per item, in order. */
-  async read(to: NodeId, items: { key: string; known: Ballot | null }[]): Promise<ReadAnswer[]> {
-    const answers = (await this.#ask(to, { kind: 'read', items })) as ReadAnswer[]
-    if (answers.length !== items.length)
-      throw new ClusterError('BAD_FRAME', `node ${to} answered ${answers.length} of ${items.length} reads`)
-    return answers
+  async read(
+    config: ClusterConfig,
+    to: NodeId,
+    items: { key: string; known: Ballot | null }[],
+  ): Promise<ReadAnswer[]> {
+    const answer = (await this.#ask(config.epoch, to, { kind: 'read', items })) as ReadsAnswer
+    this.#noteVote(config, to, answer.identity)
+    this.noteFloor(answer.floor)
+    if (answer.answers.length !== items.length)
+      throw new ClusterError(
+        'BAD_FRAME',
+        `node ${to} answered ${answer.answers.length} of ${items.length} reads`,
+      )
+    return answer.answers
   }
 
   /** Tells a peer that `ballot` is chosen. Best effort: whoever misses it catches up. */
-  committed(to: NodeId, key: string, ballot: Ballot, digest: string, value: Uint8Array | null): void {
-    this.#ask(to, { kind: 'committed', key, ballot, digest, value }).catch(() => {})
+  committed(
+    epoch: number,
+    to: NodeId,
+    key: string,
+    ballot: Ballot,
+    digest: string,
+    value: Uint8Array | null,
+  ): void {
+    this.#ask(epoch, to, { kind: 'committed', key, ballot, digest, value }).catch(() => {})
   }
 
-  async execute(to: NodeId, key: string, call: OperationCall, sinceVersion: number): Promise<Outcome> {
-    const request: VoteRequest = { kind: 'execute', key, call, sinceVersion }
-    return (await this.#rpc.request(to, 'votes', request, { timeoutMs: EXECUTE_TIMEOUT_MS })) as Outcome
+  async execute(epoch: number, to: NodeId, key: string, call: OperationCall, since: Since): Promise<Outcome> {
+    const request: VoteRequest = { kind: 'execute', key, call, since }
+    return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: EXECUTE_TIMEOUT_MS })) as Outcome
   }
 
-  #ask(to: NodeId, request: VoteRequest): Promise<unknown> {
-    return this.#rpc.request(to, 'votes', request, { timeoutMs: VOTE_TIMEOUT_MS })
+  /** Whether the voter removed the register, or has none. */
+  async remove(epoch: number, to: NodeId, key: string, ballot: Ballot): Promise<boolean> {
+    return (await this.#ask(epoch, to, { kind: 'remove', key, ballot })) as boolean
+  }
+
+  /** For each item, whether the voter holds it now. */
+  async copy(epoch: number, to: NodeId, items: readonly ChosenItem[]): Promise<boolean[]> {
+    const request: VoteRequest = { kind: 'copy', items }
+    return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: COPY_TIMEOUT_MS })) as boolean[]
+  }
+
+  /** A vote from a database that the config does not name does not count (R8). Throws NOT_VOTING. */
+  #noteVote(config: ClusterConfig, voter: NodeId, identity: VoterIdentity): void {
+    this.#storage.noteWitness(voter, identity)
+    const named = config.databases[voter]
+    if (named !== undefined && named !== identity.dbUuid)
+      throw new ClusterError('NOT_VOTING', `node ${voter} answers from a database that may not vote`)
+  }
+
+  #ask(epoch: number, to: NodeId, request: VoteRequest): Promise<unknown> {
+    return this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: VOTE_TIMEOUT_MS })
   }
 }

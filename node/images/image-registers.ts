@@ -77,11 +77,13 @@ export class ImageRegisters {
 
 /**
  * Puts a learned row into the index. Rows of other registers are not its business, and an unsettled row may yet come to
- * nothing: it is indexed once it is settled (R12).
+ * nothing: it is indexed once it is settled (R12). `row` null: the register is no more.
  */
-export function indexRow(index: ImageIndex, key: string, row: LearnerRow): void {
+export function indexRow(index: ImageIndex, key: string, row: LearnerRow | null): void {
   const id = imageIdOf(key)
-  if (id === null || !row.settled) return
+  if (id === null) return
+  if (!row) return index.remove(id)
+  if (!row.settled) return
   const { live, record } = toKnown(row.value)
   if (live) index.put(record)
   else index.remove(id)

@@ -8,11 +8,11 @@ import { toKnown } from './image-registers.ts'
 const EMPTY = Buffer.alloc(0)
 
 /** The rows that change with a learner row. */
-export function projectRoots(key: string, row: LearnerRow, before: LearnerRow | null): WriteOp[] {
+export function projectRoots(key: string, row: LearnerRow | null, before: LearnerRow | null): WriteOp[] {
   const id = imageIdOf(key)
   if (id === null) return []
   const old = before && liveRoot(before)
-  const now = liveRoot(row)
+  const now = row && liveRoot(row)
   if (old === now) return []
   const operations: WriteOp[] = []
   if (old) operations.push({ type: 'del', key: rootKey(old, id) })

@@ -11,23 +11,24 @@ import type { RegisterTables } from './register-tables.ts'
 import { VoteAccumulator } from './vote-accumulator.ts'
 
 /**
- * Rows of the owner's own that follow from a learner row and land in its batch. `before` is the row that it replaces.
- * Must be pure: it is called once for each replacement.
+ * Rows of the owner's own that follow from a learner row and land in its batch. `before` is the row that it replaces;
+ * `row` null: the register is no more. Must be pure: it is called once for each replacement.
  */
-export type Projection = (key: string, row: LearnerRow, before: LearnerRow | null) => WriteOp[]
+export type Projection = (key: string, row: LearnerRow | null, before: LearnerRow | null) => WriteOp[]
 
 export type RegisterChange =
   | { kind: 'vote'; key: string; state: AcceptorState; accepted: boolean }
-  | { kind: 'learn'; key: string; row: LearnerRow }
+  | { kind: 'learn'; key: string; row: LearnerRow; durably: boolean }
   /** The row of this ballot was found to be settled: memory knows it already. */
-  | { kind: 'settle'; key: string; row: LearnerRow }
+  | { kind: 'settle'; key: string; row: LearnerRow; durably: boolean }
   /** null: followed no further than the beginning. */
   | { kind: 'cursor'; peer: NodeId; cursor: ChangeCursor | null }
   | { kind: 'floor'; floor: Ballot }
-  /** Takes a register away, promises included (R9). */
-  | { kind: 'remove'; key: string }
-  /** Drops a learner row that cannot be read. */
-  | { kind: 'forget'; key: string }
+  /** Takes a register away, promises included, and raises the floor (R9). */
+  | { kind: 'remove'; key: string; floor: Ballot }
+  /** Drops a learner row: it cannot be read (`ballot` null), or its register is no more. */
+  | { kind: 'forget'; key: string; ballot: Ballot | null }
+  | { kind: 'admitted'; isAdmitted: boolean }
   | { kind: 'value'; name: string; value: Uint8Array }
 
 export interface RegisterBatchComponents {
@@ -53,6 +54,8 @@ export class RegisterBatch {
   readonly accepted: { key: string; ballot: Ballot }[] = []
   readonly cursors = new Map<NodeId, ChangeCursor | null>()
   floor: Ballot
+  /** Null: as before. */
+  isAdmitted: boolean | null = null
   hasVotes = false
   /** False while all of it may be lost without harm. */
   needsSync = false
@@ -74,6 +77,7 @@ export class RegisterBatch {
         return this.#vote(change.key, change.state, change.accepted)
       case 'learn':
       case 'settle':
+        this.needsSync ||= change.durably
         return this.#learn(change.key, change.row, change.kind === 'settle')
       case 'cursor':
         this.cursors.set(change.peer, change.cursor)
@@ -82,18 +86,19 @@ export class RegisterBatch {
         )
         return
       case 'floor':
-        this.needsSync = true
-        this.floor = maxBallot(this.floor, change.floor)
-        this.#others.push(tables.floorRow(this.floor))
-        return
+        return this.#raiseFloor(change.floor)
       case 'remove':
-        this.needsSync = true
         this.hasVotes = true
+        this.#raiseFloor(change.floor)
         this.#setAcceptorRow(change.key, null)
         this.learned.set(change.key, null)
         return
       case 'forget':
-        this.learned.set(change.key, null)
+        return this.#forget(change.key, change.ballot)
+      case 'admitted':
+        this.needsSync = true
+        this.hasVotes = true
+        this.isAdmitted = change.isAdmitted
         return
       case 'value':
         this.needsSync = true
@@ -105,7 +110,7 @@ export class RegisterBatch {
     const { tables } = this.#components
     const acceptors = [...this.#acceptorRows].map(([key, row]) => row ?? tables.acceptors.del(key))
     const learners = [...this.learned].flatMap(([key, row]) =>
-      row ? this.#learnerRows(key, row) : [tables.learners.del(key)],
+      row ? this.#learnerRows(key, row) : this.#forgottenRows(key),
     )
     return [...acceptors, ...learners, ...this.#others]
   }
@@ -119,6 +124,22 @@ export class RegisterBatch {
     this.accepted.push({ key, ballot: state.accepted.ballot })
   }
 
+  #raiseFloor(floor: Ballot): void {
+    this.needsSync = true
+    this.floor = maxBallot(this.floor, floor)
+    this.#others.push(this.#components.tables.floorRow(this.floor))
+  }
+
+  #forget(key: string, ballot: Ballot | null): void {
+    const known = this.#knownHead(key)
+    if (ballot === null || (known && sameBallot(known.ballot, ballot))) this.learned.set(key, null)
+  }
+
+  #knownHead(key: string): LearnerHead | null | undefined {
+    const drafted = this.learned.get(key)
+    return drafted === undefined ? this.#components.heads.get(key) : drafted
+  }
+
   #setAcceptorRow(key: string, row: (WriteOp & { type: 'put' }) | null): void {
     const storedKey = this.#components.tables.acceptors.storedKey(key)
     const drafted = this.#acceptorRows.get(key)
@@ -129,8 +150,7 @@ export class RegisterBatch {
   }
 
   #learn(key: string, row: LearnerRow, isKnown: boolean): void {
-    const drafted = this.learned.get(key)
-    const known = drafted === undefined ? this.#components.heads.get(key) : drafted
+    const known = this.#knownHead(key)
     const effect = learnEffect(known, row)
     const rewrites = isKnown && known && sameBallot(known.ballot, row.ballot)
     if (effect === 'nothing' && !rewrites) return
@@ -143,5 +163,10 @@ export class RegisterBatch {
     const before = tables.readLearner(key)
     const replaces = !before || !sameBallot(before.ballot, row.ballot)
     return [tables.learners.put(key, row), ...(replaces ? project(key, row, before) : [])]
+  }
+
+  #forgottenRows(key: string): WriteOp[] {
+    const { tables, project } = this.#components
+    return [tables.learners.del(key), ...project(key, null, tables.readLearner(key))]
   }
 }

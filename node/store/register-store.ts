@@ -7,9 +7,11 @@ import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { sameBallot, ZERO_BALLOT, type Ballot } from '../../cluster/register/ballot.ts'
 import type {
+  AcceptedDigest,
   AcceptorState,
   ChangeCursor,
   ChangePage,
+  LearnedListener,
   LearnerDigest,
   LearnerRow,
   RegisterStorage,
@@ -17,12 +19,14 @@ import type {
 } from '../../cluster/register/storage.ts'
 import type { Log, Random } from '../../cluster/runtime.ts'
 import { CHANGE_LOG_ENTRIES_MAX, ChangeLog } from './change-log.ts'
+import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { LearnerHeads } from './learner-heads.ts'
 import { learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
 import { RegisterTables } from './register-tables.ts'
+import { RemovedKeys } from './removed-keys.ts'
 import { VoteAccumulator } from './vote-accumulator.ts'
 import { Witnesses } from './witnesses.ts'
 
@@ -36,8 +40,6 @@ export interface RegisterStoreOptions {
   project?: Projection
   changeLogEntriesMax?: number
 }
-
-export type LearnedListener = (key: string, row: LearnerRow) => void
 
 const DB_UUID_BYTES = 16
 /** What a change takes beside its values, roughly: for the bounds of the queue. */
@@ -57,7 +59,9 @@ export class RegisterStore implements RegisterStorage {
   #voteSequence = 0
   #floor: Ballot = ZERO_BALLOT
   #accumulator = new VoteAccumulator()
+  readonly #removed = new RemovedKeys()
   #isIntact = true
+  #isAdmitted = true
 
   private constructor(components: RegisterStoreComponents, options: RegisterStoreOptions) {
     this.#components = components
@@ -79,12 +83,18 @@ export class RegisterStore implements RegisterStorage {
     return store
   }
 
-  /** False: the acceptor rows are not those that were written, so this node must not vote (R1, R8). */
   get isIntact(): boolean {
     return this.#isIntact
   }
 
-  /** Called for each learner row, when it is durable and again when it is settled. In the order of durability. */
+  get isAdmitted(): boolean {
+    return this.#isAdmitted
+  }
+
+  setAdmitted(isAdmitted: boolean): Promise<void> {
+    return this.#commits.add({ kind: 'admitted', isAdmitted })
+  }
+
   onLearned(listener: LearnedListener): void {
     this.#listeners.push(listener)
   }
@@ -93,7 +103,6 @@ export class RegisterStore implements RegisterStorage {
     return { dbUuid: this.#dbUuid, voteSequence: this.#voteSequence }
   }
 
-  /** What this node has seen of a peer's databases: the answer to a voter that asks whether it has forgotten votes. */
   witnessed(peer: NodeId): VoterIdentity[] {
     return this.#witnesses.of(peer)
   }
@@ -106,7 +115,6 @@ export class RegisterStore implements RegisterStorage {
     return this.#floor
   }
 
-  /** Never lowers it. Resolves when durable. */
   raiseFloor(floor: Ballot): Promise<void> {
     return this.#commits.add({ kind: 'floor', floor })
   }
@@ -122,13 +130,21 @@ export class RegisterStore implements RegisterStorage {
     await this.#commits.add({ kind: 'vote', key, state, accepted })
   }
 
-  /**
-   * Removes a register with its promises (R9). The caller has raised the floor to its ballot before, on every voter:
-   * that is what keeps an old round from bringing it back.
-   */
-  async remove(key: string): Promise<void> {
+  async remove(key: string, floor: Ballot): Promise<void> {
     this.#assertIntact()
-    await this.#commits.add({ kind: 'remove', key })
+    this.#removed.note(key, floor)
+    await this.#commits.add({ kind: 'remove', key, floor })
+  }
+
+  async acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]> {
+    const found: AcceptedDigest[] = []
+    for await (const row of this.#tables.acceptors.scanAfter(afterKey)) {
+      if (found.length === limit) break
+      if (row.damaged) throw corruptValue(row.storedKey, 'its vote cannot be read')
+      const { accepted } = row.value
+      if (accepted) found.push({ key: row.key, ballot: accepted.ballot, digest: accepted.digest })
+    }
+    return found
   }
 
   learned(key: string): LearnerRow | null {
@@ -142,19 +158,38 @@ export class RegisterStore implements RegisterStorage {
     return { ...row, settled: head !== undefined && head.settled && sameBallot(head.ballot, row.ballot) }
   }
 
-  async learn(key: string, row: LearnerRow): Promise<void> {
+  learn(key: string, row: LearnerRow): Promise<void> {
+    return this.#learn(key, row, false)
+  }
+
+  learnDurably(key: string, row: LearnerRow): Promise<void> {
+    return this.#learn(key, row, true)
+  }
+
+  async forget(key: string, ballot: Ballot): Promise<void> {
+    this.#removed.note(key, ballot)
+    await this.#commits.add({ kind: 'forget', key, ballot })
+  }
+
+  async #learn(key: string, row: LearnerRow, durably: boolean): Promise<void> {
+    if (this.#removed.covers(key, row.ballot)) return
     const head = this.#heads.get(key)
     if (head && sameBallot(head.ballot, row.ballot) && head.digest !== row.digest)
       throw new ClusterError('CORRUPT_VALUE', `two values are known for ${key} under one ballot`, { key })
     switch (learnEffect(head, row)) {
       case 'nothing':
-        return
+        if (!durably || !head || !sameBallot(head.ballot, row.ballot)) return
+        return this.#commits.add({ kind: 'settle', key, row, durably })
       case 'settles':
         this.#publishRow(key, row)
-        return this.#commits.add({ kind: 'settle', key, row })
+        return this.#commits.add({ kind: 'settle', key, row, durably })
       case 'replaces':
-        return this.#commits.add({ kind: 'learn', key, row })
+        return this.#commits.add({ kind: 'learn', key, row, durably })
     }
+  }
+
+  registerCount(): number {
+    return this.#heads.keys().length
   }
 
   unsettledKeys(): string[] {
@@ -211,31 +246,21 @@ export class RegisterStore implements RegisterStorage {
     return this.#commits.add({ kind: 'value', name, value })
   }
 
-  /**
-   * Gives up the voting past (R8): a new identity over the acceptor rows that can still be read. Only while this node
-   * does not vote, and it may not vote again until it was re-admitted.
-   */
-  async renewIdentity(): Promise<void> {
-    const accumulator = new VoteAccumulator()
+  async renewIdentity(isAdmitted: boolean): Promise<void> {
+    // Whatever was decided before must not land on top of the new state.
+    await this.#commits.add({ kind: 'floor', floor: this.#floor })
     const dels: WriteOp[] = []
-    for await (const row of this.#tables.acceptors.scan()) {
-      const stored = row.damaged
-        ? undefined
-        : this.#components.database.get(this.#tables.acceptors.storedKey(row.key))
-      if (stored) accumulator.toggle(this.#tables.acceptors.storedKey(row.key), stored)
-      else dels.push(this.#tables.acceptors.del(row.key))
-    }
+    for await (const storedKey of this.#components.database.keys(rangeOf(KEYSPACES.acceptor)))
+      dels.push({ type: 'del', key: storedKey })
     const dbUuid = this.#mintUuid()
-    const state = {
-      dbUuid,
-      voteSequence: this.#voteSequence,
-      accumulator: accumulator.bytes(),
-      logHead: this.#log.head,
-    }
-    await this.#components.database.write([...dels, this.#tables.voteStateRow(state)])
+    const accumulator = new VoteAccumulator()
+    const state = { dbUuid, voteSequence: 0, accumulator: accumulator.bytes(), logHead: this.#log.head }
+    await this.#components.database.write([...dels, this.#tables.voteStateRow({ ...state, isAdmitted })])
     this.#dbUuid = dbUuid
+    this.#voteSequence = 0
     this.#accumulator = accumulator
     this.#isIntact = true
+    this.#isAdmitted = isAdmitted
   }
 
   /** Waits until nothing is under way. */
@@ -250,11 +275,12 @@ export class RegisterStore implements RegisterStorage {
     this.#isIntact = state ? scanned.accumulator.equals(state.accumulator) : scanned.isEmpty && state === null
     this.#dbUuid = state?.dbUuid ?? this.#dbUuid
     this.#voteSequence = state?.voteSequence ?? 0
+    this.#isAdmitted = state?.isAdmitted ?? true
     await this.#log.load(state?.logHead ?? 0)
     await this.#witnesses.load()
     await this.#loadLearners()
     if (state === null && this.#isIntact)
-      await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0)])
+      await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
     if (!this.#isIntact)
       this.#components.log.error({}, 'the vote rows are not those that were written: this node must not vote')
   }
@@ -297,7 +323,7 @@ export class RegisterStore implements RegisterStorage {
     const peers = [...this.#cursors.keys()]
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
-      { kind: 'forget', key },
+      { kind: 'forget', key, ballot: null },
       ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: null })),
     ]
     for (const change of forgets) this.#commits.add(change).catch(() => {})
@@ -313,7 +339,7 @@ export class RegisterStore implements RegisterStorage {
     if (batch.hasVotes) {
       const logHead = this.#log.head + batch.accepted.length
       operations.push(
-        this.#voteStateRow(batch.accumulator, voteSequence, logHead),
+        this.#voteStateRow(batch.accumulator, voteSequence, logHead, batch.isAdmitted ?? this.#isAdmitted),
         ...this.#witnesses.takeFresh(),
       )
     }
@@ -322,18 +348,20 @@ export class RegisterStore implements RegisterStorage {
     this.#publish(batch)
   }
 
-  #voteStateRow(accumulator: VoteAccumulator, voteSequence: number, logHead: number): WriteOp {
-    return this.#tables.voteStateRow({
-      dbUuid: this.#dbUuid,
-      voteSequence,
-      accumulator: accumulator.bytes(),
-      logHead,
-    })
+  #voteStateRow(
+    accumulator: VoteAccumulator,
+    voteSequence: number,
+    logHead: number,
+    isAdmitted: boolean,
+  ): WriteOp {
+    const [dbUuid, bytes] = [this.#dbUuid, accumulator.bytes()]
+    return this.#tables.voteStateRow({ dbUuid, voteSequence, accumulator: bytes, logHead, isAdmitted })
   }
 
   #publish(batch: RegisterBatch): void {
     if (batch.hasVotes) this.#accumulator = batch.accumulator
     this.#floor = batch.floor
+    this.#isAdmitted = batch.isAdmitted ?? this.#isAdmitted
     this.#log.publish(batch.accepted.length)
     for (const [peer, cursor] of batch.cursors) {
       if (cursor) this.#cursors.set(peer, cursor)
@@ -341,8 +369,13 @@ export class RegisterStore implements RegisterStorage {
     }
     for (const [key, row] of batch.learned) {
       if (row) this.#publishRow(key, row)
-      else this.#heads.delete(key)
+      else this.#dropRow(key)
     }
+  }
+
+  #dropRow(key: string): void {
+    this.#heads.delete(key)
+    for (const listener of this.#listeners) listener(key, null)
   }
 
   /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
@@ -377,6 +410,7 @@ function sizeOf(change: RegisterChange): number {
     case 'floor':
     case 'remove':
     case 'forget':
+    case 'admitted':
       return CHANGE_OVERHEAD_BYTES
   }
 }

@@ -22,6 +22,8 @@ export interface VoteState {
   accumulator: Uint8Array
   /** Newest sequence of the change log. */
   logHead: number
+  /** Whether the database was let in to vote (R8). */
+  isAdmitted: boolean
 }
 
 const VOTE_STATE = 'vote-state'
@@ -54,14 +56,14 @@ export class RegisterTables {
 
   /** Throws CORRUPT_VALUE. */
   voteState(): VoteState | null {
-    const stored = this.#singletons.get(VOTE_STATE) as [string, number, Uint8Array, number] | null
+    const stored = this.#singletons.get(VOTE_STATE) as [string, number, Uint8Array, number, boolean] | null
     if (!stored) return null
-    const [dbUuid, voteSequence, accumulator, logHead] = stored
-    return { dbUuid, voteSequence, accumulator, logHead }
+    const [dbUuid, voteSequence, accumulator, logHead, isAdmitted] = stored
+    return { dbUuid, voteSequence, accumulator, logHead, isAdmitted }
   }
 
-  voteStateRow({ dbUuid, voteSequence, accumulator, logHead }: VoteState): WriteOp {
-    return this.#singletons.put(VOTE_STATE, [dbUuid, voteSequence, accumulator, logHead])
+  voteStateRow({ dbUuid, voteSequence, accumulator, logHead, isAdmitted }: VoteState): WriteOp {
+    return this.#singletons.put(VOTE_STATE, [dbUuid, voteSequence, accumulator, logHead, isAdmitted])
   }
 
   /** Throws CORRUPT_VALUE. */

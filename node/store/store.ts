@@ -151,7 +151,7 @@ export class Store {
   /** Brings FORMAT up to date with what was found out about an existing directory. */
   async #adopt(isCopy: boolean, { clusterId, forgetVotes }: StoreOptions): Promise<void> {
     await discardDraft(this.#directory)
-    if (forgetVotes) await this.registers.renewIdentity()
+    if (forgetVotes) await this.registers.renewIdentity(false)
     if (isCopy) await replaceFormat(this.#directory, this.#format)
     if (clusterId !== null) await this.setClusterId(clusterId)
   }

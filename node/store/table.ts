@@ -1,7 +1,7 @@
 /** A key space with typed keys and values: the only way stored rows are read and written. */
 import { seal, unseal, corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
-import { keyIn, rangeOf, type Keyspace } from './keyspaces.ts'
+import { keyIn, rangeOf, type KeyRange, type Keyspace } from './keyspaces.ts'
 
 /** How the keys and values of one key space look on disk. */
 export interface RowFormat<K, V> {
@@ -60,8 +60,18 @@ export class Table<K, V> {
   }
 
   /** The rows whose keys begin with `parts`, in key order, damaged ones included. */
-  async *scan(...parts: readonly Uint8Array[]): AsyncGenerator<Scanned<K, V>> {
-    for await (const [storedKey, stored] of this.#database.entries(rangeOf(this.#format.space, ...parts))) {
+  scan(...parts: readonly Uint8Array[]): AsyncGenerator<Scanned<K, V>> {
+    return this.#scanRange(rangeOf(this.#format.space, ...parts))
+  }
+
+  /** The rows strictly after `key`, in key order, damaged ones included. */
+  scanAfter(key: K): AsyncGenerator<Scanned<K, V>> {
+    const { lt } = rangeOf(this.#format.space)
+    return this.#scanRange({ gte: Buffer.concat([this.storedKey(key), Uint8Array.of(0)]), lt })
+  }
+
+  async *#scanRange(range: KeyRange): AsyncGenerator<Scanned<K, V>> {
+    for await (const [storedKey, stored] of this.#database.entries(range)) {
       const key = this.#format.parseKey(storedKey.subarray(1))
       const value = this.#tryDecode(storedKey, stored)
       yield value === undefined ? { damaged: true, key, storedKey } : { damaged: false, key, value }

@@ -37,8 +37,9 @@ export class MemoryNetwork {
   }
 
   async #carry(from: NodeId, to: NodeId, protocol: ControlProtocol, request: unknown): Promise<unknown> {
-    const kind = (request as { kind?: string } | null)?.kind ?? ''
-    const sent: Sent = { from, to, protocol, kind, request }
+    const body = (request as { body?: unknown } | null)?.body ?? request
+    const kind = (body as { kind?: string } | null)?.kind ?? ''
+    const sent: Sent = { from, to, protocol, kind, request: body }
     this.sent.push(sent)
     await this.beforeRequest(sent)
     const handler = this.#handlers.get(`${to} ${protocol}`)

@@ -3,12 +3,20 @@
  * interrupts before its sync is lost, what was synced stays.
  */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import { compareBallots, sameBallot, ZERO_BALLOT, type Ballot } from '../../cluster/register/ballot.ts'
+import {
+  compareBallots,
+  maxBallot,
+  sameBallot,
+  ZERO_BALLOT,
+  type Ballot,
+} from '../../cluster/register/ballot.ts'
 import type {
+  AcceptedDigest,
   AcceptorState,
   ChangeCursor,
   ChangeEntry,
   ChangePage,
+  LearnedListener,
   LearnerDigest,
   LearnerRow,
   RegisterStorage,
@@ -16,7 +24,7 @@ import type {
 } from '../../cluster/register/storage.ts'
 
 export class MemoryRegisterDisk {
-  readonly dbUuid: string
+  dbUuid: string
   readonly acceptors = new Map<string, AcceptorState>()
   readonly learners = new Map<string, LearnerRow>()
   readonly cursors = new Map<NodeId, ChangeCursor>()
@@ -25,6 +33,9 @@ export class MemoryRegisterDisk {
   logHead = 0
   logTrimmed = 0
   voteSequence = 0
+  floor: Ballot = ZERO_BALLOT
+  isAdmitted = true
+  isIntact = true
 
   constructor(dbUuid: string) {
     this.dbUuid = dbUuid
@@ -41,6 +52,8 @@ export class MemoryRegisterStorage implements RegisterStorage {
   readonly #disk: MemoryRegisterDisk
   readonly #sync: () => Promise<void>
   readonly #logEntriesMax: number
+  readonly #listeners: LearnedListener[] = []
+  readonly #removed = new Map<string, Ballot>()
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(disk: MemoryRegisterDisk, options: MemoryStorageOptions = {}) {
@@ -53,8 +66,40 @@ export class MemoryRegisterStorage implements RegisterStorage {
     return { dbUuid: this.#disk.dbUuid, voteSequence: this.#disk.voteSequence }
   }
 
+  get isIntact(): boolean {
+    return this.#disk.isIntact
+  }
+
+  get isAdmitted(): boolean {
+    return this.#disk.isAdmitted
+  }
+
+  setAdmitted(isAdmitted: boolean): Promise<void> {
+    return this.#write(() => {
+      this.#disk.voteSequence++
+      this.#disk.isAdmitted = isAdmitted
+    })
+  }
+
+  renewIdentity(isAdmitted: boolean): Promise<void> {
+    return this.#write(() => {
+      const disk = this.#disk
+      disk.dbUuid = `${disk.dbUuid}'`
+      disk.voteSequence = 0
+      disk.acceptors.clear()
+      disk.isIntact = true
+      disk.isAdmitted = isAdmitted
+    })
+  }
+
   floor(): Ballot {
-    return ZERO_BALLOT
+    return this.#disk.floor
+  }
+
+  raiseFloor(floor: Ballot): Promise<void> {
+    return this.#write(() => {
+      this.#disk.floor = maxBallot(this.#disk.floor, floor)
+    })
   }
 
   acceptorState(key: string): AcceptorState | null {
@@ -71,12 +116,52 @@ export class MemoryRegisterStorage implements RegisterStorage {
     })
   }
 
+  remove(key: string, floor: Ballot): Promise<void> {
+    this.#removed.set(key, floor)
+    return this.#write(() => {
+      this.#disk.voteSequence++
+      this.#disk.floor = maxBallot(this.#disk.floor, floor)
+      this.#disk.acceptors.delete(key)
+      this.#drop(key)
+    })
+  }
+
+  acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]> {
+    const found = [...this.#disk.acceptors]
+      .filter(([key]) => key > afterKey)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([key, { accepted }]) =>
+        accepted ? [{ key, ballot: accepted.ballot, digest: accepted.digest }] : [],
+      )
+    return Promise.resolve(found.slice(0, limit))
+  }
+
   learned(key: string): LearnerRow | null {
     return this.#disk.learners.get(key) ?? null
   }
 
   learn(key: string, row: LearnerRow): Promise<void> {
     return this.#write(() => this.#learnNow(key, row))
+  }
+
+  learnDurably(key: string, row: LearnerRow): Promise<void> {
+    return this.learn(key, row)
+  }
+
+  forget(key: string, ballot: Ballot): Promise<void> {
+    this.#removed.set(key, ballot)
+    return this.#write(() => {
+      const known = this.#disk.learners.get(key)
+      if (known && sameBallot(known.ballot, ballot)) this.#drop(key)
+    })
+  }
+
+  onLearned(listener: LearnedListener): void {
+    this.#listeners.push(listener)
+  }
+
+  registerCount(): number {
+    return this.#disk.learners.size
   }
 
   unsettledKeys(): string[] {
@@ -108,7 +193,14 @@ export class MemoryRegisterStorage implements RegisterStorage {
   }
 
   noteWitness(peer: NodeId, seen: VoterIdentity): void {
+    const known = this.#disk.witnesses.get(peer)
+    if (known?.dbUuid === seen.dbUuid && known.voteSequence >= seen.voteSequence) return
     this.#disk.witnesses.set(peer, seen)
+  }
+
+  witnessed(peer: NodeId): VoterIdentity[] {
+    const seen = this.#disk.witnesses.get(peer)
+    return seen ? [seen] : []
   }
 
   #write(apply: () => void): Promise<void> {
@@ -118,11 +210,23 @@ export class MemoryRegisterStorage implements RegisterStorage {
   }
 
   #learnNow(key: string, row: LearnerRow): void {
+    const removed = this.#removed.get(key)
+    if (removed && compareBallots(row.ballot, removed) <= 0) return
     const known = this.#disk.learners.get(key)
     const order = known ? compareBallots(row.ballot, known.ballot) : 1
-    if (order > 0) this.#disk.learners.set(key, row)
+    if (order > 0) this.#publish(key, row)
     if (order === 0 && known && row.settled && sameBallot(row.ballot, known.ballot))
-      this.#disk.learners.set(key, { ...known, settled: true })
+      this.#publish(key, { ...known, settled: true })
+  }
+
+  #publish(key: string, row: LearnerRow): void {
+    this.#disk.learners.set(key, row)
+    for (const listener of this.#listeners) listener(key, row)
+  }
+
+  #drop(key: string): void {
+    this.#disk.learners.delete(key)
+    for (const listener of this.#listeners) listener(key, null)
   }
 
   #append(key: string, ballot: Ballot): void {

@@ -1,6 +1,7 @@
 /** Bugs, put in on purpose: each breaks one rule of the registers, in a part that the simulation can exchange. */
 import type { NodeId, PeerRpc, RpcHandler } from '../../cluster/network/rpc-port.ts'
 import { sameBallot } from '../../cluster/register/ballot.ts'
+import type { FencedRequest } from '../../cluster/register/epoch-fence.ts'
 import { decodeValue, encodeValue, valueDigest } from '../../cluster/register/register-value.ts'
 import type { AcceptorState, RegisterStorage } from '../../cluster/register/storage.ts'
 import type { AcceptAnswer, PrepareAnswer, VoteRequest } from '../../cluster/register/vote-messages.ts'
@@ -115,10 +116,28 @@ class LazyStorage implements RegisterStorage {
     return this.#unwritten.get(key) ?? this.#inner.acceptorState(key)
   }
 
+  get isIntact() {
+    return this.#inner.isIntact
+  }
+
+  get isAdmitted() {
+    return this.#inner.isAdmitted
+  }
+
+  setAdmitted = (isAdmitted: boolean) => this.#inner.setAdmitted(isAdmitted)
+  renewIdentity: RegisterStorage['renewIdentity'] = (isAdmitted) => this.#inner.renewIdentity(isAdmitted)
+  raiseFloor: RegisterStorage['raiseFloor'] = (floor) => this.#inner.raiseFloor(floor)
+  remove: RegisterStorage['remove'] = (key, floor) => this.#inner.remove(key, floor)
+  acceptedAfter: RegisterStorage['acceptedAfter'] = (after, limit) => this.#inner.acceptedAfter(after, limit)
+  learnDurably: RegisterStorage['learnDurably'] = (key, row) => this.#inner.learnDurably(key, row)
+  forget: RegisterStorage['forget'] = (key, ballot) => this.#inner.forget(key, ballot)
+  onLearned: RegisterStorage['onLearned'] = (listener) => this.#inner.onLearned(listener)
+  witnessed = (peer: NodeId) => this.#inner.witnessed(peer)
   identity = () => this.#inner.identity()
   floor = () => this.#inner.floor()
   learned = (key: string) => this.#inner.learned(key)
   learn: RegisterStorage['learn'] = (key, row) => this.#inner.learn(key, row)
+  registerCount = () => this.#inner.registerCount()
   unsettledKeys = () => this.#inner.unsettledKeys()
   learnedDigests: RegisterStorage['learnedDigests'] = (after, limit) =>
     this.#inner.learnedDigests(after, limit)
@@ -137,7 +156,7 @@ function withAnswers(
     handle: (protocol, handler) => rpc.handle(protocol, handler),
     request: (to, protocol, request, options) => {
       const answer = rpc.request(to, protocol, request, options)
-      return protocol === 'votes' ? tamper(request as VoteRequest, answer) : answer
+      return protocol === 'votes' ? tamper((request as FencedRequest).body as VoteRequest, answer) : answer
     },
   }
 }
@@ -150,7 +169,7 @@ function withVotes(
   const tampered =
     (handler: RpcHandler): RpcHandler =>
     (from, request) =>
-      tamper(request as VoteRequest, () => handler(from, request))
+      tamper((request as FencedRequest).body as VoteRequest, () => handler(from, request))
   return {
     handle: (protocol, handler) => rpc.handle(protocol, protocol === 'votes' ? tampered(handler) : handler),
     request: (to, protocol, request, options) => rpc.request(to, protocol, request, options),

@@ -1,6 +1,7 @@
 /** A cluster of the production register modules inside a simulated world, with the operations that the checker models. */
 import type { ClusterConfig } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
+import { CurrentConfig } from '../../cluster/register/current-config.ts'
 import type { OperationTable } from '../../cluster/register/operations.ts'
 import { decodeValue } from '../../cluster/register/register-value.ts'
 import { Registers } from '../../cluster/register/registers.ts'
@@ -54,7 +55,16 @@ export class RegisterCluster {
     this.#variant = variant
     this.ids = Array.from({ length: size }, (_, i) => `node-${i}`)
     const nodes = this.ids.map((id) => ({ id, address: '', role: 'voter' as const, zone: null, weight: 1 }))
-    this.#config = { clusterId: '00', epoch: 1, voters: this.ids, joint: null, nodes, featureLevel: 1 }
+    this.#config = {
+      clusterId: '00',
+      epoch: 1,
+      voters: this.ids,
+      joint: null,
+      nodes,
+      databases: {},
+      invites: [],
+      featureLevel: 1,
+    }
     for (const id of this.ids) {
       this.#disks.set(id, new MemoryRegisterDisk(`disk-of-${id}`))
       this.boot(id)
@@ -74,7 +84,7 @@ export class RegisterCluster {
       clock: host.clock,
       random: world.random,
       log: silentLog,
-      config: { current: () => this.#config },
+      config: new CurrentConfig(storage, this.#config),
       liveness: { isAlive: (peer) => world.host(peer) !== undefined },
       rpc: variant.rpc?.(host, storage) ?? host,
       storage,

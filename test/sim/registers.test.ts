@@ -24,5 +24,5 @@ t.test('histories are linearizable and the nodes converge', async (t) => {
     checked += ops.length
   }
   t.comment(`${seeds.length} seeds, ${checked} operations`)
-  t.ok(checked > seeds.length * 40, 'the clients got something done')
+  t.ok(checked > seeds.length * 30, 'the clients got something done')
 })

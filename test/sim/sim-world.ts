@@ -213,13 +213,19 @@ export class SimHost implements PeerRpc {
       return encode({ ok: (await handler(from, decode(body))) ?? null })
     } catch (error) {
       const code = error instanceof SeracError ? error.code : 'INTERNAL'
-      return encode({ code, message: error instanceof Error ? error.message : String(error) })
+      const fields = error instanceof SeracError ? error.fields : {}
+      return encode({ code, message: error instanceof Error ? error.message : String(error), fields })
     }
   }
 }
 
 function finish(answer: Uint8Array, resolve: (value: unknown) => void, reject: (error: Error) => void): void {
-  const message = decode(answer) as { ok?: unknown; code?: string; message?: string }
+  const message = decode(answer) as {
+    ok?: unknown
+    code?: string
+    message?: string
+    fields?: Record<string, unknown>
+  }
   if (message.code === undefined) resolve(message.ok)
-  else reject(new SeracError(message.code, message.message ?? ''))
+  else reject(new SeracError(message.code, message.message ?? '', message.fields))
 }

@@ -9,7 +9,16 @@ function node(id: string, fields: Partial<MemberNode> = {}): MemberNode {
 }
 
 function configOf(nodes: MemberNode[]): ClusterConfig {
-  return { clusterId: '0'.repeat(32), epoch: 1, voters: [], joint: null, nodes, featureLevel: 1 }
+  return {
+    clusterId: '0'.repeat(32),
+    epoch: 1,
+    voters: [],
+    joint: null,
+    nodes,
+    databases: {},
+    invites: [],
+    featureLevel: 1,
+  }
 }
 
 const zoned = (count: number, zones: number) =>

@@ -1,89 +1,110 @@
 import t from 'tap'
-import { hasCode } from '../../../cluster/errors.ts'
+import { ClusterError, hasCode } from '../../../cluster/errors.ts'
 import { Acceptor } from '../../../cluster/register/acceptor.ts'
+import type { Ballot } from '../../../cluster/register/ballot.ts'
+import type { ReadAnswer } from '../../../cluster/register/vote-messages.ts'
+import { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import { EpochFence } from '../../../cluster/register/epoch-fence.ts'
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
+import { MemoryNetwork } from '../../helpers/memory-network.ts'
 import { MemoryRegisterDisk, MemoryRegisterStorage } from '../../helpers/memory-register-storage.ts'
+import { valueDigest } from '../../../cluster/register/register-value.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 import { ballotOf, bytesOf, configOf, KEY } from './register-fixture.ts'
 
 const value = bytesOf('one')
+const EPOCH = 1
 
-function acceptorOf(options: { sync?: () => Promise<void>; abstains?: () => string | null } = {}) {
+function readOne(acceptor: Acceptor, known: Ballot | null = null): ReadAnswer | undefined {
+  return acceptor.read(EPOCH, [{ key: KEY, known }]).answers[0]
+}
+
+interface Options {
+  sync?: () => Promise<void>
+  abstains?: () => string | null
+  config?: ClusterConfig
+}
+
+function acceptorOf(options: Options = {}) {
   const disk = new MemoryRegisterDisk('disk')
   const storage = new MemoryRegisterStorage(disk, options)
-  const config = configOf(['a', 'b', 'c'])
+  const config = new CurrentConfig(storage, options.config ?? configOf(['a', 'b', 'c']))
   const abstains = options.abstains ?? (() => null)
-  const acceptor = new Acceptor({ self: 'a', config: { current: () => config }, storage, abstains })
-  return { acceptor, disk, storage, config }
+  const damages: Error[] = []
+  const onDamage = (error: Error) => void damages.push(error)
+  const fence = new EpochFence({ self: 'a', rpc: new MemoryNetwork().join('a'), config, storage })
+  const acceptor = new Acceptor({ self: 'a', config, fence, storage, abstains, onDamage })
+  return { acceptor, disk, storage, config, damages }
 }
 
 t.test('the first promise shows an empty register', async (t) => {
   const { acceptor, disk } = acceptorOf()
-  const answer = await acceptor.prepare(KEY, ballotOf(1))
+  const answer = await acceptor.prepare(EPOCH, KEY, ballotOf(1))
   t.match(answer, { promised: true, accepted: null, floor: { counter: 0 } })
   t.strictSame(disk.acceptors.get(KEY), { promised: ballotOf(1), accepted: null })
 })
 
 t.test('a promise shows what was accepted before', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.accept(KEY, ballotOf(1), value)
-  const answer = await acceptor.prepare(KEY, ballotOf(2))
+  await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
+  const answer = await acceptor.prepare(EPOCH, KEY, ballotOf(2))
   t.match(answer, { promised: true, accepted: { ballot: ballotOf(1), value } })
 })
 
 t.test('a ballot below the promised one is refused and told which', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.prepare(KEY, ballotOf(5))
-  t.match(await acceptor.prepare(KEY, ballotOf(4)), { promised: false, highest: ballotOf(5) })
-  t.match(await acceptor.accept(KEY, ballotOf(4), value), { accepted: false, highest: ballotOf(5) })
+  await acceptor.prepare(EPOCH, KEY, ballotOf(5))
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(4)), { promised: false, highest: ballotOf(5) })
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(4), value), { accepted: false, highest: ballotOf(5) })
 })
 
 t.test('nobody is promised the same ballot twice', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.prepare(KEY, ballotOf(5))
-  t.match(await acceptor.prepare(KEY, ballotOf(5)), { promised: false, highest: ballotOf(5) })
+  await acceptor.prepare(EPOCH, KEY, ballotOf(5))
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(5)), { promised: false, highest: ballotOf(5) })
 })
 
 t.test('equal counters are ordered by the nonce', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.prepare(KEY, ballotOf(5, '7'))
-  t.match(await acceptor.prepare(KEY, ballotOf(5, '6')), { promised: false })
-  t.match(await acceptor.prepare(KEY, ballotOf(5, '8')), { promised: true })
+  await acceptor.prepare(EPOCH, KEY, ballotOf(5, '7'))
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(5, '6')), { promised: false })
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(5, '8')), { promised: true })
 })
 
 t.test('an accept at the promised ballot is taken, and one above it as well', async (t) => {
   const { acceptor, disk } = acceptorOf()
-  await acceptor.prepare(KEY, ballotOf(1))
-  t.match(await acceptor.accept(KEY, ballotOf(1), value), { accepted: true })
-  t.match(await acceptor.accept(KEY, ballotOf(3), bytesOf('two')), { accepted: true })
+  await acceptor.prepare(EPOCH, KEY, ballotOf(1))
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(1), value), { accepted: true })
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(3), bytesOf('two')), { accepted: true })
   t.strictSame(disk.acceptors.get(KEY)?.promised, ballotOf(3), 'an accept is a promise too')
 })
 
 t.test('the same accept twice is a success that writes once', async (t) => {
   const { acceptor, disk } = acceptorOf()
-  await acceptor.accept(KEY, ballotOf(1), value)
-  t.match(await acceptor.accept(KEY, ballotOf(1), value), { accepted: true })
+  await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(1), value), { accepted: true })
   t.equal(disk.voteSequence, 1)
 })
 
 t.test('a repeated accept is a success even when a higher ballot was promised since', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.accept(KEY, ballotOf(1), value)
-  await acceptor.prepare(KEY, ballotOf(2))
-  t.match(await acceptor.accept(KEY, ballotOf(1), value), { accepted: true })
+  await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
+  await acceptor.prepare(EPOCH, KEY, ballotOf(2))
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(1), value), { accepted: true })
 })
 
 t.test('two values under one ballot are damage', async (t) => {
   const { acceptor, disk } = acceptorOf()
-  await acceptor.accept(KEY, ballotOf(1), value)
-  await t.rejects(acceptor.accept(KEY, ballotOf(1), bytesOf('another')), { code: 'CORRUPT_VALUE' })
+  await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
+  await t.rejects(acceptor.accept(EPOCH, KEY, ballotOf(1), bytesOf('another')), { code: 'CORRUPT_VALUE' })
   t.strictSame(disk.acceptors.get(KEY)?.accepted?.value, value, 'the first stays')
 })
 
 t.test('keys do not know of each other', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.prepare('one', ballotOf(9))
-  t.match(await acceptor.prepare('two', ballotOf(1)), { promised: true })
+  await acceptor.prepare(EPOCH, 'one', ballotOf(9))
+  t.match(await acceptor.prepare(EPOCH, 'two', ballotOf(1)), { promised: true })
 })
 
 t.test('nothing is answered before its sync', async (t) => {
@@ -91,9 +112,9 @@ t.test('nothing is answered before its sync', async (t) => {
   const { acceptor } = acceptorOf({ sync: () => disk.promise })
   let answers = 0
   const count = () => answers++
-  const promise = acceptor.prepare(KEY, ballotOf(1)).then(count)
-  const accept = acceptor.accept(KEY, ballotOf(1), value).then(count)
-  const again = acceptor.accept(KEY, ballotOf(1), value).then(count)
+  const promise = acceptor.prepare(EPOCH, KEY, ballotOf(1)).then(count)
+  const accept = acceptor.accept(EPOCH, KEY, ballotOf(1), value).then(count)
+  const again = acceptor.accept(EPOCH, KEY, ballotOf(1), value).then(count)
   await settled()
   t.equal(answers, 0)
   disk.resolve()
@@ -103,9 +124,9 @@ t.test('nothing is answered before its sync', async (t) => {
 t.test('a decision sees the ones before it that are still being written', async (t) => {
   const disk = deferred()
   const { acceptor } = acceptorOf({ sync: () => disk.promise })
-  const accepted = acceptor.accept(KEY, ballotOf(5), value)
-  t.match(await acceptor.prepare(KEY, ballotOf(4)), { promised: false, highest: ballotOf(5) })
-  const promised = acceptor.prepare(KEY, ballotOf(6))
+  const accepted = acceptor.accept(EPOCH, KEY, ballotOf(5), value)
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(4)), { promised: false, highest: ballotOf(5) })
+  const promised = acceptor.prepare(EPOCH, KEY, ballotOf(6))
   disk.resolve()
   await accepted
   t.match(await promised, { promised: true, accepted: { ballot: ballotOf(5) } })
@@ -114,24 +135,24 @@ t.test('a decision sees the ones before it that are still being written', async 
 t.test('a read sees only what is durable', async (t) => {
   const disk = deferred()
   const { acceptor } = acceptorOf({ sync: () => disk.promise })
-  const accepted = acceptor.accept(KEY, ballotOf(1), value)
+  const accepted = acceptor.accept(EPOCH, KEY, ballotOf(1), value)
   await settled()
-  t.strictSame(acceptor.read(KEY, null), { held: null })
+  t.strictSame(readOne(acceptor), { held: null })
   disk.resolve()
   await accepted
-  t.match(acceptor.read(KEY, null), { held: { ballot: ballotOf(1), value } })
+  t.match(readOne(acceptor), { held: { ballot: ballotOf(1), value } })
 })
 
 t.test('a read leaves out a value that the asker knows', async (t) => {
   const { acceptor } = acceptorOf()
-  await acceptor.accept(KEY, ballotOf(1), value)
-  t.equal(acceptor.read(KEY, ballotOf(1)).held?.value, null)
-  t.strictSame(acceptor.read(KEY, ballotOf(2)).held?.value, value)
+  await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
+  t.equal(readOne(acceptor, ballotOf(1))?.held?.value, null)
+  t.strictSame(readOne(acceptor, ballotOf(2))?.held?.value, value)
 })
 
 t.test('a read promises nothing and writes nothing', async (t) => {
   const { acceptor, disk } = acceptorOf()
-  acceptor.read(KEY, null)
+  readOne(acceptor)
   t.equal(disk.voteSequence, 0)
 })
 
@@ -139,33 +160,81 @@ t.test('a failed write is no vote', async (t) => {
   let isBroken = true
   const sync = () => (isBroken ? Promise.reject(new Error('I/O error')) : Promise.resolve())
   const { acceptor, disk } = acceptorOf({ sync })
-  await t.rejects(acceptor.accept(KEY, ballotOf(5), value), { message: 'I/O error' })
+  await t.rejects(acceptor.accept(EPOCH, KEY, ballotOf(5), value), { message: 'I/O error' })
   isBroken = false
   t.equal(disk.acceptors.size, 0)
-  t.match(await acceptor.prepare(KEY, ballotOf(1)), { promised: true, accepted: null })
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(1)), { promised: true, accepted: null })
 })
 
 t.test('who abstains neither promises, accepts nor answers reads', async (t) => {
   const { acceptor, disk } = acceptorOf({ abstains: () => 'amnesia' })
-  await t.rejects(acceptor.prepare(KEY, ballotOf(1)), { code: 'NOT_VOTING' })
-  await t.rejects(acceptor.accept(KEY, ballotOf(1), value), { code: 'NOT_VOTING' })
-  t.throws(() => acceptor.read(KEY, null), { code: 'NOT_VOTING' })
+  await t.rejects(acceptor.prepare(EPOCH, KEY, ballotOf(1)), { code: 'NOT_VOTING' })
+  await t.rejects(acceptor.accept(EPOCH, KEY, ballotOf(1), value), { code: 'NOT_VOTING' })
+  t.throws(() => readOne(acceptor), { code: 'NOT_VOTING' })
   t.equal(disk.voteSequence, 0)
 })
 
 t.test('a node outside the voters does not vote; a voter to come does', async (t) => {
-  const { acceptor, config } = acceptorOf()
-  config.voters = ['b', 'c', 'd']
-  const error = await acceptor.prepare(KEY, ballotOf(1)).catch((reason: unknown) => reason)
+  const outside = acceptorOf({ config: configOf(['b', 'c', 'd']) })
+  const error = await outside.acceptor.prepare(EPOCH, KEY, ballotOf(1)).catch((reason: unknown) => reason)
   t.ok(hasCode(error, 'NOT_VOTING'))
-  config.joint = ['a', 'b', 'c']
-  t.match(await acceptor.prepare(KEY, ballotOf(1)), { promised: true })
+  const { acceptor } = acceptorOf({ config: configOf(['b', 'c', 'd'], { joint: ['a', 'b', 'c'] }) })
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(1)), { promised: true })
 })
 
 t.test('every vote carries the database and its growing sequence', async (t) => {
   const { acceptor } = acceptorOf()
-  const first = await acceptor.prepare(KEY, ballotOf(1))
-  const second = await acceptor.accept(KEY, ballotOf(1), value)
+  const first = await acceptor.prepare(EPOCH, KEY, ballotOf(1))
+  const second = await acceptor.accept(EPOCH, KEY, ballotOf(1), value)
   t.equal(first.identity.dbUuid, 'disk')
   t.equal(second.identity.voteSequence, first.identity.voteSequence + 1)
+})
+
+t.test('a vote of another epoch than the one in force is refused, with the newer config', async (t) => {
+  const { acceptor, config } = acceptorOf()
+  const newer = bytesOf({ ...configOf(['a', 'b', 'c']), epoch: 2 })
+  await config.adopt({ ballot: ballotOf(9), value: newer, digest: valueDigest(newer), settled: true })
+  await t.rejects(acceptor.prepare(EPOCH, KEY, ballotOf(1)), {
+    code: 'STALE_EPOCH',
+    fields: { config: { ballot: ballotOf(9) } },
+  })
+  t.match(await acceptor.prepare(2, KEY, ballotOf(1)), { promised: true })
+})
+
+t.test(
+  'a register is removed only while it holds the very ballot; what is absent behaves as promised',
+  async (t) => {
+    const { acceptor, disk } = acceptorOf()
+    await acceptor.accept(EPOCH, KEY, ballotOf(5), value)
+    t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(4)), false, 'it moved on')
+    t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(5)), true)
+    t.equal(disk.acceptors.size, 0)
+    t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(5)), true, 'again, after a lost answer')
+    t.match(await acceptor.accept(EPOCH, KEY, ballotOf(4), value), { accepted: false, highest: ballotOf(5) })
+    t.match(
+      await acceptor.prepare(EPOCH, 'other', ballotOf(5)),
+      { promised: false },
+      'the floor is of the node',
+    )
+    t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(6)), {
+      promised: true,
+      accepted: null,
+      floor: ballotOf(5),
+    })
+  },
+)
+
+t.test('nothing is removed while the voters change', async (t) => {
+  const { acceptor } = acceptorOf({ config: configOf(['a', 'b', 'c'], { joint: ['a', 'b', 'd'] }) })
+  await acceptor.accept(EPOCH, KEY, ballotOf(5), value)
+  await t.rejects(acceptor.remove(EPOCH, KEY, ballotOf(5)), { code: 'MEMBERSHIP_REFUSED' })
+})
+
+t.test('a damaged vote is told to whoever decides about voting', async (t) => {
+  const { acceptor, disk, damages } = acceptorOf()
+  disk.acceptors.get = () => {
+    throw new ClusterError('CORRUPT_VALUE', 'its checksum fails')
+  }
+  await t.rejects(acceptor.prepare(EPOCH, KEY, ballotOf(1)), { code: 'CORRUPT_VALUE' })
+  t.equal(damages.length, 1)
 })

@@ -7,6 +7,7 @@ import {
   ballotOf,
   bytesOf,
   callOf,
+  configOf,
   KEY,
   VoterSet,
   wordsIn,
@@ -191,10 +192,10 @@ t.test('a commit notice settles the row of an accepter and brings the value to t
   const set = new VoterSet(['a', 'b', 'c'])
   const value = bytesOf(['x'])
   const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(value) }
-  const rpc = set.network.join('a')
+  const { fence } = set.parts('a')
   await set.accept('b', ballotOf(2), value)
-  await rpc.request('b', 'votes', { ...notice, value: null }, { timeoutMs: 1000 })
-  await rpc.request('c', 'votes', { ...notice, value }, { timeoutMs: 1000 })
+  await fence.ask('b', 'votes', { ...notice, value: null }, 1, { timeoutMs: 1000 })
+  await fence.ask('c', 'votes', { ...notice, value }, 1, { timeoutMs: 1000 })
   t.match(set.storage('b').learned(KEY), { settled: true, ballot: ballotOf(2) })
   t.match(set.storage('c').learned(KEY), { settled: true, ballot: ballotOf(2) })
 })
@@ -202,8 +203,41 @@ t.test('a commit notice settles the row of an accepter and brings the value to t
 t.test('a commit notice whose value does not fit its digest is dropped', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(bytesOf('other')) }
-  await set.network.join('a').request('b', 'votes', { ...notice, value: bytesOf('x') }, { timeoutMs: 1000 })
+  const { fence } = set.parts('a')
+  await fence.ask('b', 'votes', { ...notice, value: bytesOf('x') }, 1, { timeoutMs: 1000 })
   t.equal(set.storage('b').learned(KEY), null)
+})
+
+t.test('a late notice does not bring back what was removed', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  const value = bytesOf(['x'])
+  const { fence } = set.parts('a')
+  await set.accept('b', ballotOf(5), value)
+  await set.storage('b').remove(KEY, ballotOf(5))
+  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(value), value }
+  await fence.ask('b', 'votes', notice, 1, { timeoutMs: 1000 })
+  t.equal(set.storage('b').learned(KEY), null)
+})
+
+t.test('a row of a register that a majority has not is forgotten', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+  const value = bytesOf(['x'])
+  await set.storage('d').learn(KEY, { ballot: ballotOf(2), value, digest: valueDigest(value), settled: true })
+  await set.catchUp('d').freshen()
+  t.equal(set.storage('d').learned(KEY)?.ballot.counter, 2, 'the logs do not speak of it')
+  for (const id of ['a', 'b', 'c']) await set.storage('d').setCursor(id, { dbUuid: 'another', sequence: 9 })
+  await set.catchUp('d').freshen()
+  t.equal(set.storage('d').learned(KEY), null, 'a comparison of everything does')
+})
+
+t.test('a node that may not vote serves no log, and does not count its own', async (t) => {
+  const set = await lagging(1)
+  set.abstaining.set('a', 'it has lost votes')
+  await set.catchUp('a').freshen()
+  t.equal(set.network.count('changes', 'a'), 0)
+  set.abstaining.set('b', 'it has lost votes')
+  await t.rejects(set.catchUp('a').freshen(), { code: 'NO_QUORUM' })
+  await t.rejects(set.catchUp('c').freshen(), { code: 'NO_QUORUM' })
 })
 
 /** Resolves when `isTrue`; the test's own time limit ends a wait in vain. */

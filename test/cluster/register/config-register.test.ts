@@ -1,11 +1,11 @@
 import t from 'tap'
 import type { ClusterConfig, MemberNode } from '../../../cluster/membership/cluster-config.ts'
-import {
-  BOOTSTRAP_OPERATION,
-  configOperations,
-  CurrentConfig,
-  genesisConfig,
-} from '../../../cluster/register/config-register.ts'
+import { BOOTSTRAP, configOperations } from '../../../cluster/register/config-operations.ts'
+import { CONFIG_KEY, genesisConfig } from '../../../cluster/register/config-register.ts'
+import { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { settled } from '../../helpers/manual-clock.ts'
+import { MemoryRegisterDisk, MemoryRegisterStorage } from '../../helpers/memory-register-storage.ts'
 import { valueDigest } from '../../../cluster/register/register-value.ts'
 import { ballotOf, bytesOf } from './register-fixture.ts'
 
@@ -62,7 +62,7 @@ t.test('a list without a voter is refused', async (t) => {
 })
 
 t.test('the genesis is written once', async (t) => {
-  const bootstrap = configOperations[BOOTSTRAP_OPERATION]
+  const bootstrap = configOperations[BOOTSTRAP]
   t.match(bootstrap?.(null, { epoch: 1 }), { kind: 'write', next: { live: true, record: { epoch: 1 } } })
   t.strictSame(bootstrap?.({ live: true, record: { epoch: 5 } }, { epoch: 1 }), { kind: 'keep' })
 })
@@ -74,17 +74,50 @@ function rowOf(config: ClusterConfig, isSettled = true) {
 
 t.test('the config in force is the newest settled one', async (t) => {
   const genesis = genesisConfig(members(3))
-  const current = new CurrentConfig(genesis, null)
+  const current = new CurrentConfig(storage(), genesis)
   t.equal(current.current(), genesis)
-  current.note(rowOf({ ...genesis, epoch: 4 }))
+  await current.adopt(rowOf({ ...genesis, epoch: 4 }))
   t.equal(current.current().epoch, 4)
-  current.note(rowOf({ ...genesis, epoch: 3 }))
+  await current.adopt(rowOf({ ...genesis, epoch: 3 }))
   t.equal(current.current().epoch, 4, 'an older one changes nothing')
-  current.note(rowOf({ ...genesis, epoch: 5 }, false))
+  await current.adopt(rowOf({ ...genesis, epoch: 5 }, false))
   t.equal(current.current().epoch, 4, 'nor does one that may not have been chosen')
 })
 
 t.test('a restart begins with what was learned before', async (t) => {
   const genesis = genesisConfig(members(3))
-  t.equal(new CurrentConfig(genesis, rowOf({ ...genesis, epoch: 7 })).current().epoch, 7)
+  const learned = storage()
+  await learned.learn(CONFIG_KEY, rowOf({ ...genesis, epoch: 7 }))
+  t.equal(new CurrentConfig(learned, genesis).current().epoch, 7)
 })
+
+t.test('a config that is learned by whatever way comes into force', async (t) => {
+  const genesis = genesisConfig(members(3))
+  const learned = storage()
+  const current = new CurrentConfig(learned, genesis)
+  const epochs: number[] = []
+  current.onChanged(({ epoch }) => void epochs.push(epoch))
+  await learned.learn(CONFIG_KEY, rowOf({ ...genesis, epoch: 2 }))
+  t.strictSame(epochs, [2])
+})
+
+t.test('a newer epoch fences before it is durable, and counts as durable only afterwards', async (t) => {
+  const disk = deferred()
+  const genesis = genesisConfig(members(3))
+  const current = new CurrentConfig(
+    storage(() => disk.promise),
+    genesis,
+  )
+  let isDurable = false
+  void current.adopt(rowOf({ ...genesis, epoch: 2 })).then(() => (isDurable = true))
+  await settled()
+  t.equal(current.current().epoch, 2)
+  t.equal(isDurable, false)
+  disk.resolve()
+  await current.durable()
+  t.equal(isDurable, true)
+})
+
+function storage(sync?: () => Promise<void>): MemoryRegisterStorage {
+  return new MemoryRegisterStorage(new MemoryRegisterDisk('disk'), sync ? { sync } : {})
+}

@@ -4,7 +4,7 @@ import { decodeValue, RING_ENTRIES } from '../../../cluster/register/register-va
 import { deferred } from '../../helpers/deferred.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 import type { Sent } from '../../helpers/memory-network.ts'
-import { ballotOf, bytesOf, callOf, KEY, VoterSet, wordsIn } from './register-fixture.ts'
+import { ballotOf, bytesOf, callOf, configOf, KEY, since, VoterSet, wordsIn } from './register-fixture.ts'
 
 const voters = () => new VoterSet(['a', 'b', 'c'])
 const lost = () => new ClusterError('RPC_TIMEOUT', 'no answer in time')
@@ -69,7 +69,7 @@ t.test('without a majority for the accept: nobody knows', async (t) => {
 t.test('an operation that another node may have tried is never surely not applied', async (t) => {
   const set = voters()
   set.network.down.add('b').add('c')
-  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), 0), { code: 'OUTCOME_UNKNOWN' })
+  await t.rejects(set.proposer('a').execute(KEY, callOf('create'), since(0)), { code: 'OUTCOME_UNKNOWN' })
 })
 
 t.test('a higher promise makes it try again above that', async (t) => {
@@ -120,8 +120,8 @@ t.test('an opId that the ring knows is not applied again', async (t) => {
   const set = voters()
   const call = callOf('append', 'y')
   await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
-  await set.proposer('a').execute(KEY, call, 1)
-  const again = await set.proposer('b').execute(KEY, call, 1)
+  await set.proposer('a').execute(KEY, call, since(1))
+  const again = await set.proposer('b').execute(KEY, call, since(1))
   t.strictSame(again.done && wordsIn(again.value), ['x', 'y'])
 })
 
@@ -129,9 +129,15 @@ t.test('a refusal that the ring knows is the answer of the retry, whatever holds
   const set = voters()
   const call = callOf('create', 'late')
   await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
-  t.match(await set.proposer('a').execute(KEY, call, 1), { done: false, refusal: { code: 'CONFLICT' } })
+  t.match(await set.proposer('a').execute(KEY, call, since(1)), {
+    done: false,
+    refusal: { code: 'CONFLICT' },
+  })
   await set.proposer('a').execute(KEY, callOf('append', 'y'), null)
-  t.match(await set.proposer('c').execute(KEY, call, 1), { done: false, refusal: { code: 'CONFLICT' } })
+  t.match(await set.proposer('c').execute(KEY, call, since(1)), {
+    done: false,
+    refusal: { code: 'CONFLICT' },
+  })
 })
 
 t.test('a refusal of an operation that nobody tried before writes nothing', async (t) => {
@@ -146,7 +152,7 @@ t.test('a refusal of an operation that may have been tried elsewhere is written 
   const set = voters()
   await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
   const call = callOf('create', 'y')
-  await set.proposer('a').execute(KEY, call, 1)
+  await set.proposer('a').execute(KEY, call, since(1))
   const { ring, version, record } = decodeValue(acceptedAt(set, 'a')?.value as Uint8Array)
   t.match(ring.at(-1), { opId: call.opId, refusal: { code: 'CONFLICT' } })
   t.equal(version, 2)
@@ -158,7 +164,7 @@ t.test('a success without a change is written down under the same rule', async (
   await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
   const untried = await set.proposer('a').execute(KEY, callOf('keep'), null)
   t.equal(untried.done && decodeValue(untried.value).version, 1)
-  const tried = await set.proposer('a').execute(KEY, callOf('keep'), 1)
+  const tried = await set.proposer('a').execute(KEY, callOf('keep'), since(1))
   t.equal(tried.done && decodeValue(tried.value).version, 2)
 })
 
@@ -166,7 +172,7 @@ t.test('a refusal on an empty register cannot be written down: the outcome is un
   const set = voters()
   const call = callOf('append')
   t.match(await set.proposer('a').execute(KEY, call, null), { done: false, refusal: { code: 'NOT_FOUND' } })
-  await t.rejects(set.proposer('a').execute(KEY, call, 0), { code: 'OUTCOME_UNKNOWN' })
+  await t.rejects(set.proposer('a').execute(KEY, call, since(0)), { code: 'OUTCOME_UNKNOWN' })
 })
 
 t.test('once the ring may have turned over, a missing opId proves nothing', async (t) => {
@@ -174,8 +180,12 @@ t.test('once the ring may have turned over, a missing opId proves nothing', asyn
   const proposer = set.proposer('a')
   await proposer.execute(KEY, callOf('create', 'x'), null)
   for (let version = 1; version < RING_ENTRIES; version++) await proposer.execute(KEY, callOf('append'), null)
-  t.match(await proposer.execute(KEY, callOf('append'), 1), { done: true }, '15 versions later it is sure')
-  await t.rejects(proposer.execute(KEY, callOf('append'), 1), { code: 'OUTCOME_UNKNOWN' })
+  t.match(
+    await proposer.execute(KEY, callOf('append'), since(1)),
+    { done: true },
+    '15 versions later it is sure',
+  )
+  await t.rejects(proposer.execute(KEY, callOf('append'), since(1)), { code: 'OUTCOME_UNKNOWN' })
 })
 
 t.test('an operation that this release does not know is refused before anything is sent', async (t) => {
@@ -226,9 +236,9 @@ t.test('an identity round ends above the ballot that the caller knows', async (t
 })
 
 t.test('in a joint config both majorities must take part', async (t) => {
-  const set = new VoterSet(['a', 'b', 'c', 'd', 'e'])
-  set.config.voters = ['a', 'b', 'c']
-  set.config.joint = ['c', 'd', 'e']
+  const ids = ['a', 'b', 'c', 'd', 'e']
+  const config = configOf(ids, { voters: ['a', 'b', 'c'], joint: ['c', 'd', 'e'] })
+  const set = new VoterSet(ids, { config })
   set.network.down.add('d').add('e')
   await t.rejects(set.proposer('a').execute(KEY, callOf('create'), null), { code: 'NO_QUORUM' })
   set.network.down.delete('e')

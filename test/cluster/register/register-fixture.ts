@@ -1,10 +1,13 @@
 /** Voters over memory disks on a memory network, and single register parts at one of them. */
 import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { Acceptor } from '../../../cluster/register/acceptor.ts'
 import { BallotSource } from '../../../cluster/register/ballot-source.ts'
-import type { Ballot } from '../../../cluster/register/ballot.ts'
+import { ZERO_BALLOT, type Ballot } from '../../../cluster/register/ballot.ts'
 import { CatchUp } from '../../../cluster/register/catch-up.ts'
 import { Coordinator } from '../../../cluster/register/coordinator.ts'
+import { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import { EpochFence } from '../../../cluster/register/epoch-fence.ts'
 import type { OperationCall, OperationTable } from '../../../cluster/register/operations.ts'
 import { Proposer } from '../../../cluster/register/proposer.ts'
 import { Reader } from '../../../cluster/register/reader.ts'
@@ -14,7 +17,8 @@ import {
   valueDigest,
   type RegisterValue,
 } from '../../../cluster/register/register-value.ts'
-import { Registers } from '../../../cluster/register/registers.ts'
+import { RegisterServer } from '../../../cluster/register/register-server.ts'
+import type { Since } from '../../../cluster/register/vote-messages.ts'
 import { VoterClient } from '../../../cluster/register/voter-client.ts'
 import { silentLog, systemClock, systemRandom, type Clock } from '../../../cluster/runtime.ts'
 import { MemoryNetwork } from '../../helpers/memory-network.ts'
@@ -42,6 +46,11 @@ export function callOf(name: string, args: unknown = name): OperationCall {
   return { name, args, opId: (++opCount).toString(16).padStart(32, '0') }
 }
 
+/** Where an operation stood that another node may have tried. */
+export function since(version: number, floor: Ballot = ZERO_BALLOT): Since {
+  return { version, floor }
+}
+
 /** A ballot whose nonce is one digit, repeated. */
 export function ballotOf(counter: number, digit = '1'): Ballot {
   return { counter, nonce: digit.repeat(16) }
@@ -57,7 +66,8 @@ export function wordsIn(value: Uint8Array | undefined): unknown {
 
 export function configOf(voters: NodeId[], fields: Partial<ClusterConfig> = {}): ClusterConfig {
   const nodes = voters.map((id) => ({ id, address: '', role: 'voter' as const, zone: null, weight: 1 }))
-  return { clusterId: 'c1'.repeat(16), epoch: 1, voters, joint: null, nodes, featureLevel: 1, ...fields }
+  const fresh = { joint: null, databases: {}, invites: [], featureLevel: 1 }
+  return { clusterId: 'c1'.repeat(16), epoch: 1, voters, nodes, ...fresh, ...fields }
 }
 
 export interface VoterSetOptions {
@@ -69,9 +79,8 @@ export interface VoterSetOptions {
 /** Voters that answer but start nothing by themselves. */
 export class VoterSet {
   readonly network = new MemoryNetwork()
-  readonly config: ClusterConfig
+  readonly configs = new Map<NodeId, CurrentConfig>()
   readonly disks = new Map<NodeId, MemoryRegisterDisk>()
-  readonly registers = new Map<NodeId, Registers>()
   readonly dead = new Set<NodeId>()
   /** Why a node does not vote. */
   readonly abstaining = new Map<NodeId, string>()
@@ -80,7 +89,6 @@ export class VoterSet {
   #nonces = 0
 
   constructor(ids: NodeId[], { logEntriesMax, clock = systemClock, config }: VoterSetOptions = {}) {
-    this.config = config ?? configOf(ids)
     this.#clock = clock
     for (const id of ids) {
       const disk = new MemoryRegisterDisk(`disk of ${id}`)
@@ -89,12 +97,9 @@ export class VoterSet {
         id,
         new MemoryRegisterStorage(disk, logEntriesMax === undefined ? {} : { logEntriesMax }),
       )
-      this.registers.set(id, new Registers({ ...this.#common(id), startNonce: this.#nonce() }))
+      this.configs.set(id, new CurrentConfig(this.storage(id), config ?? configOf(ids)))
+      this.#serve(id)
     }
-  }
-
-  at(id: NodeId): Registers {
-    return this.registers.get(id) as Registers
   }
 
   disk(id: NodeId): MemoryRegisterDisk {
@@ -124,9 +129,19 @@ export class VoterSet {
   /** A proposer of its own and what goes with it, as one process start would have them. */
   parts(id: NodeId) {
     const common = this.#common(id)
-    const voters = new VoterClient(common.rpc, common.storage)
+    const voters = new VoterClient(common.fence, common.storage)
     const ballots = new BallotSource(this.#nonce())
-    return { ...common, voters, proposer: new Proposer({ ...common, voters, ballots }) }
+    return { ...common, voters, ballots, proposer: new Proposer({ ...common, voters, ballots }) }
+  }
+
+  #serve(id: NodeId): void {
+    const parts = this.parts(id)
+    void new RegisterServer({
+      ...parts,
+      acceptor: new Acceptor({ ...parts, onDamage: () => {} }),
+      coordinator: this.coordinator(id),
+      catchUp: { follow: () => {} },
+    })
   }
 
   /** Puts an accepted value straight onto a disk, with its learner row and log entry. */
@@ -136,15 +151,19 @@ export class VoterSet {
   }
 
   #common(self: NodeId) {
+    const rpc = this.network.join(self)
+    const storage = this.storage(self)
+    const config = this.configs.get(self) as CurrentConfig
     return {
       self,
       clock: this.#clock,
       random: systemRandom,
       log: silentLog,
-      config: { current: () => this.config },
+      config,
+      fence: new EpochFence({ self, rpc, config, storage }),
       liveness: { isAlive: (id: NodeId) => !this.dead.has(id) },
-      rpc: this.network.join(self),
-      storage: this.storage(self),
+      rpc,
+      storage,
       operations: wordOperations,
       abstains: () => this.abstaining.get(self) ?? null,
     }

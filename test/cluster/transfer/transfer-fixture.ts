@@ -18,7 +18,16 @@ export function configOf(ids: readonly NodeId[]): ClusterConfig {
     zone: null,
     weight: 1,
   }))
-  return { clusterId: 'c1'.repeat(16), epoch: 1, voters: [...ids], joint: null, nodes, featureLevel: 1 }
+  return {
+    clusterId: 'c1'.repeat(16),
+    epoch: 1,
+    voters: [...ids],
+    joint: null,
+    nodes,
+    databases: {},
+    invites: [],
+    featureLevel: 1,
+  }
 }
 
 /** Node `ids[0]` of a cluster whose bulk plane is memory. */

@@ -1,0 +1,163 @@
+/**
+ * The changes of the cluster config (rule R10), evaluated inside its register: each makes one next epoch. Voters change
+ * only through a joint config, in which every quorum needs a majority of the old and of the new set.
+ */
+import type { ClusterConfig, Invite, MemberNode } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import { VOTER_COUNTS } from './config-register.ts'
+import type { Decision, Operation, OperationTable } from './operations.ts'
+
+/** Writes the genesis once; afterwards it changes nothing. Args: ClusterConfig. */
+export const BOOTSTRAP = 'config.bootstrap'
+/** Names the database whose votes count for a voter (R8). Args: { node, dbUuid }. */
+export const CLAIM = 'config.claim'
+/** Takes in a node that does not vote yet, or changes what is said of one. Args: { member }. */
+export const PUT_NODE = 'config.put-node'
+/** Args: { node }. A voter must be voted out first. */
+export const REMOVE_NODE = 'config.remove-node'
+/** Begins a change of the voters. Args: { voters, databases: of those that join, as far as known }. */
+export const BEGIN_JOINT = 'config.begin-joint'
+/** Ends it: the new voters alone. Args: { voters }. */
+export const FINISH_JOINT = 'config.finish-joint'
+/** Gives it up: the old voters alone. Args: { voters: those that were to come }. */
+export const ABORT_JOINT = 'config.abort-joint'
+/** Args: { invite, nowMs }. Expired ones go. */
+export const ADD_INVITE = 'config.add-invite'
+/** Takes in the node that showed the secret, and uses the invite up. Args: { secretHash, member, nowMs }. */
+export const REDEEM_INVITE = 'config.redeem-invite'
+
+/** Invites open at once. More than this many nodes never join in one hour. */
+export const INVITES_MAX = 32
+
+/** Null: it stays as it is. Throws Refused. */
+type Change<A> = (config: ClusterConfig, args: A) => Partial<ClusterConfig> | null
+
+/** Thrown inside a change: becomes a refusal with code MEMBERSHIP_REFUSED. */
+class Refused extends Error {}
+
+const claim: Change<{ node: NodeId; dbUuid: string }> = (config, { node, dbUuid }) => {
+  memberOf(config, node)
+  if (config.databases[node] === dbUuid) return null
+  return { databases: { ...config.databases, [node]: dbUuid } }
+}
+
+const putNode: Change<{ member: MemberNode }> = (config, { member }) => {
+  const known = config.nodes.find(({ id }) => id === member.id)
+  if (known && member.role !== known.role && (known.role === 'voter' || member.role === 'voter'))
+    throw new Refused(`${member.id} becomes or stops being a voter only through a change of the voters`)
+  if (!known && member.role === 'voter') throw new Refused(`${member.id} must join as a storage node first`)
+  const others = config.nodes.filter(({ id }) => id !== member.id)
+  return { nodes: [...others, member].toSorted((a, b) => (a.id < b.id ? -1 : 1)) }
+}
+
+const removeNode: Change<{ node: NodeId }> = (config, { node }) => {
+  if (!config.nodes.some(({ id }) => id === node)) return null
+  if (config.voters.includes(node) || config.joint?.includes(node))
+    throw new Refused(`${node} votes: choose other voters first`)
+  return { nodes: config.nodes.filter(({ id }) => id !== node) }
+}
+
+const beginJoint: Change<{ voters: NodeId[]; databases: Record<NodeId, string> }> = (config, args) => {
+  const voters = args.voters.toSorted()
+  if (config.joint && sameSet(config.joint, voters)) return null
+  if (config.joint)
+    throw new Refused('another change of the voters is under way: finish it or give it up first')
+  if (sameSet(config.voters, voters)) return null
+  if (!VOTER_COUNTS.includes(voters.length) || new Set(voters).size !== voters.length)
+    throw new Refused(`${voters.length} voters: there can be 1, 3, 5 or 7 different ones`)
+  for (const voter of voters) {
+    if (memberOf(config, voter).role === 'edge') throw new Refused(`${voter} is an edge node: it cannot vote`)
+  }
+  const joining = voters.filter((voter) => !config.voters.includes(voter))
+  const named = joining.flatMap((voter) => {
+    const dbUuid = args.databases[voter]
+    return dbUuid === undefined ? [] : [[voter, dbUuid] as const]
+  })
+  return { joint: voters, databases: { ...config.databases, ...Object.fromEntries(named) } }
+}
+
+const finishJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {
+  if (!config.joint && sameSet(config.voters, voters)) return null
+  if (!config.joint || !sameSet(config.joint, voters))
+    throw new Refused('that change of the voters is not under way')
+  return withVoters(config, config.joint)
+}
+
+const abortJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {
+  if (!config.joint) return null
+  if (!sameSet(config.joint, voters)) throw new Refused('another change of the voters is under way')
+  return withVoters(config, config.voters)
+}
+
+const addInvite: Change<{ invite: Invite; nowMs: number }> = (config, { invite, nowMs }) => {
+  const open = config.invites.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+  if (open.some(({ secretHash }) => secretHash === invite.secretHash)) return null
+  if (open.length >= INVITES_MAX) throw new Refused(`${open.length} invites are open: wait until one expires`)
+  return { invites: [...open, invite] }
+}
+
+const redeemInvite: Change<{ secretHash: string; member: MemberNode; nowMs: number }> = (config, args) => {
+  const { secretHash, member, nowMs } = args
+  const invite = config.invites.find((open) => open.secretHash === secretHash && open.expiresAtMs > nowMs)
+  if (!invite) throw new Refused('the invite is unknown, was used already, or has expired: ask for a new one')
+  if (config.nodes.some(({ id }) => id === member.id))
+    throw new Refused(`${member.id} belongs to the cluster already: remove it first if it lost its disk`)
+  const nodes = putNode(config, { member })?.nodes ?? config.nodes
+  return { nodes, invites: config.invites.filter((open) => open !== invite) }
+}
+
+/** Who votes has role voter, who no longer does stores on; nobody else's database is named. */
+function withVoters(config: ClusterConfig, voters: NodeId[]): Partial<ClusterConfig> {
+  const nodes = config.nodes.map((node) => {
+    if (voters.includes(node.id)) return { ...node, role: 'voter' as const }
+    return node.role === 'voter' ? { ...node, role: 'storage' as const } : node
+  })
+  const databases = Object.fromEntries(Object.entries(config.databases).filter(([id]) => voters.includes(id)))
+  return { voters, joint: null, nodes, databases }
+}
+
+function memberOf(config: ClusterConfig, id: NodeId): MemberNode {
+  const member = config.nodes.find((node) => node.id === id)
+  if (!member) throw new Refused(`${id} is no member of this cluster: let it join first`)
+  return member
+}
+
+function sameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a.length === b.length && a.every((id) => b.includes(id))
+}
+
+function operation<A>(change: Change<A>): Operation {
+  return (current, args): Decision => {
+    if (!current)
+      return refuse('the cluster config is not written yet: wait until a majority of voters is up')
+    const config = current.record as ClusterConfig
+    try {
+      const changed = change(config, args as A)
+      if (!changed) return { kind: 'keep' }
+      const record: ClusterConfig = { ...config, ...changed, epoch: config.epoch + 1 }
+      return { kind: 'write', next: { live: true, record } }
+    } catch (error) {
+      if (error instanceof Refused) return refuse(error.message)
+      throw error
+    }
+  }
+}
+
+function refuse(message: string): Decision {
+  return { kind: 'refuse', refusal: { code: 'MEMBERSHIP_REFUSED', message } }
+}
+
+const bootstrap: Operation = (current, args) =>
+  current ? { kind: 'keep' } : { kind: 'write', next: { live: true, record: args } }
+
+export const configOperations: OperationTable = {
+  [BOOTSTRAP]: bootstrap,
+  [CLAIM]: operation(claim),
+  [PUT_NODE]: operation(putNode),
+  [REMOVE_NODE]: operation(removeNode),
+  [BEGIN_JOINT]: operation(beginJoint),
+  [FINISH_JOINT]: operation(finishJoint),
+  [ABORT_JOINT]: operation(abortJoint),
+  [ADD_INVITE]: operation(addInvite),
+  [REDEEM_INVITE]: operation(redeemInvite),
+}

@@ -1,0 +1,213 @@
+/**
+ * Changes of the cluster's membership (rule R10), while traffic runs. Voters change in three steps, each of which may be
+ * repeated by any node after a crash: the joint config, the rescan, the new config.
+ */
+import { ClusterError, hasCode } from '../errors.ts'
+import type { ClusterConfig, MemberNode } from '../membership/cluster-config.ts'
+import type { LivenessView } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import { sleep, type Clock, type Log } from '../runtime.ts'
+import * as operations from './config-operations.ts'
+import { CONFIG_KEY } from './config-register.ts'
+import type { CurrentConfig } from './current-config.ts'
+import type { EpochFence } from './epoch-fence.ts'
+import { coordinatorsOf } from './key-order.ts'
+import type { OperationCall } from './operations.ts'
+import type { Proposer } from './proposer.ts'
+import { allVoters, voterSets } from './quorum.ts'
+import { Rescan, type RescanProgress } from './rescan.ts'
+import type { RegisterStorage } from './storage.ts'
+import type { CatchUpRequest, Outcome, WitnessAnswer } from './vote-messages.ts'
+import type { VoterClient } from './voter-client.ts'
+
+export interface MembershipComponents {
+  self: NodeId
+  clock: Clock
+  log: Log
+  config: CurrentConfig
+  liveness: LivenessView
+  fence: EpochFence
+  voters: VoterClient
+  storage: RegisterStorage
+  proposer: Proposer
+  execute: (key: string, call: OperationCall) => Promise<Outcome>
+  mintOpId: () => string
+}
+
+/** What a change of the voters will do; nothing is done yet. */
+export interface VoterPlan {
+  epoch: number
+  from: NodeId[]
+  to: NodeId[]
+  joining: NodeId[]
+  leaving: NodeId[]
+  /** Registers that this node knows: each is looked at once. */
+  registers: number
+  /** What an operator should know before going on. */
+  warnings: string[]
+}
+
+/** How often a node looks whether a change that nobody finishes is its to finish. */
+const RESUME_EVERY_MS = 2000
+const RETRY_EVERY_MS = 500
+const WITNESS_TIMEOUT_MS = 1000
+
+export class Membership {
+  readonly #components: MembershipComponents
+  readonly #stopping = new AbortController()
+  #driving: Promise<void> | null = null
+  #progress: RescanProgress | null = null
+
+  constructor(components: MembershipComponents) {
+    this.#components = components
+  }
+
+  start(): void {
+    void this.#resumeForever()
+  }
+
+  stop(): void {
+    this.#stopping.abort(new ClusterError('STOPPING', 'the registers stop'))
+  }
+
+  /** How far the rescan of a change of the voters has come at this node; null when it drives none. */
+  get progress(): RescanProgress | null {
+    return this.#progress
+  }
+
+  /** Throws MEMBERSHIP_REFUSED when it cannot be done. */
+  plan(voters: readonly NodeId[]): VoterPlan {
+    const { config, storage, liveness } = this.#components
+    const view = config.current()
+    const to = voters.toSorted()
+    const state = { live: true, record: view }
+    const call = { voters: to, databases: {} }
+    const decision = operations.configOperations[operations.BEGIN_JOINT]?.(state, call)
+    if (decision?.kind === 'refuse') throw new ClusterError('MEMBERSHIP_REFUSED', decision.refusal.message)
+    const down = allVoters([view.voters, to]).filter((voter) => !liveness.isAlive(voter))
+    return {
+      epoch: view.epoch,
+      from: view.voters,
+      to,
+      joining: to.filter((voter) => !view.voters.includes(voter)),
+      leaving: view.voters.filter((voter) => !to.includes(voter)),
+      registers: storage.registerCount(),
+      warnings: down.map(
+        (voter) => `${voter} is down: a majority of the old and of the new voters must be up`,
+      ),
+    }
+  }
+
+  /** Makes exactly these nodes the voters; resolves when they alone count. Throws MEMBERSHIP_REFUSED, NO_QUORUM. */
+  async setVoters(voters: readonly NodeId[]): Promise<void> {
+    const to = voters.toSorted()
+    const databases = await this.#databasesOf(to)
+    await this.#change(operations.BEGIN_JOINT, { voters: to, databases })
+    await this.#drive()
+  }
+
+  /** Gives a change of the voters up; the old ones stay. */
+  async abort(): Promise<void> {
+    const { joint } = this.#components.config.current()
+    if (joint) await this.#change(operations.ABORT_JOINT, { voters: joint })
+  }
+
+  /** Takes in a node that does not vote, or changes what is said of a member. */
+  putNode(member: MemberNode): Promise<void> {
+    return this.#change(operations.PUT_NODE, { member })
+  }
+
+  removeNode(node: NodeId): Promise<void> {
+    return this.#change(operations.REMOVE_NODE, { node })
+  }
+
+  addInvite(secretHash: string, expiresAtMs: number): Promise<void> {
+    const nowMs = this.#components.clock.wallMs()
+    return this.#change(operations.ADD_INVITE, { invite: { secretHash, expiresAtMs }, nowMs })
+  }
+
+  redeemInvite(secretHash: string, member: MemberNode): Promise<void> {
+    const nowMs = this.#components.clock.wallMs()
+    return this.#change(operations.REDEEM_INVITE, { secretHash, member, nowMs })
+  }
+
+  async #change(name: string, args: unknown): Promise<void> {
+    const { execute, mintOpId, proposer, config } = this.#components
+    const outcome = await execute(CONFIG_KEY, { name, args, opId: mintOpId() })
+    if (!outcome.done) throw new ClusterError('MEMBERSHIP_REFUSED', outcome.refusal.message)
+    const chosen = await proposer.settle(CONFIG_KEY)
+    if (chosen) await config.adopt({ ...chosen, settled: true })
+  }
+
+  /** A node that has votes of an earlier time is not named: it gives them up and claims its place by itself. */
+  async #databasesOf(voters: readonly NodeId[]): Promise<Record<NodeId, string>> {
+    const { config, fence, self, storage } = this.#components
+    const { epoch, voters: known } = config.current()
+    const joining = voters.filter((voter) => !known.includes(voter))
+    const request: CatchUpRequest = { kind: 'witness' }
+    const identities = await Promise.allSettled(
+      joining.map(async (voter) => {
+        if (voter === self) return storage.identity()
+        const answer = await fence.ask(voter, 'catch-up', request, epoch, { timeoutMs: WITNESS_TIMEOUT_MS })
+        return (answer as WitnessAnswer).identity
+      }),
+    )
+    const databases: Record<NodeId, string> = {}
+    for (const [i, answer] of identities.entries()) {
+      if (answer.status === 'fulfilled' && answer.value.voteSequence === 0)
+        databases[joining[i] as NodeId] = answer.value.dbUuid
+    }
+    return databases
+  }
+
+  /** Takes the joint config that is in force to its end; several nodes may do so at once. */
+  #drive(): Promise<void> {
+    this.#driving ??= this.#driveNow().finally(() => {
+      this.#driving = null
+      this.#progress = null
+    })
+    return this.#driving
+  }
+
+  async #driveNow(): Promise<void> {
+    const { config, clock, log } = this.#components
+    const { signal } = this.#stopping
+    for (let { joint } = config.current(); joint; { joint } = config.current()) {
+      signal.throwIfAborted()
+      const view = config.current()
+      try {
+        const looked = await this.#rescan(view, joint)
+        await this.#change(operations.FINISH_JOINT, { voters: joint })
+        log.info({ voters: joint, ...looked }, 'the voters have changed')
+      } catch (error) {
+        if (hasCode(error, 'MEMBERSHIP_REFUSED')) throw error
+        log.info({ error: String(error) }, 'the change of the voters goes on later')
+        if (config.current() === view) await sleep(clock, RETRY_EVERY_MS, signal)
+      }
+    }
+  }
+
+  #rescan(view: ClusterConfig, joint: readonly NodeId[]): Promise<RescanProgress> {
+    const onProgress = (progress: RescanProgress) => {
+      this.#progress = { ...progress }
+    }
+    const { signal } = this.#stopping
+    return new Rescan(this.#components, view, { without: [], alsoTo: joint, signal, onProgress }).run()
+  }
+
+  /** The node that began a change may be gone: the first live voter goes on. */
+  async #resumeForever(): Promise<void> {
+    const { clock, config, liveness, self, log } = this.#components
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await sleep(clock, RESUME_EVERY_MS, signal).catch(() => {})
+      const view = config.current()
+      if (!view.joint) continue
+      const order = coordinatorsOf(CONFIG_KEY, allVoters(voterSets(view)))
+      if (order.find((voter) => voter === self || liveness.isAlive(voter)) !== self) continue
+      await this.#drive().catch((error: unknown) =>
+        log.warn({ error: String(error) }, 'a change of the voters cannot be finished'),
+      )
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Answers what other nodes (and this one) ask of this node's registers: votes, reads, forwarded operations, catch-up.
+ * Every request has passed the epoch fence.
+ */
+import { ClusterError } from '../errors.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import type { Acceptor } from './acceptor.ts'
+import { answerChanges, answerDigests, type CatchUp } from './catch-up.ts'
+import type { Coordinator } from './coordinator.ts'
+import { compareBallots } from './ballot.ts'
+import type { CurrentConfig } from './current-config.ts'
+import type { EpochFence } from './epoch-fence.ts'
+import { valueDigest } from './register-value.ts'
+import type { RegisterStorage } from './storage.ts'
+import {
+  parseCatchUpRequest,
+  parseVoteRequest,
+  type CatchUpRequest,
+  type VoteRequest,
+  type WitnessAnswer,
+} from './vote-messages.ts'
+
+export interface RegisterServerComponents {
+  self: NodeId
+  config: CurrentConfig
+  fence: EpochFence
+  storage: RegisterStorage
+  acceptor: Acceptor
+  coordinator: Pick<Coordinator, 'executeForwarded'>
+  catchUp: Pick<CatchUp, 'follow'>
+  /** Null while this node may vote on every register, else why not. */
+  abstains: () => string | null
+}
+
+/** Rows of one page of the acceptor's list: some 100 bytes each. */
+const ACCEPTED_ROWS_MAX = 1000
+
+export class RegisterServer {
+  readonly #components: RegisterServerComponents
+
+  constructor(components: RegisterServerComponents) {
+    this.#components = components
+    const { fence } = components
+    fence.serve('votes', async (body, epoch, from) => this.#answerVote(parseVoteRequest(body), epoch, from))
+    fence.serve('catch-up', async (body, _epoch, from) =>
+      this.#answerCatchUp(parseCatchUpRequest(body), from),
+    )
+  }
+
+  async #answerVote(request: VoteRequest, epoch: number, from: NodeId): Promise<unknown> {
+    const { self, acceptor, coordinator } = this.#components
+    switch (request.kind) {
+      case 'prepare':
+        return acceptor.prepare(epoch, request.key, request.ballot)
+      case 'accept':
+        return acceptor.accept(epoch, request.key, request.ballot, request.value)
+      case 'read':
+        return acceptor.read(epoch, request.items)
+      case 'remove':
+        return acceptor.remove(epoch, request.key, request.ballot)
+      case 'copy':
+        return Promise.all(request.items.map((item) => acceptor.copy(epoch, item, from === self)))
+      case 'committed':
+        return this.#noteCommitted(request, from)
+      case 'execute':
+        return coordinator.executeForwarded(request.key, request.call, request.since)
+    }
+  }
+
+  /** Whoever may not vote has no complete list of anything either; only what it has witnessed it may tell (R8). */
+  async #answerCatchUp(request: CatchUpRequest, from: NodeId): Promise<unknown> {
+    const { storage, config, abstains } = this.#components
+    if (request.kind === 'witness') {
+      const [identity, floor, seen] = [storage.identity(), storage.floor(), storage.witnessed(from)]
+      return { identity, floor, seen, hasConfig: config.row() !== null } satisfies WitnessAnswer
+    }
+    const reason = abstains()
+    if (reason !== null) throw new ClusterError('NOT_VOTING', `this node does not vote: ${reason}`)
+    if (request.kind === 'changes') return answerChanges(storage, request)
+    if (request.kind === 'digests') return answerDigests(storage, request)
+    return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_ROWS_MAX))
+  }
+
+  /**
+   * A chosen value, told by its proposer. What cannot be used is left to catch-up; so is a register that is not known
+   * here and may have been removed (R9): a voter's floor lies above everything that it has removed.
+   */
+  async #noteCommitted(
+    { key, ballot, digest, value }: VoteRequest & { kind: 'committed' },
+    from: NodeId,
+  ): Promise<null> {
+    const { storage, catchUp, abstains } = this.#components
+    const learned = storage.learned(key)
+    const isSurelyNew = abstains() === null && compareBallots(ballot, storage.floor()) > 0
+    if (!learned && !isSurelyNew) {
+      catchUp.follow(from)
+      return null
+    }
+    const bytes = value ?? learned?.value
+    if (bytes && valueDigest(bytes) === digest)
+      await storage.learn(key, { ballot, digest, value: bytes, settled: true })
+    return null
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * Rescan (rule R10): looks at every register once and makes sure that what is chosen is held by a majority of everybody
+ * who will count from now on, before anybody counts without the old ones. Values that are surely chosen are copied under
+ * their own ballots; only where voters differ does an identity round decide.
+ *
+ * It runs under one epoch. Whoever answered under it votes for nothing older any more, so a register that is in nobody's
+ * list cannot have been chosen by the voters of an older epoch.
+ */
+import { ClusterError, hasCode } from '../errors.ts'
+import type { ClusterConfig } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import { sleep, type Clock } from '../runtime.ts'
+import type { ChosenItem } from './acceptor.ts'
+import { compareBallots, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import type { CurrentConfig } from './current-config.ts'
+import type { EpochFence } from './epoch-fence.ts'
+import type { Proposer } from './proposer.ts'
+import { allVoters, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
+import type { AcceptedDigest, RegisterStorage } from './storage.ts'
+import type { AcceptedAnswer, CatchUpRequest } from './vote-messages.ts'
+import type { VoterClient } from './voter-client.ts'
+
+export interface RescanComponents {
+  self: NodeId
+  clock: Clock
+  config: CurrentConfig
+  fence: EpochFence
+  voters: VoterClient
+  storage: RegisterStorage
+  proposer: Proposer
+}
+
+export interface RescanOptions {
+  /** Voters that take part in no quorum and hold nothing that counts: those that wait to be let in again (R8). */
+  without: readonly NodeId[]
+  /** Voters that get whatever they lack, beside those that a majority needs. */
+  alsoTo: readonly NodeId[]
+  signal: AbortSignal
+  onProgress?: (progress: RescanProgress) => void
+}
+
+export interface RescanProgress {
+  /** Registers looked at so far. */
+  registers: number
+  copied: number
+  copiedBytes: number
+  /** Identity rounds. */
+  settled: number
+}
+
+/** Rows per page and voter: some 100 bytes each. */
+const PAGE_ROWS = 1000
+const PAGE_TIMEOUT_MS = 5000
+/** Values copied with one message; each may be 1 MiB, most have 2 KiB. */
+const COPY_ITEMS_MAX = 256
+const COPY_BYTES_MAX = 2 * 1024 * 1024
+/** Identity rounds under way at once: enough to fill group commits, few enough to leave room for clients. */
+const SETTLES_AT_ONCE = 16
+/** The pause after a page, as a share of the time that the page took: clients keep two thirds of the disk. */
+const PAUSE_SHARE = 2
+
+/** What each voter holds of the registers of one page. */
+type PageRows = ReadonlyMap<NodeId, ReadonlyMap<string, AcceptedDigest>>
+
+interface CopyItem {
+  key: string
+  ballot: Ballot
+  digest: string
+  from: NodeId
+}
+
+export class Rescan {
+  readonly #components: RescanComponents
+  readonly #options: RescanOptions
+  readonly #view: ClusterConfig
+  readonly #sets: VoterSets
+  readonly #progress: RescanProgress = { registers: 0, copied: 0, copiedBytes: 0, settled: 0 }
+
+  /** `view`: the config whose voters, old and new, must come to hold everything. */
+  constructor(components: RescanComponents, view: ClusterConfig, options: RescanOptions) {
+    this.#components = components
+    this.#view = view
+    this.#options = options
+    this.#sets = voterSets(view)
+  }
+
+  /** Throws NO_QUORUM when too few voters can be asked, STALE_EPOCH when the config moved on: begin again then. */
+  async run(): Promise<RescanProgress> {
+    const { clock } = this.#components
+    for (let afterKey: string | null = ''; afterKey !== null;) {
+      const beganMs = clock.monotonicMs()
+      afterKey = await this.#page(afterKey)
+      this.#options.onProgress?.(this.#progress)
+      if (afterKey !== null)
+        await sleep(clock, (clock.monotonicMs() - beganMs) * PAUSE_SHARE, this.#options.signal)
+    }
+    return this.#progress
+  }
+
+  /** Answers with the last key of the page, or null when there is no more. */
+  async #page(afterKey: string): Promise<string | null> {
+    const pages = await this.#lists(afterKey)
+    const ends = [...pages.values()].flatMap((rows) =>
+      rows.length < PAGE_ROWS ? [] : [rows.at(-1)?.key ?? ''],
+    )
+    const upTo = ends.length === 0 ? null : ends.reduce((a, b) => (a < b ? a : b))
+    const byVoter: PageRows = new Map(
+      [...pages].map(([voter, rows]) => [voter, new Map(rows.map((row) => [row.key, row]))]),
+    )
+    const keys = new Set([...pages.values()].flat().map(({ key }) => key))
+    const due = [...keys].filter((key) => upTo === null || key <= upTo)
+    await this.#bringUp(due, byVoter)
+    this.#progress.registers += due.length
+    return upTo
+  }
+
+  /** The pages of all voters that answer: of a quorum of the old ones at least. */
+  async #lists(afterKey: string): Promise<Map<NodeId, AcceptedDigest[]>> {
+    const counting = allVoters(this.#sets).filter((voter) => !this.#options.without.includes(voter))
+    const answers = await Promise.allSettled(counting.map((voter) => this.#list(voter, afterKey)))
+    this.#assertEpoch()
+    const pages = new Map<NodeId, AcceptedDigest[]>()
+    for (const [i, answer] of answers.entries())
+      if (answer.status === 'fulfilled') pages.set(counting[i] as NodeId, answer.value)
+    if (!isQuorum([this.#view.voters], (voter) => pages.has(voter)))
+      throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
+    return pages
+  }
+
+  async #list(voter: NodeId, afterKey: string): Promise<AcceptedDigest[]> {
+    const { fence } = this.#components
+    const request: CatchUpRequest = { kind: 'accepted', afterKey, limit: PAGE_ROWS }
+    const options = { timeoutMs: PAGE_TIMEOUT_MS, signal: this.#options.signal }
+    return (await fence.ask(voter, 'catch-up', request, this.#view.epoch, options)) as AcceptedAnswer
+  }
+
+  async #bringUp(keys: readonly string[], pages: PageRows): Promise<void> {
+    const chosen = keys.flatMap((key) => this.#chosenIn(key, pages) ?? [])
+    const copies = new Map<NodeId, CopyItem[]>()
+    for (const item of chosen)
+      for (const to of this.#lacking(item, pages)) copies.set(to, [...(copies.get(to) ?? []), item])
+    const taken = new Map<NodeId, ReadonlySet<string>>()
+    for (const [to, items] of copies) taken.set(to, await this.#copyAll(to, items))
+    const isHeld = (item: CopyItem) =>
+      isQuorum(this.#sets, (voter) => holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false))
+    const held = new Set(chosen.filter(isHeld).map(({ key }) => key))
+    await this.#settleAll(
+      keys.filter((key) => !held.has(key)),
+      pages,
+    )
+  }
+
+  /** The value that a majority of one old set shows under one ballot: that is chosen. */
+  #chosenIn(key: string, pages: PageRows): CopyItem | null {
+    const { voters } = this.#view
+    for (const voter of voters) {
+      const row = pages.get(voter)?.get(key)
+      if (!row) continue
+      const holders = voters.filter((other) => isSameRow(pages.get(other)?.get(key), row))
+      if (holders.length >= majorityOf(voters.length)) return { ...row, from: voter }
+    }
+    return null
+  }
+
+  /** Who must get it: the missing ones of a set without a majority, and whoever is to have everything. */
+  #lacking(item: CopyItem, pages: PageRows): NodeId[] {
+    const has = (voter: NodeId) => holds(pages, voter, item)
+    const counting = (voter: NodeId) => !this.#options.without.includes(voter)
+    const short = this.#sets.filter((set) => set.filter(has).length < majorityOf(set.length)).flat()
+    return [...new Set([...short.filter(counting), ...this.#options.alsoTo])].filter((voter) => !has(voter))
+  }
+
+  /** Answers with the keys that the voter took. */
+  async #copyAll(to: NodeId, items: readonly CopyItem[]): Promise<ReadonlySet<string>> {
+    const taken = new Set<string>()
+    for (let from = 0; from < items.length; from += COPY_ITEMS_MAX) {
+      const some = items.slice(from, from + COPY_ITEMS_MAX)
+      for (const batch of batches(some, await this.#values(some))) await this.#copy(to, batch, taken)
+    }
+    return taken
+  }
+
+  async #copy(to: NodeId, batch: readonly ChosenItem[], taken: Set<string>): Promise<void> {
+    const { epoch } = this.#view
+    const answers = await this.#components.voters.copy(epoch, to, batch).catch((error: unknown) => {
+      if (hasCode(error, 'STALE_EPOCH')) throw error
+      return []
+    })
+    for (const [i, item] of batch.entries()) {
+      if (!answers[i]) continue
+      taken.add(item.key)
+      this.#progress.copied++
+      this.#progress.copiedBytes += item.value.length
+    }
+  }
+
+  /** From this node's own rows where they are the same, else from a voter that holds them. */
+  async #values(items: readonly CopyItem[]): Promise<Map<string, Uint8Array>> {
+    const { storage, voters } = this.#components
+    const values = new Map<string, Uint8Array>()
+    const missing = new Map<NodeId, CopyItem[]>()
+    for (const item of items) {
+      const learned = storage.learned(item.key)
+      if (learned && isSameRow({ ...learned, key: item.key }, item)) values.set(item.key, learned.value)
+      else missing.set(item.from, [...(missing.get(item.from) ?? []), item])
+    }
+    for (const [from, wanted] of missing) {
+      const answers = await voters.read(
+        this.#view,
+        from,
+        wanted.map(({ key }) => ({ key, known: null })),
+      )
+      for (const [i, item] of wanted.entries()) {
+        const held = answers[i]?.held
+        if (held?.value && isSameRow({ ...held, key: item.key }, item)) values.set(item.key, held.value)
+      }
+    }
+    return values
+  }
+
+  async #settleAll(keys: readonly string[], pages: PageRows): Promise<void> {
+    const { proposer } = this.#components
+    for (let from = 0; from < keys.length; from += SETTLES_AT_ONCE) {
+      this.#assertEpoch()
+      const some = keys.slice(from, from + SETTLES_AT_ONCE)
+      await Promise.all(some.map((key) => proposer.settle(key, highestBallot(key, pages))))
+      this.#progress.settled += some.length
+    }
+    this.#assertEpoch()
+  }
+
+  #assertEpoch(): void {
+    this.#options.signal.throwIfAborted()
+    this.#components.fence.assertCurrent(this.#view.epoch)
+  }
+}
+
+function isSameRow(a: AcceptedDigest | undefined, b: AcceptedDigest): boolean {
+  return a !== undefined && sameBallot(a.ballot, b.ballot) && a.digest === b.digest
+}
+
+function highestBallot(key: string, pages: PageRows): Ballot {
+  const ballots = [...pages.values()].flatMap((rows) => rows.get(key)?.ballot ?? [])
+  return ballots.reduce((a, b) => (compareBallots(a, b) >= 0 ? a : b), ZERO_BALLOT)
+}
+
+function holds(pages: PageRows, voter: NodeId, item: CopyItem): boolean {
+  return isSameRow(pages.get(voter)?.get(item.key), item)
+}
+
+/** Items without a value are left out: a round of their own decides those. */
+function* batches(
+  items: readonly CopyItem[],
+  values: ReadonlyMap<string, Uint8Array>,
+): Generator<ChosenItem[]> {
+  let batch: ChosenItem[] = []
+  let sizeBytes = 0
+  for (const { key, ballot } of items) {
+    const value = values.get(key)
+    if (!value) continue
+    if (batch.length > 0 && sizeBytes + value.length > COPY_BYTES_MAX) {
+      yield batch
+      batch = []
+      sizeBytes = 0
+    }
+    batch.push({ key, ballot, value })
+    sizeBytes += value.length
+  }
+  if (batch.length > 0) yield batch
+}

@@ -1,0 +1,27 @@
+/**
+ * Registers that were removed since this process started, with the ballot up to which they are gone (R9). A read that
+ * began before the removal may still want its result learned: that must not bring the register back. Whatever the process
+ * was waiting for ends with it, so memory is enough; rows that arrive from elsewhere are fenced by the floor.
+ */
+import { compareBallots, type Ballot } from '../../cluster/register/ballot.ts'
+
+/** Far more removals than can happen while one request is under way (seconds); some 100 bytes each. */
+const KEYS_MAX = 10_000
+
+export class RemovedKeys {
+  /** In the order of removal. */
+  readonly #upTo = new Map<string, Ballot>()
+
+  note(key: string, ballot: Ballot): void {
+    const known = this.#upTo.get(key)
+    this.#upTo.delete(key)
+    this.#upTo.set(key, known && compareBallots(known, ballot) > 0 ? known : ballot)
+    const [oldest] = this.#upTo.keys()
+    if (this.#upTo.size > KEYS_MAX && oldest !== undefined) this.#upTo.delete(oldest)
+  }
+
+  covers(key: string, ballot: Ballot): boolean {
+    const upTo = this.#upTo.get(key)
+    return upTo !== undefined && compareBallots(ballot, upTo) <= 0
+  }
+}
