@@ -58,7 +58,7 @@ export class VotingRight {
   readonly #components: VotingRightComponents
   readonly #stopping = new AbortController()
   #right: Right = { votes: 'never', why: STARTING }
-  #running: Promise<void> | null = null
+  #isLooking = false
   #genesisTries = 0
   /** Votes are missing or damaged: the past is to be given up before anything else. */
   #isLost = false
@@ -108,13 +108,15 @@ export class VotingRight {
     this.#look()
   }
 
-  /** One look at a time; whatever changes meanwhile is seen by the next try of the loop. */
+  /** One look at a time; whatever changes meanwhile is seen by its next try. */
   #look(): void {
-    this.#running ??= this.#untilDecided().finally(() => {
-      this.#running = null
+    if (this.#isLooking || this.#stopping.signal.aborted) return
+    this.#isLooking = true
+    void this.#untilDecided().finally(() => {
+      this.#isLooking = false
       const { self, config } = this.#components
       const isVoter = allVoters(voterSets(config.current())).includes(self)
-      if (isVoter && this.#right.votes !== 'always' && !this.#stopping.signal.aborted) this.#look()
+      if (isVoter && this.#right.votes !== 'always') this.#look()
     })
   }
 
