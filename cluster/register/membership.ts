@@ -14,9 +14,10 @@ import type { EpochFence } from './epoch-fence.ts'
 import { coordinatorsOf } from './key-order.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, voterSets } from './quorum.ts'
+import { allVoters, majorityOf, voterSets } from './quorum.ts'
+import { decodeValue } from './register-value.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
-import type { RegisterStorage } from './storage.ts'
+import type { RegisterStorage, VoterIdentity } from './storage.ts'
 import type { CatchUpRequest, Outcome, WitnessAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
@@ -51,6 +52,8 @@ export interface VoterPlan {
 const RESUME_EVERY_MS = 2000
 const RETRY_EVERY_MS = 500
 const WITNESS_TIMEOUT_MS = 1000
+const NOTICE_LOOK_MS = 20
+const NOTICE_PATIENCE_MS = 1000
 
 export class Membership {
   readonly #components: MembershipComponents
@@ -101,6 +104,7 @@ export class Membership {
   /** Makes exactly these nodes the voters; resolves when they alone count. Throws MEMBERSHIP_REFUSED, NO_QUORUM. */
   async setVoters(voters: readonly NodeId[]): Promise<void> {
     const to = voters.toSorted()
+    this.plan(to)
     const databases = await this.#databasesOf(to)
     await this.#change(operations.BEGIN_JOINT, { voters: to, databases })
     await this.#drive()
@@ -132,32 +136,48 @@ export class Membership {
   }
 
   async #change(name: string, args: unknown): Promise<void> {
-    const { execute, mintOpId, proposer, config } = this.#components
+    const { execute, mintOpId } = this.#components
     const outcome = await execute(CONFIG_KEY, { name, args, opId: mintOpId() })
     if (!outcome.done) throw new ClusterError('MEMBERSHIP_REFUSED', outcome.refusal.message)
+    await this.#learned(decodeValue(outcome.value).record as ClusterConfig)
+  }
+
+  /** The commit notice brings a written config here; when it was lost, a round asks for it. */
+  async #learned({ epoch }: ClusterConfig): Promise<void> {
+    const { clock, config, proposer } = this.#components
+    for (let waitedMs = 0; waitedMs < NOTICE_PATIENCE_MS; waitedMs += NOTICE_LOOK_MS) {
+      if (config.current().epoch >= epoch) return config.durable()
+      await sleep(clock, NOTICE_LOOK_MS, this.#stopping.signal)
+    }
     const chosen = await proposer.settle(CONFIG_KEY)
     if (chosen) await config.adopt({ ...chosen, settled: true })
   }
 
-  /** A node that has votes of an earlier time is not named: it gives them up and claims its place by itself. */
+  /**
+   * The databases of the voters that join. Throws MEMBERSHIP_REFUSED unless most of the new voters answer: once the
+   * change has begun, nothing is decided without them, not even to give it up. A node that still has votes of an earlier
+   * time is not named: it gives them up and claims its place by itself.
+   */
   async #databasesOf(voters: readonly NodeId[]): Promise<Record<NodeId, string>> {
-    const { config, fence, self, storage } = this.#components
-    const { epoch, voters: known } = config.current()
-    const joining = voters.filter((voter) => !known.includes(voter))
-    const request: CatchUpRequest = { kind: 'witness' }
-    const identities = await Promise.allSettled(
-      joining.map(async (voter) => {
-        if (voter === self) return storage.identity()
-        const answer = await fence.ask(voter, 'catch-up', request, epoch, { timeoutMs: WITNESS_TIMEOUT_MS })
-        return (answer as WitnessAnswer).identity
-      }),
-    )
-    const databases: Record<NodeId, string> = {}
-    for (const [i, answer] of identities.entries()) {
-      if (answer.status === 'fulfilled' && answer.value.voteSequence === 0)
-        databases[joining[i] as NodeId] = answer.value.dbUuid
+    const answers = await Promise.allSettled(voters.map((voter) => this.#identityOf(voter)))
+    const away = voters.filter((_, i) => answers[i]?.status === 'rejected')
+    if (voters.length - away.length < majorityOf(voters.length)) {
+      const message = `too few of the new voters answer: ${away.join(', ')} must be up first`
+      throw new ClusterError('MEMBERSHIP_REFUSED', message, { away })
     }
+    const databases: Record<NodeId, string> = {}
+    for (const [i, answer] of answers.entries())
+      if (answer.status === 'fulfilled' && answer.value.voteSequence === 0)
+        databases[voters[i] as NodeId] = answer.value.dbUuid
     return databases
+  }
+
+  async #identityOf(node: NodeId): Promise<VoterIdentity> {
+    const { config, fence } = this.#components
+    const request: CatchUpRequest = { kind: 'witness' }
+    const { epoch } = config.current()
+    const answer = await fence.ask(node, 'catch-up', request, epoch, { timeoutMs: WITNESS_TIMEOUT_MS })
+    return (answer as WitnessAnswer).identity
   }
 
   /** Takes the joint config that is in force to its end; several nodes may do so at once. */

@@ -20,6 +20,7 @@ import {
   askVoters,
   goodAnswers,
   isDecided,
+  isNearQuorum,
   isQuorum,
   voterSets,
   type Answers,
@@ -197,7 +198,8 @@ export class Proposer {
   }
 
   /**
-   * Refusals name a higher ballot or a newer config: note it and try again. Without either, too few voters are there.
+   * Refusals name a higher ballot or a newer config, and voters that have just started need a moment: try again. Unless
+   * too few voters are there at all.
    */
   #assertMayRetry(
     view: ClusterConfig,
@@ -205,11 +207,9 @@ export class Proposer {
     key: string,
     attempt: Attempt,
   ): void {
-    if (this.#components.config.current().epoch !== view.epoch) return
-    const refusals = goodAnswers(answers).flatMap(([, answer]) =>
-      'highest' in answer ? [answer.highest] : [],
-    )
-    if (refusals.length > 0) return this.#components.ballots.note(refusals.reduce(maxBallot))
+    const { ballots, config } = this.#components
+    for (const [, answer] of goodAnswers(answers)) if ('highest' in answer) ballots.note(answer.highest)
+    if (config.current().epoch !== view.epoch || isNearQuorum(voterSets(view), answers)) return
     if (attempt.since) throw unknownOutcome(key)
     throw noQuorum(key, answers)
   }
@@ -302,7 +302,11 @@ function assertNotForgotten(
 
 function gaveUp(key: string, attempt: Attempt): ClusterError {
   if (attempt.since) return unknownOutcome(key)
-  return new ClusterError('NO_QUORUM', `too many others were changing ${key} at the same time`, { key })
+  return new ClusterError(
+    'NO_QUORUM',
+    `no majority was won for ${key}: others change it all the time, or voters are still starting`,
+    { key },
+  )
 }
 
 function unknownOutcome(what: string): ClusterError {

@@ -1,4 +1,5 @@
 /** Quorums: which answers decide. In a joint config every quorum needs both majorities (rule R10). */
+import { hasCode } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 
@@ -60,6 +61,17 @@ export function isDecided<R>(sets: VoterSets, answers: Answers<R>, good: (answer
     return answer !== undefined && !(answer instanceof Error) && good(answer)
   }
   return isQuorum(sets, isGood) || !isQuorum(sets, (voter) => isGood(voter) || !answers.has(voter))
+}
+
+/**
+ * Whether those that are up would be enough: voters that may not vote yet have just started, or begin to take part in a
+ * new config, and mostly vote a moment later. Those that have not answered yet may be up.
+ */
+export function isNearQuorum(sets: VoterSets, answers: Answers<unknown>): boolean {
+  return isQuorum(sets, (voter) => {
+    const answer = answers.get(voter)
+    return !(answer instanceof Error) || hasCode(answer, 'NOT_VOTING', 'STALE_EPOCH')
+  })
 }
 
 /** The answers that are no failures. */

@@ -8,7 +8,15 @@ import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
 import { sameBallot } from './ballot.ts'
 import type { ChosenValue, Proposer } from './proposer.ts'
-import { allVoters, goodAnswers, isQuorum, voterSets, type Answers, type VoterSets } from './quorum.ts'
+import {
+  allVoters,
+  goodAnswers,
+  isNearQuorum,
+  isQuorum,
+  voterSets,
+  type Answers,
+  type VoterSets,
+} from './quorum.ts'
 import { ReadQueue } from './read-queue.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { ReadAnswer } from './vote-messages.ts'
@@ -55,12 +63,14 @@ export class Reader {
     return chosen
   }
 
-  /** Under a newer config from the start; else, when a quorum answered and does not agree, by an identity round. */
+  /**
+   * Under a newer config from the start; when a quorum answered and does not agree, by an identity round, which also
+   * has patience with voters that have just started.
+   */
   #readAgain(view: ClusterConfig, key: string, answers: Answers<ReadAnswer>): Promise<ChosenValue | null> {
     const { config, proposer } = this.#components
     if (config.current().epoch !== view.epoch) return this.read(key)
-    const readers = new Map(goodAnswers(answers))
-    if (!isQuorum(voterSets(view), (voter) => readers.has(voter)))
+    if (!isNearQuorum(voterSets(view), answers))
       return Promise.reject(new ClusterError('NO_QUORUM', 'no majority of voters answers', { key }))
     return proposer.settle(key)
   }

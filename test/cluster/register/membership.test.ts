@@ -1,0 +1,208 @@
+import t, { type Test } from 'tap'
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { LiveCluster } from './live-cluster.ts'
+
+const REGISTERS = 5
+
+/** `voters` of the nodes vote; there are some registers. */
+async function running(t: Test, ids: NodeId[], voters: number): Promise<LiveCluster> {
+  const cluster = new LiveCluster(ids, voters)
+  t.teardown(() => cluster.stopAll())
+  cluster.start(...ids)
+  await cluster.allVote(...ids.slice(0, voters))
+  for (let i = 0; i < REGISTERS; i++) await cluster.execute('a', `thing/${i}`, 'create', i)
+  return cluster
+}
+
+function votersAt(cluster: LiveCluster, id: NodeId): NodeId[] {
+  return cluster.at(id).config.current().voters
+}
+
+async function setVoters(cluster: LiveCluster, by: NodeId, voters: NodeId[]): Promise<void> {
+  await cluster.during(cluster.at(by).registers.membership.setVoters(voters))
+}
+
+/** No list of what voters have accepted gets through; `from` undefined: nobody's. */
+function holdRescan(cluster: LiveCluster, from?: NodeId): void {
+  cluster.network.beforeRequest = (sent) => {
+    if (sent.kind === 'accepted' && (from === undefined || sent.from === from))
+      throw new Error('lost on the way')
+  }
+}
+
+async function allWords(cluster: LiveCluster, at: NodeId): Promise<unknown[]> {
+  const words: unknown[] = []
+  for (let i = 0; i < REGISTERS; i++) words.push(await cluster.words(at, `thing/${i}`))
+  return words
+}
+
+const EVERYTHING = [[0], [1], [2], [3], [4]]
+
+t.test('one voter becomes three, and the first may go', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c'], 1)
+  await setVoters(cluster, 'a', ['a', 'b', 'c'])
+  t.strictSame(votersAt(cluster, 'a'), ['a', 'b', 'c'])
+  await cluster.allVote('a', 'b', 'c')
+  t.match(cluster.at('a').config.current(), { joint: null, epoch: 3 })
+  cluster.stop('a')
+  t.strictSame(await allWords(cluster, 'b'), EVERYTHING)
+  t.match(await cluster.execute('c', 'thing/0', 'append', 'more'), { done: true })
+})
+
+t.test('three become five and three others of them', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e'], 3)
+  await setVoters(cluster, 'd', ['a', 'b', 'c', 'd', 'e'])
+  await cluster.allVote('a', 'b', 'c', 'd', 'e')
+  await setVoters(cluster, 'a', ['c', 'd', 'e'])
+  await cluster.allVote('c', 'd', 'e')
+  cluster.stop('a')
+  cluster.stop('b')
+  t.strictSame(await allWords(cluster, 'e'), EVERYTHING)
+})
+
+t.test('all voters are replaced by others at once', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
+  await setVoters(cluster, 'a', ['d', 'e', 'f'])
+  for (const id of ['a', 'b', 'c']) cluster.stop(id)
+  t.strictSame(await allWords(cluster, 'd'), EVERYTHING)
+})
+
+t.test('a voter that is gone for good is replaced', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  cluster.stop('c')
+  await setVoters(cluster, 'a', ['a', 'b', 'd'])
+  await cluster.allVote('a', 'b', 'd')
+  await cluster.during(cluster.at('a').registers.membership.removeNode('c'))
+  t.notOk(
+    cluster
+      .at('a')
+      .config.current()
+      .nodes.some(({ id }) => id === 'c'),
+  )
+  cluster.stop('a')
+  t.strictSame(await allWords(cluster, 'd'), EVERYTHING)
+})
+
+t.test('while the voters change, both majorities are needed', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e'], 3)
+  holdRescan(cluster)
+  const change = cluster.at('a').registers.membership.setVoters(['c', 'd', 'e'])
+  change.catch(() => {})
+  await cluster.until(() => cluster.at('c').config.current().joint !== null)
+  cluster.stop('d')
+  cluster.stop('e')
+  await t.rejects(cluster.execute('b', 'thing/0', 'append', 'x'), /majority|may or may not/)
+  cluster.start('d')
+  cluster.network.beforeRequest = () => {}
+  await cluster.during(change)
+  t.strictSame(votersAt(cluster, 'b'), ['c', 'd', 'e'])
+})
+
+t.test('a change that its node does not live to finish is finished by another', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  holdRescan(cluster, 'a')
+  cluster
+    .at('a')
+    .registers.membership.setVoters(['b', 'c', 'd'])
+    .catch(() => {})
+  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  cluster.stop('a')
+  await cluster.until(() => cluster.at('b').config.current().joint === null)
+  t.strictSame(votersAt(cluster, 'b'), ['b', 'c', 'd'])
+  t.strictSame(await allWords(cluster, 'd'), EVERYTHING)
+})
+
+t.test('a change that cannot go on is given up', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
+  holdRescan(cluster)
+  cluster
+    .at('a')
+    .registers.membership.setVoters(['d', 'e', 'f'])
+    .catch(() => {})
+  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  await cluster.during(cluster.at('b').registers.membership.abort())
+  t.match(cluster.at('b').config.current(), { joint: null, voters: ['a', 'b', 'c'] })
+  for (const id of ['d', 'e', 'f']) cluster.stop(id)
+  t.strictSame(await allWords(cluster, 'b'), EVERYTHING)
+})
+
+t.test('a change to voters that are not up is refused before it begins', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
+  for (const id of ['d', 'e']) cluster.stop(id)
+  const change = cluster.at('a').registers.membership.setVoters(['d', 'e', 'f'])
+  await t.rejects(cluster.during(change), { code: 'MEMBERSHIP_REFUSED', fields: { away: ['d', 'e'] } })
+  t.equal(cluster.at('a').config.current().joint, null)
+})
+
+t.test('a former voter gives up its votes, so that they are not old when it votes again', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  await setVoters(cluster, 'a', ['a', 'b', 'd'])
+  await cluster.until(() => cluster.at('c').storage.identity().dbUuid !== 'disk of c')
+  t.equal(cluster.disks.get('c')?.acceptors.size, 0)
+  await cluster.execute('a', 'thing/0', 'append', 'meanwhile')
+  await setVoters(cluster, 'a', ['a', 'b', 'c'])
+  await cluster.allVote('a', 'b', 'c')
+  cluster.stop('a')
+  t.strictSame(await cluster.words('c', 'thing/0'), [0, 'meanwhile'])
+})
+
+t.test('a node that was away over a change takes the newer config before it does anything', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  cluster.stop('c')
+  await setVoters(cluster, 'a', ['a', 'b', 'd'])
+  await cluster.execute('a', 'thing/0', 'append', 'meanwhile')
+  cluster.start('c')
+  t.strictSame(await cluster.words('c', 'thing/0'), [0, 'meanwhile'])
+  t.equal(cluster.at('c').config.current().epoch, 3)
+})
+
+t.test('a plan says what would be done, and does nothing', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  cluster.stop('c')
+  const { membership } = cluster.at('a').registers
+  t.match(membership.plan(['a', 'b', 'd']), {
+    ...{ epoch: 1, from: ['a', 'b', 'c'], to: ['a', 'b', 'd'], joining: ['d'], leaving: ['c'] },
+    ...{ registers: REGISTERS + 1, warnings: [/^c is down/] },
+  })
+  t.equal(cluster.at('a').config.current().epoch, 1)
+})
+
+for (const [voters, why] of [
+  [['a', 'b'], /1, 3, 5 or 7/],
+  [['a', 'b', 'b'], /different/],
+  [['a', 'b', 'stranger'], /no member/],
+  [[], /1, 3, 5 or 7/],
+] as const) {
+  t.test(`${voters.join(' ') || 'nobody'} as voters is refused`, async (t) => {
+    const cluster = await running(t, ['a', 'b', 'c'], 3)
+    const { membership } = cluster.at('a').registers
+    await t.rejects(cluster.during(membership.setVoters(voters)), {
+      code: 'MEMBERSHIP_REFUSED',
+      message: why,
+    })
+    t.throws(() => membership.plan(voters), { code: 'MEMBERSHIP_REFUSED', message: why })
+  })
+}
+
+t.test('a voter is not removed, and nobody votes by being put', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  const { membership } = cluster.at('a').registers
+  await t.rejects(cluster.during(membership.removeNode('b')), { code: 'MEMBERSHIP_REFUSED' })
+  const member = { id: 'd', address: 'd:1', role: 'voter' as const, zone: null, weight: 1 }
+  await t.rejects(cluster.during(membership.putNode(member)), { code: 'MEMBERSHIP_REFUSED' })
+  await cluster.during(membership.putNode({ ...member, role: 'storage', zone: 'rack-1' }))
+  t.match(cluster.at('b').config.current().nodes.at(-1), { id: 'd', zone: 'rack-1' })
+})
+
+t.test('an invite is good for one node and one time', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c'], 3)
+  const { membership } = cluster.at('a').registers
+  const member = (id: string) => ({ id, address: `${id}:1`, role: 'storage' as const, zone: null, weight: 1 })
+  await cluster.during(membership.addInvite('hash', cluster.clock.wallMs() + 60_000))
+  await t.rejects(cluster.during(membership.redeemInvite('guess', member('d'))), /unknown/)
+  await cluster.during(membership.redeemInvite('hash', member('d')))
+  await t.rejects(cluster.during(membership.redeemInvite('hash', member('e'))), /used already/)
+  await cluster.during(membership.addInvite('late', cluster.clock.wallMs() + 1000))
+  await cluster.clock.advance(2000)
+  await t.rejects(cluster.during(membership.redeemInvite('late', member('e'))), /expired/)
+})
