@@ -105,7 +105,8 @@ export class Acceptor {
       await this.#pending.get(key)?.durable
       return { identity: this.#identity(), accepted: true }
     }
-    if (compareBallots(ballot, state.promised) < 0)
+    const isRemoved = !state.accepted && compareBallots(ballot, this.#components.storage.floor()) <= 0
+    if (isRemoved || compareBallots(ballot, state.promised) < 0)
       return { identity: this.#identity(), accepted: false, highest: state.promised }
     await this.#persist(key, { promised: ballot, accepted: { ballot, value, digest } }, true)
     return { identity: this.#identity(), accepted: true }

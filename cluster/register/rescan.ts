@@ -116,7 +116,7 @@ export class Rescan {
 
   /** The pages of all voters that answer: of a quorum of the old ones at least. */
   async #lists(afterKey: string): Promise<Map<NodeId, AcceptedDigest[]>> {
-    const counting = allVoters(this.#sets).filter((voter) => !this.#options.without.includes(voter))
+    const counting = allVoters(this.#sets).filter((voter) => this.#counts(voter))
     const answers = await Promise.allSettled(counting.map((voter) => this.#list(voter, afterKey)))
     this.#assertEpoch()
     const pages = new Map<NodeId, AcceptedDigest[]>()
@@ -142,7 +142,10 @@ export class Rescan {
     const taken = new Map<NodeId, ReadonlySet<string>>()
     for (const [to, items] of copies) taken.set(to, await this.#copyAll(to, items))
     const isHeld = (item: CopyItem) =>
-      isQuorum(this.#sets, (voter) => holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false))
+      isQuorum(this.#sets, (voter) => {
+        const has = holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false)
+        return has && this.#counts(voter)
+      })
     const held = new Set(chosen.filter(isHeld).map(({ key }) => key))
     await this.#settleAll(
       keys.filter((key) => !held.has(key)),
@@ -165,9 +168,10 @@ export class Rescan {
   /** Who must get it: the missing ones of a set without a majority, and whoever is to have everything. */
   #lacking(item: CopyItem, pages: PageRows): NodeId[] {
     const has = (voter: NodeId) => holds(pages, voter, item)
-    const counting = (voter: NodeId) => !this.#options.without.includes(voter)
     const short = this.#sets.filter((set) => set.filter(has).length < majorityOf(set.length)).flat()
-    return [...new Set([...short.filter(counting), ...this.#options.alsoTo])].filter((voter) => !has(voter))
+    return [...new Set([...short.filter((voter) => this.#counts(voter)), ...this.#options.alsoTo])].filter(
+      (voter) => !has(voter),
+    )
   }
 
   /** Answers with the keys that the voter took. */
@@ -227,6 +231,10 @@ export class Rescan {
       this.#progress.settled += some.length
     }
     this.#assertEpoch()
+  }
+
+  #counts(voter: NodeId): boolean {
+    return !this.#options.without.includes(voter)
   }
 
   #assertEpoch(): void {

@@ -212,6 +212,11 @@ t.test(
     t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(5)), true, 'again, after a lost answer')
     t.match(await acceptor.accept(EPOCH, KEY, ballotOf(4), value), { accepted: false, highest: ballotOf(5) })
     t.match(
+      await acceptor.accept(EPOCH, KEY, ballotOf(5), value),
+      { accepted: false },
+      'a duplicate of the last accept',
+    )
+    t.match(
       await acceptor.prepare(EPOCH, 'other', ballotOf(5)),
       { promised: false },
       'the floor is of the node',
