@@ -5,7 +5,7 @@
  */
 import { ClusterError, hasCode } from '../errors.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { compareBallots, maxBallot, sameBallot, type Ballot } from './ballot.ts'
+import { compareBallots, justAbove, maxBallot, sameBallot, type Ballot } from './ballot.ts'
 import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import { allVoters, voterSets } from './quorum.ts'
@@ -82,7 +82,8 @@ export class Acceptor {
     const { promised, accepted } = this.#latest(key)
     if (!accepted) return true
     if (!sameBallot(accepted.ballot, ballot)) return false
-    const floor = maxBallot(promised, maxBallot(ballot, storage.floor()))
+    // Above the promises made until now: whoever holds one may have read the tombstone, and would write it again.
+    const floor = maxBallot(justAbove(maxBallot(promised, ballot)), storage.floor())
     await this.#hold(key, { promised: floor, accepted: null }, storage.remove(key, floor))
     return true
   }

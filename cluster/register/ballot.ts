@@ -27,6 +27,11 @@ export function maxBallot(a: Ballot, b: Ballot): Ballot {
   return compareBallots(a, b) >= 0 ? a : b
 }
 
+/** Above `ballot` and equal to no real one: nobody's nonce is zero. For floors (R9). */
+export function justAbove(ballot: Ballot): Ballot {
+  return { counter: ballot.counter + 1, nonce: ZERO_BALLOT.nonce }
+}
+
 export function minBallot(a: Ballot, b: Ballot): Ballot {
   return compareBallots(a, b) <= 0 ? a : b
 }

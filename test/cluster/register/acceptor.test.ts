@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ClusterError, hasCode } from '../../../cluster/errors.ts'
 import { Acceptor } from '../../../cluster/register/acceptor.ts'
-import type { Ballot } from '../../../cluster/register/ballot.ts'
+import { justAbove, type Ballot } from '../../../cluster/register/ballot.ts'
 import type { ReadAnswer } from '../../../cluster/register/vote-messages.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { EpochFence } from '../../../cluster/register/epoch-fence.ts'
@@ -210,7 +210,10 @@ t.test(
     t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(5)), true)
     t.equal(disk.acceptors.size, 0)
     t.equal(await acceptor.remove(EPOCH, KEY, ballotOf(5)), true, 'again, after a lost answer')
-    t.match(await acceptor.accept(EPOCH, KEY, ballotOf(4), value), { accepted: false, highest: ballotOf(5) })
+    t.match(await acceptor.accept(EPOCH, KEY, ballotOf(4), value), {
+      accepted: false,
+      highest: justAbove(ballotOf(5)),
+    })
     t.match(
       await acceptor.accept(EPOCH, KEY, ballotOf(5), value),
       { accepted: false },
@@ -224,10 +227,22 @@ t.test(
     t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(6)), {
       promised: true,
       accepted: null,
-      floor: ballotOf(5),
+      floor: justAbove(ballotOf(5)),
     })
   },
 )
+
+t.test('a promise made before the removal is worth nothing after it', async (t) => {
+  const { acceptor } = acceptorOf()
+  await acceptor.accept(EPOCH, KEY, ballotOf(5), value)
+  t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(6)), { promised: true, accepted: { value } })
+  const removal = acceptor.remove(EPOCH, KEY, ballotOf(5))
+  const whileRemoved = acceptor.accept(EPOCH, KEY, ballotOf(6), value)
+  t.equal(await removal, true)
+  t.match(await whileRemoved, { accepted: false }, 'the tombstone that the promise told does not come back')
+  t.match(await acceptor.accept(EPOCH, KEY, ballotOf(6), value), { accepted: false })
+  t.match(acceptor.read(EPOCH, [{ key: KEY, known: null }]), { answers: [{ held: null }] })
+})
 
 t.test('nothing is removed while the voters change', async (t) => {
   const { acceptor } = acceptorOf({ config: configOf(['a', 'b', 'c'], { joint: ['a', 'b', 'd'] }) })
