@@ -1,0 +1,77 @@
+/** Real nodes for one benchmark, from dist/, in a directory of their own that goes with them. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DevCluster, type DevClusterOptions } from '../../deploy/dev/dev-cluster.ts'
+import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
+import { waitFor } from '../../deploy/dev/wait-for.ts'
+import { freeBasePort } from '../helpers/free-base-port.ts'
+import { seedImages } from './seed.ts'
+import { UsageMeter } from './usage.ts'
+
+const SERAC = join(import.meta.dirname, '../../dist/node/serac.cjs')
+/** Identities come in headers, so that lists can be asked for as an administrator and as a project. */
+const SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
+const READY_LIMIT_MS = 120_000
+
+export class BenchCluster {
+  readonly #dev: DevCluster
+  readonly #layout: { nodes: number; basePort: number }
+  readonly #options: DevClusterOptions
+
+  private constructor(
+    dev: DevCluster,
+    layout: { nodes: number; basePort: number },
+    options: DevClusterOptions,
+  ) {
+    this.#dev = dev
+    this.#layout = layout
+    this.#options = options
+  }
+
+  /** `nodeFlags` go to node itself, for profiles. */
+  static async up(nodes: number, nodeFlags: readonly string[]): Promise<BenchCluster> {
+    const directory = await mkdtemp(join(tmpdir(), 'serac-bench-'))
+    const layout = { nodes, basePort: await freeBasePort(nodes * PORT_STEP) }
+    const options = { nodeCommand: [process.execPath, ...nodeFlags, SERAC], progress: () => {} }
+    return new BenchCluster(await DevCluster.up(directory, layout, SETTINGS, options), layout, options)
+  }
+
+  get ports(): number[] {
+    return this.#dev.nodes.map(({ apiPort }) => apiPort)
+  }
+
+  async usage(): Promise<UsageMeter> {
+    const pids = await Promise.all(this.#dev.nodes.map(({ process }) => process.pid()))
+    return new UsageMeter(pids.filter((pid) => pid !== null))
+  }
+
+  /** Stops all nodes, writes images `from` to `to` into their stores, and starts them again. */
+  async seed(from: number, to: number): Promise<void> {
+    await this.#dev.down()
+    await seedImages(this.#dev, from, to)
+    await this.#startAll()
+  }
+
+  /** Ends node 0 in order and starts it again; answers how long it takes until it is ready. */
+  async restartMs(): Promise<number> {
+    await this.#dev.stop(0)
+    const beganMs = performance.now()
+    await this.#dev.start(0)
+    const node = this.#dev.node(0)
+    const isReady = await waitFor(async () => (await node.probe('/ready')) === 200, {
+      limitMs: READY_LIMIT_MS,
+    })
+    if (!isReady) throw new Error(`node 0 was not ready within ${READY_LIMIT_MS} ms`)
+    return performance.now() - beganMs
+  }
+
+  async down(): Promise<void> {
+    await this.#dev.down()
+    await rm(this.#dev.directory, { recursive: true, force: true })
+  }
+
+  async #startAll(): Promise<void> {
+    await DevCluster.up(this.#dev.directory, this.#layout, SETTINGS, this.#options)
+  }
+}
