@@ -4,6 +4,7 @@
  */
 import type { Ballot } from '../../cluster/register/ballot.ts'
 import type { LearnerDigest } from '../../cluster/register/storage.ts'
+import { SortedSet } from './sorted-set.ts'
 
 export interface LearnerHead {
   ballot: Ballot
@@ -11,19 +12,24 @@ export interface LearnerHead {
   settled: boolean
 }
 
+/** Nonces kept by value, so that the heads of a process start share one text; only a handful are in use. */
+const NONCES_MAX = 1024
+
 export class LearnerHeads {
   readonly #heads = new Map<string, LearnerHead>()
   readonly #unsettled = new Set<string>()
-  /** Sorted by code units, as `<` sorts: the order in which digests are compared between nodes. */
-  readonly #keys: string[] = []
+  /** By code units, as `<` sorts: the order in which digests are compared between nodes. */
+  readonly #keys = new SortedSet<string>((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  readonly #nonces = new Map<string, string>()
 
   get(key: string): LearnerHead | undefined {
     return this.#heads.get(key)
   }
 
   put(key: string, { ballot, digest, settled }: LearnerHead): void {
-    if (!this.#heads.has(key)) this.#keys.splice(this.#firstAfter(key), 0, key)
-    this.#heads.set(key, { ballot, digest, settled })
+    if (!this.#heads.has(key)) this.#keys.add(key)
+    const { counter } = ballot
+    this.#heads.set(key, { ballot: { counter, nonce: this.#shared(ballot.nonce) }, digest, settled })
     if (settled) this.#unsettled.delete(key)
     else this.#unsettled.add(key)
   }
@@ -31,11 +37,12 @@ export class LearnerHeads {
   delete(key: string): void {
     if (!this.#heads.delete(key)) return
     this.#unsettled.delete(key)
-    this.#keys.splice(this.#firstAfter(key) - 1, 1)
+    this.#keys.delete(key)
   }
 
-  keys(): readonly string[] {
-    return this.#keys
+  /** In order. The heads must not change meanwhile. */
+  keys(): Iterable<string> {
+    return this.#keys.up()
   }
 
   unsettledKeys(): string[] {
@@ -44,21 +51,18 @@ export class LearnerHeads {
 
   /** The heads strictly after a key, at most `limit`. */
   after(afterKey: string, limit: number): LearnerDigest[] {
-    const from = this.#firstAfter(afterKey)
-    return this.#keys
-      .slice(from, from + limit)
-      .map((key) => ({ key, ...(this.#heads.get(key) as LearnerHead) }))
+    const digests: LearnerDigest[] = []
+    for (const key of this.#keys.upFrom(afterKey)) {
+      if (digests.length >= limit) break
+      if (key !== afterKey) digests.push({ key, ...(this.#heads.get(key) as LearnerHead) })
+    }
+    return digests
   }
 
-  /** Index of the first key that is greater. */
-  #firstAfter(key: string): number {
-    let low = 0
-    let high = this.#keys.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#keys[middle] as string) <= key) low = middle + 1
-      else high = middle
-    }
-    return low
+  #shared(nonce: string): string {
+    const known = this.#nonces.get(nonce)
+    if (known !== undefined) return known
+    if (this.#nonces.size < NONCES_MAX) this.#nonces.set(nonce, nonce)
+    return nonce
   }
 }
