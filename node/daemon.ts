@@ -54,6 +54,7 @@ interface Core {
   identity: NodeIdentity
   currentConfig: CurrentConfig
   store: Store
+  index: ImageIndex
   hashes: HashPool
   cluster: Cluster
   /** Where clients reach this node. */
@@ -63,7 +64,6 @@ interface Core {
 interface Images {
   registers: ImageRegisters
   holder: ImageHolder
-  index: ImageIndex
   uploader: ImageUploader
   service: ImageService
 }
@@ -103,6 +103,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   await checkGossip(random, { gossip: gossipService() })
   const genesis = genesisConfig(config.cluster.initialMembers)
   const self = ownMember(genesis, identity)
+  const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const store = await Store.open(
     { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
     {
@@ -112,6 +113,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
       freeBytesMin: config.store.freeBytesMin,
       ballastBytes: config.store.ballast,
       project: projectRoots,
+      onFound: (key, row) => indexRow(index, key, row),
     },
   )
   onStarted(() => store.close())
@@ -146,21 +148,16 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
       facts: () => ({ version: SERAC_VERSION, apiUrl }),
     },
   )
-  return { config, log, identity, currentConfig, store, hashes, cluster, apiUrl }
+  return { config, log, identity, currentConfig, store, index, hashes, cluster, apiUrl }
 }
 
-function buildImages({ config, log, identity, currentConfig, store, hashes, cluster }: Core): Images {
+function buildImages({ config, log, identity, currentConfig, store, index, hashes, cluster }: Core): Images {
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
     registers: cluster.registers,
     learned: (key) => store.registers.learned(key),
   })
-  const index = new ImageIndex({
-    recordOf: (id) => registers.local(id)?.record ?? null,
-    monotonicMs: () => clock.monotonicMs(),
-  })
-  for (const [key, row] of store.registers.learnedRows(imageKey(''))) indexRow(index, key, row)
   const reader = new ImageReader({ ...base, fetcher })
   const pool = new ChunkBufferPool(config.memory.uploads)
   const writer = new ImageWriter(
@@ -179,11 +176,11 @@ function buildImages({ config, log, identity, currentConfig, store, hashes, clus
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, index, uploader, service }
+  return { registers, holder, uploader, service }
 }
 
-function startLoops(core: Core, { registers, holder, index, uploader }: Images, onStarted: OnStarted): void {
-  const { log, identity, currentConfig, store, cluster } = core
+function startLoops(core: Core, { registers, holder, uploader }: Images, onStarted: OnStarted): void {
+  const { log, identity, currentConfig, store, index, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
     clock,
@@ -247,7 +244,7 @@ async function listen(
       containerFormats: config.imageFormat.containerFormats,
     },
   )
-  const report = buildReport(core, images)
+  const report = buildReport(core)
   const operator = buildOperatorServer({ clusterStatus: () => report.gather(), log }, { disableFile })
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))
@@ -256,10 +253,7 @@ async function listen(
   onStarted(() => images.uploader.stop())
 }
 
-function buildReport(
-  { identity, currentConfig, store, cluster, apiUrl }: Core,
-  images: Images,
-): ClusterReport {
+function buildReport({ identity, currentConfig, store, index, cluster, apiUrl }: Core): ClusterReport {
   const { control, registers } = cluster
   return new ClusterReport({
     self: identity.id,
@@ -281,10 +275,7 @@ function buildReport(
       totalBytes: store.space.totalBytes,
       heldRoots: store.chunks.heldRoots(),
     }),
-    images: () =>
-      registers.caughtUp
-        ? [...images.index.rows()].flatMap(({ id }) => images.registers.local(id)?.record ?? [])
-        : null,
+    images: () => (registers.caughtUp ? index.rows() : null),
   })
 }
 

@@ -115,10 +115,12 @@ export class Acceptor {
 
   #readOne(epoch: number, key: string, known: Ballot | null): ReadAnswer {
     this.#assertVoting(epoch, key)
-    const accepted = this.#stored(key)?.accepted
-    if (!accepted) return { held: null }
-    const value = known && sameBallot(known, accepted.ballot) ? null : accepted.value
-    return { held: { ballot: accepted.ballot, digest: accepted.digest, value } }
+    const { storage } = this.#components
+    const head = this.#noticingDamage(() => storage.accepted(key))
+    if (!head) return { held: null }
+    const { ballot, digest } = head
+    if (known && sameBallot(known, ballot)) return { held: { ballot, digest, value: null } }
+    return { held: this.#stored(key)?.accepted ?? null }
   }
 
   /** Where nothing was accepted the floor counts as promised (R9), whatever was promised besides. */
@@ -130,8 +132,12 @@ export class Acceptor {
   }
 
   #stored(key: string): AcceptorState | null {
+    return this.#noticingDamage(() => this.#components.storage.acceptorState(key))
+  }
+
+  #noticingDamage<T>(look: () => T): T {
     try {
-      return this.#components.storage.acceptorState(key)
+      return look()
     } catch (error) {
       if (hasCode(error, 'CORRUPT_VALUE')) this.#components.onDamage(error)
       throw error

@@ -13,6 +13,12 @@ export interface AcceptorState {
   accepted: { ballot: Ballot; value: Uint8Array; digest: string } | null
 }
 
+/** An accepted value, by name only. */
+export interface AcceptedHead {
+  ballot: Ballot
+  digest: string
+}
+
 /** The highest ballot this node knows for a key, chosen or not. Fed by own accepts, commit notices and catch-up. */
 export interface LearnerRow {
   ballot: Ballot
@@ -92,6 +98,11 @@ export interface RegisterStorage {
 
   /** The durable state of a key, or null when this acceptor never saw it. Throws CORRUPT_VALUE. */
   acceptorState(key: string): AcceptorState | null
+  /**
+   * What of it is durably accepted, without the value: strong reads mostly compare, and this costs them no disk. Throws
+   * CORRUPT_VALUE.
+   */
+  accepted(key: string): AcceptedHead | null
   /**
    * Makes `state` durable; resolves after the `sync: true` batch (R2). Writes are grouped across keys and land in call
    * order. When `accepted` is true, the learner row (if the ballot is the highest known) and a change-log entry land in

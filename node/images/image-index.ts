@@ -1,145 +1,208 @@
 /**
- * The images this node knows, as columns in memory: what lists filter and sort by. Built from learner rows; whole
- * records are read only for the page that is answered.
+ * The settled images that this node knows, in memory: what lists are answered from, without a look at the disk. Kept in
+ * order by the columns that lists were asked to sort or to narrow by, so that a page costs its length where most rows
+ * belong to it, or where few do and a column finds them; else every row is looked at, in slices.
  */
-import type { ImageMember, ImageRecord } from './image-record.ts'
-import type { FilterField, ImageFilter, ImageQuery, SortKey } from './image-requests.ts'
+import { ColumnIndex } from './column-index.ts'
+import {
+  comparator,
+  singleKey,
+  wholeSort,
+  type Compare,
+  type Direction,
+  type OrderKey,
+} from './image-order.ts'
+import type { ImageRecord } from './image-record.ts'
+import type { ImagePage, ImageQuery } from './image-requests.ts'
+import { listFilter } from './list-filter.ts'
+import { Narrowing } from './narrowing.ts'
+import { TextPool } from './text-pool.ts'
+import { TimeSlice } from './time-slice.ts'
 import { isListed, type CallerRights } from './visibility.ts'
 
-/** The record without what no list looks at; some 0.5 KiB. */
-export type ImageColumns = Pick<ImageRecord, FilterField> & {
-  tags: readonly string[]
-  members: readonly Pick<ImageMember, 'memberId' | 'status'>[]
-}
-
-type Sort = ImageQuery['sort']
-
-/** A list gives the event loop back after this long. */
-const SLICE_MS = 2
-/** How many rows are looked at between two looks at the clock. */
-const ROWS_PER_LOOK = 256
-
 export interface IndexComponents {
-  /** The whole record of a known image, for filters on custom properties. */
-  recordOf: (id: string) => ImageRecord | null
   monotonicMs: () => number
 }
 
+type Test = (row: ImageRecord) => boolean
+
 export class ImageIndex {
   readonly #components: IndexComponents
-  readonly #rows = new Map<string, ImageColumns>()
+  readonly #rows = new Map<string, ImageRecord>()
+  readonly #texts = new TextPool()
+  /** Made when a list first asks for them; the default order is always there. */
+  readonly #columns = new Map<OrderKey, { index: ColumnIndex; whole: Promise<ColumnIndex> }>()
+  /** By project, the images that others share with it. */
+  readonly #shared = new Map<string, Map<string, ImageRecord>>()
+  readonly #narrowing: Narrowing
 
   constructor(components: IndexComponents) {
     this.#components = components
+    this.#narrowing = new Narrowing({
+      column: (key) => this.#column(key),
+      byId: (id) => this.#rows.get(id),
+      sharedWith: (projectId) => this.#shared.get(projectId),
+    })
+    void this.#column('createdAt')
   }
 
   put(record: ImageRecord): void {
-    const {
-      members,
-      data: _data,
-      upload: _upload,
-      properties: _properties,
-      deletedAt: _deletedAt,
-      ...columns
-    } = record
-    this.#rows.set(record.id, {
-      ...columns,
-      members: members.map(({ memberId, status }) => ({ memberId, status })),
-    })
+    this.#unlink(record.id)
+    const row = compact(record, this.#texts)
+    // In the place of the row before: a list that is under way must not meet the image twice.
+    this.#rows.set(row.id, row)
+    for (const { index } of this.#columns.values()) index.add(row)
+    for (const { memberId } of row.members) this.#share(memberId, row)
   }
 
   remove(id: string): void {
+    this.#unlink(id)
     this.#rows.delete(id)
   }
 
-  get(id: string): ImageColumns | undefined {
+  get(id: string): ImageRecord | undefined {
     return this.#rows.get(id)
   }
 
-  rows(): IterableIterator<ImageColumns> {
+  rows(): IterableIterator<ImageRecord> {
     return this.#rows.values()
   }
 
-  /** Ids of the page after the marker, at most `limit`, in order. The marker must be known. */
-  async page(caller: CallerRights, query: ImageQuery): Promise<string[]> {
-    const compare = comparator(query.sort)
-    const marker = query.marker === null ? undefined : this.#rows.get(query.marker)
-    const best: ImageColumns[] = []
-    let sliceBegan = this.#components.monotonicMs()
-    let looked = 0
-    for (const row of this.#rows.values()) {
-      if (++looked % ROWS_PER_LOOK === 0 && this.#components.monotonicMs() - sliceBegan > SLICE_MS) {
-        await new Promise((resolve) => setImmediate(resolve))
-        sliceBegan = this.#components.monotonicMs()
-      }
-      if (marker && compare(row, marker) <= 0) continue
-      if (isFull(best, query.limit) && compare(row, best.at(-1) as ImageColumns) >= 0) continue
-      if (!isListed(caller, row, query) || !this.#passes(row, query.filters)) continue
-      insert(best, row, compare)
-      if (best.length > query.limit) best.pop()
-    }
-    return best.map(({ id }) => id)
-  }
-
-  #passes(row: ImageColumns, filters: readonly ImageFilter[]): boolean {
-    return filters.every((filter) => {
-      if ('tag' in filter) return row.tags.includes(filter.tag)
-      if ('property' in filter)
-        return this.#components.recordOf(row.id)?.properties[filter.property] === filter.value
-      return passesField(row[filter.field], filter.op, filter.values)
+  /** The page after the marker, which must be known. */
+  async page(caller: CallerRights, query: ImageQuery): Promise<ImagePage> {
+    const { limit } = query
+    const marker = (query.marker === null ? null : this.#rows.get(query.marker)) ?? null
+    const found = limit === 0 ? [] : await this.#find(caller, query, marker)
+    // While other slices were looked at, an image may have changed: it must not show what was hidden since.
+    const images = found.flatMap(({ id }) => {
+      const row = this.#rows.get(id)
+      return row && isListed(caller, row, query) ? [row] : []
     })
+    return { images, more: limit > 0 && found.length === limit }
   }
-}
 
-type Value = string | number | boolean | null
+  async #find(caller: CallerRights, query: ImageQuery, marker: ImageRecord | null): Promise<ImageRecord[]> {
+    const whole = wholeSort(query.sort)
+    const single = singleKey(whole)
+    const test = listFilter(caller, query)
+    const size = this.#rows.size
+    const few = await this.#narrowing.few(caller, query)
+    // To walk the order takes size / few rows for each that is found; to sort the few takes all of them.
+    const isNarrow = few !== null && (single ? few.count ** 2 <= query.limit * size : few.count < size)
+    if (single && !isNarrow) return this.#walk(single, test, marker, query.limit)
+    const compare = comparator(whole)
+    const rows = isNarrow ? new Set(few.rows()) : this.#rows.values()
+    return this.#best(rows, compare, (row) => (!marker || compare(row, marker) > 0) && test(row), query.limit)
+  }
 
-function passesField(value: Value, op: string, wanted: readonly Value[]): boolean {
-  const [first] = wanted
-  if (op === 'in' || op === 'eq') return wanted.includes(value)
-  if (op === 'neq') return value !== first
-  if (value === null || first === null || first === undefined) return false
-  if (op === 'gt') return value > first
-  if (op === 'gte') return value >= first
-  if (op === 'lt') return value < first
-  return value <= first
-}
-
-/** Glance sorts null as the empty string or zero, and appends created_at and id in the first direction as tie-breakers. */
-function comparator(sort: Sort): (a: ImageColumns, b: ImageColumns) => number {
-  const direction = sort[0]?.direction ?? 'desc'
-  const keys = [...sort]
-  for (const key of ['createdAt', 'id'] as const)
-    if (!keys.some((known) => known.key === key)) keys.push({ key, direction })
-  return (a, b) => {
-    for (const { key, direction: way } of keys) {
-      const order = compareKey(a, b, key)
-      if (order !== 0) return way === 'asc' ? order : -order
+  /** Goes along an order until the page is full. */
+  async #walk(
+    { key, direction }: { key: OrderKey; direction: Direction },
+    test: Test,
+    marker: ImageRecord | null,
+    limit: number,
+  ): Promise<ImageRecord[]> {
+    const column = await this.#column(key)
+    const slice = new TimeSlice(this.#components.monotonicMs)
+    const found: ImageRecord[] = []
+    let last = marker
+    for (let isDone = false; !isDone;) {
+      isDone = true
+      for (const row of column.after(last, direction)) {
+        if (test(row) && found.push(row) === limit) break
+        if (!slice.isOver()) continue
+        last = row
+        isDone = false
+        break
+      }
+      if (!isDone) await slice.pause()
     }
-    return 0
+    return found
+  }
+
+  /** Looks at all rows and keeps the first ones. */
+  async #best(
+    rows: Iterable<ImageRecord>,
+    compare: Compare,
+    test: Test,
+    limit: number,
+  ): Promise<ImageRecord[]> {
+    const slice = new TimeSlice(this.#components.monotonicMs)
+    const best: ImageRecord[] = []
+    for (const row of rows) {
+      if (slice.isOver()) await slice.pause()
+      if (best.length === limit && compare(row, best[limit - 1] as ImageRecord) >= 0) continue
+      if (!test(row)) continue
+      insert(best, row, compare)
+      if (best.length > limit) best.pop()
+    }
+    return best
+  }
+
+  #column(key: OrderKey): Promise<ColumnIndex> {
+    let column = this.#columns.get(key)
+    if (!column) {
+      const index = new ColumnIndex(key)
+      column = { index, whole: this.#fill(index) }
+      this.#columns.set(key, column)
+    }
+    return column.whole
+  }
+
+  /** Rows that come or go meanwhile are added and removed by whoever changes them. */
+  async #fill(index: ColumnIndex): Promise<ColumnIndex> {
+    const slice = new TimeSlice(this.#components.monotonicMs)
+    for (const row of this.#rows.values()) {
+      if (slice.isOver()) await slice.pause()
+      if (this.#rows.get(row.id) === row) index.add(row)
+    }
+    return index
+  }
+
+  #unlink(id: string): void {
+    const row = this.#rows.get(id)
+    if (!row) return
+    for (const { index } of this.#columns.values()) index.delete(row)
+    for (const { memberId } of row.members) this.#unshare(memberId, id)
+  }
+
+  #share(memberId: string, row: ImageRecord): void {
+    const images = this.#shared.get(memberId) ?? new Map<string, ImageRecord>()
+    this.#shared.set(memberId, images.set(row.id, row))
+  }
+
+  #unshare(memberId: string, id: string): void {
+    const images = this.#shared.get(memberId)
+    images?.delete(id)
+    if (images?.size === 0) this.#shared.delete(memberId)
   }
 }
 
-function compareKey(a: ImageColumns, b: ImageColumns, key: SortKey): number {
-  if (key === 'size') return (a.size ?? 0) - (b.size ?? 0)
-  const left = a[key] ?? ''
-  const right = b[key] ?? ''
-  return left < right ? -1 : left > right ? 1 : 0
+/** The record with texts that are shared between records. */
+function compact(record: ImageRecord, texts: TextPool): ImageRecord {
+  const { createdAt, updatedAt, properties } = record
+  return {
+    ...record,
+    status: texts.shared(record.status),
+    visibility: texts.shared(record.visibility),
+    owner: texts.shared(record.owner),
+    containerFormat: texts.shared(record.containerFormat),
+    diskFormat: texts.shared(record.diskFormat),
+    hashAlgo: texts.shared(record.hashAlgo),
+    updatedAt: updatedAt === createdAt ? createdAt : updatedAt,
+    tags: record.tags.map((tag) => texts.shared(tag)),
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, value]) => [texts.shared(name), texts.shared(value)]),
+    ),
+  }
 }
 
-function isFull(best: readonly ImageColumns[], limit: number): boolean {
-  return best.length >= limit && limit > 0
-}
-
-function insert(
-  best: ImageColumns[],
-  row: ImageColumns,
-  compare: (a: ImageColumns, b: ImageColumns) => number,
-): void {
+function insert(best: ImageRecord[], row: ImageRecord, compare: Compare): void {
   let low = 0
   let high = best.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compare(best[middle] as ImageColumns, row) <= 0) low = middle + 1
+    if (compare(best[middle] as ImageRecord, row) <= 0) low = middle + 1
     else high = middle
   }
   best.splice(low, 0, row)

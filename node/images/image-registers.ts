@@ -23,6 +23,8 @@ export interface ImageRegistersComponents {
 
 export class ImageRegisters {
   readonly #components: ImageRegistersComponents
+  /** Of values that the store keeps in memory: they are decoded once, and forgotten with them. */
+  readonly #known = new WeakMap<Uint8Array, KnownRecord>()
 
   constructor(components: ImageRegistersComponents) {
     this.#components = components
@@ -44,7 +46,7 @@ export class ImageRegisters {
   /** What a majority holds, or null for an id that was never used. Throws NO_QUORUM. */
   async read(id: string): Promise<KnownRecord | null> {
     const chosen = await this.#components.registers.read(imageKey(id))
-    return chosen ? toKnown(chosen.value) : null
+    return chosen ? this.#knownOf(chosen.value) : null
   }
 
   /**
@@ -54,24 +56,19 @@ export class ImageRegisters {
   local(id: string): KnownRecord | null {
     const row = this.#components.learned(imageKey(id))
     if (!row) return null
-    const known = toKnown(row.value)
+    const known = this.#knownOf(row.value)
     return known.live || row.settled ? known : null
-  }
-
-  /** The records of a page: as settled here, or asked of a majority where something newer is under way (R12). */
-  async page(ids: readonly string[]): Promise<ImageRecord[]> {
-    const known = await Promise.all(ids.map((id) => this.#settled(id)))
-    return known.flatMap((entry) => (entry?.live ? [entry.record] : []))
-  }
-
-  async #settled(id: string): Promise<KnownRecord | null> {
-    const row = this.#components.learned(imageKey(id))
-    return row?.settled ? toKnown(row.value) : this.read(id)
   }
 
   /** Resolves when the index holds every change acknowledged before the call. Throws NO_QUORUM. */
   freshen(): Promise<void> {
     return this.#components.registers.freshen()
+  }
+
+  #knownOf(value: Uint8Array): KnownRecord {
+    let known = this.#known.get(value)
+    if (!known) this.#known.set(value, (known = toKnown(value)))
+    return known
   }
 }
 

@@ -22,6 +22,10 @@ export class LearnerHeads {
   readonly #keys = new SortedSet<string>((a, b) => (a < b ? -1 : a > b ? 1 : 0))
   readonly #nonces = new Map<string, string>()
 
+  get size(): number {
+    return this.#heads.size
+  }
+
   get(key: string): LearnerHead | undefined {
     return this.#heads.get(key)
   }

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { compareBallots, maxBallot, sameBallot, type Ballot } from '../../cluster/register/ballot.ts'
-import type { AcceptorState, ChangeCursor, LearnerRow } from '../../cluster/register/storage.ts'
+import type { AcceptedHead, AcceptorState, ChangeCursor, LearnerRow } from '../../cluster/register/storage.ts'
 import type { Database, WriteOp } from './database.ts'
 import type { LearnerHead, LearnerHeads } from './learner-heads.ts'
 import type { RegisterTables } from './register-tables.ts'
@@ -47,11 +47,18 @@ export function learnEffect(
   return row.settled && !known.settled && sameBallot(row.ballot, known.ballot) ? 'settles' : 'nothing'
 }
 
+/** What an acceptor's state says is accepted. */
+export function headOf({ accepted }: AcceptorState): AcceptedHead | null {
+  return accepted && { ballot: accepted.ballot, digest: accepted.digest }
+}
+
 export class RegisterBatch {
   readonly accumulator: VoteAccumulator
   /** Rows that changed; null: the row goes. */
   readonly learned = new Map<string, LearnerRow | null>()
   readonly accepted: { key: string; ballot: Ballot }[] = []
+  /** What acceptor rows that changed say is accepted now; null: nothing. */
+  readonly acceptedHeads = new Map<string, AcceptedHead | null>()
   readonly cursors = new Map<NodeId, ChangeCursor | null>()
   floor: Ballot
   /** Null: as before. */
@@ -91,6 +98,7 @@ export class RegisterBatch {
         this.hasVotes = true
         this.#raiseFloor(change.floor)
         this.#setAcceptorRow(change.key, null)
+        this.acceptedHeads.set(change.key, null)
         this.learned.set(change.key, null)
         return
       case 'forget':
@@ -119,6 +127,7 @@ export class RegisterBatch {
     this.needsSync = true
     this.hasVotes = true
     this.#setAcceptorRow(key, this.#components.tables.acceptors.put(key, state))
+    this.acceptedHeads.set(key, headOf(state))
     if (!accepted || !state.accepted) return
     this.#learn(key, { ...state.accepted, settled: false }, false)
     this.accepted.push({ key, ballot: state.accepted.ballot })

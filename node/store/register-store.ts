@@ -8,6 +8,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { sameBallot, ZERO_BALLOT, type Ballot } from '../../cluster/register/ballot.ts'
 import type {
   AcceptedDigest,
+  AcceptedHead,
   AcceptorState,
   ChangeCursor,
   ChangePage,
@@ -23,10 +24,11 @@ import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
-import { LearnerHeads } from './learner-heads.ts'
-import { learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
+import { LearnerHeads, type LearnerHead } from './learner-heads.ts'
+import { headOf, learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
+import { RowCache } from './row-cache.ts'
 import { VoteAccumulator } from './vote-accumulator.ts'
 import { Witnesses } from './witnesses.ts'
 
@@ -38,10 +40,14 @@ export interface RegisterStoreComponents {
 
 export interface RegisterStoreOptions {
   project?: Projection
+  /** Told of every learner row that is there at the start, in key order: what is built from them needs no second pass. */
+  onFound?: LearnedListener
   changeLogEntriesMax?: number
 }
 
 const DB_UUID_BYTES = 16
+/** Learner rows kept in memory: some 8000 images of ordinary size, decoded by their readers four times as large. */
+const CACHED_BYTES_MAX = 8 * 1024 * 1024
 /** What a change takes beside its values, roughly: for the bounds of the queue. */
 const CHANGE_OVERHEAD_BYTES = 256
 
@@ -51,6 +57,9 @@ export class RegisterStore implements RegisterStorage {
   readonly #tables: RegisterTables
   readonly #commits: GroupCommit<RegisterChange>
   readonly #heads = new LearnerHeads()
+  /** What was accepted here, of the keys that were asked for since the start. */
+  readonly #acceptedHeads = new Map<string, AcceptedHead | null>()
+  readonly #learnedRows = new RowCache<LearnerRow>(CACHED_BYTES_MAX, ({ value }) => value.length)
   readonly #log: ChangeLog
   readonly #witnesses: Witnesses
   readonly #cursors = new Map<NodeId, ChangeCursor>()
@@ -79,7 +88,7 @@ export class RegisterStore implements RegisterStorage {
     options: RegisterStoreOptions = {},
   ): Promise<RegisterStore> {
     const store = new RegisterStore(components, options)
-    await store.#load()
+    await store.#load(options.onFound ?? (() => {}))
     return store
   }
 
@@ -123,6 +132,18 @@ export class RegisterStore implements RegisterStorage {
     return this.#tables.acceptors.get(key)
   }
 
+  accepted(key: string): AcceptedHead | null {
+    let head = this.#acceptedHeads.get(key)
+    if (head === undefined) {
+      const state = this.acceptorState(key)
+      // What is absent is not kept: anybody may ask for any number of ids that were never used.
+      if (!state) return null
+      head = headOf(state)
+      this.#acceptedHeads.set(key, head)
+    }
+    return head
+  }
+
   async vote(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
     if (!this.#isIntact)
       throw new ClusterError('NOT_VOTING', 'the vote rows of this node are not those that it wrote')
@@ -148,14 +169,21 @@ export class RegisterStore implements RegisterStorage {
   }
 
   learned(key: string): LearnerRow | null {
-    const row = this.#tables.readLearner(key)
     const head = this.#heads.get(key)
+    const cached = this.#learnedRows.get(key)
+    if (cached && head && isOf(cached, head)) return cached
+    const row = this.#tables.readLearner(key)
     if (!row) {
       if (head) this.#forget(key)
       return null
     }
     // Memory decides: the disk may be ahead of it by a row that nobody was told of, or behind by a lazy write.
-    return { ...row, settled: head !== undefined && head.settled && sameBallot(head.ballot, row.ballot) }
+    const known = {
+      ...row,
+      settled: head !== undefined && head.settled && sameBallot(head.ballot, row.ballot),
+    }
+    this.#learnedRows.put(key, known)
+    return known
   }
 
   learn(key: string, row: LearnerRow): Promise<void> {
@@ -189,7 +217,7 @@ export class RegisterStore implements RegisterStorage {
   }
 
   registerCount(): number {
-    return this.#heads.keys().length
+    return this.#heads.size
   }
 
   unsettledKeys(): string[] {
@@ -203,14 +231,6 @@ export class RegisterStore implements RegisterStorage {
   /** Every key with a learner row, in order, as of now. */
   learnedKeys(): readonly string[] {
     return [...this.#heads.keys()]
-  }
-
-  /** The learner rows whose keys begin with `prefix`, in key order; for building an index at start. */
-  *learnedRows(prefix: string): Generator<[key: string, row: LearnerRow]> {
-    for (const key of this.learnedKeys()) {
-      const row = key.startsWith(prefix) ? this.learned(key) : null
-      if (row) yield [key, row]
-    }
   }
 
   /** Whether a live image other than `exceptId` has these bytes, by the projected `root` rows. */
@@ -258,6 +278,7 @@ export class RegisterStore implements RegisterStorage {
     await this.#components.database.write([...dels, this.#tables.voteStateRow({ ...state, isAdmitted })])
     this.#dbUuid = dbUuid
     this.#voteSequence = 0
+    this.#acceptedHeads.clear()
     this.#accumulator = accumulator
     this.#isIntact = true
     this.#isAdmitted = isAdmitted
@@ -268,7 +289,7 @@ export class RegisterStore implements RegisterStorage {
     return this.#commits.close()
   }
 
-  async #load(): Promise<void> {
+  async #load(onFound: LearnedListener): Promise<void> {
     const scanned = await this.#scanAcceptors()
     const state = this.#readVoteState()
     this.#accumulator = scanned.accumulator
@@ -278,7 +299,7 @@ export class RegisterStore implements RegisterStorage {
     this.#isAdmitted = state?.isAdmitted ?? true
     await this.#log.load(state?.logHead ?? 0)
     await this.#witnesses.load()
-    await this.#loadLearners()
+    await this.#loadLearners(onFound)
     if (state === null && this.#isIntact)
       await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
     if (!this.#isIntact)
@@ -305,13 +326,16 @@ export class RegisterStore implements RegisterStorage {
     return { accumulator, isEmpty }
   }
 
-  async #loadLearners(): Promise<void> {
+  async #loadLearners(onFound: LearnedListener): Promise<void> {
     for await (const row of this.#tables.cursors.scan())
       if (!row.damaged) this.#cursors.set(row.key, row.value)
     const damaged: string[] = []
     for await (const row of this.#tables.learners.scan()) {
       if (row.damaged) damaged.push(row.key)
-      else this.#heads.put(row.key, row.value)
+      else {
+        this.#heads.put(row.key, row.value)
+        onFound(row.key, row.value)
+      }
     }
     for (const key of damaged) this.#forget(key)
   }
@@ -319,7 +343,7 @@ export class RegisterStore implements RegisterStorage {
   /** What was learned can be learned again: without cursors, catch-up compares everything. */
   #forget(key: string): void {
     this.#components.log.error({ key }, 'a learner row is damaged; it will be learned again')
-    this.#heads.delete(key)
+    this.#dropRow(key)
     const peers = [...this.#cursors.keys()]
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
@@ -362,6 +386,7 @@ export class RegisterStore implements RegisterStorage {
     if (batch.hasVotes) this.#accumulator = batch.accumulator
     this.#floor = batch.floor
     this.#isAdmitted = batch.isAdmitted ?? this.#isAdmitted
+    for (const [key, head] of batch.acceptedHeads) this.#setAcceptedHead(key, head)
     this.#log.publish(batch.accepted.length)
     for (const [peer, cursor] of batch.cursors) {
       if (cursor) this.#cursors.set(peer, cursor)
@@ -373,8 +398,14 @@ export class RegisterStore implements RegisterStorage {
     }
   }
 
+  #setAcceptedHead(key: string, head: AcceptedHead | null): void {
+    if (head) this.#acceptedHeads.set(key, head)
+    else this.#acceptedHeads.delete(key)
+  }
+
   #dropRow(key: string): void {
     this.#heads.delete(key)
+    this.#learnedRows.delete(key)
     for (const listener of this.#listeners) listener(key, null)
   }
 
@@ -382,8 +413,10 @@ export class RegisterStore implements RegisterStorage {
   #publishRow(key: string, row: LearnerRow): void {
     const head = this.#heads.get(key)
     if (learnEffect(head, row) === 'nothing') return
-    this.#heads.put(key, row)
-    for (const listener of this.#listeners) listener(key, row)
+    const kept = withOwnBytes(row)
+    this.#heads.put(key, kept)
+    this.#learnedRows.put(key, kept)
+    for (const listener of this.#listeners) listener(key, kept)
   }
 
   /** A vote written now would make the accumulator fit what is damaged. */
@@ -395,6 +428,16 @@ export class RegisterStore implements RegisterStorage {
   #mintUuid(): string {
     return Buffer.from(this.#components.random.bytes(DB_UUID_BYTES)).toString('hex')
   }
+}
+
+/** A value that came in a message is a window on all of that: kept, it would keep the message. */
+function withOwnBytes(row: LearnerRow): LearnerRow {
+  const { value } = row
+  return value.buffer.byteLength <= 2 * value.length ? row : { ...row, value: new Uint8Array(value) }
+}
+
+function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {
+  return row.settled === settled && sameBallot(row.ballot, ballot)
 }
 
 function sizeOf(change: RegisterChange): number {

@@ -15,6 +15,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { LearnedListener } from '../../cluster/register/storage.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { ensureBallast, releaseBallast } from './ballast.ts'
@@ -59,6 +60,8 @@ export interface StoreOptions extends SegmentStoreOptions {
   freeBytesMin: number
   ballastBytes: number
   project?: Projection
+  /** See RegisterStoreOptions. */
+  onFound?: LearnedListener
   changeLogEntriesMax?: number
   /** `serac repair --forget-votes`: takes a copied or restored directory as this node's own, without its votes. */
   forgetVotes?: boolean

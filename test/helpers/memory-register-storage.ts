@@ -12,6 +12,7 @@ import {
 } from '../../cluster/register/ballot.ts'
 import type {
   AcceptedDigest,
+  AcceptedHead,
   AcceptorState,
   ChangeCursor,
   ChangeEntry,
@@ -100,6 +101,10 @@ export class MemoryRegisterStorage implements RegisterStorage {
     return this.#write(() => {
       this.#disk.floor = maxBallot(this.#disk.floor, floor)
     })
+  }
+
+  accepted(key: string): AcceptedHead | null {
+    return this.acceptorState(key)?.accepted ?? null
   }
 
   acceptorState(key: string): AcceptorState | null {

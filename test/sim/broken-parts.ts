@@ -3,7 +3,7 @@ import type { NodeId, PeerRpc, RpcHandler } from '../../cluster/network/rpc-port
 import { sameBallot } from '../../cluster/register/ballot.ts'
 import type { FencedRequest } from '../../cluster/register/epoch-fence.ts'
 import { decodeValue, encodeValue, valueDigest } from '../../cluster/register/register-value.ts'
-import type { AcceptorState, RegisterStorage } from '../../cluster/register/storage.ts'
+import type { AcceptedHead, AcceptorState, RegisterStorage } from '../../cluster/register/storage.ts'
 import type { AcceptAnswer, PrepareAnswer, VoteRequest } from '../../cluster/register/vote-messages.ts'
 import { MemoryRegisterDisk, MemoryRegisterStorage } from '../helpers/memory-register-storage.ts'
 import type { Variant } from './register-cluster.ts'
@@ -133,6 +133,10 @@ class LazyStorage implements RegisterStorage {
   forget: RegisterStorage['forget'] = (key, ballot) => this.#inner.forget(key, ballot)
   onLearned: RegisterStorage['onLearned'] = (listener) => this.#inner.onLearned(listener)
   witnessed = (peer: NodeId) => this.#inner.witnessed(peer)
+  accepted(key: string): AcceptedHead | null {
+    return this.acceptorState(key)?.accepted ?? null
+  }
+
   identity = () => this.#inner.identity()
   floor = () => this.#inner.floor()
   learned = (key: string) => this.#inner.learned(key)

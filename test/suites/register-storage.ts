@@ -78,6 +78,20 @@ export function registerStorageSuite(t: Test, suite: RegisterStorageSuite): void
       t.same(logged(storage.changesSince(null, 10)), [[1, 'image/a', 3]])
     })
 
+    await t.test('what is accepted is told without its value, whatever was asked before', async (t) => {
+      const storage = await open(t)
+      t.equal(storage.accepted('image/a'), null)
+      await storage.vote('image/a', { promised: ballot(3), accepted: null }, false)
+      t.equal(storage.accepted('image/a'), null)
+      for (const counter of [3, 4]) {
+        const { promised, accepted: value } = accepted(counter, `value ${counter}`)
+        await storage.vote('image/a', { promised, accepted: value }, true)
+        t.match(storage.accepted('image/a'), { ballot: ballot(counter), digest: value?.digest })
+      }
+      await storage.vote('image/a', { ...accepted(4, 'value 4'), promised: ballot(9) }, false)
+      t.match(storage.accepted('image/a'), { ballot: ballot(4) }, 'a promise does not change it')
+    })
+
     await t.test('a promise after an accept does not log it again', async (t) => {
       const storage = await open(t)
       await storage.vote('image/a', accepted(3, 'one'), true)

@@ -26,10 +26,7 @@ export class MemoryRegisters {
   constructor() {
     const learned = (key: string) => this.rows.get(key) ?? null
     this.images = new ImageRegisters({ registers: this, learned })
-    this.index = new ImageIndex({
-      recordOf: (id) => this.images.local(id)?.record ?? null,
-      monotonicMs: () => performance.now(),
-    })
+    this.index = new ImageIndex({ monotonicMs: () => performance.now() })
   }
 
   mintOpId(): string {
