@@ -188,7 +188,11 @@ function startLoops(core: Core, { registers, holder, uploader }: Images, onStart
     log,
     caughtUp,
     holder,
-    settled: (id) => (store.registers.learned(imageKey(id))?.settled ? registers.local(id) : null),
+    settled: (id) => {
+      if (!store.registers.isSettled(imageKey(id))) return null
+      const record = index.get(id)
+      return record ? { live: true, record } : registers.local(id)
+    },
     allImages: () => imageIdsIn(store.registers.learnedKeys()),
     isPlacedHere: (id, { data }) =>
       placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),

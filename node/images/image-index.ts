@@ -30,7 +30,7 @@ export class ImageIndex {
   readonly #components: IndexComponents
   readonly #rows = new Map<string, ImageRecord>()
   readonly #texts = new TextPool()
-  /** Made when a list first asks for them; the default order is always there. */
+  /** Made when a list first asks for them: at the start nothing waits for them. */
   readonly #columns = new Map<OrderKey, { index: ColumnIndex; whole: Promise<ColumnIndex> }>()
   /** By project, the images that others share with it. */
   readonly #shared = new Map<string, Map<string, ImageRecord>>()
@@ -43,7 +43,6 @@ export class ImageIndex {
       byId: (id) => this.#rows.get(id),
       sharedWith: (projectId) => this.#shared.get(projectId),
     })
-    void this.#column('createdAt')
   }
 
   put(record: ImageRecord): void {

@@ -7,6 +7,7 @@ import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import { TimeSlice } from '../images/time-slice.ts'
 import { Loop, type LoopState } from './loop.ts'
 import { WorkQueue, type Ticket } from './work-queue.ts'
 
@@ -36,6 +37,7 @@ export class Updater {
   readonly #queue: WorkQueue
   readonly #loop: Loop
   #nextSweepMs = 0
+  #isFirstSweep = true
 
   constructor(components: UpdaterComponents) {
     this.#components = components
@@ -69,16 +71,42 @@ export class Updater {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { caughtUp, clock, allImages } = this.#components
+    const { caughtUp, clock } = this.#components
     if (!caughtUp()) return
     if (clock.monotonicMs() >= this.#nextSweepMs) {
-      for (const id of allImages()) this.#queue.add(id)
       this.#nextSweepMs = clock.monotonicMs() + SWEEP_EVERY_MS
+      await this.#sweep(signal)
     }
+    const slice = this.#slice()
     for (const ticket of this.#queue.due()) {
       signal.throwIfAborted()
       await this.#tryReconcile(ticket, signal)
+      if (slice.isOver()) await slice.pause()
     }
+  }
+
+  /** Most images are in order, and there may be 100 000 of them: only those that may want work come into the queue. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const isFirst = this.#isFirstSweep
+    const slice = this.#slice()
+    for (const id of this.#components.allImages()) {
+      if (slice.isOver()) await slice.pause()
+      signal.throwIfAborted()
+      if (this.#mayWantWork(id, isFirst)) this.#queue.add(id)
+    }
+    this.#isFirstSweep = false
+  }
+
+  /** After a start, pins may be left even of what is held. */
+  #mayWantWork(id: string, isFirst: boolean): boolean {
+    const { settled, holder } = this.#components
+    const known = settled(id)
+    if (!known?.record.data) return false
+    return isFirst || !known.live || !holder.isHeld(known.record.data.root)
+  }
+
+  #slice(): TimeSlice {
+    return new TimeSlice(() => this.#components.clock.monotonicMs())
   }
 
   async #tryReconcile(ticket: Ticket, signal: AbortSignal): Promise<void> {

@@ -22,8 +22,14 @@ export type WriteOp = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del
 export interface LevelHandle {
   getSync(key: Buffer): Buffer | undefined
   batch(operations: WriteOp[], options: { sync: boolean }): Promise<void>
-  iterator(options: KeyRange): AsyncIterable<[Buffer, Buffer]>
+  iterator(options: KeyRange & { highWaterMarkBytes: number }): LevelIterator
   keys(options: Partial<KeyRange>): AsyncIterable<Buffer>
+  close(): Promise<void>
+}
+
+export interface LevelIterator {
+  /** At most `count` pairs; none at the end. */
+  nextv(count: number): Promise<[Buffer, Buffer][]>
   close(): Promise<void>
 }
 
@@ -48,6 +54,10 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 const TABLE_BYTES_MAX = 2 * 1024 * 1024
 /** Uncompressed blocks kept in memory. */
 const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
+
+/** What a scan reads at once, at the most: some 10 ms of decoding. */
+const PAGE_ENTRIES = 1000
+const PAGE_BYTES = 128 * 1024
 
 /** POSIX locks belong to the process: closing any descriptor of LevelDB's LOCK file gives the lock away. */
 const openPaths = new Set<string>()
@@ -114,9 +124,21 @@ export class Database {
     if (operations.length > 0) await this.#writes.add({ operations, sync })
   }
 
-  /** Pairs in key order, as they were when the iteration began. */
-  entries(range: KeyRange): AsyncIterable<[Buffer, Buffer]> {
-    return this.#level.iterator(range)
+  /**
+   * Pairs in key order, as they were when the iteration began; many at a time, since a turn of the event loop for each
+   * would take longer than to read it.
+   */
+  async *pages(range: KeyRange): AsyncGenerator<[Buffer, Buffer][]> {
+    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    try {
+      for (;;) {
+        const page = await iterator.nextv(PAGE_ENTRIES)
+        if (page.length === 0) return
+        yield page
+      }
+    } finally {
+      await iterator.close()
+    }
   }
 
   keys(range: KeyRange): AsyncIterable<Buffer> {

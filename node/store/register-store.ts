@@ -228,6 +228,11 @@ export class RegisterStore implements RegisterStorage {
     return this.#heads.after(afterKey, limit)
   }
 
+  /** Whether the learner row of a key is settled; costs no disk. */
+  isSettled(key: string): boolean {
+    return this.#heads.get(key)?.settled ?? false
+  }
+
   /** Every key with a learner row, in order, as of now. */
   learnedKeys(): readonly string[] {
     return [...this.#heads.keys()]
@@ -319,8 +324,8 @@ export class RegisterStore implements RegisterStorage {
   async #scanAcceptors(): Promise<{ accumulator: VoteAccumulator; isEmpty: boolean }> {
     const accumulator = new VoteAccumulator()
     let isEmpty = true
-    for await (const [key, stored] of this.#components.database.entries(rangeOf(KEYSPACES.acceptor))) {
-      accumulator.toggle(key, stored)
+    for await (const page of this.#components.database.pages(rangeOf(KEYSPACES.acceptor))) {
+      for (const [key, stored] of page) accumulator.toggle(key, stored)
       isEmpty = false
     }
     return { accumulator, isEmpty }
@@ -330,13 +335,14 @@ export class RegisterStore implements RegisterStorage {
     for await (const row of this.#tables.cursors.scan())
       if (!row.damaged) this.#cursors.set(row.key, row.value)
     const damaged: string[] = []
-    for await (const row of this.#tables.learners.scan()) {
-      if (row.damaged) damaged.push(row.key)
-      else {
-        this.#heads.put(row.key, row.value)
-        onFound(row.key, row.value)
+    for await (const page of this.#tables.learners.pages())
+      for (const row of page) {
+        if (row.damaged) damaged.push(row.key)
+        else {
+          this.#heads.put(row.key, row.value)
+          onFound(row.key, row.value)
+        }
       }
-    }
     for (const key of damaged) this.#forget(key)
   }
 

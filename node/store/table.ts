@@ -70,12 +70,18 @@ export class Table<K, V> {
     return this.#scanRange({ gte: Buffer.concat([this.storedKey(key), Uint8Array.of(0)]), lt })
   }
 
+  /** All rows as `scan` tells them, many at a time. */
+  pages(): AsyncGenerator<Scanned<K, V>[]> {
+    return this.#pagesIn(rangeOf(this.#format.space))
+  }
+
   async *#scanRange(range: KeyRange): AsyncGenerator<Scanned<K, V>> {
-    for await (const [storedKey, stored] of this.#database.entries(range)) {
-      const key = this.#format.parseKey(storedKey.subarray(1))
-      const value = this.#tryDecode(storedKey, stored)
-      yield value === undefined ? { damaged: true, key, storedKey } : { damaged: false, key, value }
-    }
+    for await (const page of this.#pagesIn(range)) yield* page
+  }
+
+  async *#pagesIn(range: KeyRange): AsyncGenerator<Scanned<K, V>[]> {
+    for await (const page of this.#database.pages(range))
+      yield page.map(([storedKey, stored]) => this.#scanned(storedKey, stored))
   }
 
   /** The keys that begin with `parts`, in order. */
@@ -87,6 +93,12 @@ export class Table<K, V> {
   async isEmpty(...parts: readonly Uint8Array[]): Promise<boolean> {
     for await (const _key of this.keys(...parts)) return false
     return true
+  }
+
+  #scanned(storedKey: Buffer, stored: Buffer): Scanned<K, V> {
+    const key = this.#format.parseKey(storedKey.subarray(1))
+    const value = this.#tryDecode(storedKey, stored)
+    return value === undefined ? { damaged: true, key, storedKey } : { damaged: false, key, value }
   }
 
   #tryDecode(storedKey: Buffer, stored: Buffer): V | undefined {

@@ -160,3 +160,12 @@ t.test('a sweep finds what no trigger told', async (t) => {
   await clock.advance(1500)
   t.strictSame(events, ['pull', unpin])
 })
+
+t.test('a later sweep passes over what is held', async (t) => {
+  const { updater, events, clock } = updaterOf(activeImage())
+  updater.start()
+  await clock.advance(10)
+  t.strictSame(events, ['pull', unpin])
+  await clock.advance(61_000)
+  t.strictSame(events, ['pull', unpin])
+})

@@ -19,7 +19,7 @@ class HeldLevel implements LevelHandle {
   }
 
   getSync(): undefined {}
-  async *iterator(): AsyncGenerator<[Buffer, Buffer]> {}
+  iterator = () => ({ nextv: () => Promise.resolve([]), close: () => Promise.resolve() })
   async *keys(): AsyncGenerator<Buffer> {}
   close = () => Promise.resolve()
 

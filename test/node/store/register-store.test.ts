@@ -51,7 +51,7 @@ void t.test('everything is there after closing and opening', async (t) => {
   await first.close()
 
   const found: [string, unknown][] = []
-  const onFound = (key: string, known: LearnerRow) => found.push([key, shown(known)])
+  const onFound = (key: string, known: LearnerRow | null) => found.push([key, shown(known)])
   const { registers } = (await openedStore(t, { directory, onFound })).store
   t.equal(registers.isIntact, true)
   t.same(registers.identity(), identity)
