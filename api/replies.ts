@@ -3,12 +3,13 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Answer } from '../node/images/image-requests.ts'
 
-/** A buffer, because fastify would add a charset to the type of a JSON text. */
 export function sendJson(reply: FastifyReply, status: number, value: unknown): FastifyReply {
-  return reply
-    .code(status)
-    .header('content-type', 'application/json')
-    .send(Buffer.from(JSON.stringify(value)))
+  return sendJsonText(reply, status, JSON.stringify(value))
+}
+
+/** As a buffer, because fastify would add a charset to the type of a JSON text. */
+export function sendJsonText(reply: FastifyReply, status: number, json: string): FastifyReply {
+  return reply.code(status).header('content-type', 'application/json').send(Buffer.from(json))
 }
 
 export function sendNothing(reply: FastifyReply): FastifyReply {

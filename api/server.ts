@@ -49,9 +49,11 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
   // Without this node would send 100 Continue before anybody looked at the request.
   app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
 
-  app.addHook('onRequest', async (request, reply) => {
+  // Hooks that need not wait take a callback: a promise for each would cost every request some turns.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id)
-    if (request.url.length > URL_LENGTH_MAX) throw new HttpError('URI_TOO_LONG', 'The URL is too long.')
+    if (request.url.length <= URL_LENGTH_MAX) done()
+    else done(new HttpError('URI_TOO_LONG', 'The URL is too long.'))
   })
   refuseWhileClosing(app)
   app.addHook('onSend', earlyAnswerHook(clock))
@@ -79,14 +81,15 @@ function refuseWhileClosing(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     closing = true
   })
-  app.addHook('onRequest', async () => {
-    if (closing) throw new ImageError('UNAVAILABLE', 'This node is stopping.')
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (closing) done(new ImageError('UNAVAILABLE', 'This node is stopping.'))
+    else done()
   })
 }
 
 /** One line per request; the query is left out, because it holds names, and so is every header. */
 function logRequests(app: FastifyInstance, log: Log): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const fields = {
       requestId: request.id,
       globalRequestId: globalRequestId(request),
@@ -97,6 +100,7 @@ function logRequests(app: FastifyInstance, log: Log): void {
       elapsedMs: Math.round(reply.elapsedTime),
     }
     log.info(fields, 'request')
+    done()
   })
 }
 

@@ -3,9 +3,10 @@ import type { FastifyInstance } from 'fastify'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { baseUrl } from '../base-url.ts'
 import { callerOf } from '../context.ts'
-import { sendJson, sendNothing, unwrap } from '../replies.ts'
+import { sendJsonText, sendNothing, unwrap } from '../replies.ts'
 import { bodyMediaType, readJsonBody, refuseBody } from '../request-body.ts'
-import { imageListView, imageView } from '../views/image-v2.ts'
+import { ImageJson } from '../views/image-json.ts'
+import { IMAGES_PATH } from '../views/image-v2.ts'
 import { parseImageDraft } from './image-draft.ts'
 import { userFieldRules } from './image-fields.ts'
 import type { ImageParams } from './image-id.ts'
@@ -16,31 +17,32 @@ import { parseImagePatch, patchDialect } from './image-patch.ts'
 export function imageRoutes(app: FastifyInstance, components: ApiComponents, options: ApiOptions): void {
   const { images, clock } = components
   const rules = userFieldRules(options)
+  const json = new ImageJson()
 
   app.post('/images', async (request, reply) => {
     const body = await readJsonBody(request.raw, reply.raw, clock)
     const image = await images.create(callerOf(request), parseImageDraft(body, rules))
-    const view = imageView(image)
-    reply.header('location', `${baseUrl(request, options.publicEndpoint)}/v2/images/${image.id}`)
-    return sendJson(reply, 201, view)
+    reply.header('location', `${baseUrl(request, options.publicEndpoint)}${IMAGES_PATH}/${image.id}`)
+    return sendJsonText(reply, 201, json.image(image))
   })
 
   app.get('/images', async (request, reply) => {
     const query = new URLSearchParams(queryOf(request.url))
     const page = unwrap(reply, await images.list(callerOf(request), parseImageListQuery(query, options)))
-    return sendJson(reply, 200, imageListView(page, query))
+    return sendJsonText(reply, 200, json.page(page, query))
   })
 
   app.get<ImageParams>('/images/:imageId', async (request, reply) => {
     refuseBody(request.raw)
     const image = unwrap(reply, await images.show(callerOf(request), imageIdOf(request)))
-    return sendJson(reply, 200, imageView(image))
+    return sendJsonText(reply, 200, json.image(image))
   })
 
   app.patch<ImageParams>('/images/:imageId', async (request, reply) => {
     const dialect = patchDialect(bodyMediaType(request.raw))
     const changes = parseImagePatch(dialect, await readJsonBody(request.raw, reply.raw, clock), rules)
-    return sendJson(reply, 200, imageView(await images.patch(callerOf(request), imageIdOf(request), changes)))
+    const image = await images.patch(callerOf(request), imageIdOf(request), changes)
+    return sendJsonText(reply, 200, json.image(image))
   })
 
   app.delete<ImageParams>('/images/:imageId', async (request, reply) => {

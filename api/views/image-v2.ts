@@ -41,11 +41,10 @@ function shownProperties(image: ImageRecord): Record<string, string | null> {
   return Object.fromEntries(Object.entries(image.properties).filter(([name]) => !HIDDEN_PROPERTIES.has(name)))
 }
 
-/** A page of images with its links. They keep every parameter of the request, repeated ones too. */
-export function imageListView(page: ImagePage, query: URLSearchParams): Record<string, unknown> {
+/** What stands beside the images of a page. The links keep every parameter of the request, repeated ones too. */
+export function pageLinks(page: ImagePage, query: URLSearchParams): Record<string, unknown> {
   const last = page.images.at(-1)
   return {
-    images: page.images.map(imageView),
     first: link(query, null),
     ...(page.more && last ? { next: link(query, last.id) } : {}),
     schema: '/v2/schemas/images',

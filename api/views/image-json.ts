@@ -1,0 +1,43 @@
+/**
+ * Images as JSON text, as `imageView` shows them. Lists show the same images again and again, and to render a page of
+ * 100 takes longer than all the rest of the request: the texts that were used last are kept.
+ */
+import type { ImageRecord } from '../../node/images/image-record.ts'
+import type { ImagePage } from '../../node/images/image-requests.ts'
+import { imageView, pageLinks } from './image-v2.ts'
+
+/** Characters kept in each of two generations: some 8000 images of ordinary size. */
+const KEPT_LENGTH_MAX = 8 * 1024 * 1024
+
+export class ImageJson {
+  /** Records never change, so the record itself is the key. */
+  #young = new Map<ImageRecord, string>()
+  #youngLength = 0
+  /** What was not used since the young ones were begun goes with the next generation. */
+  #old = new Map<ImageRecord, string>()
+
+  image(image: ImageRecord): string {
+    const kept = this.#young.get(image)
+    if (kept !== undefined) return kept
+    const text = this.#old.get(image) ?? JSON.stringify(imageView(image))
+    this.#keep(image, text)
+    return text
+  }
+
+  /** A page of images with its links. */
+  page(page: ImagePage, query: URLSearchParams): string {
+    const images = page.images.map((image) => this.image(image)).join(',')
+    const rest = JSON.stringify(pageLinks(page, query))
+    return `{"images":[${images}],${rest.slice(1)}`
+  }
+
+  #keep(image: ImageRecord, text: string): void {
+    if (this.#youngLength + text.length > KEPT_LENGTH_MAX) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#youngLength = 0
+    }
+    this.#young.set(image, text)
+    this.#youngLength += text.length
+  }
+}
