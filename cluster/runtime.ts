@@ -2,7 +2,7 @@
  * The ports through which the modules meet time, chance and the log. Production hands in the real ones (below and in
  * node/daemon.ts); the simulation hands in its own, so the very same modules run in both.
  */
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /** Time. Nothing in Serac is ordered by it: it only proposes, shows and paces. */
 export interface Clock {
@@ -39,10 +39,28 @@ export const systemClock: Clock = {
   },
 }
 
+/** Fetched from the operating system at once: every request takes an id of 16 bytes, and each call costs microseconds. */
+const RANDOM_POOL_BYTES = 8192
+
 /** Randomness from the operating system. */
-export const systemRandom: Random = {
-  bytes: (count) => new Uint8Array(randomBytes(count)),
-  float: () => Math.random(),
+export const systemRandom: Random = { bytes: pooledBytes(), float: () => Math.random() }
+
+function pooledBytes(): Random['bytes'] {
+  const pool = new Uint8Array(RANDOM_POOL_BYTES)
+  let usedBytes = RANDOM_POOL_BYTES
+  return (count) => {
+    if (count > RANDOM_POOL_BYTES) return randomFillSync(new Uint8Array(count))
+    if (usedBytes + count > RANDOM_POOL_BYTES) {
+      randomFillSync(pool)
+      usedBytes = 0
+    }
+    const from = usedBytes
+    usedBytes += count
+    const taken = pool.slice(from, usedBytes)
+    // What was given out is kept nowhere else: it may become a key.
+    pool.fill(0, from, usedBytes)
+    return taken
+  }
 }
 
 /** For tests and tools that want silence. */

@@ -18,6 +18,8 @@ export class RequestChannel {
   readonly #quota: Quota
   readonly #pending = new Map<number, Pending>()
   #stream: Promise<FramedStream> | null = null
+  /** The stream, once it is open and until it breaks. */
+  #ready: FramedStream | null = null
   #nextId = 0
 
   constructor(link: Link, limits: ProtocolLimits) {
@@ -33,7 +35,7 @@ export class RequestChannel {
   async request(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     await this.#quota.enter(signal)
     try {
-      const stream = await withSignal(this.#openStream(), signal)
+      const stream = this.#ready ?? (await withSignal(this.#openStream(), signal))
       return await this.#exchange(stream, request, signal)
     } finally {
       this.#quota.leave()
@@ -72,15 +74,17 @@ export class RequestChannel {
 
   async #open(): Promise<FramedStream> {
     const stream = await this.#link.openStream(this.#limits.id)
-    return new FramedStream(stream, {
+    this.#ready = new FramedStream(stream, {
       // An answer that nobody waits for came after its deadline.
       onMessage: (id, message) => this.#pending.get(id)?.resolve(message),
       onClose: () => this.#broken(),
     })
+    return this.#ready
   }
 
   #broken(): void {
     this.#stream = null
+    this.#ready = null
     const error = new ClusterError('PEER_UNREACHABLE', 'the link to the peer broke', {
       peer: this.#link.peer,
     })

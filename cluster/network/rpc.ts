@@ -6,7 +6,7 @@ import type { Stream } from '@libp2p/interface'
 import { ClusterError, SeracError } from '../errors.ts'
 import type { Clock, Log } from '../runtime.ts'
 import { AnswerStream } from './answer-stream.ts'
-import { startDeadline, withSignal } from './deadline.ts'
+import { startDeadline, within } from './deadline.ts'
 import type { Host } from './host.ts'
 import type { Link } from './link.ts'
 import { PROTOCOLS, STREAMS_PER_PROTOCOL_MAX, type WireProtocol } from './protocols.ts'
@@ -111,13 +111,10 @@ export class Rpc implements PeerRpc {
   async #askSelf(protocol: WireProtocol, request: unknown, options: RpcOptions): Promise<unknown> {
     const handler = this.#handlers.get(protocol)
     if (!handler) throw unhandled(protocol)
-    const deadline = startDeadline(this.#clock, options.timeoutMs, options.signal)
     try {
-      return await withSignal(handler(this.#host.id, request, null), deadline.signal)
+      return await within(this.#clock, handler(this.#host.id, request, null), options)
     } catch (error) {
       throw this.#presentable(error, protocol, this.#host.id)
-    } finally {
-      deadline.clear()
     }
   }
 
