@@ -3,7 +3,7 @@
  * that value is chosen and is served; when they differ, one identity round settles it.
  */
 import { ClusterError } from '../errors.ts'
-import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
+import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
 import { sameBallot } from './ballot.ts'
@@ -28,9 +28,17 @@ import type { VoterClient } from './voter-client.ts'
  */
 const DIFFER_GRACE_MS = 20
 
+/**
+ * How long the first quorum may take before the other voters are asked, too: above a healthy answer, far below the time
+ * after which a hung node is suspect.
+ */
+const HEDGE_AFTER_MS = 20
+
 export interface ReaderComponents {
+  self: NodeId
   clock: Clock
   config: ConfigView
+  liveness: LivenessView
   voters: VoterClient
   storage: RegisterStorage
   proposer: Proposer
@@ -84,7 +92,10 @@ export class Reader {
     return queue
   }
 
-  /** Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. */
+  /**
+   * Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. Asks no more voters
+   * than a quorum takes, and the others when those are late, fail or differ: that saves a third of the work of a read.
+   */
   #gather(
     view: ClusterConfig,
     key: string,
@@ -92,22 +103,28 @@ export class Reader {
   ): Promise<Answers<ReadAnswer>> {
     const { clock } = this.#components
     const sets = voterSets(view)
-    const voters = allVoters(sets)
+    const unasked = this.#inOrder(allVoters(sets))
+    const votersCount = unasked.length
     return new Promise((resolve) => {
       const answers = new Map<NodeId, ReadAnswer | Error>()
+      const asked = new Set<NodeId>()
       let cancelGrace: (() => void) | null = null
       const finish = () => {
+        cancelHedge()
         cancelGrace?.()
         resolve(answers)
       }
       const note = (voter: NodeId, answer: ReadAnswer | Error) => {
         answers.set(voter, answer)
-        if (answers.size === voters.length || agreement(sets, answers)) return finish()
+        if (answers.size === votersCount || agreement(sets, answers)) return finish()
+        if (answer instanceof Error || answers.size === asked.size) askAll()
         const good = new Map(goodAnswers(answers))
         if (!cancelGrace && isQuorum(sets, (id) => good.has(id)))
           cancelGrace = clock.after(DIFFER_GRACE_MS, finish)
       }
-      for (const voter of voters) {
+      const askNext = () => {
+        const voter = unasked.shift() as NodeId
+        asked.add(voter)
         this.#queue(voter)
           .read(key, known)
           .then(
@@ -115,7 +132,27 @@ export class Reader {
             (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
           )
       }
+      const askAll = () => {
+        while (unasked.length > 0) askNext()
+      }
+      const cancelHedge = clock.after(HEDGE_AFTER_MS, askAll)
+      while (!isQuorum(sets, (voter) => asked.has(voter))) askNext()
     })
+  }
+
+  /**
+   * This node first, then those after it in the ring of ids, so that each node asks another one; who seems dead comes
+   * last.
+   */
+  #inOrder(voters: readonly NodeId[]): NodeId[] {
+    const { self, liveness } = this.#components
+    const sorted = voters.toSorted()
+    const after = sorted.filter((voter) => voter > self)
+    const before = sorted.filter((voter) => voter < self)
+    const own = sorted.filter((voter) => voter === self)
+    const others = [...after, ...before]
+    const isAlive = (voter: NodeId) => liveness.isAlive(voter)
+    return [...own, ...others.filter(isAlive), ...others.filter((voter) => !isAlive(voter))]
   }
 }
 
@@ -130,20 +167,17 @@ interface Agreement {
 
 /** The (ballot, digest) that a quorum of answers shares, if any. */
 function agreement(sets: VoterSets, answers: Answers<ReadAnswer>): Agreement | null {
-  const groups = new Map<string, { voters: Set<NodeId>; answers: ReadAnswer[] }>()
-  for (const [voter, answer] of goodAnswers(answers)) {
-    const { held } = answer
-    const name = held ? `${held.ballot.counter}.${held.ballot.nonce}.${held.digest}` : ''
-    const group = groups.get(name) ?? { voters: new Set(), answers: [] }
-    group.voters.add(voter)
-    group.answers.push(answer)
-    groups.set(name, group)
-  }
-  for (const group of groups.values()) {
-    if (isQuorum(sets, (voter) => group.voters.has(voter)))
-      return { held: group.answers[0]?.held ?? null, answers: group.answers }
+  const good = goodAnswers(answers)
+  for (const [, { held }] of good) {
+    const alike = new Map(good.filter(([, answer]) => isAlike(answer.held, held)))
+    if (isQuorum(sets, (voter) => alike.has(voter))) return { held, answers: [...alike.values()] }
   }
   return null
+}
+
+function isAlike(a: ReadAnswer['held'], b: ReadAnswer['held']): boolean {
+  if (!a || !b) return a === b
+  return sameBallot(a.ballot, b.ballot) && a.digest === b.digest
 }
 
 function valueOf(answers: ReadAnswer[]): Uint8Array | null {
