@@ -20,6 +20,7 @@ export const counterModel: Model<number, Input, { answer: Output }> = {
     return output !== null && output.answer !== answer ? null : next
   },
   describe: String,
+  isRead: (input, output) => input.kind === 'read' || output.answer !== DONE,
 }
 
 function apply(state: number, input: Input): [Output, number] {
