@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { keygen } from '../../node/cli/keygen.ts'
 import { loadConfig } from '../../node/config/load.ts'
-import { DevNode, LOOPBACK, PORT_STEP } from './dev-node.ts'
+import { DevNode, LOOPBACK, type NodePlace, PORT_STEP, THIS_MACHINE } from './dev-node.ts'
 import { busyPorts } from './free-ports.ts'
 import { nodeConfig, type Setting } from './node-config.ts'
 import { waitFor } from './wait-for.ts'
@@ -11,6 +11,8 @@ import { waitFor } from './wait-for.ts'
 export interface DevClusterOptions {
   /** Program and arguments that run a node; `start --config-file FILE` is appended. */
   nodeCommand: readonly string[]
+  /** Where node I runs, asked at each of its starts; this machine when not given. Its address must not change. */
+  placeOf?: (index: number) => NodePlace
   /** Tells people what goes on, one line at a time. */
   progress: (line: string) => void
   /** Ends every wait. */
@@ -42,8 +44,11 @@ export class DevCluster {
 
   private constructor(directory: string, { nodes, basePort }: DevLayout, options: DevClusterOptions) {
     this.directory = resolve(directory)
-    this.nodes = Array.from({ length: nodes }, (_, index) => new DevNode(this.directory, basePort, index))
     this.#options = options
+    this.nodes = Array.from(
+      { length: nodes },
+      (_, index) => new DevNode(this.directory, basePort, index, this.#placeOf(index).host),
+    )
   }
 
   /** The cluster that `up` made in `directory`. */
@@ -107,6 +112,10 @@ export class DevCluster {
     )
   }
 
+  #placeOf(index: number): NodePlace {
+    return this.#options.placeOf?.(index) ?? THIS_MACHINE
+  }
+
   async #prepare(layout: DevLayout, settings: readonly Setting[]): Promise<void> {
     const before = await readLayout(this.directory)
     if (before !== null && (before.nodes !== layout.nodes || before.basePort !== layout.basePort)) {
@@ -118,7 +127,8 @@ export class DevCluster {
     await this.#refuseIfUp()
     const busy = await busyPorts(
       LOOPBACK,
-      this.nodes.flatMap(({ ports }) => ports),
+      // An address of a namespace is nobody else's, and cannot be tried from here.
+      this.nodes.flatMap(({ host, ports }) => (host === LOOPBACK ? ports : [])),
     )
     if (busy.length > 0) {
       throw new Error(`these ports are in use: ${busy.join(', ')}; choose others with --base-port`)
@@ -136,9 +146,9 @@ export class DevCluster {
 
   async #writeConfigs(settings: readonly Setting[]): Promise<void> {
     const members: string[] = []
-    for (const { directory, controlPort } of this.nodes) {
+    for (const { directory, host, controlPort } of this.nodes) {
       await mkdir(directory, { recursive: true })
-      members.push(`${await keygen(directory)}@${LOOPBACK}:${controlPort}`)
+      members.push(`${await keygen(directory)}@${host}:${controlPort}`)
     }
     for (const node of this.nodes) {
       await writeFile(node.configFile, nodeConfig(node, members, settings))
@@ -148,7 +158,8 @@ export class DevCluster {
   }
 
   async #spawn(node: DevNode): Promise<void> {
-    const command = [...this.#options.nodeCommand, 'start', '--config-file', node.configFile]
+    const { wrapper } = this.#placeOf(node.index)
+    const command = [...wrapper, ...this.#options.nodeCommand, 'start', '--config-file', node.configFile]
     await node.process.start(command, nodeEnvironment())
     this.#options.progress(`node ${node.index} starts, log in ${join(node.directory, 'serac.log')}`)
   }

@@ -3,6 +3,18 @@ import { join } from 'node:path'
 import { NodeProcess } from './node-process.ts'
 
 export const LOOPBACK = '127.0.0.1'
+
+/** Where a node runs. */
+export interface NodePlace {
+  /** Address of all its ports. */
+  host: string
+  /** Goes before the node's command, and must become it (exec): a change of network namespace, say. */
+  wrapper: readonly string[]
+}
+
+/** A plain process of this machine. */
+export const THIS_MACHINE: NodePlace = { host: LOOPBACK, wrapper: [] }
+
 /** The four ports of node I begin at base + 10·I; the gap leaves room and reads well. */
 export const PORT_STEP = 10
 
@@ -11,6 +23,7 @@ const ANSWER_LIMIT_MS = 2000
 
 export class DevNode {
   readonly index: number
+  readonly host: string
   readonly directory: string
   readonly apiPort: number
   readonly controlPort: number
@@ -18,8 +31,9 @@ export class DevNode {
   readonly operatorPort: number
   readonly process: NodeProcess
 
-  constructor(clusterDirectory: string, basePort: number, index: number) {
+  constructor(clusterDirectory: string, basePort: number, index: number, host: string = LOOPBACK) {
     this.index = index
+    this.host = host
     this.directory = join(clusterDirectory, `node-${index}`)
     this.apiPort = basePort + PORT_STEP * index
     this.controlPort = this.apiPort + 1
@@ -36,11 +50,11 @@ export class DevNode {
   }
 
   get apiUrl(): string {
-    return `http://${LOOPBACK}:${this.apiPort}`
+    return `http://${this.host}:${this.apiPort}`
   }
 
   get operatorUrl(): string {
-    return `http://${LOOPBACK}:${this.operatorPort}`
+    return `http://${this.host}:${this.operatorPort}`
   }
 
   get ports(): number[] {

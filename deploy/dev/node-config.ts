@@ -1,7 +1,7 @@
 /** Writes the serac.conf of a development node. */
 import { join } from 'node:path'
 import { escapeDollars } from '../../node/config/substitute.ts'
-import { type DevNode, LOOPBACK } from './dev-node.ts'
+import type { DevNode } from './dev-node.ts'
 
 /** One `--set SECTION.OPTION=VALUE`. */
 export interface Setting {
@@ -24,19 +24,19 @@ export function nodeConfig(node: DevNode, members: readonly string[], settings: 
   const directory = escapeDollars(node.directory)
   return [
     '[DEFAULT]',
-    `bind_host = ${LOOPBACK}`,
+    `bind_host = ${node.host}`,
     `bind_port = ${node.apiPort}`,
     `state_path = ${directory}`,
     'auth_strategy = noauth',
     '',
     '[cluster]',
-    `bind_host = ${LOOPBACK}`,
+    `bind_host = ${node.host}`,
     `control_port = ${node.controlPort}`,
     `bulk_port = ${node.bulkPort}`,
     ...members.map((line) => `initial_members = ${line}`),
     '',
     '[operator]',
-    `bind_host = ${LOOPBACK}`,
+    `bind_host = ${node.host}`,
     `port = ${node.operatorPort}`,
     '',
     '[healthcheck]',
