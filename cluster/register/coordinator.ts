@@ -1,6 +1,9 @@
 /**
  * Who proposes (rule R7): operations on one key go to one voter, its coordinator, where they queue, so that they do not
- * collide. It is only a matter of speed: when the coordinator does not answer soon, this node proposes itself.
+ * collide. It is only a matter of speed: when the coordinator says nothing any more, this node proposes itself.
+ *
+ * A busy coordinator is not a silent one. Proposing beside its queue would make every operation collide and the queue
+ * longer still, and that would not end when the load does (seen after restarts, with real nodes).
  */
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
@@ -14,10 +17,15 @@ import type { Reader } from './reader.ts'
 import { decodeValue } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { Outcome, Since } from './vote-messages.ts'
-import type { VoterClient } from './voter-client.ts'
+import { EXECUTE_TIMEOUT_MS, type VoterClient } from './voter-client.ts'
 
-/** After this the origin proposes itself: well above a healthy round on a disk (some 15 ms), well below a client's patience. */
+/**
+ * So long without an outcome, and the origin asks whether the coordinator is there at all; so long without a word to that,
+ * and it proposes itself. Well above a healthy round on a disk (some 15 ms), well below a client's patience.
+ */
 const HEDGE_AFTER_MS = 300
+/** A silent coordinator is passed over for this time: then the heartbeat has judged it. */
+const PASSED_OVER_MS = 2000
 /** Operations that may wait for one key. More than this on one image is no use of an image service. */
 const QUEUE_MAX = 1000
 
@@ -40,6 +48,8 @@ interface KeyQueue {
 export class Coordinator {
   readonly #components: CoordinatorComponents
   readonly #queues = new Map<string, KeyQueue>()
+  /** Monotonic ms until which a coordinator that fell silent is passed over. */
+  readonly #silentUntilMs = new Map<NodeId, number>()
 
   constructor(components: CoordinatorComponents) {
     this.#components = components
@@ -47,10 +57,10 @@ export class Coordinator {
 
   /** Applies an operation through the key's coordinator. Throws as `Proposer.execute`, but for FLOOR_MOVED. */
   async execute(key: string, call: OperationCall): Promise<Outcome> {
-    const { self, config, liveness } = this.#components
+    const { self, config } = this.#components
     const { epoch, voters } = config.current()
     const order = coordinatorsOf(key, voters)
-    const coordinator = order.find((voter) => voter === self || liveness.isAlive(voter))
+    const coordinator = order.find((voter) => voter === self || this.#isThere(voter))
     if (!coordinator || coordinator === self) return this.#enqueue(key, call, null)
     const target = { epoch, coordinator }
     try {
@@ -87,22 +97,34 @@ export class Coordinator {
     call: OperationCall,
     since: Since,
   ): Promise<Outcome> {
-    const { clock, voters } = this.#components
-    const patience = new AbortController()
-    const forwarded = voters.execute(epoch, coordinator, key, call, since)
-    const first = await Promise.race([
-      forwarded.catch((error: unknown) => toError(error)),
-      sleep(clock, HEDGE_AFTER_MS, patience.signal).then(
-        () => null,
-        () => null,
-      ),
-    ])
-    patience.abort()
+    const forwarded = this.#components.voters.execute(epoch, coordinator, key, call, since)
+    const first = await this.#whileThere(epoch, coordinator, forwarded.catch(toError))
     if (first !== null && !(first instanceof Error)) return first
     if (first !== null && !mayTryHere(first)) throw first
     const here = this.#enqueue(key, call, since).catch(asUnknown)
     if (first !== null) return here
     return firstToSucceed(here, forwarded)
+  }
+
+  #isThere(voter: NodeId): boolean {
+    const { clock, liveness } = this.#components
+    return liveness.isAlive(voter) && (this.#silentUntilMs.get(voter) ?? -Infinity) <= clock.monotonicMs()
+  }
+
+  /** What came of a forwarded operation, or null as soon as the coordinator does not even say that it is there. */
+  async #whileThere<T>(epoch: number, coordinator: NodeId, forwarded: Promise<T>): Promise<T | null> {
+    const { clock, voters } = this.#components
+    for (;;) {
+      const first = await withinMs(clock, HEDGE_AFTER_MS, forwarded)
+      if (first !== null) return first
+      if (!this.#isThere(coordinator)) return null
+      const isThere = voters.isThere(epoch, coordinator, HEDGE_AFTER_MS)
+      const second = await Promise.race([forwarded, isThere.then(() => null)])
+      if (second !== null) return second
+      if (await isThere) continue
+      this.#silentUntilMs.set(coordinator, clock.monotonicMs() + PASSED_OVER_MS)
+      return null
+    }
   }
 
   /** One operation at a time per key on this node: the next starts when the one before has ended. */
@@ -114,7 +136,12 @@ export class Coordinator {
       )
     this.#queues.set(key, queue)
     queue.length++
-    const turn = queue.tail.then(() => this.#components.proposer.execute(key, call, since))
+    const { clock, proposer } = this.#components
+    const sinceMs = clock.monotonicMs()
+    const turn = queue.tail.then(() => {
+      if (clock.monotonicMs() - sinceMs >= EXECUTE_TIMEOUT_MS) throw waitedTooLong(key, since)
+      return proposer.execute(key, call, since)
+    })
     queue.tail = turn.then(
       () => this.#leave(key, queue),
       () => this.#leave(key, queue),
@@ -156,6 +183,28 @@ async function firstToSucceed(here: Promise<Outcome>, forwarded: Promise<Outcome
     return await Promise.any([here, forwarded])
   } catch {
     return here
+  }
+}
+
+/** Whoever asked for it waits no more. Where another node may try it too, nobody can say that nothing was done. */
+function waitedTooLong(key: string, since: Since | null): ClusterError {
+  const message = `other changes of ${key} took ${EXECUTE_TIMEOUT_MS} ms and more`
+  return since
+    ? new ClusterError('OUTCOME_UNKNOWN', message)
+    : new ClusterError('NO_QUORUM', message, { key })
+}
+
+/** What `promise` resolves to, or null when that takes longer. */
+async function withinMs<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T | null> {
+  const patience = new AbortController()
+  const over = sleep(clock, limitMs, patience.signal).then(
+    () => null,
+    () => null,
+  )
+  try {
+    return await Promise.race([promise, over])
+  } finally {
+    patience.abort()
   }
 }
 

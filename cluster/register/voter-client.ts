@@ -1,5 +1,5 @@
 /** Asks one voter, over the control plane (this node's own acceptor answers in place). Also notes who voted with what. */
-import { ClusterError } from '../errors.ts'
+import { ClusterError, hasCode } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { ChosenItem } from './acceptor.ts'
@@ -95,6 +95,17 @@ export class VoterClient {
   async execute(epoch: number, to: NodeId, key: string, call: OperationCall, since: Since): Promise<Outcome> {
     const request: VoteRequest = { kind: 'execute', key, call, since }
     return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: EXECUTE_TIMEOUT_MS })) as Outcome
+  }
+
+  /** Whether the voter answers within `timeoutMs`, however busy it is and whatever it says. */
+  async isThere(epoch: number, to: NodeId, timeoutMs: number): Promise<boolean> {
+    const request: VoteRequest = { kind: 'read', items: [] }
+    try {
+      await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs })
+      return true
+    } catch (error) {
+      return !hasCode(error, 'RPC_TIMEOUT', 'PEER_UNREACHABLE')
+    }
   }
 
   /** Whether the voter removed the register, or has none. */

@@ -4,7 +4,7 @@ import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
-import { callOf, VoterSet, wordsIn } from './register-fixture.ts'
+import { callOf, since, VoterSet, wordsIn } from './register-fixture.ts'
 
 const ids = ['a', 'b', 'c']
 /** A key that `b` coordinates, then `c`. */
@@ -82,7 +82,11 @@ t.test('a silent coordinator is overtaken, and the operation applied once', asyn
   await set.coordinator('a').execute(KEY, callOf('create', 'x'))
   await settled()
   const silence = deferred()
-  set.network.beforeRequest = ({ kind }) => (kind === 'execute' ? silence.promise : undefined)
+  set.network.beforeRequest = ({ kind, to }) => {
+    if (kind === 'execute') return silence.promise
+    if (kind === 'read' && to === 'b') throw new ClusterError('RPC_TIMEOUT', 'silence')
+    return undefined
+  }
   const outcome = set.coordinator('a').execute(KEY, callOf('append', 'y'))
   await settled()
   t.equal(set.network.sent.filter(({ kind, from }) => kind === 'prepare' && from === 'a').length, 0)
@@ -92,6 +96,68 @@ t.test('a silent coordinator is overtaken, and the operation applied once', asyn
   await clock.advance(1000)
   const read = await set.reader('c').read(KEY)
   t.strictSame(wordsIn(read?.value), ['x', 'y'], 'also after the coordinator woke up')
+})
+
+t.test(
+  'a busy coordinator is waited for: proposing beside its queue would only make that longer',
+  async (t) => {
+    const clock = new ManualClock()
+    const set = new VoterSet(ids, { clock })
+    await set.coordinator('a').execute(KEY, callOf('create', 'x'))
+    await settled()
+    const queue = deferred()
+    set.network.beforeRequest = ({ kind }) => (kind === 'execute' ? queue.promise : undefined)
+    const outcome = set.coordinator('a').execute(KEY, callOf('append', 'y'))
+    await clock.advance(3000)
+    queue.resolve()
+    t.match(await outcome, { done: true })
+    t.equal(set.network.sent.filter(({ kind, from }) => kind === 'prepare' && from === 'a').length, 0)
+    t.equal(clock.pending, 0, 'nothing goes on asking')
+  },
+)
+
+t.test('a coordinator that fell silent is passed over for two seconds', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(ids, { clock })
+  const coordinator = set.coordinator('a')
+  const held = deferred()
+  set.network.beforeRequest = ({ kind, to }) => {
+    if (kind === 'execute') return held.promise
+    if (to === 'b') throw new ClusterError('RPC_TIMEOUT', 'silence')
+    return undefined
+  }
+  const first = coordinator.execute(KEY, callOf('create', 'x'))
+  await clock.advance(300)
+  t.match(await first, { done: true }, 'proposed here')
+  set.network.beforeRequest = () => {}
+  const second = coordinator.execute(KEY, callOf('append', 'y'))
+  await clock.advance(500)
+  t.match(await second, { done: true })
+  t.equal(set.network.count('execute', 'c'), 1, 'the next in order coordinates')
+  await clock.advance(1500)
+  const third = coordinator.execute(KEY, callOf('append', 'z'))
+  await clock.advance(500)
+  t.match(await third, { done: true })
+  t.equal(set.network.count('execute', 'b'), 2)
+  held.resolve()
+})
+
+t.test('what waited until nobody waits for it any more is not begun', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(ids, { clock })
+  const coordinator = set.coordinator('b')
+  await coordinator.execute(KEY, callOf('create', 'x'))
+  const gate = deferred()
+  set.network.beforeRequest = () => gate.promise
+  const slow = coordinator.execute(KEY, callOf('append', 'slow'))
+  const own = coordinator.execute(KEY, callOf('append', 'own'))
+  const forwarded = coordinator.executeForwarded(KEY, callOf('append', 'forwarded'), since(1))
+  await clock.advance(4000)
+  gate.resolve()
+  await slow
+  await t.rejects(own, { code: 'NO_QUORUM' })
+  await t.rejects(forwarded, { code: 'OUTCOME_UNKNOWN' }, 'another node may have done it')
+  t.strictSame(wordsIn((await set.reader('b').read(KEY))?.value), ['x', 'slow'])
 })
 
 t.test('operations on one key take turns and so do not collide', async (t) => {
