@@ -19,6 +19,7 @@ import {
   allVoters,
   askVoters,
   goodAnswers,
+  type Impatience,
   isDecided,
   isNearQuorum,
   isQuorum,
@@ -40,6 +41,11 @@ import type { VoterClient } from './voter-client.ts'
 
 /** An operation that has not gone through by then fails: the client's own retry is worth more than a longer wait. */
 export const PROPOSE_DEADLINE_MS = 3000
+/**
+ * How long a round that was refused by one voter waits for the others, ms: one that hangs would cost each collision the
+ * whole of VOTE_TIMEOUT_MS. Well above a healthy answer (some 15 ms).
+ */
+const REFUSED_GRACE_MS = 100
 /** Back-off after a collision: random below attempt × this, so that duelling proposers part quickly. */
 const BACK_OFF_STEP_MS = 8
 const BACK_OFF_MS_MAX = 200
@@ -167,6 +173,7 @@ export class Proposer {
       allVoters(sets),
       (voter) => voters.prepare(view, voter, key, ballot),
       (got) => isDecided(sets, got, (answer) => answer.promised),
+      this.#impatience((answer: PrepareAnswer) => !answer.promised),
     )
     const promises = new Map(goodAnswers(answers).filter(([, answer]) => answer.promised))
     if (isQuorum(sets, (voter) => promises.has(voter))) return promises
@@ -188,6 +195,7 @@ export class Proposer {
       allVoters(sets),
       (voter) => voters.accept(view, voter, key, ballot, value),
       (got) => isDecided(sets, got, (answer) => answer.accepted),
+      this.#impatience((answer: AcceptAnswer) => !answer.accepted),
     )
     if (isQuorum(sets, (voter) => isAccept(answers.get(voter)))) {
       this.#announce(key, { ballot, digest: valueDigest(value), value }, answers)
@@ -195,6 +203,10 @@ export class Proposer {
     }
     this.#assertMayRetry(view, answers, key, attempt)
     return false
+  }
+
+  #impatience<R>(isBad: (answer: R) => boolean): Impatience<R> {
+    return { clock: this.#components.clock, graceMs: REFUSED_GRACE_MS, isBad }
   }
 
   /**

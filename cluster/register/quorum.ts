@@ -2,6 +2,7 @@
 import { hasCode } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Clock } from '../runtime.ts'
 
 /** The voter sets of which each must give a majority. */
 export type VoterSets = readonly (readonly NodeId[])[]
@@ -27,20 +28,35 @@ export function isQuorum(sets: VoterSets, has: (voter: NodeId) => boolean): bool
 /** Answers gathered so far; an `Error` is a voter that failed to answer. */
 export type Answers<R> = ReadonlyMap<NodeId, R | Error>
 
+/** Ends a wait early: when `isBad` holds for an answer, the others have `graceMs` more. */
+export interface Impatience<R> {
+  clock: Clock
+  graceMs: number
+  isBad: (answer: R) => boolean
+}
+
 /**
- * Asks all voters at once and resolves as soon as `enough` says so, or when each has answered or failed. The requests
- * carry their own deadline; answers that come later are dropped.
+ * Asks all voters at once and resolves as soon as `enough` says so, or when each has answered or failed, or by
+ * `impatience`. The requests carry their own deadline; answers that come later are dropped.
  */
 export function askVoters<R>(
   voters: readonly NodeId[],
   ask: (voter: NodeId) => Promise<R>,
   enough: (answers: Answers<R>) => boolean,
+  impatience?: Impatience<R>,
 ): Promise<Answers<R>> {
   return new Promise((resolve) => {
     const answers = new Map<NodeId, R | Error>()
+    let cancelGrace: (() => void) | null = null
+    const finish = () => {
+      cancelGrace?.()
+      resolve(new Map(answers))
+    }
     const note = (voter: NodeId, answer: R | Error) => {
       answers.set(voter, answer)
-      if (answers.size === voters.length || enough(answers)) resolve(new Map(answers))
+      if (answers.size === voters.length || enough(answers)) return finish()
+      if (!impatience || cancelGrace || answer instanceof Error || !impatience.isBad(answer)) return
+      cancelGrace = impatience.clock.after(impatience.graceMs, finish)
     }
     for (const voter of voters) {
       ask(voter).then(

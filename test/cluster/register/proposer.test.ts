@@ -2,7 +2,7 @@ import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { decodeValue, RING_ENTRIES } from '../../../cluster/register/register-value.ts'
 import { deferred } from '../../helpers/deferred.ts'
-import { settled } from '../../helpers/manual-clock.ts'
+import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import type { Sent } from '../../helpers/memory-network.ts'
 import { ballotOf, bytesOf, callOf, configOf, KEY, since, VoterSet, wordsIn } from './register-fixture.ts'
 
@@ -78,6 +78,20 @@ t.test('a higher promise makes it try again above that', async (t) => {
     await set.storage(id).vote(KEY, { promised: ballotOf(40), accepted: null }, false)
   t.match(await set.proposer('a').execute(KEY, callOf('create'), null), { done: true })
   t.ok((acceptedAt(set, 'a')?.ballot.counter ?? 0) >= 40)
+})
+
+t.test('a refused round does not wait long for a voter that hangs', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  const hanging = deferred()
+  set.network.beforeRequest = ({ to }) => (to === 'c' ? hanging.promise : undefined)
+  await set.storage('b').vote(KEY, { promised: ballotOf(9), accepted: null }, false)
+  const outcome = set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  await clock.advance(99)
+  t.equal(set.network.count('prepare', 'b'), 1, 'it may yet promise')
+  await clock.advance(30)
+  t.match(await outcome, { done: true })
+  t.equal(set.network.count('prepare', 'b'), 2)
 })
 
 t.test('what a minority accepted is carried on before anything new', async (t) => {
