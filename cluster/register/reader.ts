@@ -1,11 +1,11 @@
 /**
  * Strong reads (rule R5): a quorum tells (accepted ballot, digest) without promise or fsync. When they are all equal,
- * that value is chosen and is served; when they differ, one identity round settles it.
+ * that value is chosen and is served; when they differ and stay so, one identity round settles it.
  */
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Clock } from '../runtime.ts'
+import { sleep, type Clock } from '../runtime.ts'
 import { sameBallot } from './ballot.ts'
 import type { ChosenValue, Proposer } from './proposer.ts'
 import {
@@ -27,6 +27,11 @@ import type { VoterClient } from './voter-client.ts'
  * is on its way; an identity round would only collide with it.
  */
 const DIFFER_GRACE_MS = 20
+/**
+ * Reads before an identity round. With a voter away there are no others to wait for, and a round for every read that met
+ * an accept on its way kept the writers of a busy image from ending theirs.
+ */
+const READS_MAX = 3
 
 /**
  * How long the first quorum may take before the other voters are asked, too: above a healthy answer, far below the time
@@ -53,13 +58,17 @@ export class Reader {
   }
 
   /** The chosen value of `key` at some moment after the call began, or null when it has none. Throws NO_QUORUM. */
-  async read(key: string): Promise<ChosenValue | null> {
+  read(key: string): Promise<ChosenValue | null> {
+    return this.#read(key, READS_MAX)
+  }
+
+  async #read(key: string, readsLeft: number): Promise<ChosenValue | null> {
     const { config, storage, proposer } = this.#components
     const view = config.current()
     const known = storage.learned(key)
     const answers = await this.#gather(view, key, known?.ballot ?? null)
     const agreed = agreement(voterSets(view), answers)
-    if (!agreed) return this.#readAgain(view, key, answers)
+    if (!agreed) return this.#readAgain(view, key, answers, readsLeft - 1)
     if (!agreed.held) return null
     const { ballot, digest } = agreed.held
     const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
@@ -72,15 +81,24 @@ export class Reader {
   }
 
   /**
-   * Under a newer config from the start; when a quorum answered and does not agree, by an identity round, which also
-   * has patience with voters that have just started.
+   * Under a newer config from the start; when a quorum answers and never agrees, by an identity round, which also has
+   * patience with voters that have just started.
    */
-  #readAgain(view: ClusterConfig, key: string, answers: Answers<ReadAnswer>): Promise<ChosenValue | null> {
-    const { config, proposer } = this.#components
+  async #readAgain(
+    view: ClusterConfig,
+    key: string,
+    answers: Answers<ReadAnswer>,
+    readsLeft: number,
+  ): Promise<ChosenValue | null> {
+    const { clock, config, proposer } = this.#components
     if (config.current().epoch !== view.epoch) return this.read(key)
-    if (!isNearQuorum(voterSets(view), answers))
-      return Promise.reject(new ClusterError('NO_QUORUM', 'no majority of voters answers', { key }))
-    return proposer.settle(key)
+    const sets = voterSets(view)
+    if (!isNearQuorum(sets, answers))
+      throw new ClusterError('NO_QUORUM', 'no majority of voters answers', { key })
+    const readers = new Map(goodAnswers(answers))
+    if (readsLeft === 0 || !isQuorum(sets, (voter) => readers.has(voter))) return proposer.settle(key)
+    await sleep(clock, DIFFER_GRACE_MS)
+    return this.#read(key, readsLeft)
   }
 
   #queue(voter: NodeId): ReadQueue {

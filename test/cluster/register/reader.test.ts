@@ -84,6 +84,19 @@ t.test('an answer that differs is settled by an identity round', async (t) => {
   )
 })
 
+t.test('an accept on its way is waited for, also while a voter is away', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  await acceptedBy(set, 'a')
+  set.network.down.add('c')
+  const read = set.reader('a').read(KEY)
+  await clock.advance(10)
+  await acceptedBy(set, 'b')
+  await clock.advance(20)
+  t.strictSame(wordsIn((await read)?.value), ['x'])
+  t.equal(set.network.count('prepare'), 0)
+})
+
 t.test('the third answer may make the round unnecessary', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   await acceptedBy(set, 'a', 'c')
