@@ -22,6 +22,8 @@ export interface ShownImage {
 export interface Call {
   headers?: Record<string, string | number>
   body?: Buffer | AsyncIterable<Uint8Array>
+  /** Hangs up when aborted; the answer is then an AbortError. */
+  signal?: AbortSignal
 }
 
 export interface Upload {
@@ -88,9 +90,14 @@ export class ImageClient {
     return this.send('DELETE', `/v2/images/${id}`)
   }
 
-  #begin(method: string, path: string, { headers = {}, body = Buffer.alloc(0) }: Call) {
+  #begin(method: string, path: string, { headers = {}, body = Buffer.alloc(0), signal }: Call) {
     const length = Buffer.isBuffer(body) ? { 'content-length': body.length } : {}
-    const options = { method, agent: false, headers: { ...length, ...headers } }
+    const options = {
+      method,
+      agent: false,
+      headers: { ...length, ...headers },
+      ...(signal ? { signal } : {}),
+    }
     const outgoing = request(new URL(path, this.url), options)
     return { outgoing, answer: exchange(outgoing, body) }
   }

@@ -19,7 +19,7 @@ export interface ProbeOptions {
 /** The built `serac`, a script for node. */
 export const SERAC = join(import.meta.dirname, '../../dist/node/serac.cjs')
 /** As from a shell: the test runner puts hooks of its own into NODE_OPTIONS of every child. `env` becomes the node. */
-const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERAC]
+export const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERAC]
 
 /** No assertion: only so that a state that never comes ends the test with a message instead of a hang. */
 const STATE_LIMIT_MS = 120_000
@@ -85,7 +85,7 @@ export class ProbeCluster {
 }
 
 /** For a test that is cut off by its time limit: no teardown runs then. The pid files of ended nodes are gone. */
-function killAll(directory: string, nodes: number): void {
+export function killAll(directory: string, nodes: number): void {
   for (let index = 0; index < nodes; index++) {
     try {
       const { pid } = JSON.parse(readFileSync(join(directory, `node-${index}/serac.pid`), 'utf8')) as {
