@@ -1,0 +1,5 @@
+/** Something that must not happen, and did. */
+export interface Violation {
+  kind: 'history' | 'invariant' | 'convergence'
+  message: string
+}

@@ -1,0 +1,167 @@
+/** The nodes of a run and their machines: disks, clocks and the lives that come and go. */
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import type { Log } from '../../../cluster/runtime.ts'
+import { SimDisk, type CrashKind } from '../disk/sim-disk.ts'
+import type { ClockError } from '../world/sim-clock.ts'
+import { SimHost } from '../world/sim-host.ts'
+import type { SimNetwork } from '../world/sim-network.ts'
+import type { SimWorld } from '../world/sim-world.ts'
+import { SimNode } from './sim-node.ts'
+import type { Variant } from './variant.ts'
+
+export interface SimClusterComponents {
+  world: SimWorld
+  network: SimNetwork
+  log: Log
+  variant: Variant
+}
+
+export interface SimClusterOptions {
+  ids: readonly NodeId[]
+  genesis: ClusterConfig
+  clocks: Readonly<Record<NodeId, ClockError>>
+  changeLogEntriesMax: number
+}
+
+/** What stays when the process ends. */
+interface Machine {
+  disk: SimDisk
+  clockError: ClockError
+  /** Lives so far; each has random numbers of its own. */
+  lives: number
+  host: SimHost | null
+  node: SimNode | null
+  downSinceMs: number | null
+}
+
+/** How long the others go on taking a dead node for alive. */
+const SUSPECT_AFTER_MS = 2000
+/** How soon an operator, or systemd, starts a node again whose disk refused. */
+const RESTART_AFTER_MS = 400
+
+export class SimCluster {
+  readonly #components: SimClusterComponents
+  readonly #options: SimClusterOptions
+  readonly #machines = new Map<NodeId, Machine>()
+
+  constructor(components: SimClusterComponents, options: SimClusterOptions) {
+    this.#components = components
+    this.#options = options
+    const { random } = components.world
+    for (const id of options.ids)
+      this.#machines.set(id, {
+        disk: new SimDisk(random.fork(`disk of ${id}`)),
+        clockError: { ...(options.clocks[id] ?? { wallSkewMs: 0, rate: 1 }) },
+        lives: 0,
+        host: null,
+        node: null,
+        downSinceMs: null,
+      })
+  }
+
+  get ids(): readonly NodeId[] {
+    return this.#options.ids
+  }
+
+  /** The nodes that are up. */
+  nodes(): SimNode[] {
+    return this.ids.flatMap((id) => this.node(id) ?? [])
+  }
+
+  node(id: NodeId): SimNode | null {
+    return this.#machine(id).node
+  }
+
+  host(id: NodeId): SimHost | undefined {
+    return this.#machine(id).host ?? undefined
+  }
+
+  disk(id: NodeId): SimDisk {
+    return this.#machine(id).disk
+  }
+
+  clockError(id: NodeId): ClockError {
+    return this.#machine(id).clockError
+  }
+
+  /** Begins a life unless one is under way. A start that the disk refuses is tried again. */
+  boot(id: NodeId): void {
+    const machine = this.#machine(id)
+    if (machine.host) return
+    const { world, network } = this.#components
+    const host = new SimHost(
+      { world, network, hostOf: (peer) => this.host(peer), clockError: machine.clockError },
+      id,
+    )
+    machine.host = host
+    machine.lives++
+    const { disk } = machine
+    const parts = {
+      self: id,
+      world,
+      host,
+      disk,
+      genesis: this.#options.genesis,
+      random: world.random.fork(`life ${machine.lives} of ${id}`),
+      log: this.#components.log,
+      variant: this.#components.variant,
+      isAlive: (peer: NodeId) => this.#seemsAlive(peer),
+    }
+    SimNode.boot(parts, { changeLogEntriesMax: this.#options.changeLogEntriesMax }).then(
+      (node) => this.#rise(machine, host, node),
+      () => this.#restart(id, host),
+    )
+  }
+
+  kill(id: NodeId, how: CrashKind): void {
+    const machine = this.#machine(id)
+    if (!machine.host) return
+    machine.host.die()
+    machine.node?.registers.stop()
+    machine.host = null
+    machine.node = null
+    machine.downSinceMs = this.#components.world.nowMs
+    machine.disk.crash(how)
+  }
+
+  /** Ends all that is wrong with machines, and starts what is down. */
+  heal(): void {
+    for (const [id, machine] of this.#machines) {
+      Object.assign(machine.disk, { fullUntilMs: 0, stalledUntilMs: 0, failsNextSync: false })
+      machine.host?.resume()
+      this.boot(id)
+    }
+  }
+
+  #rise(machine: Machine, host: SimHost, node: SimNode): void {
+    if (!host.alive) return
+    machine.node = node
+    machine.downSinceMs = null
+    this.#watch(host, node)
+  }
+
+  /** A node whose disk refused a write does nothing more until it is started again. */
+  #watch(host: SimHost, node: SimNode): void {
+    if (!host.alive) return
+    if (node.failure) return this.#restart(host.id, host)
+    this.#components.world.after(RESTART_AFTER_MS, () => this.#watch(host, node))
+  }
+
+  #restart(id: NodeId, host: SimHost): void {
+    if (!host.alive) return
+    this.kill(id, 'process')
+    this.#components.world.after(RESTART_AFTER_MS, () => this.boot(id))
+  }
+
+  #seemsAlive(id: NodeId): boolean {
+    const { downSinceMs } = this.#machine(id)
+    return downSinceMs === null || this.#components.world.nowMs - downSinceMs < SUSPECT_AFTER_MS
+  }
+
+  #machine(id: NodeId): Machine {
+    const machine = this.#machines.get(id)
+    if (!machine) throw new Error(`there is no node ${id} in this run`)
+    return machine
+  }
+}

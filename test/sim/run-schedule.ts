@@ -1,0 +1,115 @@
+/**
+ * One run: first safety, while everything breaks; then the world heals and the cluster must come to rest; then every
+ * node is asked once more, and all that clients were told is judged.
+ */
+import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster-config.ts'
+import type { Log } from '../../cluster/runtime.ts'
+import { checkHistory } from './checks/check-history.ts'
+import { unrest } from './checks/convergence.ts'
+import type { Violation } from './checks/violation.ts'
+import { Clients, type NotedOp } from './cluster/clients.ts'
+import { SimCluster } from './cluster/sim-cluster.ts'
+import type { Variant } from './cluster/variant.ts'
+import { applyEvent, type Stage } from './schedule/apply-event.ts'
+import type { Schedule } from './schedule/schedule.ts'
+import { SimNetwork, type NetworkCounts } from './world/sim-network.ts'
+import { SimWorld } from './world/sim-world.ts'
+
+export interface RunReport {
+  violations: Violation[]
+  history: NotedOp[]
+  /** Equal for equal runs. */
+  trace: string
+  network: NetworkCounts
+  /** Requests without an answer, by error code. */
+  failures: ReadonlyMap<string, number>
+  /** What nodes logged as a warning or an error, by message. */
+  logged: ReadonlyMap<string, number>
+  eventsRun: number
+}
+
+/** Requests of the first phase have ended, one way or the other, after this. */
+const DRAIN_MS = 7000
+/** Longest time to rest: several catch-up periods. */
+const REST_MS_MAX = 60_000
+const REST_LOOK_MS = 1000
+const FINAL_READS_MS = 10_000
+
+export async function runSchedule(schedule: Schedule, variant: Variant = {}): Promise<RunReport> {
+  const logged = new Map<string, number>()
+  const stage = setStage(schedule, variant, countingLog(logged))
+  const { world, network, cluster, clients } = stage
+  for (const id of schedule.ids) cluster.boot(id)
+  for (const event of schedule.events) world.after(event.atMs, () => applyEvent(stage, event))
+  await world.run(schedule.chaosMs + DRAIN_MS)
+  network.heal()
+  cluster.heal()
+  const restless = await untilAtRest(stage)
+  if (restless.length === 0) await askEverybody(stage, schedule)
+  return {
+    violations: [...restless, ...checkHistory(clients.history)],
+    history: clients.history,
+    trace: world.trace.digest(),
+    network: network.counts,
+    failures: clients.failures,
+    logged,
+    eventsRun: world.eventsRun,
+  }
+}
+
+function setStage(schedule: Schedule, variant: Variant, log: Log): Stage {
+  const world = new SimWorld(schedule.seed)
+  const network = new SimNetwork(world, schedule.network)
+  const cluster = new SimCluster(
+    { world, network, log, variant },
+    {
+      ids: schedule.ids,
+      genesis: genesisOf(schedule),
+      clocks: schedule.clocks,
+      changeLogEntriesMax: schedule.changeLogEntriesMax,
+    },
+  )
+  return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys) }
+}
+
+function genesisOf({ ids, voters }: Schedule): ClusterConfig {
+  const nodes = ids.map(
+    (id): MemberNode => ({
+      id,
+      address: '',
+      role: voters.includes(id) ? 'voter' : 'storage',
+      zone: null,
+      weight: 1,
+    }),
+  )
+  return { clusterId: '00', epoch: 1, voters, joint: null, nodes, featureLevel: 1 }
+}
+
+async function untilAtRest({ world, cluster }: Stage): Promise<Violation[]> {
+  const deadlineMs = world.nowMs + REST_MS_MAX
+  for (;;) {
+    await world.run(world.nowMs + REST_LOOK_MS)
+    const reasons = unrest(cluster)
+    if (reasons.length === 0) return []
+    if (world.nowMs < deadlineMs) continue
+    return reasons.map((message): Violation => ({ kind: 'convergence', message }))
+  }
+}
+
+/** The truth at the end becomes part of the history: what was lost shows here at the latest. */
+async function askEverybody({ world, cluster, clients }: Stage, { keys }: Schedule): Promise<void> {
+  for (const node of cluster.nodes()) {
+    for (const key of keys) void clients.read(node, key)
+    void clients.list(node)
+  }
+  await world.run(world.nowMs + FINAL_READS_MS)
+}
+
+function countingLog(counts: Map<string, number>): Log {
+  const count = (fields: object, message: string) => {
+    const error = 'error' in fields ? ` (${String(fields.error)})` : ''
+    const line = `${message}${error}`
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+  }
+  return { debug() {}, info() {}, warn: count, error: count }
+}

@@ -1,0 +1,64 @@
+/** Everything that a run does to the cluster, as data: made from a seed, shortened by the shrinker, printed for people. */
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import type { CrashKind } from '../disk/sim-disk.ts'
+import type { ClockError } from '../world/sim-clock.ts'
+import type { NetworkFaults } from '../world/sim-network.ts'
+
+export type StepKind = 'create' | 'append' | 'swap' | 'touch' | 'delete' | 'read' | 'list'
+
+/** One request of a client. */
+export interface ClientStep {
+  kind: StepKind
+  node: NodeId
+  key: string
+  /** Unique over the schedule. */
+  id: number
+}
+
+export type ScheduledEvent = { atMs: number } & (
+  /** One client: each request follows the answer to the one before. */
+  | { kind: 'session'; steps: ClientStep[] }
+  | { kind: 'crash'; node: NodeId; how: CrashKind; downMs: number }
+  /** The process stands still (SIGSTOP), then all that was due runs at once. */
+  | { kind: 'pause'; node: NodeId; forMs: number }
+  | { kind: 'cut'; from: NodeId; to: NodeId; forMs: number }
+  /** Nodes of the one side do not reach those of the other; each pair is healed at a time of its own. */
+  | { kind: 'partition'; side: NodeId[]; forMs: number; swizzled: boolean }
+  | { kind: 'slow-link'; from: NodeId; to: NodeId; factor: number; forMs: number }
+  | { kind: 'disk-stall'; node: NodeId; forMs: number }
+  | { kind: 'disk-full'; node: NodeId; forMs: number }
+  | { kind: 'failed-sync'; node: NodeId }
+  | { kind: 'clock-jump'; node: NodeId; byMs: number }
+)
+
+export interface Schedule {
+  seed: number
+  ids: NodeId[]
+  /** Of the first config; the other nodes store. */
+  voters: NodeId[]
+  keys: string[]
+  network: NetworkFaults
+  clocks: Record<NodeId, ClockError>
+  changeLogEntriesMax: number
+  /** Until then faults and requests come. */
+  chaosMs: number
+  events: ScheduledEvent[]
+}
+
+/** One line per event, for a human reader. */
+export function describeEvent({ atMs, ...event }: ScheduledEvent): string {
+  const { kind, ...rest } = event
+  const at = `${String(Math.round(atMs)).padStart(6)} ms  `
+  if (event.kind === 'session') return at + event.steps.map(describeStep).join(', then ')
+  const facts = Object.entries(rest).map(([name, value]) => `${name} ${describeFact(value)}`)
+  return `${at}${kind} ${facts.join(', ')}`
+}
+
+function describeFact(value: unknown): string {
+  return typeof value === 'number' ? String(Math.round(value * 100) / 100) : JSON.stringify(value)
+}
+
+function describeStep({ kind, node, key, id }: ClientStep): string {
+  if (kind === 'list') return `list at ${node}`
+  return kind === 'read' ? `read ${key} at ${node}` : `${kind} ${key} #${id} at ${node}`
+}
