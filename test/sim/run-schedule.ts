@@ -21,6 +21,8 @@ export interface RunReport {
   /** Equal for equal runs. */
   trace: string
   network: NetworkCounts
+  /** What the schedule wanted and could be done, by kind of event. */
+  done: ReadonlyMap<string, number>
   /** Requests without an answer, by error code. */
   failures: ReadonlyMap<string, number>
   /** What nodes logged as a warning or an error, by message. */
@@ -51,6 +53,7 @@ export async function runSchedule(schedule: Schedule, variant: Variant = {}): Pr
     history: clients.history,
     trace: world.trace.digest(),
     network: network.counts,
+    done: stage.done,
     failures: clients.failures,
     logged,
     eventsRun: world.eventsRun,
@@ -69,19 +72,17 @@ function setStage(schedule: Schedule, variant: Variant, log: Log): Stage {
       changeLogEntriesMax: schedule.changeLogEntriesMax,
     },
   )
-  return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys) }
+  return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys), done: new Map() }
 }
 
 function genesisOf({ ids, voters }: Schedule): ClusterConfig {
-  const nodes = ids.map(
-    (id): MemberNode => ({
-      id,
-      address: '',
-      role: voters.includes(id) ? 'voter' : 'storage',
-      zone: null,
-      weight: 1,
-    }),
-  )
+  const nodes = ids.map((id): MemberNode => ({
+    id,
+    address: '',
+    role: voters.includes(id) ? 'voter' : 'storage',
+    zone: null,
+    weight: 1,
+  }))
   return { clusterId: '00', epoch: 1, voters, joint: null, nodes, featureLevel: 1 }
 }
 

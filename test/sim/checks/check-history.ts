@@ -7,13 +7,19 @@ import type { Violation } from './violation.ts'
 
 export function checkHistory(history: readonly NotedOp[]): Violation[] {
   const keys = [...new Set(history.map(({ key }) => key))]
-  return keys.flatMap((key) => checkKey(key, history.filter((op) => op.key === key)))
+  return keys.flatMap((key) =>
+    checkKey(
+      key,
+      history.filter((op) => op.key === key),
+    ),
+  )
 }
 
 function checkKey(key: string, ops: NotedOp[]): Violation[] {
-  const found = brokenInvariants(ops).map(
-    (message): Violation => ({ kind: 'invariant', message: `${key}: ${message}` }),
-  )
+  const found = brokenInvariants(ops).map((message): Violation => ({
+    kind: 'invariant',
+    message: `${key}: ${message}`,
+  }))
   if (!isLinearizable(relevant(ops), logModel))
     found.push({ kind: 'history', message: `${key}: no order of the operations explains the answers` })
   return found

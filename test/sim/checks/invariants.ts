@@ -17,7 +17,8 @@ const changeId = ({ input }: NotedOp) => ('id' in input ? input.id : 0)
 function lostChanges(ops: readonly NotedOp[]): string[] {
   const found: string[] = []
   for (const change of ops) {
-    if (!isDone(change) || !change.output || !('log' in change.output) || change.input.kind === 'touch') continue
+    if (!isDone(change) || !change.output || !('log' in change.output) || change.input.kind === 'touch')
+      continue
     const [created] = idsIn(change.output.log)
     const later = ops.filter((op) => op.start > change.end && showsLog(op) && logOf(op)[0] === created)
     const blind = later.find((op) => !logOf(op).includes(changeId(change)))
@@ -30,7 +31,12 @@ function lostChanges(ops: readonly NotedOp[]): string[] {
 function comebacks(ops: readonly NotedOp[]): string[] {
   const found: string[] = []
   for (const deletion of ops) {
-    if (!isDone(deletion) || deletion.input.kind !== 'delete' || !deletion.output || !('log' in deletion.output))
+    if (
+      !isDone(deletion) ||
+      deletion.input.kind !== 'delete' ||
+      !deletion.output ||
+      !('log' in deletion.output)
+    )
       continue
     const [created] = idsIn(deletion.output.log)
     const back = ops.find((op) => op.start > deletion.end && isLiveLog(op) && logOf(op)[0] === created)

@@ -62,11 +62,7 @@ function collect(state: LogText, output: Output | null): LogText | null {
   return state.startsWith('-') ? NEVER_USED : null
 }
 
-function change(
-  state: LogText,
-  input: ChangeInput,
-  output: Output | null,
-): LogText | null {
+function change(state: LogText, input: ChangeInput, output: Output | null): LogText | null {
   const [answer, next] = apply(state, input)
   // Without an outcome: only taking effect matters, a refusal changes nothing.
   if (output === null) return answer === 'DONE' && next !== state ? next : null
@@ -74,10 +70,7 @@ function change(
   return 'log' in output && !isPrefix(next, output.log) ? null : next
 }
 
-function apply(
-  state: LogText,
-  { kind, id, expected }: ChangeInput,
-): ['DONE' | RefusalCode, LogText] {
+function apply(state: LogText, { kind, id, expected }: ChangeInput): ['DONE' | RefusalCode, LogText] {
   if (kind === 'create') return state === NEVER_USED ? ['DONE', `+${id}`] : ['CONFLICT', state]
   if (!state.startsWith('+')) return ['NOT_FOUND', state]
   if (kind === 'touch') return ['DONE', state]

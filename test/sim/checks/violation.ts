@@ -1,5 +1,5 @@
 /** Something that must not happen, and did. */
 export interface Violation {
-  kind: 'history' | 'invariant' | 'convergence'
+  kind: 'history' | 'invariant' | 'convergence' | 'crash'
   message: string
 }

@@ -153,7 +153,14 @@ function compose(components: SimNodeComponents, database: Database, store: Regis
   store.onLearned((key, row) => {
     if (key === CONFIG_KEY) current.note(row)
   })
-  return { database, store, config, registers, client: variant.client?.(registers, stored) ?? registers, liveKeys }
+  return {
+    database,
+    store,
+    config,
+    registers,
+    client: variant.client?.(registers, stored) ?? registers,
+    liveKeys,
+  }
 }
 
 /** As node/daemon.ts decides it. */

@@ -11,6 +11,8 @@ export interface Stage {
   network: SimNetwork
   cluster: SimCluster
   clients: Clients
+  /** Events that took place, by kind. */
+  done: Map<string, number>
 }
 
 export function applyEvent(stage: Stage, event: ScheduledEvent): void {

@@ -17,8 +17,8 @@ const SIZES: readonly (readonly [voters: number, others: number])[] = [
 ]
 const KEYS_MIN = 2
 const KEYS_MAX = 5
-const SESSIONS_MIN = 40
-const SESSIONS_MAX = 90
+const SESSIONS_MIN = 24
+const SESSIONS_MAX = 50
 const STEPS_MAX = 4
 /** Short change logs: followers find them trimmed. */
 const LOG_ENTRIES = [8, 30, 200]
@@ -55,7 +55,10 @@ export function makeSchedule(seed: number): Schedule {
     changeLogEntriesMax: random.pick(LOG_ENTRIES),
     chaosMs: random.between(CHAOS_MS_MIN, CHAOS_MS_MAX),
   }
-  const events = [...makeSessions(random.fork('sessions'), base), ...makeFaults(random.fork('faults'), base, fury)]
+  const events = [
+    ...makeSessions(random.fork('sessions'), base),
+    ...makeFaults(random.fork('faults'), base, fury),
+  ]
   return { ...base, events: events.sort((a, b) => a.atMs - b.atMs) }
 }
 
@@ -106,4 +109,3 @@ export function pickWeighted<T>(random: SeededRandom, weights: readonly (readonl
   }
   throw new RangeError('no weights were given')
 }
-

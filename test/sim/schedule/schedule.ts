@@ -15,21 +15,22 @@ export interface ClientStep {
   id: number
 }
 
-export type ScheduledEvent = { atMs: number } & (
+export type ScheduledEvent = { atMs: number } &
   /** One client: each request follows the answer to the one before. */
-  | { kind: 'session'; steps: ClientStep[] }
-  | { kind: 'crash'; node: NodeId; how: CrashKind; downMs: number }
-  /** The process stands still (SIGSTOP), then all that was due runs at once. */
-  | { kind: 'pause'; node: NodeId; forMs: number }
-  | { kind: 'cut'; from: NodeId; to: NodeId; forMs: number }
-  /** Nodes of the one side do not reach those of the other; each pair is healed at a time of its own. */
-  | { kind: 'partition'; side: NodeId[]; forMs: number; swizzled: boolean }
-  | { kind: 'slow-link'; from: NodeId; to: NodeId; factor: number; forMs: number }
-  | { kind: 'disk-stall'; node: NodeId; forMs: number }
-  | { kind: 'disk-full'; node: NodeId; forMs: number }
-  | { kind: 'failed-sync'; node: NodeId }
-  | { kind: 'clock-jump'; node: NodeId; byMs: number }
-)
+  (
+    | { kind: 'session'; steps: ClientStep[] }
+    | { kind: 'crash'; node: NodeId; how: CrashKind; downMs: number }
+    /** The process stands still (SIGSTOP), then all that was due runs at once. */
+    | { kind: 'pause'; node: NodeId; forMs: number }
+    | { kind: 'cut'; from: NodeId; to: NodeId; forMs: number }
+    /** Nodes of the one side do not reach those of the other; each pair is healed at a time of its own. */
+    | { kind: 'partition'; side: NodeId[]; forMs: number; swizzled: boolean }
+    | { kind: 'slow-link'; from: NodeId; to: NodeId; factor: number; forMs: number }
+    | { kind: 'disk-stall'; node: NodeId; forMs: number }
+    | { kind: 'disk-full'; node: NodeId; forMs: number }
+    | { kind: 'failed-sync'; node: NodeId }
+    | { kind: 'clock-jump'; node: NodeId; byMs: number }
+  )
 
 export interface Schedule {
   seed: number

@@ -13,8 +13,7 @@ import { simClock, type ClockError } from './sim-clock.ts'
 import type { SimNetwork } from './sim-network.ts'
 import type { SimWorld } from './sim-world.ts'
 
-type Reply =
-  { ok: unknown } | { error: { code: string; message: string; fields: Record<string, unknown> } }
+type Reply = { ok: unknown } | { error: { code: string; message: string; fields: Record<string, unknown> } }
 
 export interface HostComponents {
   world: SimWorld
@@ -120,8 +119,8 @@ export class SimHost implements PeerRpc {
     world.trace.note(world.nowMs, this.id, to, protocol, kindOf(body))
     if (!peer || !peer.#handlers.has(protocol)) return onNobody()
     peer.run(() => {
-      void peer.#serve(this.id, protocol, plainCopy(body)).then((reply) => {
-        if (peer.#alive) network.carry(to, this.id, () => onReply(plainCopy(reply)))
+      void peer.#serve(this.id, protocol, body).then((reply) => {
+        if (peer.#alive) network.carry(to, this.id, () => onReply(reply))
       })
     })
   }

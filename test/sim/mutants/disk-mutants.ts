@@ -1,0 +1,25 @@
+/** Bugs at the disk: what is answered before it is durable, and what goes on after a failure. */
+import { overriding } from '../cluster/variant.ts'
+import type { Mutant } from './mutant.ts'
+
+export const diskMutants: readonly Mutant[] = [
+  {
+    name: 'no sync before the answer',
+    rule: 'R2: a vote is answered while a power cut can still take it back',
+    variant: {
+      level: (level) =>
+        overriding(level, { batch: (operations) => level.batch(operations, { sync: false }) }),
+    },
+  },
+  {
+    name: 'votes go on after a failed write',
+    rule: 'R2: after a failed write LevelDB shows what it will not have after a restart',
+    variant: {
+      level: (level) =>
+        overriding(level, {
+          batch: (operations, options) =>
+            level.batch(operations, options).catch(() => level.batch(operations, options)),
+        }),
+    },
+  },
+]

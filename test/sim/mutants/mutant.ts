@@ -1,0 +1,41 @@
+/** A bug, put in on purpose: a simulation that lets it live proves nothing. */
+import type { PeerRpc, RpcHandler } from '../../../cluster/network/rpc-port.ts'
+import type { VoteRequest } from '../../../cluster/register/vote-messages.ts'
+import type { Variant } from '../cluster/variant.ts'
+
+export interface Mutant {
+  /** What is wrong, in a few words. */
+  name: string
+  /** The rule that it breaks. */
+  rule: string
+  variant: Variant
+}
+
+/** A control plane that tampers with the answers to this node's own vote requests. */
+export function withAnswers(
+  rpc: PeerRpc,
+  tamper: (request: VoteRequest, answer: Promise<unknown>) => Promise<unknown>,
+): PeerRpc {
+  return {
+    handle: (protocol, handler) => rpc.handle(protocol, handler),
+    request: (to, protocol, request, options) => {
+      const answer = rpc.request(to, protocol, request, options)
+      return protocol === 'votes' ? tamper(request as VoteRequest, answer) : answer
+    },
+  }
+}
+
+/** A control plane that votes otherwise than this node's acceptor would. */
+export function withVotes(
+  rpc: PeerRpc,
+  tamper: (request: VoteRequest, vote: () => Promise<unknown>) => Promise<unknown>,
+): PeerRpc {
+  const tampered =
+    (handler: RpcHandler): RpcHandler =>
+    (from, request) =>
+      tamper(request as VoteRequest, () => handler(from, request))
+  return {
+    handle: (protocol, handler) => rpc.handle(protocol, protocol === 'votes' ? tampered(handler) : handler),
+    request: (to, protocol, request, options) => rpc.request(to, protocol, request, options),
+  }
+}
