@@ -5,7 +5,7 @@
 import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster-config.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { checkHistory } from './checks/check-history.ts'
-import { unrest } from './checks/convergence.ts'
+import { membersOf, unrest } from './checks/convergence.ts'
 import type { Violation } from './checks/violation.ts'
 import { Clients, type NotedOp } from './cluster/clients.ts'
 import { SimCluster } from './cluster/sim-cluster.ts'
@@ -21,7 +21,7 @@ export interface RunReport {
   /** Equal for equal runs. */
   trace: string
   network: NetworkCounts
-  /** What the schedule wanted and could be done, by kind of event. */
+  /** What took place, by name. */
   done: ReadonlyMap<string, number>
   /** Requests without an answer, by error code. */
   failures: ReadonlyMap<string, number>
@@ -39,7 +39,8 @@ const FINAL_READS_MS = 10_000
 
 export async function runSchedule(schedule: Schedule, variant: Variant = {}): Promise<RunReport> {
   const logged = new Map<string, number>()
-  const stage = setStage(schedule, variant, countingLog(logged))
+  const done = new Map<string, number>()
+  const stage = setStage(schedule, variant, countingLog(logged), done)
   const { world, network, cluster, clients } = stage
   for (const id of schedule.ids) cluster.boot(id)
   for (const event of schedule.events) world.after(event.atMs, () => applyEvent(stage, event))
@@ -53,14 +54,14 @@ export async function runSchedule(schedule: Schedule, variant: Variant = {}): Pr
     history: clients.history,
     trace: world.trace.digest(),
     network: network.counts,
-    done: stage.done,
+    done,
     failures: clients.failures,
     logged,
     eventsRun: world.eventsRun,
   }
 }
 
-function setStage(schedule: Schedule, variant: Variant, log: Log): Stage {
+function setStage(schedule: Schedule, variant: Variant, log: Log, done: Map<string, number>): Stage {
   const world = new SimWorld(schedule.seed)
   const network = new SimNetwork(world, schedule.network)
   const cluster = new SimCluster(
@@ -72,7 +73,8 @@ function setStage(schedule: Schedule, variant: Variant, log: Log): Stage {
       changeLogEntriesMax: schedule.changeLogEntriesMax,
     },
   )
-  return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys), done: new Map() }
+  const note = (name: string) => void done.set(name, (done.get(name) ?? 0) + 1)
+  return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys), note }
 }
 
 function genesisOf({ ids, voters }: Schedule): ClusterConfig {
@@ -83,7 +85,8 @@ function genesisOf({ ids, voters }: Schedule): ClusterConfig {
     zone: null,
     weight: 1,
   }))
-  return { clusterId: '00', epoch: 1, voters, joint: null, nodes, featureLevel: 1 }
+  const fresh = { joint: null, databases: {}, invites: [], featureLevel: 1 }
+  return { clusterId: '00', epoch: 1, voters, nodes, ...fresh }
 }
 
 async function untilAtRest({ world, cluster }: Stage): Promise<Violation[]> {
@@ -99,7 +102,7 @@ async function untilAtRest({ world, cluster }: Stage): Promise<Violation[]> {
 
 /** The truth at the end becomes part of the history: what was lost shows here at the latest. */
 async function askEverybody({ world, cluster, clients }: Stage, { keys }: Schedule): Promise<void> {
-  for (const node of cluster.nodes()) {
+  for (const node of membersOf(cluster)) {
     for (const key of keys) void clients.read(node, key)
     void clients.list(node)
   }

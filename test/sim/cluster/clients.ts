@@ -138,7 +138,8 @@ export class Clients {
     op.error = code
     this.failures.set(code, (this.failures.get(code) ?? 0) + 1)
     this.#world.trace.note(this.#world.nowMs, op.node, op.key, op.input.kind, code)
-    if (hasCode(error, 'NO_QUORUM') || op.input.kind === 'read') this.#drop(op)
+    const isNothingDone = hasCode(error, 'NO_QUORUM') && op.input.kind !== 'collect'
+    if (isNothingDone || op.input.kind === 'read') this.#drop(op)
   }
 
   #drop(op: NotedOp): void {
@@ -148,11 +149,13 @@ export class Clients {
 }
 
 function inputOf({ kind, id }: ClientStep, lastSeen: LogText): Input {
-  if (kind === 'read' || kind === 'list') return { kind }
+  if (kind === 'read' || kind === 'list' || kind === 'collect') return { kind }
   return { kind, id, expected: kind === 'swap' ? (idsIn(lastSeen).at(-1) ?? 0) : null }
 }
 
-async function request({ client }: SimNode, key: string, input: Input): Promise<Output> {
+async function request(node: SimNode, key: string, input: Input): Promise<Output> {
+  const { client } = node
+  if (input.kind === 'collect') return collect(node, key)
   if (!('id' in input)) {
     const chosen = await client.read(key)
     const text = chosen ? logTextOf(chosen.value) : NEVER_USED
@@ -160,6 +163,13 @@ async function request({ client }: SimNode, key: string, input: Input): Promise<
   }
   const { kind, id, expected } = input
   return answerOf(await client.execute(key, { name: kind, args: { id, expected }, opId: client.mintOpId() }))
+}
+
+/** Of one that was interrupted, or met another, nobody knows how far it came. */
+async function collect({ client }: SimNode, key: string): Promise<Output> {
+  const collected = await client.collect(key, () => true)
+  if (collected === 'contended') throw new Error('CONTENDED')
+  return { answer: collected === 'removed' ? 'COLLECTED' : 'KEPT' }
 }
 
 function answerOf(outcome: Outcome): Output {

@@ -1,7 +1,7 @@
 /** The keys of live records, from settled learner rows: what the image index is to lists. */
-import { logTextOf } from './log-operations.ts'
 import type { LearnerRow } from '../../../cluster/register/storage.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
+import { logTextOf } from './log-operations.ts'
 
 /** Registers of clients; others are not listed. */
 export const RECORD_PREFIX = 'record/'
@@ -21,9 +21,9 @@ export class LiveKeys {
     return [...this.#keys].sort()
   }
 
-  #put(key: string, row: LearnerRow): void {
-    if (!key.startsWith(RECORD_PREFIX) || !this.#isIndexed(row.settled)) return
-    if (logTextOf(row.value).startsWith('+')) this.#keys.add(key)
+  #put(key: string, row: LearnerRow | null): void {
+    if (!key.startsWith(RECORD_PREFIX) || (row && !this.#isIndexed(row.settled))) return
+    if (row && logTextOf(row.value).startsWith('+')) this.#keys.add(key)
     else this.#keys.delete(key)
   }
 }

@@ -33,6 +33,8 @@ interface Machine {
   host: SimHost | null
   node: SimNode | null
   downSinceMs: number | null
+  /** In which life its stored votes were lost or damaged; null: they were not. */
+  harmedInLife: number | null
 }
 
 /** How long the others go on taking a dead node for alive. */
@@ -44,10 +46,12 @@ export class SimCluster {
   readonly #components: SimClusterComponents
   readonly #options: SimClusterOptions
   readonly #machines = new Map<NodeId, Machine>()
+  #newestConfig: ClusterConfig
 
   constructor(components: SimClusterComponents, options: SimClusterOptions) {
     this.#components = components
     this.#options = options
+    this.#newestConfig = options.genesis
     const { random } = components.world
     for (const id of options.ids)
       this.#machines.set(id, {
@@ -57,6 +61,7 @@ export class SimCluster {
         host: null,
         node: null,
         downSinceMs: null,
+        harmedInLife: null,
       })
   }
 
@@ -67,6 +72,27 @@ export class SimCluster {
   /** The nodes that are up. */
   nodes(): SimNode[] {
     return this.ids.flatMap((id) => this.node(id) ?? [])
+  }
+
+  /** The newest that any node has ever known. */
+  newestConfig(): ClusterConfig {
+    return this.#newestConfig
+  }
+
+  /** Says that the votes on its disk are lost or damaged. */
+  harm(id: NodeId): void {
+    const machine = this.#machine(id)
+    machine.harmedInLife = machine.lives
+  }
+
+  /** Until it was started again and votes. */
+  isHarmed(id: NodeId): boolean {
+    const machine = this.#machine(id)
+    const { harmedInLife, lives, node } = machine
+    if (harmedInLife === null) return false
+    if (lives <= harmedInLife || !node || node.abstains !== null) return true
+    machine.harmedInLife = null
+    return false
   }
 
   node(id: NodeId): SimNode | null {
@@ -138,6 +164,9 @@ export class SimCluster {
     if (!host.alive) return
     machine.node = node
     machine.downSinceMs = null
+    node.config.onChanged((config) => {
+      if (config.epoch > this.#newestConfig.epoch) this.#newestConfig = config
+    })
     this.#watch(host, node)
   }
 

@@ -1,14 +1,9 @@
 /** One life of one node: the production register modules over the production store, as node/daemon.ts composes them. */
-import type { ClusterConfig, ConfigView } from '../../../cluster/membership/cluster-config.ts'
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
-import {
-  BOOTSTRAP_OPERATION,
-  CONFIG_KEY,
-  configOperations,
-  CurrentConfig,
-} from '../../../cluster/register/config-register.ts'
+import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { Registers } from '../../../cluster/register/registers.ts'
-import { sleep, type Log, type Random } from '../../../cluster/runtime.ts'
+import type { Log, Random } from '../../../cluster/runtime.ts'
 import { Database } from '../../../node/store/database.ts'
 import { RegisterStore } from '../../../node/store/register-store.ts'
 import { SimLevel } from '../disk/sim-level.ts'
@@ -29,12 +24,11 @@ export interface SimNodeOptions {
 }
 
 const NONCE_BYTES = 8
-const BOOTSTRAP_EVERY_MS = 1000
 
 interface Parts {
   database: Database
   store: RegisterStore
-  config: ConfigView
+  config: CurrentConfig
   registers: Registers
   client: RegisterClient
   liveKeys: LiveKeys
@@ -60,7 +54,7 @@ export class SimNode {
     )
     const store = variant.storage?.(opened, components) ?? opened
     const node = new SimNode(components, compose(components, database, store))
-    node.#start()
+    node.registers.start()
     return node
   }
 
@@ -80,7 +74,7 @@ export class SimNode {
     return this.#parts.client
   }
 
-  get config(): ConfigView {
+  get config(): CurrentConfig {
     return this.#parts.config
   }
 
@@ -90,7 +84,7 @@ export class SimNode {
 
   /** Why this node does not vote, or null. */
   get abstains(): string | null {
-    return whyNotVoting(this.#parts.store, this.#parts.database)
+    return this.#parts.registers.abstains()
   }
 
   /** Why the operator has to restart it, or null. */
@@ -111,28 +105,12 @@ export class SimNode {
     )
     return new Map(found.filter(([, text]) => text.startsWith('+')))
   }
-
-  #start(): void {
-    this.#parts.registers.start()
-    void this.#bootstrap()
-  }
-
-  /** Writes the genesis into the config register, once; as cluster/cluster.ts does. */
-  async #bootstrap(): Promise<void> {
-    const { registers, store, config } = this.#parts
-    const { host } = this.#components
-    const opId = registers.mintOpId()
-    while (host.alive && !store.learned(CONFIG_KEY)?.settled) {
-      const call = { name: BOOTSTRAP_OPERATION, args: config.current(), opId }
-      await registers.execute(CONFIG_KEY, call).catch(() => sleep(host.clock, BOOTSTRAP_EVERY_MS))
-    }
-  }
 }
 
 function compose(components: SimNodeComponents, database: Database, store: RegisterStore): Parts {
   const { self, genesis, host, random, log, variant, isAlive } = components
   const stored = { ...components, store }
-  const current = new CurrentConfig(genesis, store.learned(CONFIG_KEY))
+  const current = new CurrentConfig(store, genesis)
   const config = variant.config?.(current, stored) ?? current
   const nonce = Buffer.from(random.bytes(NONCE_BYTES)).toString('hex')
   const registers = new Registers({
@@ -145,14 +123,11 @@ function compose(components: SimNodeComponents, database: Database, store: Regis
     liveness: { isAlive: (id) => id === self || isAlive(id) },
     rpc: variant.rpc?.(host, stored) ?? host,
     storage: store,
-    operations: { ...configOperations, ...logOperations },
-    abstains: () => whyNotVoting(store, database),
+    operations: logOperations,
+    abstains: () => database.failure?.message ?? null,
   })
   const isIndexed = variant.isIndexed ?? ((settled: boolean) => settled)
   const liveKeys = new LiveKeys(store, isIndexed)
-  store.onLearned((key, row) => {
-    if (key === CONFIG_KEY) current.note(row)
-  })
   return {
     database,
     store,
@@ -161,11 +136,4 @@ function compose(components: SimNodeComponents, database: Database, store: Regis
     client: variant.client?.(registers, stored) ?? registers,
     liveKeys,
   }
-}
-
-/** As node/daemon.ts decides it. */
-function whyNotVoting(store: RegisterStore, database: Database): string | null {
-  if (!store.isIntact) return 'its vote rows are not those that it wrote'
-  if (database.failure) return `its disk refuses writes (${database.failure.message})`
-  return null
 }

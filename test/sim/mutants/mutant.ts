@@ -1,5 +1,6 @@
 /** A bug, put in on purpose: a simulation that lets it live proves nothing. */
 import type { PeerRpc, RpcHandler } from '../../../cluster/network/rpc-port.ts'
+import type { FencedRequest } from '../../../cluster/register/epoch-fence.ts'
 import type { VoteRequest } from '../../../cluster/register/vote-messages.ts'
 import type { Variant } from '../cluster/variant.ts'
 
@@ -20,7 +21,7 @@ export function withAnswers(
     handle: (protocol, handler) => rpc.handle(protocol, handler),
     request: (to, protocol, request, options) => {
       const answer = rpc.request(to, protocol, request, options)
-      return protocol === 'votes' ? tamper(request as VoteRequest, answer) : answer
+      return protocol === 'votes' ? tamper(bodyOf(request) as VoteRequest, answer) : answer
     },
   }
 }
@@ -33,9 +34,14 @@ export function withVotes(
   const tampered =
     (handler: RpcHandler): RpcHandler =>
     (from, request) =>
-      tamper(request as VoteRequest, () => handler(from, request))
+      tamper(bodyOf(request) as VoteRequest, () => handler(from, request))
   return {
     handle: (protocol, handler) => rpc.handle(protocol, protocol === 'votes' ? tampered(handler) : handler),
     request: (to, protocol, request, options) => rpc.request(to, protocol, request, options),
   }
+}
+
+/** What was asked, without epoch and identity. */
+export function bodyOf(request: unknown): unknown {
+  return (request as Partial<FencedRequest>).body
 }

@@ -3,7 +3,7 @@ import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import type { ChangePage, LearnerRow } from '../../../cluster/register/storage.ts'
 import type { CatchUpRequest } from '../../../cluster/register/vote-messages.ts'
 import { overriding } from '../cluster/variant.ts'
-import type { Mutant } from './mutant.ts'
+import { bodyOf, type Mutant } from './mutant.ts'
 
 export const readMutants: readonly Mutant[] = [
   {
@@ -70,7 +70,8 @@ function withPages(rpc: PeerRpc, tamper: (page: ChangePage) => ChangePage): Peer
     handle: (protocol, handler) => rpc.handle(protocol, handler),
     request: async (to, protocol, request, options) => {
       const answer = await rpc.request(to, protocol, request, options)
-      const isPage = protocol === 'catch-up' && (request as CatchUpRequest).kind === 'changes'
+      const isPage =
+        protocol === 'catch-up' && (bodyOf(request) as CatchUpRequest | undefined)?.kind === 'changes'
       return isPage ? tamper(answer as ChangePage) : answer
     },
   }

@@ -2,6 +2,7 @@
 import { sameBallot } from '../../../cluster/register/ballot.ts'
 import { decodeValue, encodeValue, valueDigest } from '../../../cluster/register/register-value.ts'
 import type { AcceptAnswer, PrepareAnswer } from '../../../cluster/register/vote-messages.ts'
+import { overriding } from '../cluster/variant.ts'
 import { withAnswers, withVotes, type Mutant } from './mutant.ts'
 
 export const voteMutants: readonly Mutant[] = [
@@ -65,15 +66,13 @@ export const voteMutants: readonly Mutant[] = [
     name: 'operation id taken from the client',
     rule: 'R4: clients reuse their request ids, so two requests look like one',
     variant: {
-      client: (client) => ({
-        mintOpId: () => client.mintOpId(),
-        read: (key) => client.read(key),
-        freshen: () => client.freshen(),
-        execute: (key, call) => {
-          const { id } = call.args as { id: number }
-          return client.execute(key, { ...call, opId: String(id % 7).padStart(32, '0') })
-        },
-      }),
+      client: (client) =>
+        overriding(client, {
+          execute: (key, call) => {
+            const { id } = call.args as { id: number }
+            return client.execute(key, { ...call, opId: String(id % 7).padStart(32, '0') })
+          },
+        }),
     },
   },
 ]

@@ -4,6 +4,8 @@ import type { Clients } from '../cluster/clients.ts'
 import type { SimCluster } from '../cluster/sim-cluster.ts'
 import type { SimNetwork } from '../world/sim-network.ts'
 import type { SimWorld } from '../world/sim-world.ts'
+import { applyDamage } from './apply-damage.ts'
+import { applyMembership } from './apply-membership.ts'
 import type { ScheduledEvent } from './schedule.ts'
 
 export interface Stage {
@@ -11,40 +13,77 @@ export interface Stage {
   network: SimNetwork
   cluster: SimCluster
   clients: Clients
-  /** Events that took place, by kind. */
-  done: Map<string, number>
+  /** Counts something that took place. */
+  note: (name: string) => void
 }
 
 export function applyEvent(stage: Stage, event: ScheduledEvent): void {
-  const { world, network, cluster } = stage
-  const lasting = (forMs: number, end: () => void) => void world.after(forMs, end)
+  const isDone = apply(stage, event)
+  if (event.kind !== 'session') stage.note(isDone ? event.kind : `${event.kind} left out`)
+}
+
+/** False: it cannot be done now. */
+function apply(stage: Stage, event: ScheduledEvent): boolean {
   switch (event.kind) {
     case 'session':
-      return void stage.clients.session(event.steps)
+      void stage.clients.session(event.steps)
+      return true
     case 'crash':
-      cluster.kill(event.node, event.how)
-      return lasting(event.downMs, () => cluster.boot(event.node))
+      return crash(stage, event)
     case 'pause':
-      return cluster.host(event.node)?.pauseUntil(world.nowMs + event.forMs)
+      stage.cluster.host(event.node)?.pauseUntil(stage.world.nowMs + event.forMs)
+      return true
     case 'cut':
-      return lasting(event.forMs, network.cut(event.from, event.to))
     case 'partition':
-      return partition(stage, event)
     case 'slow-link':
-      return lasting(event.forMs, network.slow(event.from, event.to, event.factor))
+      return disturbNetwork(stage, event)
     case 'disk-stall':
-      cluster.disk(event.node).stalledUntilMs = world.nowMs + event.forMs
-      return
     case 'disk-full':
-      cluster.disk(event.node).fullUntilMs = world.nowMs + event.forMs
-      return
     case 'failed-sync':
-      cluster.disk(event.node).failsNextSync = true
-      return
+      return troubleDisk(stage, event)
     case 'clock-jump':
-      cluster.clockError(event.node).wallSkewMs += event.byMs
-      return
+      stage.cluster.clockError(event.node).wallSkewMs += event.byMs
+      return true
+    case 'lose-disk':
+    case 'roll-back':
+    case 'flip-bit':
+    case 'lose-vote-row':
+      return applyDamage(stage, event)
+    case 'set-voters':
+    case 'abort-change':
+    case 'remove-node':
+    case 'put-node':
+      return applyMembership(stage, event)
   }
+}
+
+function crash({ world, cluster }: Stage, event: ScheduledEvent & { kind: 'crash' }): boolean {
+  if (!cluster.host(event.node)) return false
+  cluster.kill(event.node, event.how)
+  world.after(event.downMs, () => cluster.boot(event.node))
+  return true
+}
+
+function disturbNetwork(
+  stage: Stage,
+  event: ScheduledEvent & { kind: 'cut' | 'partition' | 'slow-link' },
+): boolean {
+  const { world, network } = stage
+  if (event.kind === 'partition') partition(stage, event)
+  if (event.kind === 'cut') world.after(event.forMs, network.cut(event.from, event.to))
+  if (event.kind === 'slow-link') world.after(event.forMs, network.slow(event.from, event.to, event.factor))
+  return true
+}
+
+function troubleDisk(
+  { world, cluster }: Stage,
+  event: ScheduledEvent & { kind: 'disk-stall' | 'disk-full' | 'failed-sync' },
+): boolean {
+  const disk = cluster.disk(event.node)
+  if (event.kind === 'disk-stall') disk.stalledUntilMs = world.nowMs + event.forMs
+  if (event.kind === 'disk-full') disk.fullUntilMs = world.nowMs + event.forMs
+  if (event.kind === 'failed-sync') disk.failsNextSync = true
+  return true
 }
 
 function partition(

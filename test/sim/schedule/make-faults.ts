@@ -3,7 +3,11 @@ import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import type { ScheduledEvent } from './schedule.ts'
 
-type Fault = ScheduledEvent extends infer E ? (E extends { atMs: number } ? Omit<E, 'atMs'> : never) : never
+export type Fault = ScheduledEvent extends infer E
+  ? E extends { atMs: number }
+    ? Omit<E, 'atMs'>
+    : never
+  : never
 type Maker = (random: SeededRandom, ids: readonly NodeId[]) => Fault
 
 const MAKERS: readonly (readonly [Maker, number])[] = [
@@ -54,6 +58,21 @@ const MAKERS: readonly (readonly [Maker, number])[] = [
       node: random.pick(ids),
       byMs: random.between(-86_400_000, 86_400_000),
     }),
+    4,
+  ],
+  [(random, ids) => ({ kind: 'lose-disk', node: random.pick(ids), downMs: random.between(20, 1500) }), 5],
+  [
+    (random, ids) => ({
+      kind: 'roll-back',
+      node: random.pick(ids),
+      ageMs: random.between(50, 3000),
+      downMs: random.between(20, 1500),
+    }),
+    6,
+  ],
+  [(random, ids) => ({ kind: 'flip-bit', node: random.pick(ids), restartMs: random.between(50, 2000) }), 5],
+  [
+    (random, ids) => ({ kind: 'lose-vote-row', node: random.pick(ids), restartMs: random.between(50, 2000) }),
     4,
   ],
 ]

@@ -2,6 +2,7 @@
 import { RECORD_PREFIX } from '../cluster/live-keys.ts'
 import { SeededRandom } from '../world/seeded-random.ts'
 import { makeFault } from './make-faults.ts'
+import { makeChanges } from './make-changes.ts'
 import type { ClientStep, Schedule, ScheduledEvent, StepKind } from './schedule.ts'
 
 const CHAOS_MS_MIN = 3000
@@ -9,11 +10,14 @@ const CHAOS_MS_MAX = 6000
 /** Voters and further nodes. */
 const SIZES: readonly (readonly [voters: number, others: number])[] = [
   [1, 0],
+  [1, 2],
   [3, 0],
   [3, 0],
   [3, 1],
+  [3, 1],
   [3, 2],
   [5, 0],
+  [5, 1],
 ]
 const KEYS_MIN = 2
 const KEYS_MAX = 5
@@ -30,7 +34,8 @@ const STEP_WEIGHTS: readonly (readonly [StepKind, number])[] = [
   ['append', 26],
   ['swap', 8],
   ['touch', 6],
-  ['delete', 5],
+  ['delete', 6],
+  ['collect', 5],
   ['read', 32],
   ['list', 9],
 ]
@@ -58,6 +63,7 @@ export function makeSchedule(seed: number): Schedule {
   const events = [
     ...makeSessions(random.fork('sessions'), base),
     ...makeFaults(random.fork('faults'), base, fury),
+    ...makeChanges(random.fork('membership'), base),
   ]
   return { ...base, events: events.sort((a, b) => a.atMs - b.atMs) }
 }

@@ -4,7 +4,7 @@ import type { CrashKind } from '../disk/sim-disk.ts'
 import type { ClockError } from '../world/sim-clock.ts'
 import type { NetworkFaults } from '../world/sim-network.ts'
 
-export type StepKind = 'create' | 'append' | 'swap' | 'touch' | 'delete' | 'read' | 'list'
+export type StepKind = 'create' | 'append' | 'swap' | 'touch' | 'delete' | 'collect' | 'read' | 'list'
 
 /** One request of a client. */
 export interface ClientStep {
@@ -30,6 +30,18 @@ export type ScheduledEvent = { atMs: number } &
     | { kind: 'disk-full'; node: NodeId; forMs: number }
     | { kind: 'failed-sync'; node: NodeId }
     | { kind: 'clock-jump'; node: NodeId; byMs: number }
+    /** The disk comes back empty. */
+    | { kind: 'lose-disk'; node: NodeId; downMs: number }
+    /** What the disk holds now comes back after `ageMs`: a restored backup, or a copied directory. */
+    | { kind: 'roll-back'; node: NodeId; ageMs: number; downMs: number }
+    /** In one stored row. */
+    | { kind: 'flip-bit'; node: NodeId; restartMs: number }
+    | { kind: 'lose-vote-row'; node: NodeId; restartMs: number }
+    /** `at`: the node that is asked to do it. */
+    | { kind: 'set-voters'; at: NodeId; voters: NodeId[] }
+    | { kind: 'abort-change'; at: NodeId }
+    | { kind: 'remove-node'; at: NodeId; node: NodeId }
+    | { kind: 'put-node'; at: NodeId; node: NodeId }
   )
 
 export interface Schedule {

@@ -1,0 +1,40 @@
+/**
+ * How much may be broken at once. Serac survives the loss of any minority of the voters' disks; of more, nobody could. A
+ * voter whose disk was lost, rolled back or damaged counts as lost until it was started again and votes.
+ */
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { majorityOf, voterSets } from '../../../cluster/register/quorum.ts'
+import type { VoterIdentity } from '../../../cluster/register/storage.ts'
+import { witnessedSequence } from '../disk/stored-votes.ts'
+import type { SimCluster } from './sim-cluster.ts'
+
+/** Whether losing the votes of `id` leaves a majority of every voter set unharmed. */
+export function mayLoseVotes(cluster: SimCluster, config: ClusterConfig, id: NodeId): boolean {
+  return voterSets(config).every((set) => {
+    if (!set.includes(id)) return true
+    const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter))
+    return set.length - harmed.length >= majorityOf(set.length)
+  })
+}
+
+/**
+ * Whether the others are sure to notice that `id` came back with the votes of an earlier time. When all who noted the
+ * later ones are away, nobody can: then a rollback is outside of what Serac promises (R8).
+ */
+export function isRollbackSeen(
+  cluster: SimCluster,
+  config: ClusterConfig,
+  id: NodeId,
+  past: VoterIdentity,
+): boolean {
+  return voterSets(config).every((set) => {
+    const others = set.filter((voter) => voter !== id)
+    const blind = others.filter(
+      (voter) => witnessedSequence(cluster.disk(voter), id, past) <= past.voteSequence,
+    )
+    // With its own answer the node needs this many of the others; one that knows must be among them.
+    const needed = majorityOf(set.length) - (set.includes(id) ? 1 : 0)
+    return blind.length < needed
+  })
+}
