@@ -43,13 +43,12 @@ async function runOne(seed: number, variant: Variant): Promise<void> {
 
 async function runMany(seeds: number): Promise<void> {
   const beganMs = performance.now()
-  const { counts, failures } = await sweep({ from, seeds })
-  const seconds = ((performance.now() - beganMs) / 1000).toFixed(0)
-  say(describeCounts(counts))
-  for (const { seed, violations } of failures) {
+  const { counts, failures } = await sweep({ from, seeds }, ({ seed, violations }) => {
     say(`seed ${seed}:`)
     for (const { kind, message } of violations) say(`  ${kind}: ${message}`)
-  }
+  })
+  const seconds = ((performance.now() - beganMs) / 1000).toFixed(0)
+  say(describeCounts(counts))
   say(`${counts['runs']} seeds in ${seconds} s, ${failures.length} with violations`)
   const [first] = failures
   if (!first) return

@@ -6,16 +6,20 @@ import type { Violation } from './checks/violation.ts'
 import { addCounts, type Counts } from './statistics.ts'
 import type { SweepOrder, SweepResult } from './sweep-child.ts'
 
+export interface FailedSeed {
+  seed: number
+  violations: Violation[]
+}
+
 export interface SweepOutcome {
   counts: Counts
-  failures: { seed: number; violations: Violation[] }[]
+  /** By seed. */
+  failures: FailedSeed[]
 }
 
 export interface SweepOptions {
   from: number
   seeds: number
-  /** Called after each order, with the number of seeds done. */
-  onProgress?: (done: number) => void
 }
 
 const CHILD = fileURLToPath(new URL('sweep-child.ts', import.meta.url))
@@ -24,12 +28,14 @@ const SEEDS_PER_ORDER = 10
 /** After so many failing seeds the rest is not worth the time. */
 const FAILURES_MAX = 10
 
-/** Runs `seeds` seeds from `from` on. */
-export async function sweep({ from, seeds, onProgress }: SweepOptions): Promise<SweepOutcome> {
+/** Runs `seeds` seeds from `from` on; `onFailure` is called for each failing one as soon as it is known. */
+export async function sweep(
+  { from, seeds }: SweepOptions,
+  onFailure: (failure: FailedSeed) => void,
+): Promise<SweepOutcome> {
   const outcome: SweepOutcome = { counts: {}, failures: [] }
   const end = from + seeds
   let next = from
-  let done = 0
   await employAll({
     next() {
       if (next >= end || outcome.failures.length >= FAILURES_MAX) return null
@@ -37,11 +43,10 @@ export async function sweep({ from, seeds, onProgress }: SweepOptions): Promise<
       next += order.count
       return order
     },
-    note({ counts, failures, count }) {
+    note({ counts, failures }) {
       addCounts(outcome.counts, counts)
       outcome.failures.push(...failures)
-      done += count
-      onProgress?.(done)
+      failures.forEach(onFailure)
     },
   })
   outcome.failures.sort((a, b) => a.seed - b.seed)

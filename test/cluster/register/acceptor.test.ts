@@ -214,14 +214,11 @@ t.test(
       accepted: false,
       highest: justAbove(ballotOf(5)),
     })
-<<<<<<< HEAD
     t.match(
       await acceptor.accept(EPOCH, KEY, ballotOf(5), value),
       { accepted: false },
       'a duplicate of the last accept',
     )
-=======
->>>>>>> 218ea55 (A promise made before a register was removed is worth nothing after it: the floor lies above all promises)
     t.match(
       await acceptor.prepare(EPOCH, 'other', ballotOf(5)),
       { promised: false },

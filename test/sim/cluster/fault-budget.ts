@@ -11,11 +11,16 @@ import type { SimCluster } from './sim-cluster.ts'
 
 /** Whether losing the votes of `id` leaves a majority of every voter set unharmed. */
 export function mayLoseVotes(cluster: SimCluster, config: ClusterConfig, id: NodeId): boolean {
-  return voterSets(config).every((set) => {
+  return [...voterSets(config), ...cluster.wantedVoters].every((set) => {
     if (!set.includes(id)) return true
     const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter))
     return set.length - harmed.length >= majorityOf(set.length)
   })
+}
+
+/** Whether these may become the voters: with a majority of broken ones nobody could go on. */
+export function mayBecomeVoters(cluster: SimCluster, voters: readonly NodeId[]): boolean {
+  return voters.filter((voter) => !cluster.isHarmed(voter)).length >= majorityOf(voters.length)
 }
 
 /**

@@ -43,6 +43,8 @@ const SUSPECT_AFTER_MS = 2000
 const RESTART_AFTER_MS = 400
 
 export class SimCluster {
+  /** Every voter set that somebody asked for: it may come into force at any time from then on. */
+  readonly wantedVoters: NodeId[][] = []
   readonly #components: SimClusterComponents
   readonly #options: SimClusterOptions
   readonly #machines = new Map<NodeId, Machine>()

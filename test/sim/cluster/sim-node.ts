@@ -46,6 +46,7 @@ export class SimNode {
   /** Starts the node over what its disk holds. Rejects when the disk refuses. */
   static async boot(components: SimNodeComponents, options: SimNodeOptions): Promise<SimNode> {
     const { variant, log } = components
+    variant.beforeOpen?.(components)
     const level = new SimLevel(components)
     const database = new Database(variant.level?.(level, components) ?? level)
     const opened = await RegisterStore.open(
@@ -123,7 +124,7 @@ function compose(components: SimNodeComponents, database: Database, store: Regis
     liveness: { isAlive: (id) => id === self || isAlive(id) },
     rpc: variant.rpc?.(host, stored) ?? host,
     storage: store,
-    operations: logOperations,
+    operations: { ...logOperations, ...variant.operations },
     abstains: () => database.failure?.message ?? null,
   })
   const isIndexed = variant.isIndexed ?? ((settled: boolean) => settled)

@@ -1,6 +1,7 @@
 /** Where a test may put something broken in the place of a part. Each gets the right one and gives the one to use. */
 import type { NodeId, PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import type { OperationTable } from '../../../cluster/register/operations.ts'
 import type { Registers } from '../../../cluster/register/registers.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
 import type { LevelHandle } from '../../../node/store/database.ts'
@@ -24,10 +25,13 @@ export interface StoredParts extends LifeParts {
 export type RegisterClient = Pick<Registers, 'read' | 'execute' | 'mintOpId' | 'freshen' | 'collect'>
 
 export interface Variant {
+  /** Meddles with the disk before a start. */
+  beforeOpen?: (parts: LifeParts) => void
   level?: (level: LevelHandle, parts: LifeParts) => LevelHandle
   storage?: (store: RegisterStore, parts: LifeParts) => RegisterStore
   rpc?: (rpc: PeerRpc, parts: StoredParts) => PeerRpc
   config?: (config: CurrentConfig, parts: StoredParts) => CurrentConfig
+  operations?: OperationTable
   startNonce?: (nonce: string, parts: LifeParts) => string
   client?: (client: RegisterClient, parts: StoredParts) => RegisterClient
   /** Whether a learner row is put into the list's index. */

@@ -1,5 +1,6 @@
 /** Changes of the membership, asked for at some node, under load. */
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { mayBecomeVoters } from '../cluster/fault-budget.ts'
 import type { Stage } from './apply-event.ts'
 import type { ScheduledEvent } from './schedule.ts'
 
@@ -7,7 +8,7 @@ export type MembershipEvent = ScheduledEvent & {
   kind: 'set-voters' | 'abort-change' | 'remove-node' | 'put-node'
 }
 
-/** False: the node that is to be asked is down. */
+/** False: the node that is to be asked is down, or too much is broken for such a change. */
 export function applyMembership(stage: Stage, event: MembershipEvent): boolean {
   const membership = stage.cluster.node(event.at)?.registers.membership
   if (!membership) return false
@@ -18,6 +19,8 @@ export function applyMembership(stage: Stage, event: MembershipEvent): boolean {
     )
   switch (event.kind) {
     case 'set-voters':
+      if (!mayBecomeVoters(stage.cluster, event.voters)) return false
+      stage.cluster.wantedVoters.push(event.voters)
       ended('set-voters', membership.setVoters(event.voters))
       return true
     case 'abort-change':
