@@ -1,6 +1,6 @@
 /** Short versions of `npm run test:record`: the answers of real nodes under faults, and what the loss of a voter does. */
 import t from 'tap'
-import { SeededRandom } from '../sim/sim-world.ts'
+import { SeededRandom } from '../sim/world/seeded-random.ts'
 import { KillRun, type Loss } from './recorder/kill-run.ts'
 import { RecordedCluster } from './recorder/recorded-cluster.ts'
 import { recordRun } from './recorder/run.ts'

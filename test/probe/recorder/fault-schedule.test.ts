@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SeededRandom } from '../../sim/sim-world.ts'
+import { SeededRandom } from '../../sim/world/seeded-random.ts'
 import { scheduleFaults } from './fault-schedule.ts'
 
 const LIMITS = { nodes: 3, runMs: 60_000, withNetwork: true }

@@ -1,5 +1,5 @@
 /** Which faults come when: decided from the seed before anything starts. */
-import type { SeededRandom } from '../../sim/sim-world.ts'
+import type { SeededRandom } from '../../sim/world/seeded-random.ts'
 
 export type FaultKind =
   /** SIGKILL, and started again at the end. */

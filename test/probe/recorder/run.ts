@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sleep, systemClock } from '../../../cluster/runtime.ts'
-import { SeededRandom } from '../../sim/sim-world.ts'
+import { SeededRandom } from '../../sim/world/seeded-random.ts'
 import { FaultRunner } from './fault-runner.ts'
 import { scheduleFaults } from './fault-schedule.ts'
 import { History } from './history.ts'

@@ -1,6 +1,6 @@
 /** The clients of a run: each asks its node one thing after the other, of the same few images as all the others. */
 import { newImageId } from '../../../node/images/image-id.ts'
-import type { SeededRandom } from '../../sim/sim-world.ts'
+import type { SeededRandom } from '../../sim/world/seeded-random.ts'
 import type { GlanceSession } from './glance-session.ts'
 import type { History, RecordedInput, RecordedOp } from './history.ts'
 

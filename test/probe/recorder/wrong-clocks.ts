@@ -3,7 +3,7 @@
  * no machine has another.
  */
 import { existsSync } from 'node:fs'
-import type { SeededRandom } from '../../sim/sim-world.ts'
+import type { SeededRandom } from '../../sim/world/seeded-random.ts'
 
 const LIBRARIES = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
   (machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`,

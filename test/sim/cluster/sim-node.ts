@@ -3,12 +3,13 @@ import type { ClusterConfig } from '../../../cluster/membership/cluster-config.t
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { Registers } from '../../../cluster/register/registers.ts'
+import type { LearnedListener } from '../../../cluster/register/storage.ts'
 import type { Log, Random } from '../../../cluster/runtime.ts'
 import { Database } from '../../../node/store/database.ts'
 import { RegisterStore } from '../../../node/store/register-store.ts'
 import { SimLevel } from '../disk/sim-level.ts'
-import { LiveKeys } from './live-keys.ts'
-import { logOperations, logTextOf, type LogText } from './log-operations.ts'
+import { logOperations, type LogText } from './log-operations.ts'
+import { RecordIndex } from './record-index.ts'
 import type { LifeParts, RegisterClient, Variant } from './variant.ts'
 
 export interface SimNodeComponents extends LifeParts {
@@ -31,7 +32,7 @@ interface Parts {
   config: CurrentConfig
   registers: Registers
   client: RegisterClient
-  liveKeys: LiveKeys
+  index: RecordIndex
 }
 
 export class SimNode {
@@ -49,12 +50,15 @@ export class SimNode {
     variant.beforeOpen?.(components)
     const level = new SimLevel(components)
     const database = new Database(variant.level?.(level, components) ?? level)
+    const index = new RecordIndex(variant.isIndexed ?? ((row) => row.settled))
+    const onFound: LearnedListener = (key, row) => index.note(key, row)
     const opened = await RegisterStore.open(
       { database, random: components.random, log },
-      { changeLogEntriesMax: options.changeLogEntriesMax },
+      { changeLogEntriesMax: options.changeLogEntriesMax, onFound },
     )
+    opened.onLearned(onFound)
     const store = variant.storage?.(opened, components) ?? opened
-    const node = new SimNode(components, compose(components, database, store))
+    const node = new SimNode(components, compose(components, { database, store, index }))
     node.registers.start()
     return node
   }
@@ -93,22 +97,15 @@ export class SimNode {
     return this.#parts.database.failure
   }
 
-  /** As node/images lists: freshen, then the index; what is under way is asked of a majority. */
+  /** As node/images lists: what the index holds once it was freshened. */
   async list(): Promise<Map<string, LogText>> {
-    const { client, liveKeys, store } = this.#parts
-    await client.freshen()
-    const found = await Promise.all(
-      liveKeys.keys().map(async (key): Promise<[string, LogText]> => {
-        const row = store.learned(key)
-        const value = row?.settled ? row.value : (await client.read(key))?.value
-        return [key, value ? logTextOf(value) : '']
-      }),
-    )
-    return new Map(found.filter(([, text]) => text.startsWith('+')))
+    await this.#parts.client.freshen()
+    return this.#parts.index.list()
   }
 }
 
-function compose(components: SimNodeComponents, database: Database, store: RegisterStore): Parts {
+function compose(components: SimNodeComponents, opened: Pick<Parts, 'database' | 'store' | 'index'>): Parts {
+  const { database, store } = opened
   const { self, genesis, host, random, log, variant, isAlive } = components
   const stored = { ...components, store }
   const current = new CurrentConfig(store, genesis)
@@ -127,14 +124,5 @@ function compose(components: SimNodeComponents, database: Database, store: Regis
     operations: { ...logOperations, ...variant.operations },
     abstains: () => database.failure?.message ?? null,
   })
-  const isIndexed = variant.isIndexed ?? ((settled: boolean) => settled)
-  const liveKeys = new LiveKeys(store, isIndexed)
-  return {
-    database,
-    store,
-    config,
-    registers,
-    client: variant.client?.(registers, stored) ?? registers,
-    liveKeys,
-  }
+  return { ...opened, config, registers, client: variant.client?.(registers, stored) ?? registers }
 }

@@ -3,6 +3,7 @@ import type { NodeId, PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import type { OperationTable } from '../../../cluster/register/operations.ts'
 import type { Registers } from '../../../cluster/register/registers.ts'
+import type { LearnerRow } from '../../../cluster/register/storage.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
 import type { LevelHandle } from '../../../node/store/database.ts'
 import type { SimDisk } from '../disk/sim-disk.ts'
@@ -35,7 +36,7 @@ export interface Variant {
   startNonce?: (nonce: string, parts: LifeParts) => string
   client?: (client: RegisterClient, parts: StoredParts) => RegisterClient
   /** Whether a learner row is put into the list's index. */
-  isIndexed?: (settled: boolean) => boolean
+  isIndexed?: (row: LearnerRow) => boolean
 }
 
 /** `target` with some of its methods exchanged; the others go on working on `target`, private fields and all. */

@@ -1,5 +1,5 @@
 /** LevelDB as one process has it open, over a simulated disk. */
-import type { LevelHandle, WriteOp } from '../../../node/store/database.ts'
+import type { LevelHandle, LevelIterator, WriteOp } from '../../../node/store/database.ts'
 import type { KeyRange } from '../../../node/store/keyspaces.ts'
 import type { SimHost } from '../world/sim-host.ts'
 import type { SimWorld } from '../world/sim-world.ts'
@@ -43,10 +43,14 @@ export class SimLevel implements LevelHandle {
     })
   }
 
-  async *iterator({ gte, lt }: KeyRange): AsyncGenerator<[Buffer, Buffer]> {
+  /** Over the rows as they are now. */
+  iterator({ gte, lt }: KeyRange): LevelIterator {
     const { disk } = this.#components
-    const rows = this.#names(gte, lt).map((name) => [name, disk.row(name)] as const)
-    for (const [name, value] of rows) if (value) yield [Buffer.from(name, 'latin1'), value]
+    const left = this.#names(gte, lt).flatMap((name): [Buffer, Buffer][] => {
+      const value = disk.row(name)
+      return value ? [[Buffer.from(name, 'latin1'), value]] : []
+    })
+    return { nextv: (count) => Promise.resolve(left.splice(0, count)), close: () => Promise.resolve() }
   }
 
   async *keys({ gte, lt }: Partial<KeyRange>): AsyncGenerator<Buffer> {

@@ -1,6 +1,6 @@
 /** Bugs of reads, lists and catch-up: what is served, and what is missed. */
 import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
-import type { ChangePage, LearnerRow } from '../../../cluster/register/storage.ts'
+import type { ChangePage } from '../../../cluster/register/storage.ts'
 import type { CatchUpRequest } from '../../../cluster/register/vote-messages.ts'
 import { overriding } from '../cluster/variant.ts'
 import { bodyOf, type Mutant } from './mutant.ts'
@@ -24,8 +24,7 @@ export const readMutants: readonly Mutant[] = [
     rule: 'R12: what was accepted here, chosen or not, is listed',
     variant: {
       isIndexed: () => true,
-      storage: (store) =>
-        overriding(store, { learned: (key) => settled(store.learned(key)), unsettledKeys: () => [] }),
+      storage: (store) => overriding(store, { unsettledKeys: () => [] }),
     },
   },
   {
@@ -59,10 +58,6 @@ export const readMutants: readonly Mutant[] = [
     },
   },
 ]
-
-function settled(row: LearnerRow | null): LearnerRow | null {
-  return row && { ...row, settled: true }
-}
 
 /** Tampers with the pages of change logs that this node reads. */
 function withPages(rpc: PeerRpc, tamper: (page: ChangePage) => ChangePage): PeerRpc {

@@ -1,5 +1,5 @@
 /** The schedule of a seed: how bad the world is, what the clients ask for, and when what breaks. */
-import { RECORD_PREFIX } from '../cluster/live-keys.ts'
+import { RECORD_PREFIX } from '../cluster/record-index.ts'
 import { SeededRandom } from '../world/seeded-random.ts'
 import { makeFault } from './make-faults.ts'
 import { makeChanges } from './make-changes.ts'
