@@ -72,7 +72,8 @@ export class Acceptor {
 
   /**
    * Removes a register whose last value every voter has accepted at `ballot` (R9). True when it is gone; false when it
-   * moved on. Only while no change of the voters is under way: the new ones would not know the floor.
+   * moved on, or was promised to somebody else. Only while no change of the voters is under way: the new ones would not
+   * know the floor.
    */
   async remove(epoch: number, key: string, ballot: Ballot): Promise<boolean> {
     this.#assertVoting(epoch, key)
@@ -82,8 +83,9 @@ export class Acceptor {
     const { promised, accepted } = this.#latest(key)
     if (!accepted) return true
     if (!sameBallot(accepted.ballot, ballot)) return false
-    // Above the promises made until now: whoever holds one may have read the tombstone, and would write it again.
-    const floor = maxBallot(justAbove(maxBallot(promised, ballot)), storage.floor())
+    // A promise above tells somebody the tombstone, who will write it again where it was removed already.
+    if (compareBallots(promised, ballot) > 0) return false
+    const floor = maxBallot(justAbove(ballot), storage.floor())
     await this.#hold(key, { promised: floor, accepted: null }, storage.remove(key, floor))
     return true
   }
