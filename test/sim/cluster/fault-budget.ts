@@ -13,14 +13,26 @@ import type { SimCluster } from './sim-cluster.ts'
 export function mayLoseVotes(cluster: SimCluster, config: ClusterConfig, id: NodeId): boolean {
   return [...voterSets(config), ...cluster.wantedVoters].every((set) => {
     if (!set.includes(id)) return true
-    const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter))
+    const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter) || !isNamed(config, voter))
     return set.length - harmed.length >= majorityOf(set.length)
   })
 }
 
-/** Whether these may become the voters: with a majority of broken ones nobody could go on. */
-export function mayBecomeVoters(cluster: SimCluster, voters: readonly NodeId[]): boolean {
-  return voters.filter((voter) => !cluster.isHarmed(voter)).length >= majorityOf(voters.length)
+/** Whether these may become the voters: with a majority that cannot vote, nobody could go on. */
+export function mayBecomeVoters(
+  cluster: SimCluster,
+  config: ClusterConfig,
+  voters: readonly NodeId[],
+): boolean {
+  const able = voters.filter(
+    (voter) => !cluster.isHarmed(voter) && (isNamed(config, voter) || cluster.node(voter) !== null),
+  )
+  return able.length >= majorityOf(voters.length)
+}
+
+/** A voter whose database nobody knows has not voted yet: it needs the others to let it in. */
+function isNamed({ databases }: ClusterConfig, voter: NodeId): boolean {
+  return databases[voter] !== undefined
 }
 
 /**

@@ -19,7 +19,7 @@ export function applyMembership(stage: Stage, event: MembershipEvent): boolean {
     )
   switch (event.kind) {
     case 'set-voters':
-      if (!mayBecomeVoters(stage.cluster, event.voters)) return false
+      if (!mayBecomeVoters(stage.cluster, stage.cluster.newestConfig(), event.voters)) return false
       stage.cluster.wantedVoters.push(event.voters)
       ended('set-voters', membership.setVoters(event.voters))
       return true
