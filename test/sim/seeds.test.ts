@@ -3,7 +3,7 @@ import t from 'tap'
 import { runSchedule } from './run-schedule.ts'
 import { makeSchedule } from './schedule/make-schedule.ts'
 
-const SEEDS = 25
+const SEEDS = 20
 
 t.test('no seed shows a violation', async (t) => {
   let operations = 0

@@ -59,7 +59,7 @@ t.test('a real bug becomes a short story', async (t) => {
   const trial = async (candidate: Schedule) => (await runSchedule(candidate, variant)).violations
   let schedule = makeSchedule(1)
   while ((await trial(schedule)).length === 0) schedule = makeSchedule(schedule.seed + 1)
-  const shortest = await shrink(schedule, trial, { ...PLENTY, runsMax: 80 })
+  const shortest = await shrink(schedule, trial, { ...PLENTY, runsMax: 30 })
   t.ok(shortest.events.length < schedule.events.length / 2, `${shortest.events.length} events are left`)
   const story = tellStory(shortest, await runSchedule(shortest, variant))
   t.match(story, `seed ${schedule.seed}`)
