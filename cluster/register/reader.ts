@@ -3,7 +3,7 @@
  * that value is chosen and is served; when they differ and stay so, one identity round settles it.
  */
 import { ClusterError } from '../errors.ts'
-import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
+import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
 import { sameBallot } from './ballot.ts'
@@ -33,17 +33,9 @@ const DIFFER_GRACE_MS = 20
  */
 const READS_MAX = 3
 
-/**
- * How long the first quorum may take before the other voters are asked, too: above a healthy answer, far below the time
- * after which a hung node is suspect.
- */
-const HEDGE_AFTER_MS = 20
-
 export interface ReaderComponents {
-  self: NodeId
   clock: Clock
   config: ConfigView
-  liveness: LivenessView
   voters: VoterClient
   storage: RegisterStorage
   proposer: Proposer
@@ -110,10 +102,7 @@ export class Reader {
     return queue
   }
 
-  /**
-   * Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. Asks no more voters
-   * than a quorum takes, and the others when those are late, fail or differ: that saves a third of the work of a read.
-   */
+  /** Answers until a quorum agrees, all have answered, or the grace after the first quorum has passed. */
   #gather(
     view: ClusterConfig,
     key: string,
@@ -121,28 +110,22 @@ export class Reader {
   ): Promise<Answers<ReadAnswer>> {
     const { clock } = this.#components
     const sets = voterSets(view)
-    const unasked = this.#inOrder(allVoters(sets))
-    const votersCount = unasked.length
+    const voters = allVoters(sets)
     return new Promise((resolve) => {
       const answers = new Map<NodeId, ReadAnswer | Error>()
-      const asked = new Set<NodeId>()
       let cancelGrace: (() => void) | null = null
       const finish = () => {
-        cancelHedge()
         cancelGrace?.()
         resolve(answers)
       }
       const note = (voter: NodeId, answer: ReadAnswer | Error) => {
         answers.set(voter, answer)
-        if (answers.size === votersCount || agreement(sets, answers)) return finish()
-        if (answer instanceof Error || answers.size === asked.size) askAll()
+        if (answers.size === voters.length || agreement(sets, answers)) return finish()
         const good = new Map(goodAnswers(answers))
         if (!cancelGrace && isQuorum(sets, (id) => good.has(id)))
           cancelGrace = clock.after(DIFFER_GRACE_MS, finish)
       }
-      const askNext = () => {
-        const voter = unasked.shift() as NodeId
-        asked.add(voter)
+      for (const voter of voters) {
         this.#queue(voter)
           .read(key, known)
           .then(
@@ -150,27 +133,7 @@ export class Reader {
             (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
           )
       }
-      const askAll = () => {
-        while (unasked.length > 0) askNext()
-      }
-      const cancelHedge = clock.after(HEDGE_AFTER_MS, askAll)
-      while (!isQuorum(sets, (voter) => asked.has(voter))) askNext()
     })
-  }
-
-  /**
-   * This node first, then those after it in the ring of ids, so that each node asks another one; who seems dead comes
-   * last.
-   */
-  #inOrder(voters: readonly NodeId[]): NodeId[] {
-    const { self, liveness } = this.#components
-    const sorted = voters.toSorted()
-    const after = sorted.filter((voter) => voter > self)
-    const before = sorted.filter((voter) => voter < self)
-    const own = sorted.filter((voter) => voter === self)
-    const others = [...after, ...before]
-    const isAlive = (voter: NodeId) => liveness.isAlive(voter)
-    return [...own, ...others.filter(isAlive), ...others.filter((voter) => !isAlive(voter))]
   }
 }
 
