@@ -39,8 +39,9 @@ export class RecordedCluster {
 
   /** Resolves when every node is ready. Leaves nothing behind when it fails. */
   static async start({ withNetwork, clocks, signal }: RecordedClusterOptions): Promise<RecordedCluster> {
-    const directory = mkdtempSync(join(tmpdir(), 'serac-recorder-'))
+    // The network first: it leaves nothing behind when it cannot be made.
     const network = withNetwork ? await TestNetwork.create(NODES) : null
+    const directory = mkdtempSync(join(tmpdir(), 'serac-recorder-'))
     const removeAll = () => {
       killAll(directory, NODES)
       network?.remove()
