@@ -69,6 +69,9 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   UNSUPPORTED_PATCH: ownMessage(415),
   HEADER_TOO_LONG: ownMessage(431),
 
+  // Asked for by operators alone; the message says what stands in the way.
+  MEMBERSHIP_REFUSED: ownMessage(409),
+
   NO_QUORUM: unavailable,
   OUTCOME_UNKNOWN: { status: 503, message: OUTCOME_UNKNOWN },
   STORE_NOT_WRITABLE: unavailable,
@@ -82,7 +85,6 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   NOT_VOTING: unavailable,
   STALE_EPOCH: unavailable,
   FLOOR_MOVED: unavailable,
-  MEMBERSHIP_REFUSED: unavailable,
   CORRUPT_VALUE: unavailable,
   CHUNK_MISSING: unavailable,
   CHUNK_DAMAGED: unavailable,
@@ -94,6 +96,7 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
 
   MESSAGE_TOO_LARGE: internal,
   FOREIGN_CLUSTER: internal,
+  NOT_A_MEMBER: internal,
   DUPLICATE_IDENTITY: internal,
   INCOMPATIBLE_PEER: internal,
   GOSSIP_BROKEN: internal,

@@ -32,6 +32,8 @@ export type ClusterErrorCode =
   | 'BAD_FRAME'
   /** The peer belongs to another cluster. */
   | 'FOREIGN_CLUSTER'
+  /** The peer is not, or no longer, in the cluster config: it may only ask to be let in (R10). */
+  | 'NOT_A_MEMBER'
   /** Two running processes use one node key (R8). */
   | 'DUPLICATE_IDENTITY'
   /** The peer runs network packages that cannot talk to ours. */

@@ -27,6 +27,7 @@ export interface AdmissionComponents {
   refusals: Refusals
   clock: Clock
   log: Log
+  isMember: (peer: NodeId) => boolean
 }
 
 /** One round trip, and at worst the wait for an old link that no longer answers. */
@@ -65,9 +66,11 @@ export class Admission {
   async #answer(from: NodeId, request: unknown, link: Link | null): Promise<HelloAnswer> {
     const hello = parseHello(request)
     if (!hello || !link) throw new ClusterError('BAD_FRAME', 'malformed hello')
-    const refusal = this.#judge(link, hello) ?? (await this.#admit(link, hello))
+    const { isMember, refusals } = this.#components
+    const refusal = this.#judge(link, hello) ?? this.#judgePlace(from) ?? (await this.#admit(link, hello))
     if (refusal) {
-      this.#components.refusals.note(from, refusal)
+      // Strangers are many, and no concern of this cluster's operators.
+      if (isMember(from)) refusals.note(from, refusal)
       this.#components.clock.after(REFUSED_LINK_GRACE_MS, () => link.close('the peer was refused'))
     }
     return { hello: this.#ownHello(), refusal }
@@ -78,6 +81,15 @@ export class Admission {
       return { code: 'BAD_FRAME', message: `node ${link.peer} says that it is ${theirs.nodeId}` }
     }
     return judgeHello(this.#ownHello(), theirs)
+  }
+
+  /** Not only told to former members: a stranger may be at the door while an invite is open. */
+  #judgePlace(peer: NodeId): RefusalReason | null {
+    if (this.#components.isMember(peer)) return null
+    const message =
+      `node ${peer} is no member of this cluster any more: stop it, empty its data directory, ` +
+      `and let it join with an invite ("serac invite", "serac join") if it is to come back`
+    return { code: 'NOT_A_MEMBER', message }
   }
 
   #refused(peer: NodeId, { code, message }: RefusalReason): ClusterError {

@@ -21,6 +21,12 @@ export interface Invite {
   secretHash: string
   /** Wall time, ms. Judged by the node that is asked to redeem it. */
   expiresAtMs: number
+  /** Who joined by it: that node alone may show it once more, when its join was cut off. Null while it is open. */
+  usedBy: NodeId | null
+}
+
+export function isOpen({ usedBy, expiresAtMs }: Invite, nowMs: number): boolean {
+  return usedBy === null && expiresAtMs > nowMs
 }
 
 export interface ClusterConfig {
@@ -38,8 +44,10 @@ export interface ClusterConfig {
    * never voted. 32 hex digits.
    */
   databases: Record<NodeId, string>
-  /** Open invites. */
+  /** Open invites, and used ones until they expire. */
   invites: Invite[]
+  /** Former members, the latest last: they are told so when they come again. */
+  removed: NodeId[]
   /** Operations, fields and frames of a newer level are used only when this allows it. */
   featureLevel: number
 }

@@ -14,6 +14,7 @@ import type { Clock, Log, Random } from '../runtime.ts'
 import { Admission } from './admission.ts'
 import type { ConfigView } from './cluster-config.ts'
 import { Dialer } from './dialer.ts'
+import { Doorkeeper } from './doorkeeper.ts'
 import type { Hello, WireVersions } from './hello.ts'
 import { Liveness, type LivenessTimes } from './liveness.ts'
 import { PeerTable } from './peer-table.ts'
@@ -37,8 +38,6 @@ export interface ControlPlaneInit {
   facts(): NodeFacts
   /** Rides on every heartbeat answer; small. */
   describe(): unknown
-  /** Default: the members of the config in force. Wider while an invite is open. */
-  isAllowed?(peer: NodeId): boolean
   /** See RpcInit. */
   onNewerEpoch?(from: NodeId, epoch: number): Promise<void>
   /** For tests. */
@@ -67,11 +66,16 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
     this.#components = components
     this.#init = init
     const { identity, config, clock, log } = components
-    const isAllowed = (peer: NodeId) => this.#isAllowed(peer)
+    const door = new Doorkeeper({ config, clock, linked: () => this.#host.links.map(({ peer }) => peer) })
+    const isAllowed = (peer: NodeId) => door.mayEnter(peer)
+    const isMember = (peer: NodeId) => door.isMember(peer)
     const ownId = identity.id
-    this.#host = new Host({ identity, log }, { listen: init.listen, isAllowed, gossip: gossipService() })
+    this.#host = new Host(
+      { identity, log },
+      { listen: init.listen, isAllowed, isMember, gossip: gossipService() },
+    )
     this.peers = new PeerTable(ownId, { config, clock })
-    this.#rpc = new Rpc({ host: this.#host, clock, log }, this.#rpcInit())
+    this.#rpc = new Rpc({ host: this.#host, clock, log }, this.#rpcInit(isMember))
     this.rpc = this.#rpc
     this.#refusals = new Refusals({ clock, log })
     this.hints = new Hints(components)
@@ -81,6 +85,7 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
       rpc: this.#rpc,
       peers: this.peers,
       refusals: this.#refusals,
+      isMember,
     }
     this.liveness = new Liveness(parts, {
       ownId,
@@ -94,6 +99,7 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
       {
         ownId,
         isAllowed,
+        isMember,
         ...(init.fallbackDelayMs === undefined ? {} : { fallbackDelayMs: init.fallbackDelayMs }),
       },
     )
@@ -128,16 +134,12 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
     await this.#host.stop()
   }
 
-  #isAllowed(peer: NodeId): boolean {
-    if (this.#init.isAllowed) return this.#init.isAllowed(peer)
-    return this.#components.config.current().nodes.some(({ id }) => id === peer)
-  }
-
-  #rpcInit(): RpcInit {
+  #rpcInit(isMember: (peer: NodeId) => boolean): RpcInit {
     const { config } = this.#components
     return {
       clusterId: () => config.current().clusterId,
       epoch: () => config.current().epoch,
+      isMember,
       linkTo: (peer) => this.peers.linkTo(peer),
       onNewerEpoch: async (from, epoch) => this.#init.onNewerEpoch?.(from, epoch),
     }

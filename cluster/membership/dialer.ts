@@ -4,6 +4,7 @@
  */
 import { ClusterError } from '../errors.ts'
 import type { Host } from '../network/host.ts'
+import type { Link } from '../network/link.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock, Log, Random } from '../runtime.ts'
 import type { Admission } from './admission.ts'
@@ -22,6 +23,7 @@ export interface DialerInit {
   ownId: NodeId
   /** As the host's allow-list: links of nodes that lost their place are cut. */
   isAllowed(peer: NodeId): boolean
+  isMember(peer: NodeId): boolean
   /** Tests shorten it. */
   fallbackDelayMs?: number
 }
@@ -36,6 +38,8 @@ const PAUSE_MS_MIN = 200
 const PAUSE_MS_MAX = 3_000
 /** A link that lasted less counts as a failed dial: else two nodes could dial and hang up in a tight circle. */
 const STEADY_LINK_MS = 5_000
+/** Time for a stranger to join, or to be told why not. */
+const STRANGER_LINK_MS_MAX = 15_000
 /** Counting on would overflow the exponent; the pause is at its cap long before. */
 const FAILURES_MAX = 16
 
@@ -51,6 +55,8 @@ export class Dialer {
   readonly #components: DialerComponents
   readonly #init: DialerInit
   readonly #attempts = new Map<NodeId, Attempt>()
+  /** Monotonic; when a link to a stranger was first seen. */
+  readonly #strangers = new WeakMap<Link, number>()
   readonly #dials = new Map<NodeId, Promise<void>>()
   readonly #abort = new AbortController()
   #cancelTimer: (() => void) | null = null
@@ -90,11 +96,21 @@ export class Dialer {
   #cutStrangers(): void {
     const { host, peers } = this.#components
     for (const link of host.links) {
-      if (!this.#init.isAllowed(link.peer)) link.close('the peer is no longer in the allow-list')
+      if (!this.#mayStay(link)) link.close('the peer is no member of the cluster')
     }
     peers.forgetStrangers()
     const members = new Set(peers.memberIds())
     for (const id of this.#attempts.keys()) if (!members.has(id)) this.#attempts.delete(id)
+  }
+
+  /** A stranger that still has the link of a member was removed just now. */
+  #mayStay(link: Link): boolean {
+    const { isAllowed, isMember } = this.#init
+    if (isMember(link.peer)) return true
+    if (!isAllowed(link.peer) || this.#components.peers.linkTo(link.peer) === link) return false
+    const sinceMs = this.#strangers.get(link) ?? this.#nowMs()
+    this.#strangers.set(link, sinceMs)
+    return this.#nowMs() - sinceMs < STRANGER_LINK_MS_MAX
   }
 
   #startDial(id: NodeId): void {

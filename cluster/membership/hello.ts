@@ -31,7 +31,7 @@ export interface Hello {
 
 /** Why a peer is not let in. */
 export interface RefusalReason {
-  code: 'FOREIGN_CLUSTER' | 'INCOMPATIBLE_PEER' | 'DUPLICATE_IDENTITY' | 'BAD_FRAME'
+  code: 'FOREIGN_CLUSTER' | 'NOT_A_MEMBER' | 'INCOMPATIBLE_PEER' | 'DUPLICATE_IDENTITY' | 'BAD_FRAME'
   message: string
 }
 
@@ -46,6 +46,7 @@ const TEXT_LENGTH_MAX = 512
 const GOSSIP_PROTOCOLS_MAX = 32
 const REFUSAL_CODES: readonly string[] = [
   'FOREIGN_CLUSTER',
+  'NOT_A_MEMBER',
   'INCOMPATIBLE_PEER',
   'DUPLICATE_IDENTITY',
   'BAD_FRAME',

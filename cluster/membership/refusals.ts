@@ -14,7 +14,7 @@ export interface Refusal extends RefusalReason {
 export class Refusals {
   readonly #clock: Clock
   readonly #log: Log
-  /** At most one per allow-listed peer: nobody else gets as far as a hello. */
+  /** At most one per member: nobody else is noted. */
   readonly #byPeer = new Map<NodeId, Refusal>()
 
   constructor({ clock, log }: { clock: Clock; log: Log }) {

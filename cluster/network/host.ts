@@ -15,6 +15,7 @@ import { createLibp2p } from 'libp2p'
 import { ClusterError } from '../errors.ts'
 import type { Log } from '../runtime.ts'
 import { formatHostPort, toMultiaddr } from './address.ts'
+import { guardComponents } from './guarded-registrar.ts'
 import type { NodeIdentity } from './identity.ts'
 import { Link } from './link.ts'
 import type { NodeId } from './rpc-port.ts'
@@ -32,6 +33,8 @@ export interface HostInit {
   listen: string
   /** The allow-list, read at every handshake and dial. */
   isAllowed(peer: NodeId): boolean
+  /** Whose gossip counts. Default: everybody who is allowed. */
+  isMember?(peer: NodeId): boolean
   /** Gossip is only part of the host when this is given. */
   gossip?: GossipFactory
 }
@@ -146,7 +149,7 @@ export class Host extends EventEmitter<{ open: [Link]; close: [Link] }> {
   }
 
   #options(): Parameters<typeof createLibp2p<Services>>[0] {
-    const { gossip } = this.#init
+    const { gossip, isAllowed, isMember = isAllowed } = this.#init
     return {
       privateKey: this.#identity.libp2pKey,
       nodeInfo: { name: 'serac', version: '1', userAgent: 'serac' },
@@ -165,8 +168,8 @@ export class Host extends EventEmitter<{ open: [Link]; close: [Link] }> {
       // Our own heartbeat is faster, and libp2p's would cut a link that is merely busy.
       connectionMonitor: { enabled: false },
       services: {
-        identify: identify({ runOnConnectionOpen: false }),
-        ...(gossip ? { gossip } : {}),
+        identify: (parts) => identify({ runOnConnectionOpen: false })(guardComponents(parts, isMember)),
+        ...(gossip ? { gossip: (parts) => gossip(guardComponents(parts, isMember)) } : {}),
       },
     }
   }

@@ -34,6 +34,8 @@ export interface RpcComponents {
 export interface RpcInit {
   clusterId(): string
   epoch(): number
+  /** Others may use only what settles who belongs to what. Default: nobody is a stranger. */
+  isMember?(peer: NodeId): boolean
   /** The link to use for a peer, or null while there is none. */
   linkTo(peer: NodeId): Link | null
   /**
@@ -156,6 +158,8 @@ export class Rpc implements PeerRpc {
 
   async #admit(protocol: WireProtocol, from: NodeId, request: RequestMessage): Promise<void> {
     if (OPEN_TO_FOREIGN_CLUSTERS.has(protocol)) return
+    if (this.#init.isMember?.(from) === false)
+      throw new ClusterError('NOT_A_MEMBER', `node ${from} is no member of this cluster`)
     const clusterId = this.#init.clusterId()
     if (request.clusterId !== clusterId) {
       throw new ClusterError('FOREIGN_CLUSTER', `this node belongs to cluster ${clusterId}`, {

@@ -2,7 +2,7 @@
  * The changes of the cluster config (rule R10), evaluated inside its register: each makes one next epoch. Voters change
  * only through a joint config, in which every quorum needs a majority of the old and of the new set.
  */
-import type { ClusterConfig, Invite, MemberNode } from '../membership/cluster-config.ts'
+import { isOpen, type ClusterConfig, type Invite, type MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { VOTER_COUNTS } from './config-register.ts'
 import type { Decision, Operation, OperationTable } from './operations.ts'
@@ -28,6 +28,8 @@ export const REDEEM_INVITE = 'config.redeem-invite'
 
 /** Invites open at once. More than this many nodes never join in one hour. */
 export const INVITES_MAX = 32
+/** Former members that are remembered: a node that was away for long must still be told. 52 bytes each. */
+const REMOVED_MAX = 100
 
 /** Null: it stays as it is. Throws Refused. */
 type Change<A> = (config: ClusterConfig, args: A) => Partial<ClusterConfig> | null
@@ -47,14 +49,16 @@ const putNode: Change<{ member: MemberNode }> = (config, { member }) => {
     throw new Refused(`${member.id} becomes or stops being a voter only through a change of the voters`)
   if (!known && member.role === 'voter') throw new Refused(`${member.id} must join as a storage node first`)
   const others = config.nodes.filter(({ id }) => id !== member.id)
-  return { nodes: [...others, member].toSorted((a, b) => (a.id < b.id ? -1 : 1)) }
+  const removed = config.removed.filter((id) => id !== member.id)
+  return { nodes: [...others, member].toSorted((a, b) => (a.id < b.id ? -1 : 1)), removed }
 }
 
 const removeNode: Change<{ node: NodeId }> = (config, { node }) => {
   if (!config.nodes.some(({ id }) => id === node)) return null
   if (config.voters.includes(node) || config.joint?.includes(node))
     throw new Refused(`${node} votes: choose other voters first`)
-  return { nodes: config.nodes.filter(({ id }) => id !== node) }
+  const removed = [...config.removed.filter((id) => id !== node), node].slice(-REMOVED_MAX)
+  return { nodes: config.nodes.filter(({ id }) => id !== node), removed }
 }
 
 const beginJoint: Change<{ voters: NodeId[]; databases: Record<NodeId, string> }> = (config, args) => {
@@ -90,20 +94,25 @@ const abortJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {
 }
 
 const addInvite: Change<{ invite: Invite; nowMs: number }> = (config, { invite, nowMs }) => {
-  const open = config.invites.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
-  if (open.some(({ secretHash }) => secretHash === invite.secretHash)) return null
-  if (open.length >= INVITES_MAX) throw new Refused(`${open.length} invites are open: wait until one expires`)
-  return { invites: [...open, invite] }
+  const valid = config.invites.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+  if (valid.some(({ secretHash }) => secretHash === invite.secretHash)) return null
+  if (valid.length >= INVITES_MAX)
+    throw new Refused(`${valid.length} invites have not expired yet: wait until one does`)
+  return { invites: [...valid, invite] }
 }
 
 const redeemInvite: Change<{ secretHash: string; member: MemberNode; nowMs: number }> = (config, args) => {
   const { secretHash, member, nowMs } = args
-  const invite = config.invites.find((open) => open.secretHash === secretHash && open.expiresAtMs > nowMs)
-  if (!invite) throw new Refused('the invite is unknown, was used already, or has expired: ask for a new one')
-  if (config.nodes.some(({ id }) => id === member.id))
+  const shown = config.invites.find((known) => known.secretHash === secretHash && known.expiresAtMs > nowMs)
+  const isKnown = config.nodes.some(({ id }) => id === member.id)
+  // The answer to its first try was lost, or it crashed before it had kept it.
+  if (shown?.usedBy === member.id && isKnown) return null
+  if (!shown || !isOpen(shown, nowMs))
+    throw new Refused('the invite is unknown, was used already, or has expired: ask for a new one')
+  if (isKnown)
     throw new Refused(`${member.id} belongs to the cluster already: remove it first if it lost its disk`)
-  const nodes = putNode(config, { member })?.nodes ?? config.nodes
-  return { nodes, invites: config.invites.filter((open) => open !== invite) }
+  const invites = config.invites.map((known) => (known === shown ? { ...shown, usedBy: member.id } : known))
+  return { ...putNode(config, { member }), invites }
 }
 
 /** Who votes has role voter, who no longer does stores on; nobody else's database is named. */

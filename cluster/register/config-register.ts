@@ -30,7 +30,7 @@ export function genesisConfig(members: readonly MemberNode[]): ClusterConfig {
   const nodes = sorted.map((member) => ({ ...member, role: roleIn(member, voters) }))
   const identity = nodes.map(({ id, role, zone, weight }) => [id, role, zone, weight])
   const clusterId = contentHash(encode(identity)).subarray(0, CLUSTER_ID_BYTES).toString('hex')
-  const fresh = { joint: null, databases: {}, invites: [], featureLevel: FEATURE_LEVEL }
+  const fresh = { joint: null, databases: {}, invites: [], removed: [], featureLevel: FEATURE_LEVEL }
   return { clusterId, epoch: 1, voters, nodes, ...fresh }
 }
 

@@ -122,7 +122,7 @@ function parseFenced(request: unknown): FencedRequest {
 }
 
 /** Null for what is no settled, undamaged row of the config register. */
-function parseConfigRow(value: unknown): LearnerRow | null {
+export function parseConfigRow(value: unknown): LearnerRow | null {
   const row = (value ?? {}) as Partial<LearnerRow>
   if (!isBallot(row.ballot) || !(row.value instanceof Uint8Array) || row.settled !== true) return null
   if (valueDigest(row.value) !== row.digest) return null

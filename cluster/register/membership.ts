@@ -127,7 +127,7 @@ export class Membership {
 
   addInvite(secretHash: string, expiresAtMs: number): Promise<void> {
     const nowMs = this.#components.clock.wallMs()
-    return this.#change(operations.ADD_INVITE, { invite: { secretHash, expiresAtMs }, nowMs })
+    return this.#change(operations.ADD_INVITE, { invite: { secretHash, expiresAtMs, usedBy: null }, nowMs })
   }
 
   redeemInvite(secretHash: string, member: MemberNode): Promise<void> {

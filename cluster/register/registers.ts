@@ -13,6 +13,7 @@ import { CONFIG_KEY } from './config-register.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
+import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
 import { Proposer, type ChosenValue } from './proposer.ts'
@@ -51,6 +52,7 @@ const OP_ID_BYTES = 16
 
 export class Registers {
   readonly membership: Membership
+  readonly desk: JoinDesk
   readonly #components: RegistersComponents
   readonly #fence: EpochFence
   readonly #reader: Reader
@@ -82,6 +84,7 @@ export class Registers {
     this.#catchUp = new CatchUp({ ...parts, reader: this.#reader, abstains: () => this.abstains() })
     this.#collector = new TombstoneCollector(parts)
     this.membership = new Membership({ ...parts, execute: (key, call) => this.execute(key, call) })
+    this.desk = new JoinDesk({ ...parts, membership: this.membership })
     this.#monitor = new QuorumMonitor({ ...components, probe: () => this.#reader.read(PROBE_KEY) })
     void new RegisterServer({
       ...parts,
@@ -158,6 +161,18 @@ export class Registers {
    */
   collect(key: string, isDue: (tombstone: RecordState) => boolean): Promise<Collected> {
     return this.#collector.collect(key, isDue)
+  }
+
+  /**
+   * Drops this node's row of a register that the voters have removed (R9); false while it is there or its fate is open.
+   * Throws NO_QUORUM.
+   */
+  async forgetRemoved(key: string): Promise<boolean> {
+    const { storage } = this.#components
+    const learned = storage.learned(key)
+    if (!learned || (await this.read(key)) !== null || storage.acceptorState(key)?.accepted) return false
+    await storage.forget(key, learned.ballot)
+    return true
   }
 
   /** Takes the cluster config of a peer that showed a newer epoch. */

@@ -24,7 +24,17 @@ export function member(id: string, address: string): MemberNode {
 /** The cluster config of these nodes; change it to move them. */
 export function configOf(nodes: MemberNode[], clusterId = 'c'.repeat(32)): TestConfig {
   const voters = nodes.map(({ id }) => id)
-  return { clusterId, epoch: 1, voters, joint: null, nodes, databases: {}, invites: [], featureLevel: 1 }
+  return {
+    clusterId,
+    epoch: 1,
+    voters,
+    joint: null,
+    nodes,
+    databases: {},
+    invites: [],
+    removed: [],
+    featureLevel: 1,
+  }
 }
 
 /** An address where nobody listens: the discard port. */

@@ -17,6 +17,7 @@ function configOf(nodes: MemberNode[]): ClusterConfig {
     nodes,
     databases: {},
     invites: [],
+    removed: [],
     featureLevel: 1,
   }
 }

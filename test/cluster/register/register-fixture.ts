@@ -66,7 +66,7 @@ export function wordsIn(value: Uint8Array | undefined): unknown {
 
 export function configOf(voters: NodeId[], fields: Partial<ClusterConfig> = {}): ClusterConfig {
   const nodes = voters.map((id) => ({ id, address: '', role: 'voter' as const, zone: null, weight: 1 }))
-  const fresh = { joint: null, databases: {}, invites: [], featureLevel: 1 }
+  const fresh = { joint: null, databases: {}, invites: [], removed: [], featureLevel: 1 }
   return { clusterId: 'c1'.repeat(16), epoch: 1, voters, nodes, ...fresh, ...fields }
 }
 

@@ -26,6 +26,7 @@ export function configOf(ids: readonly NodeId[]): ClusterConfig {
     nodes,
     databases: {},
     invites: [],
+    removed: [],
     featureLevel: 1,
   }
 }
