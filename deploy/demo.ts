@@ -58,7 +58,6 @@ async function demo({ once, image, size: sizeBytes, basePort }: DemoFlags): Prom
       await new Demonstration(cluster, { image: bytes, secondImage, say, signal }).run()
       say('\nThe same bytes from every node, before and after. The cluster says:\n')
       await printStatus(cluster.node(1).operatorUrl, 'table', {
-        environment: process.env,
         print: (text) => process.stdout.write(text),
         complain: (text) => process.stderr.write(text),
       })

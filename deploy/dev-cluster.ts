@@ -111,7 +111,6 @@ async function showStatus(cluster: DevCluster): Promise<number> {
   if (running === undefined) return 1
   process.stdout.write('\n')
   const io = {
-    environment: process.env,
     print: (text: string) => process.stdout.write(text),
     complain: (text: string) => process.stderr.write(text),
   }

@@ -12,16 +12,19 @@ import { Cluster } from '../cluster/cluster.ts'
 import { hashEngine } from '../cluster/content-hash.ts'
 import { gossipService } from '../cluster/gossip/gossipsub.ts'
 import { checkGossip } from '../cluster/gossip/self-check.ts'
-import type { ClusterConfig, MemberNode } from '../cluster/membership/cluster-config.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
+import type { LearnedListener } from '../cluster/register/storage.ts'
 import { placedNodes } from '../cluster/placement/placement-policy.ts'
-import { genesisConfig } from '../cluster/register/config-register.ts'
-import { CurrentConfig } from '../cluster/register/current-config.ts'
+import type { CurrentConfig } from '../cluster/register/current-config.ts'
+import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
-import { ChunkBufferPool, SLOT_BYTES } from '../cluster/transfer/chunk-buffer.ts'
+import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { inlineHasher, type ChunkHasher } from '../cluster/transfer/chunk-hasher.ts'
+import { openStore } from './composition/open-store.ts'
+import { abstention, buildReport } from './composition/report.ts'
+import { chooseStartConfig } from './composition/start-config.ts'
 import type { SeracConfig } from './config/options.ts'
 import { HashPool } from './data/hash-pool.ts'
 import { ImageHolder } from './data/image-holder.ts'
@@ -29,15 +32,14 @@ import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { ImageIndex } from './images/image-index.ts'
 import { imageIdOf, imageKey, imageOperations } from './images/image-operations.ts'
-import { ImageRegisters, indexRow } from './images/image-registers.ts'
+import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
-import { projectRoots } from './images/root-projection.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
+import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { Updater } from './loops/updater.ts'
-import { ClusterReport } from './status/cluster-report.ts'
-import type { NodeReport } from './status/node-report.ts'
-import { Store } from './store/store.ts'
+import { ClusterAdmin } from './status/cluster-admin.ts'
+import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
 
 export interface Daemon {
@@ -68,8 +70,7 @@ interface Images {
   service: ImageService
 }
 
-/** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
-const VERIFY_SLOTS = 4
+const DAY_MS = 24 * 3_600_000
 /** How long running requests may go on after the node was told to stop. */
 const CLOSE_GRACE_MS = 10_000
 const STARTED_MS = clock.monotonicMs()
@@ -88,8 +89,8 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     const images = buildImages(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
-    startLoops(core, images, onStarted)
-    await listen(core, images, authenticator, onStarted)
+    const tombstones = startLoops(core, images, onStarted)
+    await listen(core, images, tombstones, authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -101,27 +102,15 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
   await checkGossip(random, { gossip: gossipService() })
-  const genesis = genesisConfig(config.cluster.initialMembers)
-  const self = ownMember(genesis, identity)
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
-  const store = await Store.open(
-    { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
-    {
-      directory: config.default.statePath,
-      nodeId: identity.id,
-      clusterId: genesis.clusterId,
-      freeBytesMin: config.store.freeBytesMin,
-      ballastBytes: config.store.ballast,
-      project: projectRoots,
-      onFound: (key, row) => indexRow(index, key, row),
-    },
-  )
+  const onFound: LearnedListener = (key, row) => indexRow(index, key, row)
+  const store = await openStore(config, identity, log, { onFound })
   onStarted(() => store.close())
+  const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)
   const hashes = new HashPool({ clock, log })
   hashes.start()
   onStarted(() => hashes.stop())
-  const currentConfig = new CurrentConfig(store.registers, genesis)
-  const advertiseHost = config.cluster.advertiseHost ?? hostOf(self.address)
+  const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
   const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
   const hasher: ChunkHasher =
     hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
@@ -179,7 +168,11 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
   return { registers, holder, uploader, service }
 }
 
-function startLoops(core: Core, { registers, holder, uploader }: Images, onStarted: OnStarted): void {
+function startLoops(
+  core: Core,
+  { registers, holder, uploader }: Images,
+  onStarted: OnStarted,
+): TombstoneReaper {
   const { log, identity, currentConfig, store, index, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
@@ -208,26 +201,43 @@ function startLoops(core: Core, { registers, holder, uploader }: Images, onStart
     lifeOf: (node) => lifeOf(node, cluster.control),
     isRunningHere: (upload) => uploader.isRunning(upload),
   })
+  const tombstones = new TombstoneReaper(
+    {
+      clock,
+      log,
+      caughtUp,
+      imageKeys: () => store.registers.learnedKeys().filter((key) => imageIdOf(key) !== null),
+      local: (key) => {
+        const row = store.registers.learned(key)
+        return row?.settled ? toKnown(row.value) : null
+      },
+      registers: cluster.registers,
+      isCoordinator: (key) => coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id,
+    },
+    { keepMs: core.config.images.tombstoneDays * DAY_MS },
+  )
   store.registers.onLearned((key, row) => {
     indexRow(index, key, row)
     const id = imageIdOf(key)
     if (id !== null && row?.settled) updater.enqueue(id)
   })
   store.chunks.onDamaged(() => updater.sweep())
-  for (const loop of [updater, reaper]) {
+  for (const loop of [updater, reaper, tombstones]) {
     loop.start()
     onStarted(() => loop.stop())
   }
+  return tombstones
 }
 
 async function listen(
   core: Core,
   images: Images,
+  tombstones: TombstoneReaper,
   authenticator: Authenticator,
   onStarted: OnStarted,
 ): Promise<void> {
   const { config, log, cluster } = core
-  const abstains = () => cluster.registers.abstains()
+  const abstains = () => abstention(core.identity.id, core.currentConfig, cluster)
   const hasQuorum = () => cluster.registers.hasQuorum
   const caughtUp = () => cluster.registers.caughtUp
   const readiness = {
@@ -248,8 +258,19 @@ async function listen(
       containerFormats: config.imageFormat.containerFormats,
     },
   )
-  const report = buildReport(core)
-  const operator = buildOperatorServer({ clusterStatus: () => report.gather(), log }, { disableFile })
+  const report = buildReport({
+    ...core,
+    self: core.identity.id,
+    clock,
+    config: core.currentConfig,
+    startedMs: STARTED_MS,
+    blockedTombstones: () => tombstones.blocked,
+    images: () => core.index.rows(),
+  })
+  const operator = buildOperatorServer(
+    { clusterStatus: () => report.gather(), admin: buildAdmin(core), log },
+    { disableFile },
+  )
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
@@ -257,38 +278,22 @@ async function listen(
   onStarted(() => images.uploader.stop())
 }
 
-function buildReport({ identity, currentConfig, store, index, cluster, apiUrl }: Core): ClusterReport {
+function buildAdmin({ log, identity, currentConfig, cluster }: Core): ClusterAdmin {
   const { control, registers } = cluster
-  return new ClusterReport({
+  return new ClusterAdmin({
     self: identity.id,
     clock,
+    random,
+    log,
     config: currentConfig,
-    rpc: control.rpc,
-    stateOf: (id) => control.liveness.view(id).state,
-    refusals: () => control.refusals().map(({ peer, message }) => ({ peer, reason: message })),
-    ownReport: (): NodeReport => ({
-      version: SERAC_VERSION,
-      api: apiUrl,
-      uptimeSeconds: Math.round((clock.monotonicMs() - STARTED_MS) / 1000),
-      caughtUp: registers.caughtUp,
-      hasQuorum: registers.hasQuorum,
-      abstains: registers.abstains(),
-      hashing: hashEngine.kind,
-      storedBytes: store.chunks.storedBytes,
-      freeBytes: store.space.freeBytes,
-      totalBytes: store.space.totalBytes,
-      heldRoots: store.chunks.heldRoots(),
-    }),
-    images: () => (registers.caughtUp ? index.rows() : null),
+    membership: registers.membership,
+    stateOf: (id) => (control.liveness.isAlive(id) ? 'alive' : control.liveness.view(id).state),
+    refusedJoins: () => registers.desk.refused,
   })
 }
 
-function ownMember(genesis: ClusterConfig, identity: NodeIdentity): MemberNode {
-  const self = genesis.nodes.find(({ id }) => id === identity.id)
-  if (self) return self
-  throw new Error(
-    `initial_members does not name this node (${identity.id}): add it on every node, or check key_file`,
-  )
+function ownAddressIn(config: CurrentConfig, self: NodeId): string {
+  return config.current().nodes.find(({ id }) => id === self)?.address ?? ''
 }
 
 function hostOf(address: string): string {

@@ -22,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['node/images/'],
   ['node/loops/', 'node/status/'],
   ['api/'],
+  ['node/composition/'],
   ['node/daemon.ts'],
   ['node/cli/', 'node/cli.ts', 'node/main.ts', 'node/serac.cts', 'deploy/'],
 ]

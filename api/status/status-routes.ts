@@ -1,14 +1,16 @@
-/** The operator's server: cluster status as JSON. It has no authentication, so it listens on loopback. */
+/** The operator's server: cluster status and membership as JSON. It has no authentication, so it listens on loopback. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
 import { healthRoutes } from '../health.ts'
+import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
 
 export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
   clusterStatus(): Promise<ClusterStatus>
+  admin: ClusterAdminPort
   log: Log
 }
 
@@ -16,6 +18,9 @@ export interface OperatorOptions {
   /** While this file exists, /healthcheck says 503. */
   disableFile: string
 }
+
+/** The largest request names seven voters. */
+const BODY_BYTES_MAX = 16 * 1024
 
 /** Builds the operator's server, not listening. Every error is `{"error":{"status","message"}}`. */
 export function buildOperatorServer(
@@ -28,6 +33,7 @@ export function buildOperatorServer(
     return reply.code(status).headers(headers).send({ error: { status, message } })
   }
   const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   })
@@ -40,5 +46,6 @@ export function buildOperatorServer(
     reply.header('cache-control', 'no-store')
     return components.clusterStatus()
   })
+  clusterRoutes(app, components.admin)
   return app
 }

@@ -1,15 +1,18 @@
 /** `serac status`. */
 import type { ClusterStatus, Verdict } from '../status/status-types.ts'
-import type { CliIo } from './cli-io.ts'
+import { type CliIo, EXIT_NOT_ASKED } from './cli-io.ts'
 import { renderStatus, type StatusFormat } from './status-view.ts'
 
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { HEALTHY: 0, DEGRADED: 1, 'READ-ONLY': 2, CRITICAL: 3 }
-const EXIT_NOT_ASKED = 4
 /** A node answers within 2 s even when its peers do not; more means that it hangs. */
 const ANSWER_LIMIT_MS = 10_000
 
 /** Prints the status that the node at `url` reports; resolves with the exit code, which follows the verdict. */
-export async function printStatus(url: string, format: StatusFormat, io: CliIo): Promise<number> {
+export async function printStatus(
+  url: string,
+  format: StatusFormat,
+  io: Pick<CliIo, 'print' | 'complain'>,
+): Promise<number> {
   let status: ClusterStatus
   try {
     status = await fetchStatus(url)

@@ -11,8 +11,6 @@ export interface Option<T> {
   readonly isSecret: boolean
   /** Written once per value, all of them count. A single option takes the last one. */
   readonly isMulti: boolean
-  /** Nothing sensible can be assumed: the operator must write it. */
-  readonly isRequired: boolean
   /** From the values as written, at least one; throws as OptionType.parse does. */
   parse(texts: readonly string[]): T
   /** The value when nothing is written and there is no default. */
@@ -37,13 +35,12 @@ export function optional<T>(type: OptionType<T>, help: string): Option<T | null>
   return { ...single(type, help), default: null, whenUnset: null }
 }
 
-/** A required option that is written once per value. */
+/** An option that is written once per value; none when unset. */
 export function multi<T>(type: OptionType<T>, help: string): Option<T[]> {
   return {
     ...single(type, help),
     default: null,
     isMulti: true,
-    isRequired: true,
     parse: (texts) => texts.map((text) => type.parse(text)),
     whenUnset: [],
   }
@@ -55,7 +52,6 @@ function single<T>(type: OptionType<T>, help: string) {
     help,
     isSecret: type.isSecret ?? false,
     isMulti: false,
-    isRequired: false,
     parse: (texts: readonly string[]) => type.parse(texts.at(-1)!),
   }
 }

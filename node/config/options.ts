@@ -15,6 +15,8 @@ const PAGE_LIMIT_MAX = 100_000
 const REQUEST_ID_LENGTH_MAX = 1024
 /** Records are capped at 1 MiB, so larger quotas could never be used up. */
 const QUOTA_MAX = 100_000
+/** Ten years. */
+const TOMBSTONE_DAYS_MAX = 3650
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
 const COPIES_MAX = 7
 
@@ -93,6 +95,16 @@ export const OPTIONS = {
       ),
     },
   },
+  images: {
+    help: 'The life of images.',
+    options: {
+      tombstone_days: option(
+        integer(0, TOMBSTONE_DAYS_MAX),
+        '30',
+        'Days for which the id of a deleted image stays taken, as in Glance. All voters must be up for it to be given up.',
+      ),
+    },
+  },
   cluster: {
     help: 'How this node meets the others.',
     options: {
@@ -105,13 +117,15 @@ export const OPTIONS = {
       bulk_port: option(port, '9294', 'Port of the bulk plane: chunks.'),
       advertise_host: optional(
         host,
-        "Address under which the other nodes reach this one. Unset: the host of this node's line in initial_members.",
+        'Address under which the other nodes reach this one. Unset: the host of its address in the cluster, which is ' +
+          'bind_host for a node that comes by `serac init` or `serac join`.',
       ),
       initial_members: multi(
         member,
-        'One line per founding node, the same lines on every node; `serac keygen` prints the NODE_ID. Without a zone ' +
-          'each node is a failure domain of its own. There must be 1, 3, 5 or 7 voters (the default role). Read only ' +
-          'while the store is empty: later changes go through the cluster itself.',
+        'Founds a cluster of several nodes at once, instead of `serac init` on one and `serac join` on the others. One ' +
+          'line per node, the same lines on every node; `serac keygen` prints the NODE_ID. Without a zone each node is ' +
+          'a failure domain of its own. There must be 1, 3, 5 or 7 voters (the default role). Read only while the ' +
+          'store is empty: later changes go through the cluster itself.',
       ),
       key_file: option(path, '$state_path/node.key', "This node's private key; made at the first start."),
       stale_lists: option(

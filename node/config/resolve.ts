@@ -30,10 +30,7 @@ function resolveOption(settings: Settings, section: string, name: string, option
     settings.refuse(origin, `${name}: ${(error as Error).message}`)
     return option.whenUnset
   }
-  if (texts.length === 0) {
-    if (option.isRequired) settings.refuse(null, `[${section}] ${name} must be set: ${option.description}`)
-    return option.whenUnset
-  }
+  if (texts.length === 0) return option.whenUnset
   return parse(settings, name, option, texts)
 }
 

@@ -20,11 +20,7 @@ export function sampleConfig(table: OptionTable): string {
 }
 
 function sampleOption(name: string, option: Option<unknown>): string {
-  const notes = [
-    `Value: ${option.description}.`,
-    ...(option.isMulti ? ['May be repeated.'] : []),
-    ...(option.isRequired ? ['Required.'] : []),
-  ]
+  const notes = [`Value: ${option.description}.`, ...(option.isMulti ? ['May be repeated.'] : [])]
   return [
     ...comment(option.help),
     ...comment(notes.join(' ')),

@@ -17,7 +17,7 @@ export interface ClusterReportComponents {
   rpc: PeerRpc
   /** State of a node as this one sees it. */
   stateOf: (id: NodeId) => NodeStatus['state']
-  refusals: () => { peer: string; reason: string }[]
+  refusals: () => { peer: string; code: string; reason: string }[]
   /** What this node says of itself. */
   ownReport: () => NodeReport
   /** The images this node knows, or null while it has not caught up. */
@@ -48,6 +48,7 @@ export class ClusterReport {
       clusterId: current.clusterId,
       epoch: current.epoch,
       nodes,
+      voterChange: voterChange(current, reports),
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
       redundancy:
@@ -59,6 +60,7 @@ export class ClusterReport {
       ...partial,
       refusals: this.#components.refusals(),
       abstentions: abstentions(reports),
+      blockedTombstones: [...reports.values()].flatMap(({ blockedTombstones }) => blockedTombstones ?? []),
     })
     return {
       verdict: verdictOf(partial, findings),
@@ -100,6 +102,7 @@ export class ClusterReport {
       imagesHeld: report ? report.heldRoots.length : null,
       caughtUp: report?.caughtUp ?? null,
       hashing: report?.hashing ?? null,
+      readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
       ageSeconds: report ? 0 : null,
@@ -132,6 +135,17 @@ export class ClusterReport {
 
 function nameOf({ code, who }: Finding): string {
   return `${code} ${who ?? ''}`
+}
+
+/** The one who drives it tells how far it is. */
+function voterChange(
+  { voters, joint }: ClusterConfig,
+  reports: ReadonlyMap<NodeId, NodeReport>,
+): ClusterStatus['voterChange'] {
+  if (!joint) return null
+  const progress = [...reports.values()].flatMap((report) => report.voterChange ?? [])
+  const furthest = progress.toSorted((a, b) => b.registers - a.registers)[0]
+  return { from: voters, to: joint, progress: furthest ?? null }
 }
 
 function hasData(image: ImageRecord): boolean {

@@ -1,13 +1,16 @@
 /** Coded checks and the verdict that follows from them (architecture §7). */
+import type { RescanProgress } from '../../cluster/register/rescan.ts'
+import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import type { Check, ClusterStatus, Verdict } from './status-types.ts'
 
 export type Finding = Omit<Check, 'since'>
 
-type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy'> & {
+type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange'> & {
   /** Peers that were not let in, and why. */
-  refusals: readonly { peer: string; reason: string }[]
+  refusals: readonly { peer: string; code: string; reason: string }[]
   /** Nodes that do not vote although they should, and why. */
   abstentions: readonly { node: string; reason: string }[]
+  blockedTombstones: readonly BlockedTombstones[]
 }
 
 export function findFaults(facts: Facts): Finding[] {
@@ -15,8 +18,9 @@ export function findFaults(facts: Facts): Finding[] {
     ...quorumFaults(facts),
     ...nodeFaults(facts),
     ...redundancyFaults(facts),
-    ...facts.refusals.map(({ peer, reason }) => refusal(peer, reason)),
-    ...facts.abstentions.map(({ node, reason }) => abstention(node, reason)),
+    ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
+    ...voterFaults(facts),
+    ...tombstoneFaults(facts),
   ]
 }
 
@@ -110,19 +114,84 @@ function redundancyFaults({ redundancy }: Facts): Finding[] {
   return findings
 }
 
-function refusal(peer: string, reason: string): Finding {
-  const remedy = 'Give both nodes the same release and the same initial members.'
-  return { code: 'PEER_REFUSED', severity: 'warning', who: peer, why: reason, remedy }
+function refusal(peer: string, code: string, reason: string): Finding {
+  const remedy =
+    REFUSAL_REMEDIES[code] ??
+    'Give both nodes the same release and the same initial members, or do what it says.'
+  const severity = code === 'DUPLICATE_IDENTITY' ? 'critical' : 'warning'
+  return { code: 'PEER_REFUSED', severity, who: peer, why: reason, remedy }
 }
 
-function abstention(node: string, reason: string): Finding {
-  const remedy =
-    'Its votes cannot be trusted: remove its data directory and let it join anew, once the others are up.'
+const REFUSAL_REMEDIES: Readonly<Record<string, string>> = {
+  DUPLICATE_IDENTITY:
+    'Stop the copy. It needs a key and a data directory of its own, and joins with an invite.',
+  NOT_A_MEMBER:
+    'Stop this node, empty its data directory, and let it join with an invite if it is to come back.',
+}
+
+function voterFaults({ abstentions, nodes, voterChange, quorum }: Facts): Finding[] {
+  const changing: Finding[] = voterChange
+    ? [
+        {
+          code: 'VOTERS_CHANGING',
+          severity: 'info',
+          who: null,
+          why:
+            `The voters change from ${voterChange.from.length} to ${voterChange.to.length}; ` +
+            `${describeProgress(voterChange.progress)}.`,
+          remedy: 'Nothing while a majority of the old and of the new voters is up: it ends by itself.',
+        },
+      ]
+    : []
+  const silent = abstentions.map(({ node, reason }): Finding => {
+    const readmission = nodes.find(({ id }) => id === node)?.readmission ?? null
+    return readmission ? beingReadmitted(node, readmission) : abstention(node, reason, quorum.canWrite)
+  })
+  return [...changing, ...silent]
+}
+
+function beingReadmitted(node: string, progress: RescanProgress): Finding {
+  return {
+    code: 'READMISSION',
+    severity: 'warning',
+    who: node,
+    why: `Node ${node} has lost votes and is being let in again; ${describeProgress(progress)}.`,
+    remedy: 'Nothing: it votes again by itself. See why it lost them: a failing disk, a restored directory.',
+  }
+}
+
+/** The others go on without it; it is let in again by them, unless it is the last one. */
+function abstention(node: string, reason: string, canWrite: boolean): Finding {
   return {
     code: 'NOT_VOTING',
-    severity: 'critical',
+    severity: canWrite ? 'warning' : 'critical',
     who: node,
     why: `Node ${node} does not vote: ${reason}.`,
-    remedy,
+    remedy:
+      'Nothing while a majority of the others is up: it votes again by itself. If it does not, do what the ' +
+      'reason says, or give it an empty data directory.',
   }
+}
+
+function tombstoneFaults({ blockedTombstones }: Facts): Finding[] {
+  const due = blockedTombstones.reduce((most, blocked) => Math.max(most, blocked.due), 0)
+  const away = [...new Set(blockedTombstones.flatMap((blocked) => blocked.away))]
+  if (due === 0) return []
+  const names =
+    away.length === 0 ? 'Not every voter answers' : `These voters do not answer: ${away.join(', ')}`
+  return [
+    {
+      code: 'TOMBSTONES_BLOCKED',
+      severity: 'info',
+      who: away[0] ?? null,
+      why: `The ids of ${due} deleted images stay taken. ${names}, and all must agree to give them up.`,
+      remedy: 'Bring them back, or choose other voters with "serac replace".',
+    },
+  ]
+}
+
+function describeProgress(progress: RescanProgress | null): string {
+  if (!progress) return 'the rescan has not begun'
+  const { registers, copied, settled } = progress
+  return `${registers} registers looked at, ${copied} copied, ${settled} settled`
 }

@@ -1,5 +1,7 @@
 /** What one node tells the others for the status document. Roots travel as raw bytes: 32 each. */
 import { ClusterError } from '../../cluster/errors.ts'
+import type { RescanProgress } from '../../cluster/register/rescan.ts'
+import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 
 export interface NodeReport {
   version: string
@@ -9,6 +11,12 @@ export interface NodeReport {
   hasQuorum: boolean
   /** Null while it votes, or is no voter. */
   abstains: string | null
+  /** How far its re-admission has come (R8); null when there is none under way. */
+  readmission: RescanProgress | null
+  /** How far a change of the voters has come that it drives (R10); null when it drives none. */
+  voterChange: RescanProgress | null
+  /** Deleted images that it cannot remove for good (R9), or null. */
+  blockedTombstones: BlockedTombstones | null
   /** BLAKE3 by `native` or `wasm`. */
   hashing: string
   storedBytes: number
@@ -22,6 +30,8 @@ export interface NodeReport {
 type EncodedReport = Omit<NodeReport, 'heldRoots'> & { heldRoots: Uint8Array }
 
 const ROOT_BYTES = 32
+/** Of a release that does not report them. */
+const NOTHING_UNDER_WAY = { readmission: null, voterChange: null, blockedTombstones: null }
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
 
 export function encodeReport(report: NodeReport): EncodedReport {
@@ -35,18 +45,33 @@ export function decodeReport(value: unknown): NodeReport {
   const heldRoots = Array.from({ length: value.heldRoots.length / ROOT_BYTES }, (_, i) =>
     hex.slice(i * 2 * ROOT_BYTES, (i + 1) * 2 * ROOT_BYTES),
   )
-  return { ...value, heldRoots }
+  return { ...NOTHING_UNDER_WAY, ...value, heldRoots }
 }
 
 function isReport(value: unknown): value is EncodedReport {
   const report = (value ?? {}) as Record<keyof NodeReport, unknown>
   const { version, api, abstains, hashing, caughtUp, hasQuorum, heldRoots } = report
+  const { readmission = null, voterChange = null, blockedTombstones = null } = report
   return (
     [version, hashing].every((text) => typeof text === 'string') &&
     [api, abstains].every((text) => text === null || typeof text === 'string') &&
     [caughtUp, hasQuorum].every((flag) => typeof flag === 'boolean') &&
     FIGURES.every((name) => Number.isFinite(report[name])) &&
+    [readmission, voterChange].every(isProgressOrNull) &&
+    isBlockedOrNull(blockedTombstones) &&
     heldRoots instanceof Uint8Array &&
     heldRoots.length % ROOT_BYTES === 0
   )
+}
+
+function isProgressOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { registers, copied, copiedBytes, settled } = value as Partial<RescanProgress>
+  return [registers, copied, copiedBytes, settled].every(Number.isFinite)
+}
+
+function isBlockedOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { due, away } = value as Partial<BlockedTombstones>
+  return Number.isFinite(due) && Array.isArray(away) && away.every((id) => typeof id === 'string')
 }

@@ -1,5 +1,7 @@
 /** Shapes of the operator's status document (architecture §7): the same JSON for API, CLI and page. */
 
+import type { RescanProgress } from '../../cluster/register/rescan.ts'
+
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
 
 export interface Check {
@@ -29,6 +31,8 @@ export interface NodeStatus {
   imagesHeld: number | null
   caughtUp: boolean | null
   hashing: string | null
+  /** How far its re-admission as a voter has come (R8), or null. */
+  readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
   /** Seconds since these figures were read. */
@@ -42,6 +46,8 @@ export interface ClusterStatus {
   clusterId: string
   epoch: number
   nodes: NodeStatus[]
+  /** A change of the voters under way (R10), with what its rescan has looked at so far; null when there is none. */
+  voterChange: { from: string[]; to: string[]; progress: RescanProgress | null } | null
   quorum: { votersUp: number; votersTotal: number; needed: number; canWrite: boolean }
   images: { total: number; active: number; queued: number; saving: number; other: number } | null
   redundancy: {

@@ -168,6 +168,12 @@ export class RegisterStore implements RegisterStorage {
     return found
   }
 
+  /** See RecoverableStorage. */
+  async *voteRows(): AsyncGenerator<{ key: string; state: AcceptorState } | null> {
+    for await (const row of this.#tables.acceptors.scan())
+      yield row.damaged ? null : { key: row.key, state: row.value }
+  }
+
   learned(key: string): LearnerRow | null {
     const head = this.#heads.get(key)
     const cached = this.#learnedRows.get(key)

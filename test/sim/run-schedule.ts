@@ -85,7 +85,7 @@ function genesisOf({ ids, voters }: Schedule): ClusterConfig {
     zone: null,
     weight: 1,
   }))
-  const fresh = { joint: null, databases: {}, invites: [], featureLevel: 1 }
+  const fresh = { joint: null, databases: {}, invites: [], removed: [], featureLevel: 1 }
   return { clusterId: '00', epoch: 1, voters, nodes, ...fresh }
 }
 

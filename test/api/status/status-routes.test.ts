@@ -1,5 +1,6 @@
 import t from 'tap'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
+import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
 import type { ClusterStatus } from '../../../node/status/status-types.ts'
@@ -11,6 +12,7 @@ const status: ClusterStatus = {
   clusterId: 'c',
   epoch: 1,
   nodes: [],
+  voterChange: null,
   quorum: { votersUp: 2, votersTotal: 3, needed: 2, canWrite: true },
   images: null,
   redundancy: null,
@@ -21,7 +23,7 @@ function operator(
   t: { teardown(close: () => Promise<void>): void },
   clusterStatus: () => Promise<ClusterStatus>,
 ) {
-  const app = buildOperatorServer({ clusterStatus, log: silentLog }, { disableFile: '/nonexistent/disable' })
+  const app = buildOperatorServer({ clusterStatus, admin: {} as ClusterAdminPort, log: silentLog }, { disableFile: '/nonexistent/disable' })
   t.teardown(() => app.close())
   return app
 }

@@ -11,6 +11,8 @@ async function run(args: string[], environment: CliIo['environment'] = {}) {
     environment,
     print: (text) => (output.stdout += text),
     complain: (text) => (output.stderr += text),
+    ask: async () => null,
+    isTerminal: false,
   })
   return { exitCode, ...output }
 }

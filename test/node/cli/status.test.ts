@@ -19,6 +19,7 @@ const alive: NodeStatus = {
   imagesHeld: 12,
   caughtUp: true,
   hashing: 'native',
+  readmission: null,
   storedBytes: 3.4 * 1024 ** 3,
   freeBytes: 120 * 1024 ** 3,
   ageSeconds: 0,
@@ -50,6 +51,7 @@ const status: ClusterStatus = {
   clusterId: 'c0ffee',
   epoch: 1,
   nodes: [alive, lost],
+  voterChange: null,
   quorum: { votersUp: 1, votersTotal: 2, needed: 2, canWrite: false },
   images: { total: 13, active: 12, queued: 1, saving: 0, other: 0 },
   redundancy: { full: 0, underReplicated: 12, unavailable: 0, unknown: 0, copiesMin: 1 },
@@ -122,8 +124,7 @@ async function serve(t: Test, statusCode: number, body: string): Promise<string>
 
 async function ask(url: string, format: 'table' | 'json' | 'value') {
   const output = { stdout: '', stderr: '' }
-  const io: CliIo = {
-    environment: {},
+  const io: Pick<CliIo, 'print' | 'complain'> = {
     print: (text) => (output.stdout += text),
     complain: (text) => (output.stderr += text),
   }

@@ -17,6 +17,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     imagesHeld: 1,
     caughtUp: true,
     hashing: 'native',
+    readmission: null,
     storedBytes: 1,
     freeBytes: 1,
     ageSeconds: 0,
@@ -30,7 +31,8 @@ const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
 
 function factsOf(fields: Partial<Facts> = {}): Facts {
   const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
-  return { nodes, quorum, redundancy: allFull, refusals: [], abstentions: [], ...fields }
+  const nothing = { voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
+  return { nodes, quorum, redundancy: allFull, ...nothing, ...fields }
 }
 
 const codes = (facts: Facts) => findFaults(facts).map(({ code }) => code)
@@ -78,13 +80,51 @@ t.test('an unavailable image is critical, a missing or an unknown copy a warning
   )
 })
 
-t.test('a node that must not vote is critical, a refused peer a warning', async (t) => {
+t.test('a node that does not vote is a warning while the others can write, and critical else', async (t) => {
   const abstaining = factsOf({ abstentions: [{ node: 'b', reason: 'amnesia' }] })
   t.match(findFaults(abstaining), [{ code: 'NOT_VOTING', who: 'b', why: /amnesia/ }])
-  t.equal(verdict(abstaining), 'CRITICAL')
-  const refusing = factsOf({ refusals: [{ peer: 'x', reason: 'another cluster' }] })
+  t.equal(verdict(abstaining), 'DEGRADED')
+  t.equal(verdict({ ...abstaining, quorum: noQuorum }), 'CRITICAL')
+})
+
+t.test('a node that is being re-admitted is shown as such, with how far it has come', async (t) => {
+  const readmission = { registers: 7, copied: 3, copiedBytes: 1, settled: 0 }
+  const nodes = [nodeOf('a'), nodeOf('b', { readmission }), nodeOf('c')]
+  const facts = factsOf({ nodes, abstentions: [{ node: 'b', reason: 'it has lost votes' }] })
+  t.match(findFaults(facts), [{ code: 'READMISSION', who: 'b', why: /7 registers looked at, 3 copied/ }])
+  t.equal(verdict(facts), 'DEGRADED')
+})
+
+t.test('a change of the voters is shown while it runs', async (t) => {
+  const change = { from: ['a'], to: ['a', 'b', 'c'] }
+  const progress = { registers: 5, copied: 2, copiedBytes: 1, settled: 1 }
+  const running = factsOf({ voterChange: { ...change, progress } })
+  t.match(findFaults(running), [
+    { code: 'VOTERS_CHANGING', severity: 'info', why: /from 1 to 3; 5 registers/ },
+  ])
+  const begun = factsOf({ voterChange: { ...change, progress: null } })
+  t.match(findFaults(begun), [{ why: /the rescan has not begun/ }])
+})
+
+t.test('ids that cannot be given up name the voter that is away', async (t) => {
+  const facts = factsOf({
+    blockedTombstones: [
+      { due: 4, away: ['c'] },
+      { due: 9, away: ['c'] },
+    ],
+  })
+  t.match(findFaults(facts), [{ code: 'TOMBSTONES_BLOCKED', who: 'c', why: /9 deleted images.*answer: c,/ }])
+})
+
+t.test('a refused peer is a warning, a copy of a node critical', async (t) => {
+  const refusals = [{ peer: 'x', code: 'FOREIGN_CLUSTER', reason: 'another cluster' }]
+  const refusing = factsOf({ refusals })
   t.match(findFaults(refusing), [{ code: 'PEER_REFUSED', who: 'x', why: 'another cluster' }])
   t.equal(verdict(refusing), 'DEGRADED')
+  const copied = factsOf({ refusals: [{ peer: 'x', code: 'DUPLICATE_IDENTITY', reason: 'two' }] })
+  t.equal(verdict(copied), 'CRITICAL')
+  const removed = factsOf({ refusals: [{ peer: 'x', code: 'NOT_A_MEMBER', reason: 'removed' }] })
+  t.match(findFaults(removed), [{ remedy: /join with an invite/ }])
 })
 
 t.test('one node alone is told that it has no redundancy; edges do not count', async (t) => {
@@ -98,7 +138,7 @@ t.test('every check says what to do', async (t) => {
     nodes: [nodeOf('a', { state: 'dead' })],
     quorum: noQuorum,
     redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 },
-    refusals: [{ peer: 'x', reason: 'r' }],
+    refusals: [{ peer: 'x', code: 'BAD_FRAME', reason: 'r' }],
     abstentions: [{ node: 'a', reason: 'r' }],
   })
   for (const { code, why, remedy } of findFaults(facts)) t.ok(why.length > 0 && remedy.length > 0, code)

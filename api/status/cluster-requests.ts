@@ -1,0 +1,89 @@
+/** What operators send: checked here, so that a slip is a 400 that says how to write it. Throws INVALID. */
+import { ImageError } from '../../node/errors.ts'
+import type { MemberChanges } from '../../node/status/cluster-admin.ts'
+
+export interface VotersRequest {
+  voters: string[]
+  dryRun: boolean
+}
+
+const VOTERS_MAX = 7
+/** Above any ratio of disks; keeps a slip of the finger from moving all data onto one node. */
+const WEIGHT_MAX = 1000
+const TEXT_LENGTH_MAX = 255
+const EXPIRES_SECONDS_MIN = 60
+/** A week. A longer door is no door. */
+const EXPIRES_SECONDS_MAX = 7 * 24 * 3600
+const EXPIRES_SECONDS_DEFAULT = 3600
+/** `host:port`, `[v6]:port`. */
+const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?):\d{1,5}$/
+const PORT_MAX = 65_535
+
+export function parseVotersRequest(body: unknown): VotersRequest {
+  const { voters, dryRun = false, ...others } = objectOf(body)
+  refuseOthers(others, 'voters and dryRun')
+  const isList = Array.isArray(voters) && voters.length <= VOTERS_MAX && voters.every(isName)
+  if (!isList) throw invalid('voters must be a list of 1, 3, 5 or 7 node ids.')
+  if (typeof dryRun !== 'boolean') throw invalid('dryRun must be true or false.')
+  return { voters: voters as string[], dryRun }
+}
+
+/** Answers how long the invite shall be valid, ms. */
+export function parseInviteRequest(body: unknown): number {
+  const { expiresSeconds = EXPIRES_SECONDS_DEFAULT, ...others } = body === undefined ? {} : objectOf(body)
+  refuseOthers(others, 'expiresSeconds')
+  const isValid =
+    typeof expiresSeconds === 'number' &&
+    Number.isInteger(expiresSeconds) &&
+    expiresSeconds >= EXPIRES_SECONDS_MIN &&
+    expiresSeconds <= EXPIRES_SECONDS_MAX
+  if (!isValid)
+    throw invalid(`expiresSeconds must be an integer from ${EXPIRES_SECONDS_MIN} to ${EXPIRES_SECONDS_MAX}.`)
+  return (expiresSeconds as number) * 1000
+}
+
+export function parseMemberChanges(body: unknown): MemberChanges {
+  const { address, zone, weight, ...others } = objectOf(body)
+  refuseOthers(others, 'address, zone and weight')
+  const changes: MemberChanges = {}
+  if (address !== undefined) changes.address = parseAddress(address)
+  if (zone !== undefined) changes.zone = parseZone(zone)
+  if (weight !== undefined) changes.weight = parseWeight(weight)
+  return changes
+}
+
+function parseAddress(value: unknown): string {
+  const isAddress = isName(value) && ADDRESS.test(value)
+  if (!isAddress || Number(value.slice(value.lastIndexOf(':') + 1)) > PORT_MAX)
+    throw invalid('address must be HOST:PORT of the control plane.')
+  return value
+}
+
+function parseZone(value: unknown): string | null {
+  if (value === null || isName(value)) return value
+  throw invalid('zone must be a name, or null for the node itself.')
+}
+
+function parseWeight(value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value <= WEIGHT_MAX) return value
+  throw invalid(`weight must be a number above 0 and up to ${WEIGHT_MAX}.`)
+}
+
+function objectOf(body: unknown): Record<string, unknown> {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body))
+    return body as Record<string, unknown>
+  throw invalid('A JSON object is expected.')
+}
+
+function refuseOthers(others: Record<string, unknown>, known: string): void {
+  const [name] = Object.keys(others)
+  if (name !== undefined) throw invalid(`There is no field ${name.slice(0, TEXT_LENGTH_MAX)}, only ${known}.`)
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= TEXT_LENGTH_MAX
+}
+
+function invalid(message: string): ImageError {
+  return new ImageError('INVALID', message)
+}

@@ -1,0 +1,113 @@
+/** The commands that ask a running node: how the cluster is, and to change its membership. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { duration } from '../config/option-types.ts'
+import type { CliIo } from './cli-io.ts'
+import {
+  abortCommand,
+  type ChangeFlags,
+  inviteCommand,
+  nodesCommand,
+  removeCommand,
+  replaceCommand,
+  votersCommand,
+} from './membership.ts'
+import { printStatus } from './status.ts'
+import { STATUS_FORMATS, type StatusFormat } from './status-view.ts'
+
+type Finish = (exitCode: number) => void
+
+interface Asking {
+  url: string
+  format: StatusFormat
+}
+
+type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
+
+const OPERATOR_URL = 'http://127.0.0.1:9295'
+
+export function addClusterCommands(program: Command, io: CliIo, finish: Finish): void {
+  const status = program
+    .command('status')
+    .description(
+      'Show how the cluster is. Exit code: 0 HEALTHY, 1 DEGRADED, 2 READ-ONLY, 3 CRITICAL, 4 it could not be asked.',
+    )
+  withFormat(withUrl(status)).action(async ({ url, format }: Asking) => {
+    finish(await printStatus(url, format, io))
+  })
+  const nodes = program.command('nodes').description('Show the members of the cluster.')
+  withFormat(withUrl(nodes)).action(async ({ url, format }: Asking) => {
+    finish(await nodesCommand(url, format, io))
+  })
+  const invite = program
+    .command('invite')
+    .description('Print an invite: with it, one node may join ("serac join").')
+    .option('--expires <time>', 'for how long it is valid, as in 30min, 1h', parseExpiry, parseExpiry('1h'))
+  withUrl(invite).action(async ({ url, expires }: { url: string; expires: number }) => {
+    finish(await inviteCommand(url, expires, io))
+  })
+  addChanges(program, io, finish)
+}
+
+function addChanges(program: Command, io: CliIo, finish: Finish): void {
+  const voters = program
+    .command('voters')
+    .description('Make exactly these members the voters, while the cluster works on: 1, 3, 5 or 7.')
+    .argument('[ids...]', 'node ids, or how they end')
+    .option('--abort', 'give up a change that is under way')
+  withChangeFlags(voters).action(async (ids: string[], flags: Changing) => {
+    finish(await (flags.abort ? abortCommand(flags.url, io) : votersCommand(ids, changeFlags(flags), io)))
+  })
+  const replace = program
+    .command('replace')
+    .description('Let a member vote in place of another, and take that one out of the cluster.')
+    .argument('<old>', 'id of the voter that goes, or how it ends')
+    .argument('<new>', 'id of the member that comes, or how it ends')
+  withChangeFlags(replace).action(async (oldId: string, newId: string, flags: Changing) => {
+    finish(await replaceCommand(oldId, newId, changeFlags(flags), io))
+  })
+  const remove = program
+    .command('remove')
+    .description('Take a node that does not vote out of the cluster.')
+    .argument('<id>', 'its id, or how it ends')
+    .option('--yes', 'do not ask')
+  withUrl(remove).action(async (id: string, flags: Omit<Changing, 'format'>) => {
+    finish(await removeCommand(id, changeFlags({ ...flags, format: 'table' }), io))
+  })
+}
+
+function withUrl(command: Command): Command {
+  return command.option('--url <url>', 'operator port of any node', OPERATOR_URL)
+}
+
+function withFormat(command: Command): Command {
+  return command.addOption(
+    new Option('-f, --format <format>', 'form of the answer').choices(STATUS_FORMATS).default('table'),
+  )
+}
+
+function withChangeFlags(command: Command): Command {
+  return withFormat(withUrl(command))
+    .option('--dry-run', 'only show what would be done')
+    .option('--yes', 'do not ask')
+}
+
+function changeFlags({
+  url,
+  format,
+  dryRun = false,
+  yes = false,
+}: Omit<Changing, 'dryRun' | 'yes'> & {
+  dryRun?: boolean
+  yes?: boolean
+}): ChangeFlags {
+  return { url, format, dryRun, yes }
+}
+
+/** Seconds. */
+function parseExpiry(text: string): number {
+  try {
+    return Math.round(duration.parse(text) / 1000)
+  } catch {
+    throw new InvalidArgumentError(`It must be ${duration.description}.`)
+  }
+}

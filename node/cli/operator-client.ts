@@ -1,0 +1,55 @@
+/** Requests of the commands to the operator port of a node. */
+import type { ClusterStatus } from '../status/status-types.ts'
+import type { NodesDocument } from '../status/cluster-admin.ts'
+import { NotAskedError } from './cli-io.ts'
+
+/** A change of the config takes two rounds of votes; a lost majority is noticed within seconds. */
+const ANSWER_LIMIT_MS = 20_000
+
+export class OperatorClient {
+  readonly #url: string
+
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  nodes(): Promise<NodesDocument> {
+    return this.send('GET', '/v1/cluster/nodes') as Promise<NodesDocument>
+  }
+
+  status(): Promise<ClusterStatus> {
+    return this.send('GET', '/v1/cluster/status') as Promise<ClusterStatus>
+  }
+
+  /** The JSON of the answer; null when it has none. Throws an Error with what the node said, or why it said nothing. */
+  async send(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await fetch(new URL(path, this.#url), {
+      method,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    }).catch((error: unknown) => {
+      throw new NotAskedError(`could not ask ${this.#url}: ${plainReason(error)}`, { cause: error })
+    })
+    const text = await answer.text()
+    if (answer.ok) return text === '' ? null : (JSON.parse(text) as unknown)
+    throw new Error(messageIn(text) ?? `${this.#url} answered ${answer.status} ${answer.statusText}`)
+  }
+}
+
+/** fetch hides the reason (ECONNREFUSED and the like) in the cause of "fetch failed". */
+function plainReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return `no answer within ${ANSWER_LIMIT_MS / 1000} s`
+  return error.cause instanceof Error ? error.cause.message : error.message
+}
+
+function messageIn(text: string): string | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } }
+    return typeof error?.message === 'string' ? error.message : null
+  } catch {
+    return null
+  }
+}

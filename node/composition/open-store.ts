@@ -1,0 +1,31 @@
+/** Opens this node's data directory, for the daemon and for the commands that work while it is stopped. */
+import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
+import { ChunkBufferPool, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
+import type { SeracConfig } from '../config/options.ts'
+import { projectRoots } from '../images/root-projection.ts'
+import { Store, type StoreOptions } from '../store/store.ts'
+
+/** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
+const VERIFY_SLOTS = 4
+
+/** Throws StoreError: when another process has it open, when it is a copy, when it belongs to another node. */
+export function openStore(
+  config: SeracConfig,
+  identity: NodeIdentity,
+  log: Log,
+  options: Pick<StoreOptions, 'forgetVotes' | 'onFound'> = {},
+): Promise<Store> {
+  return Store.open(
+    { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
+    {
+      directory: config.default.statePath,
+      nodeId: identity.id,
+      clusterId: null,
+      freeBytesMin: config.store.freeBytesMin,
+      ballastBytes: config.store.ballast,
+      project: projectRoots,
+      ...options,
+    },
+  )
+}

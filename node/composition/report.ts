@@ -1,0 +1,69 @@
+/** Puts the status document together from the parts of a node. */
+import { hashEngine } from '../../cluster/content-hash.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { CurrentConfig } from '../../cluster/register/current-config.ts'
+import { allVoters, voterSets } from '../../cluster/register/quorum.ts'
+import type { Clock } from '../../cluster/runtime.ts'
+import type { ImageRecord } from '../images/image-record.ts'
+import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import { ClusterReport } from '../status/cluster-report.ts'
+import type { NodeReport } from '../status/node-report.ts'
+import type { Store } from '../store/store.ts'
+import { SERAC_VERSION } from '../version.ts'
+
+export interface ReportComponents {
+  self: NodeId
+  clock: Clock
+  config: CurrentConfig
+  store: Store
+  cluster: Cluster
+  /** Where clients reach this node. */
+  apiUrl: string
+  /** Monotonic. */
+  startedMs: number
+  blockedTombstones: () => BlockedTombstones | null
+  /** Every image that this node knows. */
+  images: () => Iterable<ImageRecord>
+}
+
+export function buildReport(components: ReportComponents): ClusterReport {
+  const { self, clock, config, cluster, images } = components
+  const { control, registers } = cluster
+  return new ClusterReport({
+    self,
+    clock,
+    config,
+    rpc: control.rpc,
+    stateOf: (id) => control.liveness.view(id).state,
+    refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
+    ownReport: () => ownReport(components),
+    images: () => (registers.caughtUp ? images() : null),
+  })
+}
+
+function ownReport(components: ReportComponents): NodeReport {
+  const { self, clock, config, store, cluster, apiUrl, startedMs, blockedTombstones } = components
+  const { registers } = cluster
+  return {
+    version: SERAC_VERSION,
+    api: apiUrl,
+    uptimeSeconds: Math.round((clock.monotonicMs() - startedMs) / 1000),
+    caughtUp: registers.caughtUp,
+    hasQuorum: registers.hasQuorum,
+    abstains: abstention(self, config, cluster),
+    readmission: registers.readmission,
+    voterChange: registers.membership.progress,
+    blockedTombstones: blockedTombstones(),
+    hashing: hashEngine.kind,
+    storedBytes: store.chunks.storedBytes,
+    freeBytes: store.space.freeBytes,
+    totalBytes: store.space.totalBytes,
+    heldRoots: store.chunks.heldRoots(),
+  }
+}
+
+/** Why a voter does not vote; null while it does, and for nodes that are no voters. */
+export function abstention(self: NodeId, config: CurrentConfig, { registers }: Cluster): string | null {
+  return allVoters(voterSets(config.current())).includes(self) ? registers.abstains() : null
+}

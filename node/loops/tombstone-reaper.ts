@@ -1,0 +1,146 @@
+/**
+ * Removes deleted images for good when their ids may be used again (R9): each key's coordinator has all voters remove the
+ * register; the other nodes drop their row once a majority shows none.
+ */
+import { hasCode } from '../../cluster/errors.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { RecordState } from '../../cluster/register/operations.ts'
+import type { Collected } from '../../cluster/register/tombstone-collector.ts'
+import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
+import type { ImageRecord } from '../images/image-record.ts'
+import { Loop, type LoopState } from './loop.ts'
+
+/** Tombstones that are due and cannot go, because every voter must answer for that. */
+export interface BlockedTombstones {
+  due: number
+  /** The voters that do not answer. */
+  away: NodeId[]
+}
+
+export interface TombstoneReaperComponents {
+  clock: Clock
+  log: Log
+  /** Keys of the image registers that have a row here. */
+  imageKeys: () => Iterable<string>
+  /** The record or tombstone in this node's row of a register, or null. */
+  local: (key: string) => RecordState | null
+  registers: {
+    collect: (key: string, isDue: (tombstone: RecordState) => boolean) => Promise<Collected>
+    forgetRemoved: (key: string) => Promise<boolean>
+  }
+  /** Whether this node is the one that has a register removed. */
+  isCoordinator: (key: string) => boolean
+  /** Until this node has caught up, its reaper stands still (R11). */
+  caughtUp: () => boolean
+}
+
+export interface TombstoneReaperOptions {
+  /** How long an image's id stays taken after its deletion. */
+  keepMs: number
+}
+
+/** How often it looks whether the next round is due, or whether the node has caught up by now. */
+const TICK_MS = 30_000
+/** Ids stay taken for days: an hour more or less is nothing. */
+const ROUND_EVERY_MS = 3_600_000
+/** The same when a voter was away: a round looks at every row, and voters are away for hours. */
+const BLOCKED_ROUND_EVERY_MS = 600_000
+/** Registers removed in one round: three rounds of votes each, one after the other, some ten seconds in all. */
+const REMOVALS_PER_ROUND_MAX = 1000
+/** Rows looked at in one turn of the event loop: some ten microseconds each. */
+const ROWS_PER_TURN = 100
+
+export class TombstoneReaper {
+  readonly #components: TombstoneReaperComponents
+  readonly #options: TombstoneReaperOptions
+  readonly #loop: Loop
+  /** Monotonic. */
+  #nextRoundMs = 0
+  #blocked: BlockedTombstones | null = null
+
+  constructor(components: TombstoneReaperComponents, options: TombstoneReaperOptions) {
+    this.#components = components
+    this.#options = options
+    const loopOptions = { name: 'tombstone-reaper', everyMs: TICK_MS, retryMs: TICK_MS }
+    this.#loop = new Loop(components, loopOptions, (signal) => this.#runOnce(signal))
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  describe(): LoopState {
+    return this.#loop.describe()
+  }
+
+  /** As the last round found it; null when nothing was in the way. */
+  get blocked(): BlockedTombstones | null {
+    return this.#blocked
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const { clock, caughtUp } = this.#components
+    if (!caughtUp() || clock.monotonicMs() < this.#nextRoundMs) return
+    const due = await this.#dueKeys(signal)
+    const isDone = await this.#removeAll(due.slice(0, REMOVALS_PER_ROUND_MAX), due.length, signal)
+    const pauseMs = isDone ? ROUND_EVERY_MS : BLOCKED_ROUND_EVERY_MS
+    // What is left over goes at the next tick.
+    if (!isDone || due.length <= REMOVALS_PER_ROUND_MAX) this.#nextRoundMs = clock.monotonicMs() + pauseMs
+  }
+
+  async #dueKeys(signal: AbortSignal): Promise<string[]> {
+    const { imageKeys, local, clock } = this.#components
+    const due: string[] = []
+    let rows = 0
+    for (const key of imageKeys()) {
+      if (++rows % ROWS_PER_TURN === 0) await sleep(clock, 0, signal)
+      const state = local(key)
+      if (state && this.#isDue(state)) due.push(key)
+    }
+    return due
+  }
+
+  /** Answers whether nothing was in the way. */
+  async #removeAll(keys: readonly string[], due: number, signal: AbortSignal): Promise<boolean> {
+    const { isCoordinator, log } = this.#components
+    let removed = 0
+    let blocked: BlockedTombstones | null = null
+    for (const key of keys) {
+      signal.throwIfAborted()
+      // One absent voter stands in the way of all.
+      if (blocked && isCoordinator(key)) continue
+      try {
+        if (await this.#remove(key)) removed++
+      } catch (error) {
+        if (!hasCode(error, 'NO_QUORUM')) throw error
+        blocked = { due, away: awayIn(error.fields['away']) }
+      }
+    }
+    this.#blocked = blocked
+    if (removed > 0) log.info({ removed }, 'deleted images were removed for good')
+    return blocked === null
+  }
+
+  async #remove(key: string): Promise<boolean> {
+    const { registers, isCoordinator } = this.#components
+    if (!isCoordinator(key)) return registers.forgetRemoved(key)
+    const collected = await registers.collect(key, (state) => this.#isDue(state))
+    if (collected === 'absent') return registers.forgetRemoved(key)
+    return collected === 'removed'
+  }
+
+  /** By this node's clock: a wrong one makes ids free early or late, never an image appear or vanish. */
+  #isDue({ live, record }: RecordState): boolean {
+    const { deletedAt } = record as ImageRecord
+    if (live || deletedAt === null) return false
+    return this.#components.clock.wallMs() - Date.parse(deletedAt) >= this.#options.keepMs
+  }
+}
+
+function awayIn(field: unknown): NodeId[] {
+  return Array.isArray(field) ? field.filter((id): id is string => typeof id === 'string') : []
+}
