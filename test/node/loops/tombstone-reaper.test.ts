@@ -1,0 +1,100 @@
+import t from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
+import type { RecordState } from '../../../cluster/register/operations.ts'
+import type { Collected } from '../../../cluster/register/tombstone-collector.ts'
+import { silentLog } from '../../../cluster/runtime.ts'
+import { TombstoneReaper } from '../../../node/loops/tombstone-reaper.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { imageOf } from '../images/image-fixture.ts'
+
+const DAY_MS = 24 * 3_600_000
+const HOUR_MS = 3_600_000
+const KEEP_MS = 30 * DAY_MS
+
+function reaperOf() {
+  const clock = new ManualClock()
+  const rows = new Map<string, RecordState>()
+  const state = { caughtUp: true, mine: new Set<string>(), away: [] as string[] }
+  const collected: string[] = []
+  const forgotten: string[] = []
+  const reaper = new TombstoneReaper(
+    {
+      clock,
+      log: silentLog,
+      imageKeys: () => [...rows.keys()],
+      local: (key) => rows.get(key) ?? null,
+      registers: {
+        collect: async (key, isDue): Promise<Collected> => {
+          if (state.away.length > 0)
+            throw new ClusterError('NO_QUORUM', 'not every voter', { away: state.away })
+          const row = rows.get(key)
+          if (!row || !isDue(row)) return 'kept'
+          rows.delete(key)
+          collected.push(key)
+          return 'removed'
+        },
+        forgetRemoved: async (key) => {
+          forgotten.push(key)
+          return rows.delete(key)
+        },
+      },
+      isCoordinator: (key) => state.mine.has(key),
+      caughtUp: () => state.caughtUp,
+    },
+    { keepMs: KEEP_MS },
+  )
+  t.teardown(() => reaper.stop())
+  const put = (key: string, ageMs: number | null) => {
+    const deletedAt = ageMs === null ? null : new Date(clock.wallMs() - ageMs).toISOString()
+    rows.set(key, { live: ageMs === null, record: imageOf({ deletedAt }) })
+  }
+  return { reaper, clock, rows, state, collected, forgotten, put }
+}
+
+t.test(
+  'what was deleted long ago goes: here by the coordinator, elsewhere by whoever sees that it is gone',
+  async (t) => {
+    const { reaper, clock, state, collected, forgotten, rows, put } = reaperOf()
+    put('mine', KEEP_MS)
+    put('other', KEEP_MS)
+    put('young', KEEP_MS - 1000)
+    put('live', null)
+    for (const key of ['mine', 'young', 'live']) state.mine.add(key)
+    reaper.start()
+    await clock.advance(0)
+    t.strictSame([collected, forgotten], [['mine'], ['other']])
+    t.strictSame([...rows.keys()], ['young', 'live'])
+    t.equal(reaper.blocked, null)
+    await clock.advance(HOUR_MS + 60_000)
+    t.strictSame(collected, ['mine', 'young'], 'an hour later it looks again')
+  },
+)
+
+t.test('a voter that is away blocks it, and is named', async (t) => {
+  const { reaper, clock, state, collected, put } = reaperOf()
+  put('a', KEEP_MS)
+  put('b', KEEP_MS)
+  state.mine.add('a').add('b')
+  state.away = ['voter-c']
+  reaper.start()
+  await clock.advance(0)
+  t.strictSame(reaper.blocked, { due: 2, away: ['voter-c'] })
+  t.strictSame(collected, [])
+  state.away = []
+  await clock.advance(11 * 60_000)
+  t.strictSame(collected, ['a', 'b'])
+  t.equal(reaper.blocked, null)
+})
+
+t.test('it stands still until this node has caught up', async (t) => {
+  const { reaper, clock, state, collected, put } = reaperOf()
+  put('a', KEEP_MS)
+  state.mine.add('a')
+  state.caughtUp = false
+  reaper.start()
+  await clock.advance(60_000)
+  t.strictSame(collected, [])
+  state.caughtUp = true
+  await clock.advance(60_000)
+  t.strictSame(collected, ['a'])
+})
