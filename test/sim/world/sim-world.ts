@@ -57,7 +57,7 @@ export class SimWorld {
         try {
           event.action?.()
         } catch (error) {
-          return reject(error)
+          return reject(error instanceof Error ? error : new Error(String(error)))
         }
         if (++this.#ran % EVENTS_PER_TURN === 0) setImmediate(step)
         else afterMicrotasks(step)
