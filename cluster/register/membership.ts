@@ -165,6 +165,16 @@ export class Membership {
       const message = `too few of the new voters answer: ${away.join(', ')} must be up first`
       throw new ClusterError('MEMBERSHIP_REFUSED', message, { away })
     }
+    const { databases: named } = this.#components.config.current()
+    const unready = voters.filter((voter, i) => {
+      const answer = answers[i]
+      if (answer?.status !== 'fulfilled') return false
+      return answer.value.voteSequence > 0 && answer.value.dbUuid !== named[voter]
+    })
+    if (voters.length - away.length - unready.length < majorityOf(voters.length)) {
+      const message = `too few of the new voters may vote: ${unready.join(', ')} must first give up votes of an earlier time; try again in a moment`
+      throw new ClusterError('MEMBERSHIP_REFUSED', message, { away, unready })
+    }
     const databases: Record<NodeId, string> = {}
     for (const [i, answer] of answers.entries())
       if (answer.status === 'fulfilled' && answer.value.voteSequence === 0)

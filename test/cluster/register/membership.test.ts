@@ -134,6 +134,17 @@ t.test('a change to voters that are not up is refused before it begins', async (
   t.equal(cluster.at('a').config.current().joint, null)
 })
 
+t.test(
+  'voters that nobody could let in are refused: in a joint config they would have to let in each other',
+  async (t) => {
+    const cluster = await running(t, ['a', 'b', 'c'], 1)
+    for (const id of ['b', 'c']) cluster.at(id).storage.identity = () => ({ dbUuid: id, voteSequence: 7 })
+    const change = cluster.at('a').registers.membership.setVoters(['a', 'b', 'c'])
+    await t.rejects(cluster.during(change), { code: 'MEMBERSHIP_REFUSED', fields: { unready: ['b', 'c'] } })
+    t.equal(cluster.at('a').config.current().joint, null)
+  },
+)
+
 t.test('a former voter gives up its votes, so that they are not old when it votes again', async (t) => {
   const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
   await setVoters(cluster, 'a', ['a', 'b', 'd'])
