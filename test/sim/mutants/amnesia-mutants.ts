@@ -1,5 +1,7 @@
 /** Bugs of the voting right: nodes that vote although they have forgotten, or cannot read, what they voted. */
 import { contentHash } from '../../../cluster/content-hash.ts'
+import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
+import type { CatchUpRequest, WitnessAnswer } from '../../../cluster/register/vote-messages.ts'
 import { unseal } from '../../../node/store/codec.ts'
 import { Database } from '../../../node/store/database.ts'
 import { RegisterTables } from '../../../node/store/register-tables.ts'
@@ -7,10 +9,8 @@ import { VoteAccumulator } from '../../../node/store/vote-accumulator.ts'
 import { overriding, type LifeParts } from '../cluster/variant.ts'
 import { SimLevel } from '../disk/sim-level.ts'
 import { voteRowNames } from '../disk/stored-votes.ts'
-import type { Mutant } from './mutant.ts'
+import { bodyOf, type Mutant } from './mutant.ts'
 
-/** Above every real one: nobody has seen a higher. */
-const ANY_SEQUENCE = 1_000_000_000
 const UUID_DIGITS = 32
 
 export const amnesiaMutants: readonly Mutant[] = [
@@ -19,18 +19,14 @@ export const amnesiaMutants: readonly Mutant[] = [
     rule: 'R8: a lost disk goes unnoticed, since the database is named after the node',
     variant: {
       storage: (store, { self }) =>
-        overriding(store, {
-          identity: () => ({ dbUuid: uuidOf(self), voteSequence: ANY_SEQUENCE }),
-        }),
+        overriding(store, { identity: () => ({ ...store.identity(), dbUuid: uuidOf(self) }) }),
+      rpc: (rpc) => withoutWitnesses(rpc),
     },
   },
   {
     name: 'voting after a rollback',
-    rule: 'R8: nobody compares how far the votes of a database had come',
-    variant: {
-      storage: (store) =>
-        overriding(store, { identity: () => ({ ...store.identity(), voteSequence: ANY_SEQUENCE }) }),
-    },
+    rule: 'R8: nobody says how far the votes of a database had come',
+    variant: { rpc: (rpc) => withoutWitnesses(rpc) },
   },
   {
     name: 'voting with a flipped bit',
@@ -43,6 +39,16 @@ export const amnesiaMutants: readonly Mutant[] = [
     variant: { beforeOpen: (parts) => blessVotes(parts, false) },
   },
 ]
+
+function withoutWitnesses(rpc: PeerRpc): PeerRpc {
+  return overriding(rpc, {
+    request: async (to, protocol, request, options) => {
+      const answer = await rpc.request(to, protocol, request, options)
+      const isWitness = (bodyOf(request) as CatchUpRequest | undefined)?.kind === 'witness'
+      return isWitness ? { ...(answer as WitnessAnswer), seen: [] } : answer
+    },
+  })
+}
 
 function uuidOf(self: string): string {
   return contentHash(Buffer.from(self)).toString('hex').slice(0, UUID_DIGITS)
