@@ -5,6 +5,7 @@
 import { isOpen, type ClusterConfig, type Invite, type MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { VOTER_COUNTS } from './config-register.ts'
+import { majorityOf } from './quorum.ts'
 import type { Decision, Operation, OperationTable } from './operations.ts'
 
 /** Writes the genesis once; afterwards it changes nothing. Args: ClusterConfig. */
@@ -77,7 +78,14 @@ const beginJoint: Change<{ voters: NodeId[]; databases: Record<NodeId, string> }
     const dbUuid = args.databases[voter]
     return dbUuid === undefined ? [] : [[voter, dbUuid] as const]
   })
-  return { joint: voters, databases: { ...config.databases, ...Object.fromEntries(named) } }
+  const databases = { ...config.databases, ...Object.fromEntries(named) }
+  const unnamed = voters.filter((voter) => databases[voter] === undefined)
+  // Each of these needs a majority to be let in; without one among the others, nobody ever could.
+  if (voters.length - unnamed.length < majorityOf(voters.length))
+    throw new Refused(
+      `too few of the new voters may vote yet: wait for ${unnamed.join(', ')}, then try again`,
+    )
+  return { joint: voters, databases }
 }
 
 const finishJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {

@@ -84,7 +84,7 @@ export class Membership {
     const view = config.current()
     const to = voters.toSorted()
     const state = { live: true, record: view }
-    const call = { voters: to, databases: {} }
+    const call = { voters: to, databases: Object.fromEntries(to.map((voter) => [voter, ''])) }
     const decision = operations.configOperations[operations.BEGIN_JOINT]?.(state, call)
     if (decision?.kind === 'refuse') throw new ClusterError('MEMBERSHIP_REFUSED', decision.refusal.message)
     const down = allVoters([view.voters, to]).filter((voter) => !liveness.isAlive(voter))
