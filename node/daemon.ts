@@ -23,7 +23,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../clust
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { inlineHasher, type ChunkHasher } from '../cluster/transfer/chunk-hasher.ts'
 import { openStore } from './composition/open-store.ts'
-import { abstention, buildReport } from './composition/report.ts'
+import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import type { SeracConfig } from './config/options.ts'
 import { HashPool } from './data/hash-pool.ts'
@@ -237,7 +237,7 @@ async function listen(
   onStarted: OnStarted,
 ): Promise<void> {
   const { config, log, cluster } = core
-  const abstains = () => abstention(core.identity.id, core.currentConfig, cluster)
+  const abstains = () => whyNotVoting(core.identity.id, core.currentConfig, cluster)
   const hasQuorum = () => cluster.registers.hasQuorum
   const caughtUp = () => cluster.registers.caughtUp
   const readiness = {

@@ -25,7 +25,7 @@ export function parseVotersRequest(body: unknown): VotersRequest {
   const isList = Array.isArray(voters) && voters.length <= VOTERS_MAX && voters.every(isName)
   if (!isList) throw invalid('voters must be a list of 1, 3, 5 or 7 node ids.')
   if (typeof dryRun !== 'boolean') throw invalid('dryRun must be true or false.')
-  return { voters: voters as string[], dryRun }
+  return { voters, dryRun }
 }
 
 /** Answers how long the invite shall be valid, ms. */
@@ -39,7 +39,7 @@ export function parseInviteRequest(body: unknown): number {
     expiresSeconds <= EXPIRES_SECONDS_MAX
   if (!isValid)
     throw invalid(`expiresSeconds must be an integer from ${EXPIRES_SECONDS_MIN} to ${EXPIRES_SECONDS_MAX}.`)
-  return (expiresSeconds as number) * 1000
+  return expiresSeconds * 1000
 }
 
 export function parseMemberChanges(body: unknown): MemberChanges {

@@ -105,9 +105,8 @@ export class Dialer {
 
   /** A stranger that still has the link of a member was removed just now. */
   #mayStay(link: Link): boolean {
-    const { isAllowed, isMember } = this.#init
-    if (isMember(link.peer)) return true
-    if (!isAllowed(link.peer) || this.#components.peers.linkTo(link.peer) === link) return false
+    if (this.#init.isMember(link.peer)) return true
+    if (!this.#init.isAllowed(link.peer) || this.#components.peers.linkTo(link.peer) === link) return false
     const sinceMs = this.#strangers.get(link) ?? this.#nowMs()
     this.#strangers.set(link, sinceMs)
     return this.#nowMs() - sinceMs < STRANGER_LINK_MS_MAX

@@ -34,9 +34,8 @@ function guardRegistrar(registrar: Registrar, isMember: (peer: NodeId) => boolea
   const register: Registrar['register'] = (protocol, topology) =>
     registrar.register(protocol, {
       ...topology,
-      onConnect: (peer, connection) => {
-        if (isMember(peer.toString())) topology.onConnect?.(peer, connection)
-      },
+      onConnect: (peer, connection) =>
+        isMember(peer.toString()) ? topology.onConnect?.(peer, connection) : undefined,
     })
   const changed: Partial<Registrar> = { handle, register }
   return new Proxy(registrar, {

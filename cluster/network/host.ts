@@ -149,7 +149,8 @@ export class Host extends EventEmitter<{ open: [Link]; close: [Link] }> {
   }
 
   #options(): Parameters<typeof createLibp2p<Services>>[0] {
-    const { gossip, isAllowed, isMember = isAllowed } = this.#init
+    const { gossip } = this.#init
+    const isMember = (peer: NodeId) => this.#init.isMember?.(peer) ?? this.#init.isAllowed(peer)
     return {
       privateKey: this.#identity.libp2pKey,
       nodeInfo: { name: 'serac', version: '1', userAgent: 'serac' },

@@ -109,7 +109,7 @@ function parseJoinRequest(request: unknown): JoinRequest {
     weight > 0 &&
     weight <= WEIGHT_MAX
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a request to join is malformed')
-  return { secret, role, address: address as string, zone: zone as string | null, weight }
+  return { secret, role, address, zone, weight }
 }
 
 function isName(value: unknown): value is string {

@@ -51,7 +51,7 @@ function ownReport(components: ReportComponents): NodeReport {
     uptimeSeconds: Math.round((clock.monotonicMs() - startedMs) / 1000),
     caughtUp: registers.caughtUp,
     hasQuorum: registers.hasQuorum,
-    abstains: abstention(self, config, cluster),
+    abstains: whyNotVoting(self, config, cluster),
     readmission: registers.readmission,
     voterChange: registers.membership.progress,
     blockedTombstones: blockedTombstones(),
@@ -64,6 +64,6 @@ function ownReport(components: ReportComponents): NodeReport {
 }
 
 /** Why a voter does not vote; null while it does, and for nodes that are no voters. */
-export function abstention(self: NodeId, config: CurrentConfig, { registers }: Cluster): string | null {
+export function whyNotVoting(self: NodeId, config: CurrentConfig, { registers }: Cluster): string | null {
   return allVoters(voterSets(config.current())).includes(self) ? registers.abstains() : null
 }

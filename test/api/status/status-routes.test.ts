@@ -23,7 +23,10 @@ function operator(
   t: { teardown(close: () => Promise<void>): void },
   clusterStatus: () => Promise<ClusterStatus>,
 ) {
-  const app = buildOperatorServer({ clusterStatus, admin: {} as ClusterAdminPort, log: silentLog }, { disableFile: '/nonexistent/disable' })
+  const app = buildOperatorServer(
+    { clusterStatus, admin: {} as ClusterAdminPort, log: silentLog },
+    { disableFile: '/nonexistent/disable' },
+  )
   t.teardown(() => app.close())
   return app
 }
