@@ -105,7 +105,7 @@ t.test('what only the lost disk and one other held is brought to a majority firs
 
 t.test('a disk of the past is noticed by those who saw its later votes', async (t) => {
   const cluster = await running(t)
-  const past = structuredClone({ ...cluster.disks.get('b') })
+  const past = structuredClone(Object.assign({}, cluster.disks.get('b')))
   await cluster.execute('a', 'thing/1', 'append', 'later')
   cluster.stop('b')
   Object.assign(cluster.disks.get('b') ?? {}, past)
