@@ -82,11 +82,20 @@ export class ClusterAdmin {
     const { plan } = this.planVoters(voters)
     const change = membership.setVoters(voters)
     change.catch((error: unknown) => log.warn({ error: String(error) }, 'a change of the voters did not end'))
-    const isOver = await Promise.race([
-      change.then(() => true),
-      sleep(clock, ANSWER_AFTER_MS).then(() => false),
-    ])
-    return { state: isOver ? 'done' : 'running', plan }
+    return { state: await this.#begin(change), plan }
+  }
+
+  /** Not before the change is in force: whoever is told that it runs looks for its end. Rejects when it does not begin. */
+  async #begin(change: Promise<void>): Promise<'running' | 'done'> {
+    const { clock, config } = this.#components
+    for (;;) {
+      const isOver = await Promise.race([
+        change.then(() => true),
+        sleep(clock, ANSWER_AFTER_MS).then(() => false),
+      ])
+      if (isOver) return 'done'
+      if (config.current().joint) return 'running'
+    }
   }
 
   /** Gives a change of the voters up. Throws NO_QUORUM. */
