@@ -78,7 +78,7 @@ export class ClusterAdmin {
 
   /** Throws MEMBERSHIP_REFUSED, NO_QUORUM while it has not begun; afterwards the voters go on with it by themselves. */
   async setVoters(voters: readonly NodeId[]): Promise<VoterChange> {
-    const { membership, clock, log } = this.#components
+    const { membership, log } = this.#components
     const { plan } = this.planVoters(voters)
     const change = membership.setVoters(voters)
     change.catch((error: unknown) => log.warn({ error: String(error) }, 'a change of the voters did not end'))
