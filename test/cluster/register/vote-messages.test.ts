@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseCatchUpRequest, parseVoteRequest } from '../../../cluster/register/vote-messages.ts'
-import { ballotOf } from './register-fixture.ts'
+import { ballotOf, since } from './register-fixture.ts'
 
 const ballot = ballotOf(1)
 const value = new Uint8Array([1])
@@ -18,7 +18,9 @@ const votes = [
   },
   { kind: 'committed', key: 'k', ballot, digest: 'd', value: null },
   { kind: 'committed', key: 'k', ballot, digest: 'd', value },
-  { kind: 'execute', key: 'k', call: { name: 'n', args: 1, opId: 'o' }, sinceVersion: 0 },
+  { kind: 'execute', key: 'k', call: { name: 'n', args: 1, opId: 'o' }, since: since(0) },
+  { kind: 'remove', key: 'k', ballot },
+  { kind: 'copy', items: [{ key: 'k', ballot, value }] },
 ]
 const notVotes = [
   null,
@@ -35,8 +37,12 @@ const notVotes = [
   { kind: 'read', items: [{ key: 'k' }] },
   { kind: 'read', items: 'k' },
   { kind: 'committed', key: 'k', ballot, digest: 'd' },
-  { kind: 'execute', key: 'k', call: { name: 'n' }, sinceVersion: 0 },
-  { kind: 'execute', key: 'k', call: { name: 'n', opId: 'o' }, sinceVersion: null },
+  { kind: 'execute', key: 'k', call: { name: 'n' }, since: since(0) },
+  { kind: 'execute', key: 'k', call: { name: 'n', opId: 'o' }, since: null },
+  { kind: 'execute', key: 'k', call: { name: 'n', opId: 'o' }, since: { version: -1, floor: ballot } },
+  { kind: 'remove', key: 'k' },
+  { kind: 'copy', items: [{ key: 'k', ballot }] },
+  { kind: 'copy', items: null },
 ]
 
 t.test('well-formed vote requests pass', async (t) => {
@@ -53,6 +59,8 @@ t.test('catch-up requests are checked alike', async (t) => {
     { kind: 'changes', cursor: null, limit: 10 },
     { kind: 'changes', cursor: { dbUuid: 'u', sequence: 3 }, limit: 0 },
     { kind: 'digests', afterKey: '', limit: 10 },
+    { kind: 'accepted', afterKey: 'k', limit: 10 },
+    { kind: 'witness' },
   ]
   const bad = [
     undefined,
@@ -60,6 +68,7 @@ t.test('catch-up requests are checked alike', async (t) => {
     { kind: 'changes', cursor: { dbUuid: 'u' }, limit: 1 },
     { kind: 'changes', cursor: null, limit: -1 },
     { kind: 'digests', limit: 10 },
+    { kind: 'accepted', afterKey: '' },
     { kind: 'rows', afterKey: '', limit: 10 },
   ]
   for (const request of good) t.equal(parseCatchUpRequest(request), request)
