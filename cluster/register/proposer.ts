@@ -49,6 +49,10 @@ const REFUSED_GRACE_MS = 100
 /** Back-off after a collision: random below attempt × this, so that duelling proposers part quickly. */
 const BACK_OFF_STEP_MS = 8
 const BACK_OFF_MS_MAX = 200
+/** Pause, ms, while voters are up that may not vote yet: each try costs the others a sync, and they need some tenths. */
+const STARTING_PAUSE_MS = 200
+/** For so long; then it is a lost majority like any other (R6). */
+const STARTING_PATIENCE_MS = 1000
 
 export interface ProposerComponents {
   self: NodeId
@@ -84,6 +88,8 @@ interface Attempt {
   firstSent: Ballot | null
   /** What is chosen below this ballot is accepted once more above it, even when it stays as it is. */
   above: Ballot
+  /** The last round failed for voters that are up and may not vote yet, not for another ballot. */
+  isVoterStarting: boolean
 }
 
 /** Over the promises that a round stands on (R9). */
@@ -110,7 +116,7 @@ export class Proposer {
    */
   async execute(key: string, call: OperationCall, since: Since | null): Promise<Outcome> {
     const operation = findOperation(this.#components.operations, call.name)
-    const attempt: Attempt = { call, since, firstSent: null, above: ZERO_BALLOT }
+    const attempt: Attempt = { call, since, firstSent: null, above: ZERO_BALLOT, isVoterStarting: false }
     const { chosen, step } = await this.#untilEnded(key, attempt, (current, floors) =>
       decide(operation, attempt, current, floors),
     )
@@ -125,20 +131,22 @@ export class Proposer {
    */
   async settle(key: string, above: Ballot = ZERO_BALLOT): Promise<ChosenValue | null> {
     this.#components.ballots.note(above)
-    const attempt: Attempt = { call: NO_CALL, since: null, firstSent: null, above }
+    const attempt: Attempt = { call: NO_CALL, since: null, firstSent: null, above, isVoterStarting: false }
     return (await this.#untilEnded(key, attempt, () => KEEP)).chosen
   }
 
   async #untilEnded(key: string, attempt: Attempt, step: StepOf) {
     const { clock, random, config } = this.#components
-    const deadline = clock.monotonicMs() + PROPOSE_DEADLINE_MS
+    const beganMs = clock.monotonicMs()
     for (let tries = 1; ; tries++) {
       const view = config.current()
       const round = await this.#round(view, key, attempt, step)
       if (round.ended) return round
-      if (clock.monotonicMs() >= deadline) throw gaveUp(key, attempt)
+      const patienceMs = attempt.isVoterStarting ? STARTING_PATIENCE_MS : PROPOSE_DEADLINE_MS
+      if (clock.monotonicMs() - beganMs >= patienceMs) throw gaveUp(key, attempt)
       if (config.current().epoch !== view.epoch) continue
-      await sleep(clock, random.float() * Math.min(tries * BACK_OFF_STEP_MS, BACK_OFF_MS_MAX))
+      const collisionMs = random.float() * Math.min(tries * BACK_OFF_STEP_MS, BACK_OFF_MS_MAX)
+      await sleep(clock, attempt.isVoterStarting ? STARTING_PAUSE_MS : collisionMs)
     }
   }
 
@@ -220,7 +228,11 @@ export class Proposer {
     attempt: Attempt,
   ): void {
     const { ballots, config } = this.#components
-    for (const [, answer] of goodAnswers(answers)) if ('highest' in answer) ballots.note(answer.highest)
+    const refusals = goodAnswers(answers).flatMap(([, answer]) =>
+      'highest' in answer ? [answer.highest] : [],
+    )
+    refusals.forEach((highest) => ballots.note(highest))
+    attempt.isVoterStarting = refusals.length === 0
     if (config.current().epoch !== view.epoch || isNearQuorum(voterSets(view), answers)) return
     if (attempt.since) throw unknownOutcome(key)
     throw noQuorum(key, answers)

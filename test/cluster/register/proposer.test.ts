@@ -258,3 +258,22 @@ t.test('in a joint config both majorities must take part', async (t) => {
   set.network.down.delete('e')
   t.match(await set.proposer('a').execute(KEY, callOf('create'), null), { done: true })
 })
+
+t.test('voters that have just started are waited for, for a second and not busily', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  for (const id of ['b', 'c']) set.abstaining.set(id, 'it has just started')
+  const outcome = set.proposer('a').execute(KEY, callOf('create'), null)
+  outcome.catch(() => {})
+  await clock.advance(500)
+  set.abstaining.delete('b')
+  await clock.advance(500)
+  t.match(await outcome, { done: true })
+  set.abstaining.set('b', 'it has lost votes')
+  set.network.sent.length = 0
+  const late = set.proposer('a').execute(KEY, callOf('append'), null)
+  late.catch(() => {})
+  await clock.advance(2000)
+  await t.rejects(late, { code: 'NO_QUORUM' })
+  t.ok(set.network.count('prepare') <= 21, 'each try costs the others a sync')
+})
