@@ -45,6 +45,7 @@ export function askVoters<R>(
   enough: (answers: Answers<R>) => boolean,
   impatience?: Impatience<R>,
 ): Promise<Answers<R>> {
+  if (voters.length === 0) return Promise.resolve(new Map())
   return new Promise((resolve) => {
     const answers = new Map<NodeId, R | Error>()
     let cancelGrace: (() => void) | null = null

@@ -23,7 +23,7 @@ import { CONFIG_KEY } from './config-register.ts'
 import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, isQuorum, voterSets } from './quorum.ts'
+import { allVoters, askVoters, goodAnswers, isQuorum, voterSets } from './quorum.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -48,6 +48,8 @@ type Right = { votes: 'always' } | { votes: 'genesis' } | { votes: 'never'; why:
 type Verdict = 'granted' | 'genesis' | 'claim' | 'lost' | 'not a voter' | 'unknown'
 
 const WITNESS_TIMEOUT_MS = 1000
+/** Once one has answered, the others have this much more: a voter that is away must not hold up every start. */
+const WITNESS_GRACE_MS = 200
 /** Peers come up one after the other; asking is cheap. */
 const RETRY_EVERY_MS = 300
 /** How often a new cluster waits for the voters that are not up yet, so that the genesis names their databases, too. */
@@ -151,7 +153,7 @@ export class VotingRight {
     const informed = [...witnesses].find(([, answer]) => answer.hasConfig)
     if (!config.row() && informed) {
       await this.#components.fence.fetch(informed[0])
-      return 'unknown'
+      return config.row() ? this.#judge() : 'unknown'
     }
     if (!isQuorum(voterSets(view), (voter) => voter === self || witnesses.has(voter))) {
       this.#right = { votes: 'never', why: `${STARTING}; too few of them answer` }
@@ -182,17 +184,17 @@ export class VotingRight {
   }
 
   async #witnesses(view: ClusterConfig): Promise<Map<NodeId, WitnessAnswer>> {
-    const { self, fence } = this.#components
+    const { self, clock, fence } = this.#components
     const others = allVoters(voterSets(view)).filter((voter) => voter !== self)
     const request: CatchUpRequest = { kind: 'witness' }
     const options = { timeoutMs: WITNESS_TIMEOUT_MS, signal: this.#stopping.signal }
-    const answers = await Promise.allSettled(
-      others.map((voter) => fence.ask(voter, 'catch-up', request, view.epoch, options)),
+    const answers = await askVoters(
+      others,
+      (voter) => fence.ask(voter, 'catch-up', request, view.epoch, options) as Promise<WitnessAnswer>,
+      () => false,
+      { clock, graceMs: WITNESS_GRACE_MS, isBad: () => true },
     )
-    const witnesses = new Map<NodeId, WitnessAnswer>()
-    for (const [i, answer] of answers.entries())
-      if (answer.status === 'fulfilled') witnesses.set(others[i] as NodeId, answer.value as WitnessAnswer)
-    return witnesses
+    return new Map(goodAnswers(answers))
   }
 
   async #giveUpPast(): Promise<void> {

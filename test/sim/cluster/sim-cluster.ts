@@ -167,7 +167,9 @@ export class SimCluster {
     machine.node = node
     machine.downSinceMs = null
     node.config.onChanged((config) => {
-      if (config.epoch > this.#newestConfig.epoch) this.#newestConfig = config
+      // The written genesis has the epoch of the one that all were started with, and names the databases.
+      const isWritten = config.epoch === this.#newestConfig.epoch && this.#newestConfig.epoch === 1
+      if (isWritten || config.epoch > this.#newestConfig.epoch) this.#newestConfig = config
     })
     this.#watch(host, node)
   }
