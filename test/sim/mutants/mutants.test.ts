@@ -24,7 +24,8 @@ for (const name of LOUD) {
   t.test(name, async (t) => {
     const { variant } = findMutant(name)
     let seed = 1
-    while (seed <= SEEDS_MAX && (await runSchedule(makeSchedule(seed), variant)).violations.length === 0) seed++
+    while (seed <= SEEDS_MAX && (await runSchedule(makeSchedule(seed), variant)).violations.length === 0)
+      seed++
     t.ok(seed <= SEEDS_MAX, `caught by seed ${seed}`)
   })
 }
