@@ -84,6 +84,11 @@ export class ClusterError extends SeracError {
   }
 }
 
+/** What was thrown, as an error: not everything that is thrown is one. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 /** Whether `error` is one of ours with one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): error is SeracError {
   return error instanceof SeracError && codes.includes(error.code)

@@ -206,7 +206,11 @@ function startLoops(
       clock,
       log,
       caughtUp,
-      imageKeys: () => store.registers.learnedKeys().filter((key) => imageIdOf(key) !== null),
+      deletedKeys: () =>
+        store.registers.learnedKeys().filter((key) => {
+          const id = imageIdOf(key)
+          return id !== null && !index.get(id)
+        }),
       local: (key) => {
         const row = store.registers.learned(key)
         return row?.settled ? toKnown(row.value) : null

@@ -8,7 +8,7 @@ import type { NodeId } from '../network/rpc-port.ts'
 import { compareBallots, justAbove, maxBallot, sameBallot, type Ballot } from './ballot.ts'
 import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
-import { allVoters, voterSets } from './quorum.ts'
+import { isVoter } from './quorum.ts'
 import { valueDigest } from './register-value.ts'
 import type { AcceptorState, RegisterStorage } from './storage.ts'
 import type { AcceptAnswer, PrepareAnswer, ReadAnswer, ReadsAnswer } from './vote-messages.ts'
@@ -169,7 +169,7 @@ export class Acceptor {
     fence.assertCurrent(epoch)
     const reason = abstains(key)
     if (reason !== null) throw new ClusterError('NOT_VOTING', `node ${self} does not vote: ${reason}`)
-    if (!allVoters(voterSets(config.current())).includes(self))
+    if (!isVoter(config.current(), self))
       throw new ClusterError('NOT_VOTING', `node ${self} is no voter of epoch ${epoch}`)
   }
 }

@@ -9,7 +9,7 @@ import { sleep, type Clock, type Log } from '../runtime.ts'
 import { compareBallots, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, voterSets } from './quorum.ts'
+import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
 import type { Reader } from './reader.ts'
 import { SharedRun } from './shared-run.ts'
@@ -73,7 +73,7 @@ export class CatchUp {
 
   /** Follows one voter's log now: after a hint from it, or when its link came up. Best effort. */
   follow(voter: NodeId): void {
-    if (!allVoters(voterSets(this.#components.config.current())).includes(voter)) return
+    if (!isVoter(this.#components.config.current(), voter)) return
     if (voter === this.#components.self) return
     this.#followShared(voter)
       .run()

@@ -5,7 +5,7 @@
  * A busy coordinator is not a silent one. Proposing beside its queue would make every operation collide and the queue
  * longer still, and that would not end when the load does (seen after restarts, with real nodes).
  */
-import { ClusterError, hasCode } from '../errors.ts'
+import { ClusterError, hasCode, toError } from '../errors.ts'
 import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
@@ -206,8 +206,4 @@ async function withinMs<T>(clock: Clock, limitMs: number, promise: Promise<T>): 
   } finally {
     patience.abort()
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

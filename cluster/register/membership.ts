@@ -3,8 +3,7 @@
  * repeated by any node after a crash: the joint config, the rescan, the new config.
  */
 import { ClusterError, hasCode } from '../errors.ts'
-import type { ClusterConfig, MemberNode } from '../membership/cluster-config.ts'
-import type { LivenessView } from '../membership/cluster-config.ts'
+import type { ClusterConfig, LivenessView, MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Log } from '../runtime.ts'
 import * as operations from './config-operations.ts'
@@ -14,11 +13,11 @@ import type { EpochFence } from './epoch-fence.ts'
 import { coordinatorsOf } from './key-order.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, majorityOf, voterSets } from './quorum.ts'
+import { allVoters, askEach, goodAnswers, majorityOf, voterSets } from './quorum.ts'
 import { decodeValue } from './register-value.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
-import type { RegisterStorage, VoterIdentity } from './storage.ts'
-import type { CatchUpRequest, Outcome, WitnessAnswer } from './vote-messages.ts'
+import type { RegisterStorage } from './storage.ts'
+import type { Outcome } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
 export interface MembershipComponents {
@@ -51,7 +50,6 @@ export interface VoterPlan {
 /** How often a node looks whether a change that nobody finishes is its to finish. */
 const RESUME_EVERY_MS = 2000
 const RETRY_EVERY_MS = 500
-const WITNESS_TIMEOUT_MS = 1000
 const NOTICE_LOOK_MS = 20
 const NOTICE_PATIENCE_MS = 1000
 
@@ -159,35 +157,24 @@ export class Membership {
    * time is not named: it gives them up and claims its place by itself.
    */
   async #databasesOf(voters: readonly NodeId[]): Promise<Record<NodeId, string>> {
-    const answers = await Promise.allSettled(voters.map((voter) => this.#identityOf(voter)))
-    const away = voters.filter((_, i) => answers[i]?.status === 'rejected')
-    if (voters.length - away.length < majorityOf(voters.length)) {
+    const { config, voters: client } = this.#components
+    const { epoch, databases: named } = config.current()
+    const answers = new Map(goodAnswers(await askEach(voters, (voter) => client.witness(epoch, voter))))
+    const away = voters.filter((voter) => !answers.has(voter))
+    if (answers.size < majorityOf(voters.length)) {
       const message = `too few of the new voters answer: ${away.join(', ')} must be up first`
       throw new ClusterError('MEMBERSHIP_REFUSED', message, { away })
     }
-    const { databases: named } = this.#components.config.current()
-    const unready = voters.filter((voter, i) => {
-      const answer = answers[i]
-      if (answer?.status !== 'fulfilled') return false
-      return answer.value.voteSequence > 0 && answer.value.dbUuid !== named[voter]
-    })
-    if (voters.length - away.length - unready.length < majorityOf(voters.length)) {
+    const identities = [...answers].map(([voter, { identity }]) => ({ voter, ...identity }))
+    const unready = identities
+      .filter(({ voter, voteSequence, dbUuid }) => voteSequence > 0 && dbUuid !== named[voter])
+      .map(({ voter }) => voter)
+    if (answers.size - unready.length < majorityOf(voters.length)) {
       const message = `too few of the new voters may vote: ${unready.join(', ')} must first give up votes of an earlier time; try again in a moment`
       throw new ClusterError('MEMBERSHIP_REFUSED', message, { away, unready })
     }
-    const databases: Record<NodeId, string> = {}
-    for (const [i, answer] of answers.entries())
-      if (answer.status === 'fulfilled' && answer.value.voteSequence === 0)
-        databases[voters[i] as NodeId] = answer.value.dbUuid
-    return databases
-  }
-
-  async #identityOf(node: NodeId): Promise<VoterIdentity> {
-    const { config, fence } = this.#components
-    const request: CatchUpRequest = { kind: 'witness' }
-    const { epoch } = config.current()
-    const answer = await fence.ask(node, 'catch-up', request, epoch, { timeoutMs: WITNESS_TIMEOUT_MS })
-    return (answer as WitnessAnswer).identity
+    const blank = identities.filter(({ voteSequence }) => voteSequence === 0)
+    return Object.fromEntries(blank.map(({ voter, dbUuid }) => [voter, dbUuid]))
   }
 
   /** Takes the joint config that is in force to its end; several nodes may do so at once. */

@@ -1,5 +1,5 @@
 /** Quorums: which answers decide. In a joint config every quorum needs both majorities (rule R10). */
-import { hasCode } from '../errors.ts'
+import { hasCode, toError } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
@@ -14,6 +14,11 @@ export function voterSets(config: ClusterConfig): VoterSets {
 /** Everybody who votes, each once. */
 export function allVoters(sets: VoterSets): NodeId[] {
   return [...new Set(sets.flat())]
+}
+
+/** Whether a node votes under a config, or will while its voters change. */
+export function isVoter(config: ClusterConfig, id: NodeId): boolean {
+  return allVoters(voterSets(config)).includes(id)
 }
 
 export function majorityOf(count: number): number {
@@ -62,10 +67,19 @@ export function askVoters<R>(
     for (const voter of voters) {
       ask(voter).then(
         (answer) => note(voter, answer),
-        (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
+        (error: unknown) => note(voter, toError(error)),
       )
     }
   })
+}
+
+/** Asks all of them and resolves when each has answered or failed. */
+export function askEach<R>(
+  voters: readonly NodeId[],
+  ask: (voter: NodeId) => Promise<R>,
+  impatience?: Impatience<R>,
+): Promise<Answers<R>> {
+  return askVoters(voters, ask, () => false, impatience)
 }
 
 /**

@@ -2,7 +2,7 @@
  * Strong reads (rule R5): a quorum tells (accepted ballot, digest) without promise or fsync. When they are all equal,
  * that value is chosen and is served; when they differ and stay so, one identity round settles it.
  */
-import { ClusterError } from '../errors.ts'
+import { ClusterError, toError } from '../errors.ts'
 import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
@@ -130,7 +130,7 @@ export class Reader {
           .read(key, known)
           .then(
             (answer) => note(voter, answer.epoch === view.epoch ? answer : otherEpoch(voter)),
-            (error: unknown) => note(voter, error instanceof Error ? error : new Error(String(error))),
+            (error: unknown) => note(voter, toError(error)),
           )
       }
     })

@@ -12,18 +12,15 @@ import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
 import type { ChosenItem } from './acceptor.ts'
 import { compareBallots, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
-import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
+import { allVoters, askEach, goodAnswers, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
 import type { AcceptedDigest, RegisterStorage } from './storage.ts'
 import type { AcceptedAnswer, CatchUpRequest } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
 export interface RescanComponents {
-  self: NodeId
   clock: Clock
-  config: CurrentConfig
   fence: EpochFence
   voters: VoterClient
   storage: RegisterStorage
@@ -117,11 +114,9 @@ export class Rescan {
   /** The pages of all voters that answer: of a quorum of the old ones at least. */
   async #lists(afterKey: string): Promise<Map<NodeId, AcceptedDigest[]>> {
     const counting = allVoters(this.#sets).filter((voter) => this.#counts(voter))
-    const answers = await Promise.allSettled(counting.map((voter) => this.#list(voter, afterKey)))
+    const answers = await askEach(counting, (voter) => this.#list(voter, afterKey))
     this.#assertEpoch()
-    const pages = new Map<NodeId, AcceptedDigest[]>()
-    for (const [i, answer] of answers.entries())
-      if (answer.status === 'fulfilled') pages.set(counting[i] as NodeId, answer.value)
+    const pages = new Map(goodAnswers(answers))
     if (!isQuorum([this.#view.voters], (voter) => pages.has(voter)))
       throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
     return pages

@@ -10,7 +10,7 @@ import type { BallotSource } from './ballot-source.ts'
 import { maxBallot, type Ballot } from './ballot.ts'
 import type { RecordState } from './operations.ts'
 import { highestAccepted } from './proposer.ts'
-import { goodAnswers, type Answers } from './quorum.ts'
+import { askEach, goodAnswers } from './quorum.ts'
 import { decodeValue } from './register-value.ts'
 import type { AcceptAnswer, PrepareAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -53,13 +53,7 @@ export class TombstoneCollector {
   }
 
   async #askAll<R>(view: ClusterConfig, ask: (voter: NodeId) => Promise<R>): Promise<[NodeId, R][]> {
-    const settled = await Promise.allSettled(view.voters.map(ask))
-    const answers: Answers<R> = new Map(
-      settled.map((answer, i) => [
-        view.voters[i] as NodeId,
-        answer.status === 'fulfilled' ? answer.value : toError(answer.reason),
-      ]),
-    )
+    const answers = await askEach(view.voters, ask)
     const good = goodAnswers(answers)
     if (good.length === view.voters.length) return good
     const away = view.voters.filter((voter) => answers.get(voter) instanceof Error)
@@ -73,8 +67,4 @@ export class TombstoneCollector {
     this.#components.ballots.note(higher.reduce(maxBallot))
     return true
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

@@ -9,12 +9,14 @@ import type { OperationCall } from './operations.ts'
 import type { RegisterStorage, VoterIdentity } from './storage.ts'
 import type {
   AcceptAnswer,
+  CatchUpRequest,
   Outcome,
   PrepareAnswer,
   ReadAnswer,
   ReadsAnswer,
   Since,
   VoteRequest,
+  WitnessAnswer,
 } from './vote-messages.ts'
 
 /** A voter that has not answered by then counts as away; also how long a lost majority takes to be noticed (R6). */
@@ -23,6 +25,7 @@ export const VOTE_TIMEOUT_MS = 1000
 export const EXECUTE_TIMEOUT_MS = 4000
 /** A page of copied values is one batch of the voter's disk, and one large message. */
 export const COPY_TIMEOUT_MS = 10_000
+const WITNESS_TIMEOUT_MS = 1000
 
 export class VoterClient {
   readonly #fence: EpochFence
@@ -111,6 +114,13 @@ export class VoterClient {
   /** Whether the voter removed the register, or has none. */
   async remove(epoch: number, to: NodeId, key: string, ballot: Ballot): Promise<boolean> {
     return (await this.#ask(epoch, to, { kind: 'remove', key, ballot })) as boolean
+  }
+
+  /** What a node knows of this node's votes, and of its own (R8); also of a node that may not vote. */
+  async witness(epoch: number, to: NodeId, signal?: AbortSignal): Promise<WitnessAnswer> {
+    const request: CatchUpRequest = { kind: 'witness' }
+    const options = { timeoutMs: WITNESS_TIMEOUT_MS, ...(signal && { signal }) }
+    return (await this.#fence.ask(to, 'catch-up', request, epoch, options)) as WitnessAnswer
   }
 
   /** For each item, whether the voter holds it now. */

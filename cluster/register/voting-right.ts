@@ -23,11 +23,11 @@ import { CONFIG_KEY } from './config-register.ts'
 import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, askVoters, goodAnswers, isQuorum, voterSets } from './quorum.ts'
+import { allVoters, askEach, goodAnswers, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { VoterClient } from './voter-client.ts'
-import type { CatchUpRequest, WitnessAnswer } from './vote-messages.ts'
+import type { WitnessAnswer } from './vote-messages.ts'
 
 export interface VotingRightComponents {
   self: NodeId
@@ -47,7 +47,6 @@ type Right = { votes: 'always' } | { votes: 'genesis' } | { votes: 'never'; why:
 /** Found out; the next look may find something else. */
 type Verdict = 'granted' | 'genesis' | 'claim' | 'lost' | 'not a voter' | 'unknown'
 
-const WITNESS_TIMEOUT_MS = 1000
 /** Once one has answered, the others have this much more: a voter that is away must not hold up every start. */
 const WITNESS_GRACE_MS = 200
 /** Peers come up one after the other; asking is cheap. */
@@ -101,12 +100,12 @@ export class VotingRight {
     this.#look()
   }
 
-  #configChanged({ voters, joint, databases }: ClusterConfig): void {
+  #configChanged(config: ClusterConfig): void {
     const { self, storage } = this.#components
-    const isVoter = voters.includes(self) || (joint?.includes(self) ?? false)
-    const isNamed = databases[self] === storage.identity().dbUuid
-    if (this.#right.votes === 'always' && isVoter && isNamed) return
-    this.#right = { votes: 'never', why: isVoter ? STARTING : 'it is no voter' }
+    const mayVote = isVoter(config, self)
+    const isNamed = config.databases[self] === storage.identity().dbUuid
+    if (this.#right.votes === 'always' && mayVote && isNamed) return
+    this.#right = { votes: 'never', why: mayVote ? STARTING : 'it is no voter' }
     this.#look()
   }
 
@@ -117,8 +116,7 @@ export class VotingRight {
     void this.#untilDecided().finally(() => {
       this.#isLooking = false
       const { self, config } = this.#components
-      const isVoter = allVoters(voterSets(config.current())).includes(self)
-      if (isVoter && this.#right.votes !== 'always') this.#look()
+      if (isVoter(config.current(), self) && this.#right.votes !== 'always') this.#look()
     })
   }
 
@@ -145,7 +143,7 @@ export class VotingRight {
   async #judge(): Promise<Verdict> {
     const { self, config, storage } = this.#components
     const view = config.current()
-    if (!allVoters(voterSets(view)).includes(self)) return config.row() ? 'not a voter' : 'unknown'
+    if (!isVoter(view, self)) return config.row() ? 'not a voter' : 'unknown'
     const isAlone = allVoters(voterSets(view)).length === 1
     if (!storage.isIntact) return this.#damaged(isAlone)
     const witnesses = await this.#witnesses(view)
@@ -184,14 +182,11 @@ export class VotingRight {
   }
 
   async #witnesses(view: ClusterConfig): Promise<Map<NodeId, WitnessAnswer>> {
-    const { self, clock, fence } = this.#components
+    const { self, clock, voters } = this.#components
     const others = allVoters(voterSets(view)).filter((voter) => voter !== self)
-    const request: CatchUpRequest = { kind: 'witness' }
-    const options = { timeoutMs: WITNESS_TIMEOUT_MS, signal: this.#stopping.signal }
-    const answers = await askVoters(
+    const answers = await askEach(
       others,
-      (voter) => fence.ask(voter, 'catch-up', request, view.epoch, options) as Promise<WitnessAnswer>,
-      () => false,
+      (voter) => voters.witness(view.epoch, voter, this.#stopping.signal),
       { clock, graceMs: WITNESS_GRACE_MS, isBad: () => true },
     )
     return new Map(goodAnswers(answers))

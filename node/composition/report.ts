@@ -3,7 +3,7 @@ import { hashEngine } from '../../cluster/content-hash.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
-import { allVoters, voterSets } from '../../cluster/register/quorum.ts'
+import { isVoter } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
@@ -65,5 +65,5 @@ function ownReport(components: ReportComponents): NodeReport {
 
 /** Why a voter does not vote; null while it does, and for nodes that are no voters. */
 export function whyNotVoting(self: NodeId, config: CurrentConfig, { registers }: Cluster): string | null {
-  return allVoters(voterSets(config.current())).includes(self) ? registers.abstains() : null
+  return isVoter(config.current(), self) ? registers.abstains() : null
 }

@@ -6,8 +6,9 @@ import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RecordState } from '../../cluster/register/operations.ts'
 import type { Collected } from '../../cluster/register/tombstone-collector.ts'
-import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
+import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import { TimeSlice } from '../images/time-slice.ts'
 import { Loop, type LoopState } from './loop.ts'
 
 /** Tombstones that are due and cannot go, because every voter must answer for that. */
@@ -20,8 +21,8 @@ export interface BlockedTombstones {
 export interface TombstoneReaperComponents {
   clock: Clock
   log: Log
-  /** Keys of the image registers that have a row here. */
-  imageKeys: () => Iterable<string>
+  /** Keys of the image registers that have a row here and no live image. */
+  deletedKeys: () => Iterable<string>
   /** The record or tombstone in this node's row of a register, or null. */
   local: (key: string) => RecordState | null
   registers: {
@@ -47,8 +48,6 @@ const ROUND_EVERY_MS = 3_600_000
 const BLOCKED_ROUND_EVERY_MS = 600_000
 /** Registers removed in one round: three rounds of votes each, one after the other, some ten seconds in all. */
 const REMOVALS_PER_ROUND_MAX = 1000
-/** Rows looked at in one turn of the event loop: some ten microseconds each. */
-const ROWS_PER_TURN = 100
 
 export class TombstoneReaper {
   readonly #components: TombstoneReaperComponents
@@ -93,11 +92,12 @@ export class TombstoneReaper {
   }
 
   async #dueKeys(signal: AbortSignal): Promise<string[]> {
-    const { imageKeys, local, clock } = this.#components
+    const { deletedKeys, local, clock } = this.#components
     const due: string[] = []
-    let rows = 0
-    for (const key of imageKeys()) {
-      if (++rows % ROWS_PER_TURN === 0) await sleep(clock, 0, signal)
+    const slice = new TimeSlice(() => clock.monotonicMs())
+    for (const key of deletedKeys()) {
+      if (slice.isOver()) await slice.pause()
+      signal.throwIfAborted()
       const state = local(key)
       if (state && this.#isDue(state)) due.push(key)
     }

@@ -21,7 +21,7 @@ function reaperOf() {
     {
       clock,
       log: silentLog,
-      imageKeys: () => [...rows.keys()],
+      deletedKeys: () => [...rows.keys()],
       local: (key) => rows.get(key) ?? null,
       registers: {
         collect: async (key, isDue): Promise<Collected> => {
