@@ -153,7 +153,7 @@ export class Membership {
 
   /**
    * The databases of the voters that join. Throws MEMBERSHIP_REFUSED unless most of the new voters answer: once the
-   * change has begun, nothing is decided without them, not even to give it up. A node that still has votes of an earlier
+   * change has begun, no register but the config is written without them. A node that still has votes of an earlier
    * time is not named: it gives them up and claims its place by itself.
    */
   async #databasesOf(voters: readonly NodeId[]): Promise<Record<NodeId, string>> {

@@ -8,6 +8,7 @@ import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Random } from '../runtime.ts'
 import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { BallotSource } from './ballot-source.ts'
+import { acceptSets, promiseSets } from './config-quorum.ts'
 import {
   findOperation,
   type Operation,
@@ -155,14 +156,13 @@ export class Proposer {
    * Not ended = another ballot came between, or a newer config.
    */
   async #round(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
-    const sets = voterSets(view)
     const ballot = this.#components.ballots.next()
     const promises = await this.#prepare(view, key, ballot, attempt)
     if (!promises) return { ended: false }
     const read = highestAccepted(promises)
     const wanted = step(read ? decodeValue(read.value) : null, floorsOf(promises))
     const isHighEnough = !read || compareBallots(read.ballot, attempt.above) >= 0
-    if (wanted.kind === 'keep' && isHighEnough && isChosen(sets, promises, read)) {
+    if (wanted.kind === 'keep' && isHighEnough && isChosen(view, key, promises, read)) {
       if (read) this.#learn(key, read)
       return { ended: true, chosen: read, step: wanted }
     }
@@ -176,16 +176,16 @@ export class Proposer {
   /** The promises of a quorum, or null when a higher ballot stands in the way. Throws when no quorum answers. */
   async #prepare(view: ClusterConfig, key: string, ballot: Ballot, attempt: Attempt) {
     const { voters } = this.#components
-    const sets = voterSets(view)
+    const sets = promiseSets(view, key)
     const answers = await askVoters(
-      allVoters(sets),
+      allVoters(voterSets(view)),
       (voter) => voters.prepare(view, voter, key, ballot),
       (got) => isDecided(sets, got, (answer) => answer.promised),
       this.#impatience((answer: PrepareAnswer) => !answer.promised),
     )
     const promises = new Map(goodAnswers(answers).filter(([, answer]) => answer.promised))
     if (isQuorum(sets, (voter) => promises.has(voter))) return promises
-    this.#assertMayRetry(view, answers, key, attempt)
+    this.#assertMayRetry(view, sets, answers, key, attempt)
     return null
   }
 
@@ -198,9 +198,9 @@ export class Proposer {
     attempt: Attempt,
   ): Promise<boolean> {
     const { voters } = this.#components
-    const sets = voterSets(view)
+    const sets = acceptSets(view, key, value)
     const answers = await askVoters(
-      allVoters(sets),
+      allVoters(voterSets(view)),
       (voter) => voters.accept(view, voter, key, ballot, value),
       (got) => isDecided(sets, got, (answer) => answer.accepted),
       this.#impatience((answer: AcceptAnswer) => !answer.accepted),
@@ -209,7 +209,7 @@ export class Proposer {
       this.#announce(key, { ballot, digest: valueDigest(value), value }, answers)
       return true
     }
-    this.#assertMayRetry(view, answers, key, attempt)
+    this.#assertMayRetry(view, sets, answers, key, attempt)
     return false
   }
 
@@ -223,6 +223,7 @@ export class Proposer {
    */
   #assertMayRetry(
     view: ClusterConfig,
+    sets: VoterSets,
     answers: Answers<PrepareAnswer | AcceptAnswer>,
     key: string,
     attempt: Attempt,
@@ -233,7 +234,7 @@ export class Proposer {
     )
     refusals.forEach((highest) => ballots.note(highest))
     attempt.isVoterStarting = refusals.length === 0
-    if (config.current().epoch !== view.epoch || isNearQuorum(voterSets(view), answers)) return
+    if (config.current().epoch !== view.epoch || isNearQuorum(sets, answers)) return
     if (attempt.since) throw unknownOutcome(key)
     throw noQuorum(key, answers)
   }
@@ -275,10 +276,12 @@ function decide(operation: Operation, attempt: Attempt, current: RegisterValue |
 
 /** Whether a quorum shows one and the same accepted ballot (or none at all): then that is chosen, without another round. */
 function isChosen(
-  sets: VoterSets,
+  view: ClusterConfig,
+  key: string,
   promises: ReadonlyMap<NodeId, PrepareAnswer>,
   read: AcceptedValue | null,
 ): boolean {
+  const sets = read ? acceptSets(view, key, read.value) : promiseSets(view, key)
   return isQuorum(sets, (voter) => {
     const answer = promises.get(voter)
     if (!answer?.promised) return false

@@ -9,7 +9,6 @@ import { Acceptor } from './acceptor.ts'
 import { BallotSource } from './ballot-source.ts'
 import { CatchUp } from './catch-up.ts'
 import { configOperations } from './config-operations.ts'
-import { CONFIG_KEY } from './config-register.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
@@ -45,8 +44,8 @@ export interface RegistersComponents {
   onCommitted?: (key: string) => void
 }
 
-/** Read by the probe that looks for a lost majority (R6); always small. */
-const PROBE_KEY = CONFIG_KEY
+/** Read by the probe that looks for a lost majority (R6). Never written; not the config, which needs fewer voters (R10). */
+const PROBE_KEY = 'probe'
 /** Bytes of an operation id: never two alike. */
 const OP_ID_BYTES = 16
 
@@ -83,7 +82,10 @@ export class Registers {
     this.#coordinator = new Coordinator({ ...parts, reader: this.#reader })
     this.#catchUp = new CatchUp({ ...parts, reader: this.#reader, abstains: () => this.abstains() })
     this.#collector = new TombstoneCollector(parts)
-    this.membership = new Membership({ ...parts, execute: (key, call) => this.execute(key, call) })
+    // Not guarded: a change of the voters can be given up while too few of the new ones are there for anything else.
+    const execute = (key: string, call: OperationCall) =>
+      this.#announced(key, this.#coordinator.execute(key, call))
+    this.membership = new Membership({ ...parts, execute })
     this.desk = new JoinDesk({ ...parts, membership: this.membership })
     this.#monitor = new QuorumMonitor({ ...components, probe: () => this.#reader.read(PROBE_KEY) })
     void new RegisterServer({
@@ -134,10 +136,11 @@ export class Registers {
   }
 
   /** Applies an operation. Throws NO_QUORUM, OUTCOME_UNKNOWN, UNKNOWN_OPERATION, VALUE_TOO_LARGE. */
-  async execute(key: string, call: OperationCall): Promise<Outcome> {
-    const outcome = await this.#monitor.guard(() => this.#coordinator.execute(key, call))
-    if (outcome.done) this.#components.onCommitted?.(key)
-    return outcome
+  execute(key: string, call: OperationCall): Promise<Outcome> {
+    return this.#announced(
+      key,
+      this.#monitor.guard(() => this.#coordinator.execute(key, call)),
+    )
   }
 
   /** The chosen value of a register, or null. Throws NO_QUORUM. */
@@ -178,5 +181,11 @@ export class Registers {
   /** Takes the cluster config of a peer that showed a newer epoch. */
   fetchConfig(from: NodeId): Promise<void> {
     return this.#fence.fetch(from)
+  }
+
+  async #announced(key: string, executed: Promise<Outcome>): Promise<Outcome> {
+    const outcome = await executed
+    if (outcome.done) this.#components.onCommitted?.(key)
+    return outcome
   }
 }

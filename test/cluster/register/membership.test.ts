@@ -126,6 +126,39 @@ t.test('a change that cannot go on is given up', async (t) => {
   t.strictSame(await allWords(cluster, 'b'), EVERYTHING)
 })
 
+t.test('the old voters give a change up when all of the new ones are gone', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
+  holdRescan(cluster)
+  cluster
+    .at('a')
+    .registers.membership.setVoters(['d', 'e', 'f'])
+    .catch(() => {})
+  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  for (const id of ['d', 'e', 'f']) cluster.stop(id)
+  await t.rejects(cluster.execute('b', 'thing/0', 'append', 'x'), /majority|may or may not/)
+  await cluster.during(cluster.at('b').registers.membership.abort())
+  t.match(cluster.at('b').config.current(), { joint: null, voters: ['a', 'b', 'c'] })
+  await cluster.until(() => cluster.at('b').registers.hasQuorum)
+  t.match(await cluster.execute('b', 'thing/1', 'append', 'more'), { done: true })
+})
+
+t.test('the old voters let in a new one when others lose their disks while the voters change', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e'], 3)
+  holdRescan(cluster)
+  cluster.stop('e')
+  const change = cluster.at('a').registers.membership.setVoters(['a', 'b', 'c', 'd', 'e'])
+  await cluster.until(() => cluster.at('d').config.current().joint !== null)
+  for (const id of ['c', 'd']) {
+    cluster.stop(id)
+    cluster.loseDisk(id)
+  }
+  cluster.start('c', 'd', 'e')
+  cluster.network.beforeRequest = () => {}
+  await cluster.during(change)
+  await cluster.allVote('a', 'b', 'c', 'd', 'e')
+  t.strictSame(await allWords(cluster, 'e'), EVERYTHING)
+})
+
 t.test('a change to voters that are not up is refused before it begins', async (t) => {
   const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
   for (const id of ['d', 'e']) cluster.stop(id)
