@@ -20,13 +20,17 @@ export class Quota {
     return this.#queue.length
   }
 
+  /** Takes a place if there is room now; the caller then owes one `leave()`. */
+  tryEnter(): boolean {
+    if (this.#inFlight >= this.#inFlightMax) return false
+    this.#inFlight++
+    return true
+  }
+
   /** Resolves once there is room; the caller then owes one `leave()`. Rejects with PEER_BUSY or the signal's reason. */
   async enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#inFlight < this.#inFlightMax) {
-      this.#inFlight++
-      return
-    }
+    if (this.tryEnter()) return
     if (this.#queue.length >= this.#queueMax) {
       throw new ClusterError('PEER_BUSY', 'too many requests to the peer wait already', {
         queueMax: this.#queueMax,

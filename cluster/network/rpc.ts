@@ -6,7 +6,7 @@ import type { Stream } from '@libp2p/interface'
 import { ClusterError, SeracError } from '../errors.ts'
 import type { Clock, Log } from '../runtime.ts'
 import { AnswerStream } from './answer-stream.ts'
-import { startDeadline, within } from './deadline.ts'
+import { within } from './deadline.ts'
 import type { Host } from './host.ts'
 import type { Link } from './link.ts'
 import { PROTOCOLS, STREAMS_PER_PROTOCOL_MAX, type WireProtocol } from './protocols.ts'
@@ -94,15 +94,10 @@ export class Rpc implements PeerRpc {
       epoch: this.#init.epoch(),
       body: request,
     })
-    const deadline = startDeadline(this.#clock, options.timeoutMs, options.signal)
-    try {
-      const answer = decodeAnswer(await this.#channel(link, protocol).request(message, deadline.signal))
-      this.#noteEpoch(protocol, link.peer, answer.epoch)
-      if ('failure' in answer) throw answer.failure
-      return answer.body
-    } finally {
-      deadline.clear()
-    }
+    const answer = decodeAnswer(await this.#channel(link, protocol).request(message, options))
+    this.#noteEpoch(protocol, link.peer, answer.epoch)
+    if ('failure' in answer) throw answer.failure
+    return answer.body
   }
 
   /** Ends all streams; what is under way fails. */
@@ -126,7 +121,8 @@ export class Rpc implements PeerRpc {
     let channels = this.#channels.get(link)
     if (!channels) this.#channels.set(link, (channels = new Map<WireProtocol, RequestChannel>()))
     let channel = channels.get(protocol)
-    if (!channel) channels.set(protocol, (channel = new RequestChannel(link, PROTOCOLS[protocol])))
+    if (!channel)
+      channels.set(protocol, (channel = new RequestChannel(link, this.#clock, PROTOCOLS[protocol])))
     return channel
   }
 

@@ -23,11 +23,47 @@ t.test('what a majority holds alike is served without promise, accept or sync', 
   t.equal(set.disk('a').voteSequence, votes)
 })
 
-t.test('one read asks each voter once', async (t) => {
+/** Whom reads asked, in order. */
+function askedIn(set: VoterSet): string[] {
+  return set.network.sent.filter(({ kind }) => kind === 'read').map(({ to }) => to)
+}
+
+t.test('a read asks as many voters as decide: its own node, and each node another', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   await acceptedBy(set, 'a', 'b', 'c')
   await set.reader('a').read(KEY)
-  t.equal(set.network.count('read'), 3)
+  await set.reader('c').read(KEY)
+  t.strictSame(askedIn(set), ['a', 'b', 'c', 'a'])
+})
+
+t.test('a voter that is known to be away is asked last', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'c')
+  set.dead.add('b')
+  await set.reader('a').read(KEY)
+  t.strictSame(askedIn(set), ['a', 'c'])
+})
+
+t.test('the others are asked at once when one fails or differs', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  await acceptedBy(set, 'a', 'c')
+  t.strictSame(wordsIn((await set.reader('a').read(KEY))?.value), ['x'], 'b differs')
+  set.network.down.add('b')
+  t.strictSame(wordsIn((await set.reader('a').read(KEY))?.value), ['x'], 'b fails')
+  t.strictSame(askedIn(set), ['a', 'b', 'c', 'a', 'b', 'c'])
+})
+
+t.test('the others are asked when one is slow', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  await acceptedBy(set, 'a', 'b', 'c')
+  set.network.beforeRequest = ({ to }) => (to === 'b' ? new Promise(() => {}) : undefined)
+  const read = set.reader('a').read(KEY)
+  await clock.advance(40)
+  t.strictSame(askedIn(set), ['a', 'b'])
+  await clock.advance(20)
+  t.strictSame(wordsIn((await read)?.value), ['x'])
 })
 
 t.test('a register that nobody wrote is absent', async (t) => {
@@ -95,7 +131,7 @@ t.test('a known value does not travel again', async (t) => {
   await acceptedBy(set, 'a', 'b', 'c')
   t.strictSame(wordsIn((await set.reader('a').read(KEY))?.value), ['x'])
   const asked = set.network.sent.map(({ request }) => request)
-  t.match(asked, [{ items: [{ key: KEY, known: ballotOf(3) }] }, {}, {}])
+  t.match(asked, [{ items: [{ key: KEY, known: ballotOf(3) }] }, {}])
 })
 
 t.test('in a joint config a read needs both majorities', async (t) => {
