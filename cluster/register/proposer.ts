@@ -8,6 +8,7 @@ import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Random } from '../runtime.ts'
 import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { BallotSource } from './ballot-source.ts'
+import type { CommitNotices } from './commit-notices.ts'
 import { acceptSets, promiseSets } from './config-quorum.ts'
 import {
   findOperation,
@@ -61,6 +62,7 @@ export interface ProposerComponents {
   random: Random
   config: ConfigView
   voters: VoterClient
+  notices: CommitNotices
   storage: RegisterStorage
   ballots: BallotSource
   operations: OperationTable
@@ -240,13 +242,12 @@ export class Proposer {
   }
 
   #announce(key: string, chosen: ChosenValue, answers: Answers<AcceptAnswer>): void {
-    const { config, self, voters } = this.#components
+    const { config, self, notices } = this.#components
     this.#learn(key, chosen)
-    const { epoch, nodes } = config.current()
-    for (const { id } of nodes) {
+    for (const { id } of config.current().nodes) {
       if (id === self) continue
       const hasIt = isAccept(answers.get(id))
-      voters.committed(epoch, id, key, chosen.ballot, chosen.digest, hasIt ? null : chosen.value)
+      notices.tell(id, { key, ...chosen, value: hasIt ? null : chosen.value })
     }
   }
 

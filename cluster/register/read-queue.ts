@@ -6,6 +6,7 @@ import { ClusterError } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Ballot } from './ballot.ts'
+import { Bundler } from './bundler.ts'
 import type { ReadAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
@@ -30,32 +31,25 @@ export class ReadQueue {
   readonly #to: NodeId
   readonly #voters: VoterClient
   readonly #config: ConfigView
-  readonly #waiting: Waiter[] = []
-  #inFlight = false
+  readonly #waiting: Bundler<Waiter>
 
   constructor(to: NodeId, voters: VoterClient, config: ConfigView) {
     this.#to = to
     this.#voters = voters
     this.#config = config
+    this.#waiting = new Bundler((waiters) => this.#send(waiters), {
+      weightOf: () => 1,
+      bundleMax: READ_KEYS_MAX,
+      waitingMax: WAITING_MAX,
+    })
   }
 
   /** What the voter holds for `key`; the value is left out when it is at ballot `known`. */
   read(key: string, known: Ballot | null): Promise<EpochAnswer> {
-    if (this.#waiting.length >= WAITING_MAX)
-      return Promise.reject(new ClusterError('RPC_TIMEOUT', `too many reads wait for node ${this.#to}`))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, known, resolve, reject })
-      if (!this.#inFlight) void this.#drain()
+      if (!this.#waiting.add({ key, known, resolve, reject }))
+        reject(new ClusterError('RPC_TIMEOUT', `too many reads wait for node ${this.#to}`))
     })
-  }
-
-  async #drain(): Promise<void> {
-    this.#inFlight = true
-    try {
-      while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, READ_KEYS_MAX))
-    } finally {
-      this.#inFlight = false
-    }
   }
 
   async #send(waiters: Waiter[]): Promise<void> {

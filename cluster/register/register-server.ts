@@ -16,6 +16,7 @@ import {
   parseCatchUpRequest,
   parseVoteRequest,
   type CatchUpRequest,
+  type CommitNotice,
   type VoteRequest,
   type WitnessAnswer,
 } from './vote-messages.ts'
@@ -61,7 +62,7 @@ export class RegisterServer {
       case 'copy':
         return Promise.all(request.items.map((item) => acceptor.copy(epoch, item, from === self)))
       case 'committed':
-        return this.#noteCommitted(request, from)
+        return this.#noteCommitted(request.items, from)
       case 'execute':
         return coordinator.executeForwarded(request.key, request.call, request.since)
     }
@@ -81,24 +82,24 @@ export class RegisterServer {
     return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_ROWS_MAX))
   }
 
+  async #noteCommitted(notices: readonly CommitNotice[], from: NodeId): Promise<null> {
+    const isUsable = await Promise.all(notices.map((notice) => this.#take(notice)))
+    if (isUsable.includes(false)) this.#components.catchUp.follow(from)
+    return null
+  }
+
   /**
-   * A chosen value, told by its proposer. What cannot be used is left to catch-up; so is a register that is not known
-   * here and may have been removed (R9): a voter's floor lies above everything that it has removed.
+   * A chosen value, told by its proposer. False for a register that is not known here and may have been removed (R9): a
+   * voter's floor lies above everything that it has removed. What cannot be used is left to catch-up.
    */
-  async #noteCommitted(
-    { key, ballot, digest, value }: VoteRequest & { kind: 'committed' },
-    from: NodeId,
-  ): Promise<null> {
-    const { storage, catchUp, abstains } = this.#components
+  async #take({ key, ballot, digest, value }: CommitNotice): Promise<boolean> {
+    const { storage, abstains } = this.#components
     const learned = storage.learned(key)
     const isSurelyNew = abstains() === null && compareBallots(ballot, storage.floor()) > 0
-    if (!learned && !isSurelyNew) {
-      catchUp.follow(from)
-      return null
-    }
+    if (!learned && !isSurelyNew) return false
     const bytes = value ?? learned?.value
     if (bytes && valueDigest(bytes) === digest)
       await storage.learn(key, { ballot, digest, value: bytes, settled: true })
-    return null
+    return true
   }
 }

@@ -9,6 +9,7 @@ import { Acceptor } from './acceptor.ts'
 import { BallotSource } from './ballot-source.ts'
 import { CatchUp } from './catch-up.ts'
 import { configOperations } from './config-operations.ts'
+import { CommitNotices } from './commit-notices.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
@@ -67,7 +68,8 @@ export class Registers {
     const voters = new VoterClient(fence, components.storage)
     const ballots = new BallotSource(components.startNonce)
     const operations = { ...configOperations, ...components.operations }
-    const proposer = new Proposer({ ...components, operations, voters, ballots })
+    const notices = new CommitNotices({ ...components, voters })
+    const proposer = new Proposer({ ...components, operations, voters, notices, ballots })
     const mintOpId = () => this.mintOpId()
     const parts = { ...components, fence, voters, ballots, proposer, mintOpId }
     const abstains = (key: string) => components.abstains() ?? this.#votingRight.abstains(key)

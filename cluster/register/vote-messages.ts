@@ -57,12 +57,20 @@ export type Outcome =
   /** `value`: the encoded register value that is chosen now, with the operation in it. */
   { done: true; value: Uint8Array } | { done: false; refusal: Refusal }
 
+/** Says that `ballot` is chosen; `value` is null for who accepted it. */
+export interface CommitNotice {
+  key: string
+  ballot: Ballot
+  digest: string
+  value: Uint8Array | null
+}
+
 export type VoteRequest =
   | { kind: 'prepare'; key: string; ballot: Ballot }
   | { kind: 'accept'; key: string; ballot: Ballot; value: Uint8Array }
   | { kind: 'read'; items: { key: string; known: Ballot | null }[] }
-  /** Sent once a majority accepted; `value` is null for those that accepted it themselves. */
-  | { kind: 'committed'; key: string; ballot: Ballot; digest: string; value: Uint8Array | null }
+  /** Sent once a majority accepted. */
+  | { kind: 'committed'; items: readonly CommitNotice[] }
   /** Asks the coordinator of a key to propose (R7). */
   | { kind: 'execute'; key: string; call: OperationCall; since: Since }
   /** Removes a register if this very ballot is accepted here (R9). Only in a stable epoch. */
@@ -90,12 +98,12 @@ export type AcceptedAnswer = AcceptedDigest[]
 
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {
-  const { kind, key, ballot, value, items, digest, call, since } = (request ?? {}) as Record<string, unknown>
+  const { kind, key, ballot, value, items, call, since } = (request ?? {}) as Record<string, unknown>
   const isFormed =
     (kind === 'prepare' && isText(key) && isBallot(ballot)) ||
     (kind === 'accept' && isText(key) && isBallot(ballot) && value instanceof Uint8Array) ||
     (kind === 'read' && Array.isArray(items) && items.every(isReadItem)) ||
-    (kind === 'committed' && isText(key) && isBallot(ballot) && isText(digest) && isBytesOrNull(value)) ||
+    (kind === 'committed' && Array.isArray(items) && items.every(isCommitNotice)) ||
     (kind === 'execute' && isText(key) && isCall(call) && isSince(since)) ||
     (kind === 'remove' && isText(key) && isBallot(ballot)) ||
     (kind === 'copy' && Array.isArray(items) && items.every(isCopyItem))
@@ -115,8 +123,10 @@ export function parseCatchUpRequest(request: unknown): CatchUpRequest {
   return request as CatchUpRequest
 }
 
-function isBytesOrNull(value: unknown): boolean {
-  return value === null || value instanceof Uint8Array
+function isCommitNotice(value: unknown): boolean {
+  const { key, ballot, digest, value: bytes } = (value ?? {}) as Record<string, unknown>
+  const isBytesOrNull = bytes === null || bytes instanceof Uint8Array
+  return isText(key) && isBallot(ballot) && isText(digest) && isBytesOrNull
 }
 
 function isSince(value: unknown): boolean {

@@ -10,6 +10,7 @@ import type { RegisterStorage, VoterIdentity } from './storage.ts'
 import type {
   AcceptAnswer,
   CatchUpRequest,
+  CommitNotice,
   Outcome,
   PrepareAnswer,
   ReadAnswer,
@@ -83,16 +84,9 @@ export class VoterClient {
     return answer.answers
   }
 
-  /** Tells a peer that `ballot` is chosen. Best effort: whoever misses it catches up. */
-  committed(
-    epoch: number,
-    to: NodeId,
-    key: string,
-    ballot: Ballot,
-    digest: string,
-    value: Uint8Array | null,
-  ): void {
-    this.#ask(epoch, to, { kind: 'committed', key, ballot, digest, value }).catch(() => {})
+  /** Resolves when the peer has taken the notices. */
+  async committed(epoch: number, to: NodeId, items: readonly CommitNotice[]): Promise<void> {
+    await this.#ask(epoch, to, { kind: 'committed', items })
   }
 
   async execute(epoch: number, to: NodeId, key: string, call: OperationCall, since: Since): Promise<Outcome> {

@@ -191,31 +191,29 @@ t.test('it starts by itself, repeats soon until it has succeeded, then seldom', 
 t.test('a commit notice settles the row of an accepter and brings the value to the others', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   const value = bytesOf(['x'])
-  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(value) }
-  const { fence } = set.parts('a')
+  const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(value) }
+  const { voters } = set.parts('a')
   await set.accept('b', ballotOf(2), value)
-  await fence.ask('b', 'votes', { ...notice, value: null }, 1, { timeoutMs: 1000 })
-  await fence.ask('c', 'votes', { ...notice, value }, 1, { timeoutMs: 1000 })
+  await voters.committed(1, 'b', [{ ...notice, value: null }])
+  await voters.committed(1, 'c', [{ ...notice, value }])
   t.match(set.storage('b').learned(KEY), { settled: true, ballot: ballotOf(2) })
   t.match(set.storage('c').learned(KEY), { settled: true, ballot: ballotOf(2) })
 })
 
 t.test('a commit notice whose value does not fit its digest is dropped', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
-  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(bytesOf('other')) }
-  const { fence } = set.parts('a')
-  await fence.ask('b', 'votes', { ...notice, value: bytesOf('x') }, 1, { timeoutMs: 1000 })
+  const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(bytesOf('other')) }
+  await set.parts('a').voters.committed(1, 'b', [{ ...notice, value: bytesOf('x') }])
   t.equal(set.storage('b').learned(KEY), null)
 })
 
 t.test('a late notice does not bring back what was removed', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   const value = bytesOf(['x'])
-  const { fence } = set.parts('a')
   await set.accept('b', ballotOf(5), value)
   await set.storage('b').remove(KEY, ballotOf(5))
-  const notice = { kind: 'committed', key: KEY, ballot: ballotOf(2), digest: valueDigest(value), value }
-  await fence.ask('b', 'votes', notice, 1, { timeoutMs: 1000 })
+  const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(value), value }
+  await set.parts('a').voters.committed(1, 'b', [notice])
   t.equal(set.storage('b').learned(KEY), null)
 })
 

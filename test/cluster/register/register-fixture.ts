@@ -5,6 +5,7 @@ import { Acceptor } from '../../../cluster/register/acceptor.ts'
 import { BallotSource } from '../../../cluster/register/ballot-source.ts'
 import { ZERO_BALLOT, type Ballot } from '../../../cluster/register/ballot.ts'
 import { CatchUp } from '../../../cluster/register/catch-up.ts'
+import { CommitNotices } from '../../../cluster/register/commit-notices.ts'
 import { Coordinator } from '../../../cluster/register/coordinator.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { EpochFence } from '../../../cluster/register/epoch-fence.ts'
@@ -131,7 +132,9 @@ export class VoterSet {
     const common = this.#common(id)
     const voters = new VoterClient(common.fence, common.storage)
     const ballots = new BallotSource(this.#nonce())
-    return { ...common, voters, ballots, proposer: new Proposer({ ...common, voters, ballots }) }
+    const notices = new CommitNotices({ ...common, voters })
+    const proposer = new Proposer({ ...common, voters, notices, ballots })
+    return { ...common, voters, notices, ballots, proposer }
   }
 
   #serve(id: NodeId): void {
