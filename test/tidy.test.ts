@@ -4,11 +4,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
-
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
+import { PROJECT_ROOT } from './helpers/test-program.ts'
 
 /** Layers, low to high. A file belongs to the longest prefix that fits; it may import its own layer and lower ones. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -60,13 +58,13 @@ interface SourceFile {
 }
 
 function sourcesUnder(directory: string): string[] {
-  return readdirSync(join(ROOT, directory), { withFileTypes: true, recursive: true })
+  return readdirSync(join(PROJECT_ROOT, directory), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .map((entry) => relative(PROJECT_ROOT, join(entry.parentPath, entry.name)))
 }
 
 function read(path: string): SourceFile {
-  const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, path), 'utf8'), true, true)
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(PROJECT_ROOT, path), 'utf8'), true, true)
   const names = importedFiles.map(({ fileName }) => fileName)
   const local = names.filter((name) => name.startsWith('.'))
   return {

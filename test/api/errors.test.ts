@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { renderError } from '../../api/error-body.ts'
 import { describeError, HttpError, OUTCOMES } from '../../api/errors.ts'
 import { ClusterError } from '../../cluster/errors.ts'
 import { IMAGE_ERROR_CODES, ImageError } from '../../node/errors.ts'
+import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
 t.test('every code of the service and of the cluster has a status', async (t) => {
-  const source = await readFile(new URL('../../cluster/errors.ts', import.meta.url), 'utf8')
+  const source = await readFile(join(PROJECT_ROOT, 'cluster/errors.ts'), 'utf8')
   const union = source.slice(source.indexOf('type ClusterErrorCode'), source.indexOf('class SeracError'))
   const clusterCodes = [...union.matchAll(/\| '([A-Z_]+)'/g)].map(([, code]) => code ?? '')
   t.ok(clusterCodes.length >= 19, 'the codes were found in the source')

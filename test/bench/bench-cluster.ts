@@ -6,10 +6,11 @@ import { DevCluster, type DevClusterOptions } from '../../deploy/dev/dev-cluster
 import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
+import { PROJECT_ROOT } from '../helpers/test-program.ts'
 import { seedImages } from './seed.ts'
 import { UsageMeter } from './usage.ts'
 
-const SERAC = join(import.meta.dirname, '../../dist/node/serac.cjs')
+const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
 /** Identities come in headers, so that lists can be asked for as an administrator and as a project. */
 const SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
 const READY_LIMIT_MS = 120_000

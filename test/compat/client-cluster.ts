@@ -9,6 +9,7 @@ import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
 import { GlanceClient } from '../../deploy/dev/glance-client.ts'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
+import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
 /** The nodes give no longer page, so that a client must follow links to list some images more. */
 export const PAGE_IMAGES_MAX = 2
@@ -20,7 +21,7 @@ const SETTINGS = ['api_limit_max', 'limit_param_default'].map((option) =>
   parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
 )
 const OPTIONS = {
-  nodeCommand: [process.execPath, join(import.meta.dirname, '../../dist/node/serac.cjs')],
+  nodeCommand: [process.execPath, join(PROJECT_ROOT, 'dist/node/serac.cjs')],
   progress: () => {},
 }
 

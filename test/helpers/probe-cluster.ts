@@ -10,6 +10,7 @@ import { waitFor } from '../../deploy/dev/wait-for.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { freeBasePort } from './free-base-port.ts'
 import { ImageClient } from './image-client.ts'
+import { PROJECT_ROOT } from './test-program.ts'
 
 export interface ProbeOptions {
   nodes?: number
@@ -17,7 +18,7 @@ export interface ProbeOptions {
 }
 
 /** The built `serac`, a script for node. */
-export const SERAC = join(import.meta.dirname, '../../dist/node/serac.cjs')
+export const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
 /** As from a shell: the test runner puts hooks of its own into NODE_OPTIONS of every child. `env` becomes the node. */
 export const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERAC]
 

@@ -7,17 +7,16 @@ import { nodeConfig } from '../../deploy/dev/node-config.ts'
 import { keygen } from '../../node/cli/keygen.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
+import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
 t.test('serac start with the wrong gossipsub', async (t) => {
   const directory = t.testdir()
   // All other packages are found where they are, in a folder further up.
   const modules = join(directory, 'node_modules/@chainsafe')
   await mkdir(modules, { recursive: true })
-  await symlink(join(ROOT, 'node_modules/gossipsub-for-libp2p-2'), join(modules, 'libp2p-gossipsub'))
-  await cp(join(ROOT, 'package.json'), join(directory, 'package.json'))
-  await cp(join(ROOT, 'dist'), join(directory, 'dist'), { recursive: true })
+  await symlink(join(PROJECT_ROOT, 'node_modules/gossipsub-for-libp2p-2'), join(modules, 'libp2p-gossipsub'))
+  await cp(join(PROJECT_ROOT, 'package.json'), join(directory, 'package.json'))
+  await cp(join(PROJECT_ROOT, 'dist'), join(directory, 'dist'), { recursive: true })
   const node = new DevNode(directory, await freeBasePort(4), 0)
   const member = `${await keygen(node.directory)}@127.0.0.1:${node.controlPort}`
   await writeFile(node.configFile, nodeConfig(node, [member], []))

@@ -7,13 +7,9 @@ import { DevCluster, type DevClusterOptions } from '../../../deploy/dev/dev-clus
 import { lookUpProcess } from '../../../deploy/dev/process-table.ts'
 import type { Setting } from '../../../deploy/dev/node-config.ts'
 import { freeBasePort } from '../../helpers/free-base-port.ts'
+import { testProgram } from '../../helpers/test-program.ts'
 
-const FAKE_NODE = [
-  process.execPath,
-  '--import',
-  'tsx',
-  join(import.meta.dirname, '../../helpers/fake-node.ts'),
-]
+const FAKE_NODE = [process.execPath, ...testProgram(join(import.meta.dirname, '../../helpers'), 'fake-node')]
 const PORTS_PER_NODE = 10
 
 async function up(

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseIni } from '../../../node/config/ini.ts'
 import type { OptionTable } from '../../../node/config/option.ts'
 import { OPTIONS } from '../../../node/config/options.ts'
 import { sampleConfig } from '../../../node/config/sample.ts'
+import { PROJECT_ROOT } from '../../helpers/test-program.ts'
 
 const TABLE: OptionTable = OPTIONS
 
 t.test('the sample in deploy/ is the one that the table gives', async (t) => {
-  const file = await readFile(new URL('../../../deploy/serac.conf.sample', import.meta.url), 'utf8')
+  const file = await readFile(join(PROJECT_ROOT, 'deploy/serac.conf.sample'), 'utf8')
   t.equal(file, sampleConfig(TABLE), 'run `serac config sample > deploy/serac.conf.sample`')
 })
 

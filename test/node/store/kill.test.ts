@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { testProgram } from '../../helpers/test-program.ts'
 import { chunkOf } from './acknowledged.ts'
 import { openStore, readBytes } from './store-fixture.ts'
 
-const CHILD = join(import.meta.dirname, 'store-child.ts')
+const CHILD = testProgram(import.meta.dirname, 'store-child')
 /** The process is killed after so many acknowledgements, each time at another point of its batches. */
 const KILL_AFTER = [40, 171, 333]
 
@@ -19,7 +19,7 @@ interface Acknowledged {
 }
 
 async function writeUntilKilled(directory: string, acknowledgements: number): Promise<Acknowledged[]> {
-  const child = spawn(process.execPath, ['--import=tsx', CHILD, directory, 'write'], {
+  const child = spawn(process.execPath, [...CHILD, directory, 'write'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')

@@ -4,10 +4,11 @@ import { cp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { testProgram } from '../../helpers/test-program.ts'
 import { accepted } from '../../suites/register-storage.ts'
 import { openedStore, openStore } from './store-fixture.ts'
 
-const CHILD = join(import.meta.dirname, 'store-child.ts')
+const CHILD = testProgram(import.meta.dirname, 'store-child')
 
 async function newStore(directory: string): Promise<void> {
   await (await openStore(directory)).close()
@@ -15,7 +16,7 @@ async function newStore(directory: string): Promise<void> {
 
 void t.test('a directory in use is refused, and the holder is named', async (t) => {
   const directory = t.testdir()
-  const child = spawn(process.execPath, ['--import=tsx', CHILD, directory, 'hold'], {
+  const child = spawn(process.execPath, [...CHILD, directory, 'hold'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(child.stdout, 'data')
