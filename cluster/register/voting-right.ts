@@ -54,6 +54,7 @@ const RETRY_EVERY_MS = 300
 /** How often a new cluster waits for the voters that are not up yet, so that the genesis names their databases, too. */
 const GENESIS_TRIES = 5
 const STARTING = 'it has just started and asks the other voters whether it has forgotten votes'
+const FORGOTTEN = 'it has lost votes and waits to be re-admitted'
 
 export class VotingRight {
   readonly #components: VotingRightComponents
@@ -154,7 +155,7 @@ export class VotingRight {
       return config.row() ? this.#judge() : 'unknown'
     }
     if (!isQuorum(voterSets(view), (voter) => voter === self || witnesses.has(voter))) {
-      this.#right = { votes: 'never', why: `${STARTING}; too few of them answer` }
+      this.#right = { votes: 'never', why: `${this.#reason()}; too few of the others answer` }
       return 'unknown'
     }
     for (const { floor } of witnesses.values()) this.#components.voters.noteFloor(floor)
@@ -171,6 +172,11 @@ export class VotingRight {
     if (named === dbUuid) return 'granted'
     if (named === undefined) return voteSequence > 0 && storage.isAdmitted ? 'lost' : 'claim'
     return storage.isAdmitted ? 'lost' : 'claim'
+  }
+
+  /** Of a voter that does not vote yet: what it waits for. */
+  #reason(): string {
+    return this.#components.storage.isAdmitted ? STARTING : FORGOTTEN
   }
 
   /** Nobody could tell a lone voter what it has forgotten. */
@@ -201,7 +207,7 @@ export class VotingRight {
       { was: dbUuid, now: storage.identity().dbUuid },
       'this node gave up its votes: they were incomplete',
     )
-    this.#right = { votes: 'never', why: 'it has lost votes and waits to be re-admitted' }
+    this.#right = { votes: 'never', why: FORGOTTEN }
   }
 
   /** A former voter keeps no votes: when it becomes one again, they would be old. */
@@ -245,6 +251,7 @@ export class VotingRight {
   async #claim(): Promise<void> {
     const { self, storage } = this.#components
     const { dbUuid } = storage.identity()
+    this.#right = { votes: 'never', why: this.#reason() }
     await this.#change(CLAIM, { node: self, dbUuid })
   }
 

@@ -91,6 +91,20 @@ t.test('a voter that lost its disk does not vote while the others are no majorit
   await cluster.allVote('b')
 })
 
+t.test('a voter that lost votes says so, whoever answers', async (t) => {
+  const cluster = await running(t)
+  for (const id of IDS) cluster.stop(id)
+  Object.assign(cluster.disks.get('b') ?? {}, { isIntact: false })
+  cluster.start('b')
+  await cluster.clock.advance(1000)
+  t.match(cluster.at('b').registers.abstains(), /has lost votes.*too few/)
+  cluster.start('a')
+  await cluster.clock.advance(2000)
+  t.match(cluster.at('b').registers.abstains(), /has lost votes and waits to be re-admitted$/)
+  cluster.start('c')
+  await cluster.allVote('b')
+})
+
 t.test('what only the lost disk and one other held is brought to a majority first', async (t) => {
   const cluster = await running(t)
   cluster.stop('c')

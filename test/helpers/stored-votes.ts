@@ -1,0 +1,41 @@
+/** What a stopped node has on its disk of its votes, to look at and to damage. */
+import { join } from 'node:path'
+import { Database } from '../../node/store/database.ts'
+import { RegisterTables } from '../../node/store/register-tables.ts'
+
+/** Throws STORE_LOCKED while the node runs. */
+async function withMeta<T>(directory: string, use: (database: Database) => Promise<T>): Promise<T> {
+  const database = await Database.open(join(directory, 'meta'), { createIfMissing: false })
+  try {
+    return await use(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** The identity of its database. */
+export function dbUuidIn(directory: string): Promise<string | undefined> {
+  return withMeta(directory, async (database) => new RegisterTables(database).voteState()?.dbUuid)
+}
+
+/** Flips one bit in the middle of the vote on register `key`. */
+export function flipVote(directory: string, key: string): Promise<void> {
+  return withMeta(directory, async (database) => {
+    const storedKey = new RegisterTables(database).acceptors.storedKey(key)
+    const stored = database.get(storedKey)
+    if (!stored) throw new Error(`there is no vote on ${key} in ${directory}`)
+    const value = Buffer.from(stored)
+    const middle = value.length >> 1
+    value.writeUInt8(value.readUInt8(middle) ^ 1, middle)
+    await database.write([{ type: 'put', key: storedKey, value }])
+  })
+}
+
+/** Takes the vote on register `key` away. */
+export function loseVote(directory: string, key: string): Promise<void> {
+  return withMeta(directory, async (database) => {
+    const { acceptors } = new RegisterTables(database)
+    if (!acceptors.has(key)) throw new Error(`there is no vote on ${key} in ${directory}`)
+    await database.write([acceptors.del(key)])
+  })
+}

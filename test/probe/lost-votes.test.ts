@@ -1,0 +1,99 @@
+/**
+ * Voters whose votes are damaged, partly lost, or those of an earlier day (R1, R8): each notices at its start, does not
+ * vote before the others have let it in again, and is then as good as any.
+ */
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { keygen } from '../../node/cli/keygen.ts'
+import { imageKey } from '../../node/images/image-operations.ts'
+import { describe } from '../helpers/image-client.ts'
+import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { dbUuidIn, flipVote, loseVote } from '../helpers/stored-votes.ts'
+
+const DAMAGED = 2
+/** Each is voted on by all three nodes. */
+const IMAGES = 12
+
+interface Fault {
+  name: string
+  /** The node runs; `directory` is its own, `spare` is empty. */
+  prepare?: (cluster: ProbeCluster, directory: string, spare: string) => Promise<void>
+  /** The node has stopped. */
+  inflict: (directory: string, spare: string, id: string) => Promise<void>
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: 'a bit of a vote has flipped', inflict: (directory, _, id) => flipVote(directory, imageKey(id)) },
+  { name: 'a vote is lost', inflict: (directory, _, id) => loseVote(directory, imageKey(id)) },
+  {
+    name: 'the database is that of an hour ago',
+    async prepare(cluster, directory, spare) {
+      await cluster.dev.stop(DAMAGED)
+      await cp(join(directory, 'meta'), spare, { recursive: true })
+      await cluster.dev.start(DAMAGED)
+      await cluster.ready(DAMAGED)
+    },
+    async inflict(directory, spare) {
+      await rm(join(directory, 'meta'), { recursive: true })
+      await cp(spare, join(directory, 'meta'), { recursive: true })
+    },
+  },
+]
+
+for (const { name, prepare, inflict } of FAULTS) {
+  t.test(`${name}: the voter says so, does not vote, and is let in again`, async (t) => {
+    const cluster = await ProbeCluster.start(t)
+    const { directory } = cluster.dev.node(DAMAGED)
+    const damaged = await keygen(directory)
+    const spare = join(cluster.dev.directory, 'spare')
+    const names = new Map<string, string>()
+    await create(cluster, names)
+    await prepare?.(cluster, directory, spare)
+    await create(cluster, names)
+    const [id] = names.keys()
+
+    await cluster.dev.stop(DAMAGED)
+    const before = await dbUuidIn(directory)
+    await inflict(directory, spare, id!)
+    // With one healthy voter beside it, it can neither be let in again nor make up a majority.
+    await cluster.dev.stop(1)
+    await cluster.dev.start(DAMAGED)
+    await eventually('the status names the voter that lost votes', async () => {
+      const { checks } = await cluster.status(0)
+      return checks.some(
+        ({ code, who, why }) => code === 'NOT_VOTING' && who === damaged && /has lost votes/.test(why),
+      )
+    })
+    t.match(await cluster.client(0).create(), { status: 503 }, 'it makes up no majority')
+
+    await cluster.dev.start(1)
+    await cluster.ready(DAMAGED)
+    await create(cluster, names)
+    // From here on nothing is decided or read without it.
+    await cluster.dev.stop(0)
+    await eventually('every change is served by it and one other', () => servesAll(cluster, names))
+    t.match(await cluster.client(DAMAGED).create(), { status: 201 })
+    await cluster.dev.stop(DAMAGED)
+    t.not(await dbUuidIn(directory), before, 'its votes count as those of another database')
+  })
+}
+
+async function create(cluster: ProbeCluster, names: Map<string, string>): Promise<void> {
+  for (let count = 0; count < IMAGES; count++) {
+    const name = `image ${names.size}`
+    names.set(await cluster.client(count).newImage({ name }), name)
+  }
+}
+
+/** Whether the damaged node serves each image as it was acknowledged, from a majority and not from memory. */
+async function servesAll(cluster: ProbeCluster, names: ReadonlyMap<string, string>): Promise<boolean> {
+  for (const [id, name] of names) {
+    const reply = await cluster.client(DAMAGED).send('GET', `/v2/images/${id}`)
+    if (reply.status !== 200) throw new Error(describe(reply))
+    if (reply.headers['x-serac-consistency'] !== undefined) throw new Error(`${id} is served as stale`)
+    const shown = JSON.parse(reply.body.toString()) as { name: string }
+    if (shown.name !== name) throw new Error(`${id} is ${shown.name}, not ${name}`)
+  }
+  return true
+}
