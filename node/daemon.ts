@@ -216,6 +216,7 @@ function startLoops(
         return row?.settled ? toKnown(row.value) : null
       },
       registers: cluster.registers,
+      isAlive: (id) => cluster.control.liveness.isAlive(id),
       isCoordinator: (key) => coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id,
     },
     { keepMs: core.config.images.tombstoneDays * DAY_MS },

@@ -31,6 +31,7 @@ export interface TombstoneReaperComponents {
   }
   /** Whether this node is the one that has a register removed. */
   isCoordinator: (key: string) => boolean
+  isAlive: (node: NodeId) => boolean
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
 }
@@ -40,11 +41,11 @@ export interface TombstoneReaperOptions {
   keepMs: number
 }
 
-/** How often it looks whether the next round is due, or whether the node has caught up by now. */
-const TICK_MS = 30_000
+/** How often it looks whether the next round is due, whether the node has caught up or a missing voter is back. */
+const TICK_MS = 10_000
 /** Ids stay taken for days: an hour more or less is nothing. */
 const ROUND_EVERY_MS = 3_600_000
-/** The same when a voter was away: a round looks at every row, and voters are away for hours. */
+/** The same while a voter is away: a round looks at every row, and voters are away for hours. */
 const BLOCKED_ROUND_EVERY_MS = 600_000
 /** Registers removed in one round: three rounds of votes each, one after the other, some ten seconds in all. */
 const REMOVALS_PER_ROUND_MAX = 1000
@@ -83,12 +84,19 @@ export class TombstoneReaper {
 
   async #runOnce(signal: AbortSignal): Promise<void> {
     const { clock, caughtUp } = this.#components
-    if (!caughtUp() || clock.monotonicMs() < this.#nextRoundMs) return
+    if (!caughtUp() || (clock.monotonicMs() < this.#nextRoundMs && !this.#isFreed())) return
     const due = await this.#dueKeys(signal)
-    const isDone = await this.#removeAll(due.slice(0, REMOVALS_PER_ROUND_MAX), due.length, signal)
-    const pauseMs = isDone ? ROUND_EVERY_MS : BLOCKED_ROUND_EVERY_MS
+    const isWhole = await this.#removeAll(due.slice(0, REMOVALS_PER_ROUND_MAX), due.length, signal)
     // What is left over goes at the next tick.
-    if (!isDone || due.length <= REMOVALS_PER_ROUND_MAX) this.#nextRoundMs = clock.monotonicMs() + pauseMs
+    if (this.#blocked) this.#nextRoundMs = clock.monotonicMs() + BLOCKED_ROUND_EVERY_MS
+    else if (isWhole && due.length <= REMOVALS_PER_ROUND_MAX)
+      this.#nextRoundMs = clock.monotonicMs() + ROUND_EVERY_MS
+  }
+
+  /** Whether all whom the last round missed are up again. One that is up and does not vote costs a round per tick. */
+  #isFreed(): boolean {
+    const away = this.#blocked?.away ?? []
+    return away.length > 0 && away.every(this.#components.isAlive)
   }
 
   async #dueKeys(signal: AbortSignal): Promise<string[]> {
@@ -104,17 +112,20 @@ export class TombstoneReaper {
     return due
   }
 
-  /** Answers whether nothing was in the way. */
+  /** Answers whether each was decided: after a restart others' ballots may be higher than those that are tried here. */
   async #removeAll(keys: readonly string[], due: number, signal: AbortSignal): Promise<boolean> {
     const { isCoordinator, log } = this.#components
     let removed = 0
+    let contended = 0
     let blocked: BlockedTombstones | null = null
     for (const key of keys) {
       signal.throwIfAborted()
       // One absent voter stands in the way of all.
       if (blocked && isCoordinator(key)) continue
       try {
-        if (await this.#remove(key)) removed++
+        const collected = await this.#remove(key)
+        if (collected === 'removed') removed++
+        if (collected === 'contended') contended++
       } catch (error) {
         if (!hasCode(error, 'NO_QUORUM')) throw error
         blocked = { due, away: awayIn(error.fields['away']) }
@@ -122,15 +133,16 @@ export class TombstoneReaper {
     }
     this.#blocked = blocked
     if (removed > 0) log.info({ removed }, 'deleted images were removed for good')
-    return blocked === null
+    return contended === 0
   }
 
-  async #remove(key: string): Promise<boolean> {
+  async #remove(key: string): Promise<Collected> {
     const { registers, isCoordinator } = this.#components
-    if (!isCoordinator(key)) return registers.forgetRemoved(key)
-    const collected = await registers.collect(key, (state) => this.#isDue(state))
-    if (collected === 'absent') return registers.forgetRemoved(key)
-    return collected === 'removed'
+    const collected = isCoordinator(key)
+      ? await registers.collect(key, (state) => this.#isDue(state))
+      : 'absent'
+    if (collected !== 'absent') return collected
+    return (await registers.forgetRemoved(key)) ? 'removed' : 'kept'
   }
 
   /** By this node's clock: a wrong one makes ids free early or late, never an image appear or vanish. */

@@ -18,6 +18,14 @@ export function dbUuidIn(directory: string): Promise<string | undefined> {
   return withMeta(directory, async (database) => new RegisterTables(database).voteState()?.dbUuid)
 }
 
+/** Whether anything is there of register `key`: a vote, or a row that was learned. */
+export function hasRegister(directory: string, key: string): Promise<boolean> {
+  return withMeta(directory, async (database) => {
+    const { acceptors, learners } = new RegisterTables(database)
+    return acceptors.has(key) || learners.has(key)
+  })
+}
+
 /** Flips one bit in the middle of the vote on register `key`. */
 export function flipVote(directory: string, key: string): Promise<void> {
   return withMeta(directory, async (database) => {

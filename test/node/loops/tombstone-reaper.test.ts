@@ -14,7 +14,13 @@ const KEEP_MS = 30 * DAY_MS
 function reaperOf() {
   const clock = new ManualClock()
   const rows = new Map<string, RecordState>()
-  const state = { caughtUp: true, mine: new Set<string>(), away: [] as string[] }
+  const state = {
+    caughtUp: true,
+    mine: new Set<string>(),
+    contended: new Set<string>(),
+    away: [] as string[],
+    down: [] as string[],
+  }
   const collected: string[] = []
   const forgotten: string[] = []
   const reaper = new TombstoneReaper(
@@ -27,6 +33,7 @@ function reaperOf() {
         collect: async (key, isDue): Promise<Collected> => {
           if (state.away.length > 0)
             throw new ClusterError('NO_QUORUM', 'not every voter', { away: state.away })
+          if (state.contended.delete(key)) return 'contended'
           const row = rows.get(key)
           if (!row || !isDue(row)) return 'kept'
           rows.delete(key)
@@ -38,6 +45,7 @@ function reaperOf() {
           return rows.delete(key)
         },
       },
+      isAlive: (id) => !state.down.includes(id),
       isCoordinator: (key) => state.mine.has(key),
       caughtUp: () => state.caughtUp,
     },
@@ -75,15 +83,33 @@ t.test('a voter that is away blocks it, and is named', async (t) => {
   put('a', KEEP_MS)
   put('b', KEEP_MS)
   state.mine.add('a').add('b')
-  state.away = ['voter-c']
+  state.away = state.down = ['voter-c']
   reaper.start()
   await clock.advance(0)
   t.strictSame(reaper.blocked, { due: 2, away: ['voter-c'] })
-  t.strictSame(collected, [])
   state.away = []
-  await clock.advance(11 * 60_000)
+  await clock.advance(9 * 60_000)
+  t.strictSame(collected, [], 'nobody tells that it is back')
+  state.away = ['voter-c']
+  state.down = []
+  await clock.advance(60_000)
+  t.match(reaper.blocked, { away: ['voter-c'] }, 'it is up, and does not vote yet')
+  state.away = []
+  await clock.advance(20_000)
   t.strictSame(collected, ['a', 'b'])
   t.equal(reaper.blocked, null)
+})
+
+t.test('what others work on at that moment is tried again soon', async (t) => {
+  const { reaper, clock, state, collected, put } = reaperOf()
+  put('a', KEEP_MS)
+  state.mine.add('a')
+  state.contended.add('a')
+  reaper.start()
+  await clock.advance(0)
+  t.strictSame(collected, [])
+  await clock.advance(20_000)
+  t.strictSame(collected, ['a'])
 })
 
 t.test('it stands still until this node has caught up', async (t) => {
