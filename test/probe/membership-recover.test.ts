@@ -2,8 +2,11 @@
 import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { CONFIG_KEY } from '../../cluster/register/config-register.ts'
+import { imageKey } from '../../node/images/image-operations.ts'
 import { eventually } from '../helpers/probe-cluster.ts'
 import { SingleNodes } from '../helpers/single-nodes.ts'
+import { flipVote } from '../helpers/stored-votes.ts'
 
 const PARTS = ['FORMAT', 'meta', 'chunks', 'seg', 'ballast']
 
@@ -89,4 +92,46 @@ t.test('a copied directory, and a voter without its votes', async (t) => {
   for (const name of PARTS) await rm(join(directory, name), { recursive: true, force: true })
   t.match(await cluster.failedStart(2), /belongs to no cluster/)
   t.match(await cluster.client(1).show(id), { name: 'kept' })
+})
+
+t.test('a lone voter with damaged votes serves what it has, flagged, until it is recovered', async (t) => {
+  const cluster = await SingleNodes.create(t, 1)
+  await cluster.found(0)
+  const [client] = cluster.clients
+  const id = await client!.newImage({ name: 'kept' })
+  t.match(await client!.put(id, Buffer.from('its bytes')), { status: 204 })
+  const { clusterId } = await cluster.nodesOf(0)
+  await cluster.node(0).process.kill()
+  for (const key of [imageKey(id), CONFIG_KEY]) await flipVote(cluster.node(0).directory, key)
+
+  await cluster.start(0)
+  await eventually('the status says what to do', async () =>
+    (await cluster.status(0)).checks.some(
+      ({ code, severity, why }) =>
+        code === 'NOT_VOTING' &&
+        severity === 'critical' &&
+        why.includes('run "serac recover --from-this-node"'),
+    ),
+  )
+  t.match(await client!.create(), { status: 503 })
+  t.match(await client!.data(id), {
+    status: 200,
+    headers: { 'x-serac-consistency': 'stale' },
+    body: Buffer.from('its bytes'),
+  })
+  await cluster.node(0).process.kill()
+
+  const args = ['recover', '--from-this-node', '--yes-i-may-lose-data', clusterId]
+  t.match(await cluster.offline(0, ...args), { exitCode: 0, stdout: /cannot be read: 2\./ })
+  await cluster.start(0)
+  await cluster.ready(0)
+  t.match(await client!.show(id), { name: 'kept', status: 'active' })
+  const { headers, body } = await client!.data(id)
+  t.match(
+    { headers, body: body.toString() },
+    { headers: { 'x-serac-consistency': undefined }, body: 'its bytes' },
+  )
+  t.match(await client!.create(), { status: 201 })
+  const { checks } = await cluster.status(0)
+  t.notOk(checks.some(({ code }) => code === 'NOT_VOTING'))
 })
