@@ -11,7 +11,7 @@ export function tellStory(schedule: Schedule, report: RunReport): string {
       .map(([name, value]) => `${name} ${value.toFixed(3)}`)
       .join(', ')}`,
     `schedule (${events.length} events):`,
-    ...events.map((event) => `  ${describeEvent(event)}`),
+    ...events.map((event) => `  ${describeEvent(event, report.beganMs)}`),
     'what clients were told:',
     ...report.history.map((op) => `  ${describeOp(op)}`),
     'what is wrong:',

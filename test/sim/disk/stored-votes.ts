@@ -7,9 +7,10 @@ import type { SimDisk } from './sim-disk.ts'
 
 const tagOf = (name: string) => name.charCodeAt(0)
 
-/** Names of the rows that hold votes. */
-export function voteRowNames(disk: SimDisk): string[] {
-  return disk.names().filter((name) => tagOf(name) === KEYSPACES.acceptor.tag)
+/** Names of the rows that hold votes: of all, or of the one on `key`. */
+export function voteRowNames(disk: SimDisk, key?: string): string[] {
+  const names = disk.names().filter((name) => tagOf(name) === KEYSPACES.acceptor.tag)
+  return key === undefined ? names : names.filter((name) => name.slice(1) === key)
 }
 
 /** The highest vote sequence of `past`'s database that this disk has noted. */

@@ -20,9 +20,9 @@ export function applyDamage(stage: Stage, event: DamageEvent): boolean {
     case 'roll-back':
       return planRollback(stage, event)
     case 'flip-bit':
-      return damageRow(stage, event.node, event.restartMs, flipBit)
+      return damageRow(stage, event, flipBit)
     case 'lose-vote-row':
-      return damageRow(stage, event.node, event.restartMs, () => null)
+      return damageRow(stage, event, () => null)
   }
 }
 
@@ -55,16 +55,14 @@ function planRollback(stage: Stage, { node, ageMs, downMs }: DamageEvent & { kin
 
 function damageRow(
   { world, cluster }: Stage,
-  node: NodeId,
-  restartMs: number,
+  { kind, node, restartMs, key }: DamageEvent & { kind: 'flip-bit' | 'lose-vote-row' },
   change: (value: Buffer, random: Stage['world']['random']) => Buffer | null,
 ): boolean {
   if (!mayLoseVotes(cluster, cluster.newestConfig(), node)) return false
   const disk = cluster.disk(node)
   const { random } = disk
-  const votes = voteRowNames(disk)
-  const hitsVote = random.chance(VOTE_ROW_ODDS) || change(Buffer.alloc(1), random) === null
-  const names = hitsVote ? votes : disk.names()
+  const hitsVote = key !== undefined || kind === 'lose-vote-row' || random.chance(VOTE_ROW_ODDS)
+  const names = hitsVote ? voteRowNames(disk, key) : disk.names()
   if (names.length === 0) return false
   disk.damage(random.pick(names), (value) => change(value, random))
   cluster.harm(node)

@@ -36,6 +36,7 @@ function apply(stage: Stage, event: ScheduledEvent): boolean {
     case 'cut':
     case 'partition':
     case 'slow-link':
+    case 'hold':
       return disturbNetwork(stage, event)
     case 'disk-stall':
     case 'disk-full':
@@ -66,11 +67,12 @@ function crash({ world, cluster }: Stage, event: ScheduledEvent & { kind: 'crash
 
 function disturbNetwork(
   stage: Stage,
-  event: ScheduledEvent & { kind: 'cut' | 'partition' | 'slow-link' },
+  event: ScheduledEvent & { kind: 'cut' | 'partition' | 'slow-link' | 'hold' },
 ): boolean {
   const { world, network } = stage
   if (event.kind === 'partition') partition(stage, event)
   if (event.kind === 'cut') world.after(event.forMs, network.cut(event.from, event.to))
+  if (event.kind === 'hold') world.after(event.forMs, network.hold(event.from, event.to, event.byMs))
   if (event.kind === 'slow-link') world.after(event.forMs, network.slow(event.from, event.to, event.factor))
   return true
 }

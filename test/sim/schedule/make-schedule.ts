@@ -3,6 +3,7 @@ import { RECORD_PREFIX } from '../cluster/record-index.ts'
 import { SeededRandom } from '../world/seeded-random.ts'
 import { makeFault } from './make-faults.ts'
 import { makeChanges } from './make-changes.ts'
+import { makePlot } from './plots/make-plot.ts'
 import type { ClientStep, Schedule, ScheduledEvent, StepKind } from './schedule.ts'
 
 const CHAOS_MS_MIN = 2500
@@ -26,8 +27,8 @@ const SESSIONS_MAX = 50
 const STEPS_MAX = 4
 /** Short change logs: followers find them trimmed. */
 const LOG_ENTRIES = [8, 30, 200]
-/** Share of the time for faults by which a hand-over begins, so that it ends among others. */
-const HAND_OVER_LATEST = 0.6
+/** Of schedules without a plot, how many let the cluster come up in peace. */
+const RISE_ODDS = 0.5
 const WALL_SKEW_MS_MAX = 3_600_000
 
 /** How often clients ask for what. Lists cost a read of every key. */
@@ -62,13 +63,20 @@ export function makeSchedule(seed: number): Schedule {
     changeLogEntriesMax: random.pick(LOG_ENTRIES),
     chaosMs: random.between(CHAOS_MS_MIN, CHAOS_MS_MAX),
   }
+  const plot = makePlot(random.fork('plot'), base)
+  const risesFirst = plot.events.length > 0 || random.chance(RISE_ODDS)
   const events = [
+    ...plot.events,
     ...makeSessions(random.fork('sessions'), base),
     ...makeFaults(random.fork('faults'), base, fury),
-    ...makeHandOvers(random.fork('hand-overs'), base),
     ...makeChanges(random.fork('membership'), base),
   ]
-  return { ...base, events: events.sort((a, b) => a.atMs - b.atMs) }
+  return {
+    ...base,
+    risesFirst,
+    keys: [...keys, ...plot.keys],
+    events: events.sort((a, b) => a.atMs - b.atMs),
+  }
 }
 
 function makeNetwork(random: SeededRandom, fury: number): Schedule['network'] {
@@ -108,29 +116,6 @@ function makeFaults(random: SeededRandom, base: Base, fury: number): ScheduledEv
   for (let atMs = 200 + random.float() * everyMs; atMs < base.chaosMs; atMs += 2 * random.float() * everyMs)
     events.push({ atMs, ...makeFault(random, base.ids) })
   return events
-}
-
-/**
- * The majority moves over a voter that loses votes on the way: first some of the others are away, then the rest of them.
- * What only the first majority knew, the second knows through that voter alone; chance would rarely line this up.
- */
-function makeHandOvers(random: SeededRandom, { voters, chaosMs }: Base): ScheduledEvent[] {
-  if (voters.length < 3 || random.chance(0.5)) return []
-  const [victim, ...others] = random.shuffled(voters)
-  if (victim === undefined) return []
-  const half = others.length / 2
-  const atMs = random.float() * chaosMs * HAND_OVER_LATEST
-  const firstMs = random.between(400, 1200)
-  const secondMs = random.between(800, 2000)
-  const damage = random.pick(['lose-disk', 'flip-bit', 'lose-vote-row'] as const)
-  const soonMs = random.between(20, 100)
-  return [
-    { atMs, kind: 'partition', side: others.slice(0, half), forMs: firstMs, swizzled: false },
-    damage === 'lose-disk'
-      ? { atMs: atMs + firstMs - soonMs, kind: damage, node: victim, downMs: soonMs }
-      : { atMs: atMs + firstMs - soonMs, kind: damage, node: victim, restartMs: soonMs },
-    { atMs: atMs + firstMs, kind: 'partition', side: others.slice(half), forMs: secondMs, swizzled: false },
-  ]
 }
 
 export function pickWeighted<T>(random: SeededRandom, weights: readonly (readonly [T, number])[]): T {

@@ -26,6 +26,8 @@ export type ScheduledEvent = { atMs: number } &
     /** Nodes of the one side do not reach those of the other; each pair is healed at a time of its own. */
     | { kind: 'partition'; side: NodeId[]; forMs: number; swizzled: boolean }
     | { kind: 'slow-link'; from: NodeId; to: NodeId; factor: number; forMs: number }
+    /** What is sent from now on, for `forMs`, arrives `byMs` later than it would. */
+    | { kind: 'hold'; from: NodeId; to: NodeId; byMs: number; forMs: number }
     | { kind: 'disk-stall'; node: NodeId; forMs: number }
     | { kind: 'disk-full'; node: NodeId; forMs: number }
     | { kind: 'failed-sync'; node: NodeId }
@@ -34,9 +36,9 @@ export type ScheduledEvent = { atMs: number } &
     | { kind: 'lose-disk'; node: NodeId; downMs: number }
     /** What the disk holds now comes back after `ageMs`: a restored backup, or a copied directory. */
     | { kind: 'roll-back'; node: NodeId; ageMs: number; downMs: number }
-    /** In one stored row. */
-    | { kind: 'flip-bit'; node: NodeId; restartMs: number }
-    | { kind: 'lose-vote-row'; node: NodeId; restartMs: number }
+    /** In one stored row: in the vote on `key`, else in any. */
+    | { kind: 'flip-bit'; node: NodeId; restartMs: number; key?: string }
+    | { kind: 'lose-vote-row'; node: NodeId; restartMs: number; key?: string }
     /** `at`: the node that is asked to do it. */
     | { kind: 'set-voters'; at: NodeId; voters: NodeId[] }
     | { kind: 'abort-change'; at: NodeId }
@@ -53,15 +55,32 @@ export interface Schedule {
   network: NetworkFaults
   clocks: Record<NodeId, ClockError>
   changeLogEntriesMax: number
+  /** The cluster is there before the first event. */
+  risesFirst: boolean
   /** Until then faults and requests come. */
   chaosMs: number
   events: ScheduledEvent[]
 }
 
-/** One line per event, for a human reader. */
-export function describeEvent({ atMs, ...event }: ScheduledEvent): string {
+/** When it has done the last thing that the world's end of faults would not undo: what it breaks or brings back. */
+export function endOf(event: ScheduledEvent): number {
+  switch (event.kind) {
+    case 'lose-disk':
+      return event.atMs + event.downMs
+    case 'roll-back':
+      return event.atMs + event.ageMs + event.downMs
+    case 'flip-bit':
+    case 'lose-vote-row':
+      return event.atMs + event.restartMs
+    default:
+      return event.atMs
+  }
+}
+
+/** One line per event, for a human reader. `beganMs`: when the times began. */
+export function describeEvent({ atMs, ...event }: ScheduledEvent, beganMs: number): string {
   const { kind, ...rest } = event
-  const at = `${String(Math.round(atMs)).padStart(6)} ms  `
+  const at = `${String(Math.round(beganMs + atMs)).padStart(6)} ms  `
   if (event.kind === 'session') return at + event.steps.map(describeStep).join(', then ')
   const facts = Object.entries(rest).map(([name, value]) => `${name} ${describeFact(value)}`)
   return `${at}${kind} ${facts.join(', ')}`

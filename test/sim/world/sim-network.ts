@@ -25,6 +25,8 @@ interface Link {
   cuts: number
   /** Delays are multiplied by this. */
   slowness: number
+  /** Added to delays. */
+  heldMs: number
 }
 
 export interface NetworkCounts {
@@ -64,6 +66,17 @@ export class SimNetwork {
     }
   }
 
+  /** Messages from `from` to `to` are `byMs` longer under way until the returned function is called. */
+  hold(from: NodeId, to: NodeId, byMs: number): () => void {
+    const link = this.#link(from, to)
+    link.heldMs += byMs
+    let isHeld = true
+    return () => {
+      if (isHeld) link.heldMs = Math.max(0, link.heldMs - byMs)
+      isHeld = false
+    }
+  }
+
   isCut(from: NodeId, to: NodeId): boolean {
     return this.#link(from, to).cuts > 0
   }
@@ -71,7 +84,7 @@ export class SimNetwork {
   /** Ends all faults; cuts included. */
   heal(): void {
     this.#faults = { ...this.#faults, loss: 0, duplication: 0, straggling: 0 }
-    for (const link of this.#links.values()) Object.assign(link, { cuts: 0, slowness: 1 })
+    for (const link of this.#links.values()) Object.assign(link, { cuts: 0, slowness: 1, heldMs: 0 })
   }
 
   /** Carries a message: `deliver` is called never, once or twice. */
@@ -88,17 +101,17 @@ export class SimNetwork {
   }
 
   #delayMs(from: NodeId, to: NodeId): number {
-    const { random, slowness } = this.#link(from, to)
+    const { random, slowness, heldMs } = this.#link(from, to)
     const { delayMsMin, delayMsMax, straggling } = this.#faults
     const delayMs = random.between(delayMsMin, delayMsMax) * slowness
-    return random.chance(straggling) ? delayMs * STRAGGLER_FACTOR : delayMs
+    return heldMs + (random.chance(straggling) ? delayMs * STRAGGLER_FACTOR : delayMs)
   }
 
   #link(from: NodeId, to: NodeId): Link {
     const name = `${from}>${to}`
     let link = this.#links.get(name)
     if (!link) {
-      link = { random: this.#world.random.fork(name), cuts: 0, slowness: 1 }
+      link = { random: this.#world.random.fork(name), cuts: 0, slowness: 1, heldMs: 0 }
       this.#links.set(name, link)
     }
     return link

@@ -1,0 +1,49 @@
+/** Plots about changes of the voters: what is under way when they begin and end (R10). */
+import { CONFIG_KEY } from '../../../../cluster/register/config-register.ts'
+import { coordinatorsOf } from '../../../../cluster/register/key-order.ts'
+import { successors, type PlotMaker } from './plot.ts'
+import { Script } from './script.ts'
+
+/** The register is changed all the time while the voters are. */
+export const busyChange: PlotMaker = (random, cast, atMs) => {
+  const to = successors(random, cast)
+  if (!to) return null
+  const script = new Script(random.pick(cast.voters), cast.voters)
+  const changeMs = atMs + random.between(100, 200)
+  script.ask(atMs, random.pick(cast.voters), 'create')
+  script.at(changeMs, { kind: 'set-voters', at: random.pick(cast.ids), voters: to })
+  for (let client = 0; client < 3; client++) {
+    const steps = Array.from({ length: 10 }, () => (random.chance(0.8) ? 'append' : 'read'))
+    script.ask(changeMs + random.between(0, 40), random.pick(cast.ids), ...steps)
+  }
+  for (const lateMs of [300, 700]) script.ask(changeMs + lateMs, random.pick(to), 'read', 'append', 'list')
+  return script
+}
+
+/**
+ * A change is sent under the old epoch and comes under the joint one, when the registers were looked at and the new
+ * voters have got theirs. Whoever leads the change is slow, so that there is time for it.
+ */
+export const voteOfTheEpochBefore: PlotMaker = (random, cast, atMs) => {
+  const to = successors(random, cast)
+  const [leader] = coordinatorsOf(CONFIG_KEY, cast.voters)
+  const proposer = random.shuffled(cast.voters).find((voter) => voter !== leader)
+  if (!to || leader === undefined || proposer === undefined) return null
+  const script = new Script(proposer, cast.voters)
+  const changeMs = atMs + random.between(200, 400)
+  const appendMs = changeMs + random.between(-20, 20)
+  const slowMs = random.between(15, 35)
+  script.ask(atMs, proposer, 'create')
+  for (const peer of cast.ids.filter((id) => id !== leader))
+    for (const [from, to] of [
+      [leader, peer],
+      [peer, leader],
+    ] as const)
+      script.at(changeMs - 25, { kind: 'hold', from, to, byMs: slowMs, forMs: 1500 })
+  script.at(changeMs, { kind: 'set-voters', at: leader, voters: to })
+  script.ask(appendMs, proposer, 'append')
+  const others = cast.voters.filter((voter) => voter !== proposer)
+  script.holdAnswers(appendMs, proposer, others, slowMs * random.between(6, 16), 20)
+  for (const lateMs of [500, 900, 1400]) script.ask(changeMs + lateMs, random.pick(to), 'read', 'append')
+  return script
+}

@@ -1,0 +1,36 @@
+/** Plots about registers that are removed, and what comes after. */
+import { deal, successors, type PlotMaker } from './plot.ts'
+import { Script } from './script.ts'
+
+/** What was sent to one voter when the register was made comes when the register is no more (R9). */
+export const lateVote: PlotMaker = (random, { ids, voters }, atMs) => {
+  const dealt = deal(random, voters)
+  if (!dealt) return null
+  const [proposer, late] = dealt
+  const script = new Script(proposer, voters)
+  const lateMs = random.between(700, 1500)
+  script.ask(atMs, proposer, 'create')
+  script.holdAnswers(atMs, proposer, [late], lateMs, 60)
+  script.ask(atMs + 120, random.pick(ids), 'delete', 'collect', 'collect', 'collect')
+  script.ask(atMs + lateMs + 100, random.pick(ids), 'read', 'list')
+  script.ask(atMs + lateMs + 250, random.pick(ids), 'list', 'create', 'read')
+  return script
+}
+
+/** A register is removed, new voters come, and it is made again: above all that was there before (R9, R10). */
+export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
+  const to = successors(random, cast)
+  const joiner = to?.find((voter) => !cast.voters.includes(voter))
+  if (!to || joiner === undefined) return null
+  const script = new Script(joiner, to)
+  const changeMs = atMs + random.between(300, 600)
+  const againMs = changeMs + random.between(300, 900)
+  const steps = ['create', 'append', 'append', 'delete', 'collect', 'collect', 'collect'] as const
+  script.ask(atMs, random.pick(cast.voters), ...steps)
+  script.at(changeMs, { kind: 'set-voters', at: random.pick(cast.ids), voters: to })
+  for (const lateMs of [0, 400]) {
+    script.ask(againMs + lateMs, joiner, 'create', 'list')
+    script.ask(againMs + lateMs + 100, random.pick(cast.ids), 'list', 'read')
+  }
+  return script
+}
