@@ -128,8 +128,13 @@ export class RegisterStore implements RegisterStorage {
     return this.#commits.add({ kind: 'floor', floor })
   }
 
+  /** A row that is gone although this process wrote it is damage, too: its checksum went with it (R1). */
   acceptorState(key: string): AcceptorState | null {
-    return this.#tables.acceptors.get(key)
+    const state = this.#tables.acceptors.get(key)
+    const head = state ? null : this.#acceptedHeads.get(key)
+    if (head && !this.#removed.covers(key, head.ballot))
+      throw corruptValue(this.#tables.acceptors.storedKey(key), 'its row is gone')
+    return state
   }
 
   accepted(key: string): AcceptedHead | null {
