@@ -116,6 +116,7 @@ async function untilAtRest({ world, cluster }: Stage): Promise<Violation[]> {
     await world.run(world.nowMs + REST_LOOK_MS)
     const reasons = unrest(cluster)
     if (reasons.length === 0) return []
+    for (const node of membersOf(cluster)) void node.reap()
     if (world.nowMs < deadlineMs) continue
     return reasons.map((message): Violation => ({ kind: 'convergence', message }))
   }

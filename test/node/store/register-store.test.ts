@@ -25,6 +25,11 @@ class FailingLevel implements LevelHandle {
     await this.#level.batch(operations)
   }
 
+  /** Behind the back of the store. */
+  async lose(tag: number): Promise<void> {
+    await this.#level.clear({ gte: Buffer.of(tag), lt: Buffer.of(tag + 1) })
+  }
+
   getSync = (key: Buffer) => this.#level.getSync(key)
   iterator = (range: object) => this.#level.iterator(range)
   keys = (range: object) => this.#level.keys(range)
@@ -126,6 +131,18 @@ void t.test('a lost, and a rolled back, acceptor row is noticed', async (t) => {
     t.equal(third.registers.isIntact, false, kind)
     await third.close()
   }
+})
+
+void t.test('a vote row that goes while the process runs is damage; a removed register is not', async (t) => {
+  const level = new FailingLevel()
+  const parts = { database: new Database(level), random: systemRandom, log: silentLog }
+  const store = await RegisterStore.open(parts)
+  for (const key of ['image/a', 'image/b']) await store.vote(key, accepted(1, key), true)
+  await store.remove('image/b', ballot(2))
+  t.equal(store.acceptorState('image/b'), null)
+  await level.lose(KEYSPACES.acceptor.tag)
+  t.throws(() => store.acceptorState('image/a'), { code: 'CORRUPT_VALUE' })
+  t.equal(store.acceptorState('image/b'), null)
 })
 
 void t.test('a damaged vote state means that nothing is known about the votes', async (t) => {

@@ -7,6 +7,7 @@ export const RECORD_PREFIX = 'record/'
 
 export class RecordIndex {
   readonly #logs = new Map<string, LogText>()
+  readonly #deleted = new Set<string>()
   readonly #isIndexed: (row: LearnerRow) => boolean
 
   /** `isIndexed`: whether a row counts; an unsettled one may yet come to nothing. */
@@ -20,6 +21,13 @@ export class RecordIndex {
     const text = row ? logTextOf(row.value) : ''
     if (text.startsWith('+')) this.#logs.set(key, text)
     else this.#logs.delete(key)
+    if (text.startsWith('-')) this.#deleted.add(key)
+    else this.#deleted.delete(key)
+  }
+
+  /** Of tombstones. */
+  deletedKeys(): string[] {
+    return [...this.#deleted]
   }
 
   list(): Map<string, LogText> {

@@ -97,6 +97,12 @@ export class SimNode {
     return this.#parts.database.failure
   }
 
+  /** As node/loops removes rows of registers that the voters have removed, where a tombstone is left (R9). */
+  async reap(): Promise<void> {
+    const { index, registers } = this.#parts
+    await Promise.allSettled(index.deletedKeys().map((key) => registers.forgetRemoved(key)))
+  }
+
   /** As node/images lists: what the index holds once it was freshened. */
   async list(): Promise<Map<string, LogText>> {
     await this.#parts.client.freshen()
