@@ -5,7 +5,7 @@
 
 export interface BundlerLimits<T> {
   /** In the unit of the two limits. */
-  weightOf(item: T): number
+  weightOf: (item: T) => number
   /** Of one bundle; an item above it travels alone. */
   bundleMax: number
   /** Of all items that wait. */

@@ -131,7 +131,8 @@ export class Reader {
       const askUpTo = (count: number) => {
         const next = voters.slice(asked, count)
         asked = Math.max(asked, count)
-        for (const voter of next) this.#ask(view, voter, key, known).then((answer) => note(voter, answer))
+        for (const voter of next)
+          void this.#ask(view, voter, key, known).then((answer) => note(voter, answer))
       }
       const cancelHedge = clock.after(HEDGE_AFTER_MS, () => askUpTo(voters.length))
       const finish = () => {
