@@ -12,7 +12,7 @@ import { SimCluster } from './cluster/sim-cluster.ts'
 import type { Variant } from './cluster/variant.ts'
 import { applyEvent, type Stage } from './schedule/apply-event.ts'
 import { endOf, type Schedule } from './schedule/schedule.ts'
-import { SimNetwork, type NetworkCounts } from './world/sim-network.ts'
+import { PEACE, SimNetwork, type NetworkCounts } from './world/sim-network.ts'
 import { SimWorld } from './world/sim-world.ts'
 
 export interface RunReport {
@@ -50,6 +50,7 @@ export async function runSchedule(schedule: Schedule, variant: Variant = {}): Pr
   const { world, network, cluster, clients } = stage
   for (const id of schedule.ids) cluster.boot(id)
   if (schedule.risesFirst) await untilRisen(stage, schedule)
+  network.suffer(schedule.network)
   const beganMs = world.nowMs
   for (const event of schedule.events) world.after(event.atMs, () => applyEvent(stage, event))
   await world.run(beganMs + Math.max(0, ...schedule.events.map(endOf)))
@@ -73,7 +74,7 @@ export async function runSchedule(schedule: Schedule, variant: Variant = {}): Pr
 
 function setStage(schedule: Schedule, variant: Variant, log: Log, done: Map<string, number>): Stage {
   const world = new SimWorld(schedule.seed)
-  const network = new SimNetwork(world, schedule.network)
+  const network = new SimNetwork(world, schedule.risesFirst ? PEACE : schedule.network)
   const cluster = new SimCluster(
     { world, network, log, variant },
     {

@@ -85,11 +85,22 @@ function isPrefix(earlier: LogText, later: LogText): boolean {
 }
 
 /**
+ * Leaves out every change of unknown outcome that no answer shows, but for deletes: enough to explain nearly every
+ * history, and what each further one costs a search doubles it.
+ */
+export function shown(history: readonly LogOp[]): LogOp[] {
+  const seen = idsShown(history)
+  return history.filter(
+    ({ input, output }) => output !== null || !('id' in input) || input.kind === 'delete' || seen.has(input.id),
+  )
+}
+
+/**
  * Leaves out what cannot matter: a change of unknown outcome that no answer shows has changed nothing that anybody saw.
  * Creates and deletes do matter without being shown, and so does the last id where a swap was refused.
  */
 export function relevant(history: readonly LogOp[]): LogOp[] {
-  const seen = new Set(history.flatMap(({ output }) => (output && 'log' in output ? idsIn(output.log) : [])))
+  const seen = idsShown(history)
   const hasMismatch = history.some(({ output }) => output?.answer === 'MISMATCH')
   return history.filter(({ input, output }) => {
     if (output !== null) return true
@@ -97,4 +108,8 @@ export function relevant(history: readonly LogOp[]): LogOp[] {
     if (input.kind === 'create' || input.kind === 'delete') return true
     return !('id' in input) || seen.has(input.id) || hasMismatch
   })
+}
+
+function idsShown(history: readonly LogOp[]): ReadonlySet<number> {
+  return new Set(history.flatMap(({ output }) => (output && 'log' in output ? idsIn(output.log) : [])))
 }

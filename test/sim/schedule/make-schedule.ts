@@ -6,24 +6,22 @@ import { makeChanges } from './make-changes.ts'
 import { makePlot } from './plots/make-plot.ts'
 import type { ClientStep, Schedule, ScheduledEvent, StepKind } from './schedule.ts'
 
-const CHAOS_MS_MIN = 2500
-const CHAOS_MS_MAX = 4500
-/** Voters and further nodes. */
-const SIZES: readonly (readonly [voters: number, others: number])[] = [
-  [1, 0],
-  [1, 2],
-  [3, 0],
-  [3, 0],
-  [3, 1],
-  [3, 1],
-  [3, 2],
-  [5, 0],
-  [5, 1],
+const CHAOS_MS_MIN = 2000
+const CHAOS_MS_MAX = 3500
+/** Voters and further nodes, and how often. Five voters cost twice as much as three and rarely show more. */
+const SIZES: readonly (readonly [size: readonly [voters: number, others: number], weight: number])[] = [
+  [[1, 0], 2],
+  [[1, 2], 3],
+  [[3, 0], 4],
+  [[3, 1], 6],
+  [[3, 2], 4],
+  [[5, 0], 1],
+  [[5, 1], 1],
 ]
 const KEYS_MIN = 2
 const KEYS_MAX = 5
-const SESSIONS_MIN = 24
-const SESSIONS_MAX = 50
+const SESSIONS_MIN = 16
+const SESSIONS_MAX = 36
 const STEPS_MAX = 4
 /** Short change logs: followers find them trimmed. */
 const LOG_ENTRIES = [8, 30, 200]
@@ -45,7 +43,7 @@ const STEP_WEIGHTS: readonly (readonly [StepKind, number])[] = [
 
 export function makeSchedule(seed: number): Schedule {
   const random = new SeededRandom(seed).fork('schedule')
-  const [voterCount, others] = random.pick(SIZES)
+  const [voterCount, others] = pickWeighted(random, SIZES)
   const ids = Array.from({ length: voterCount + others }, (_, i) => `node-${i}`)
   const keys = Array.from(
     { length: KEYS_MIN + random.below(KEYS_MAX - KEYS_MIN + 1) },

@@ -16,6 +16,14 @@ export interface NetworkFaults {
 }
 
 const STRAGGLER_FACTOR = 20
+/** A good network: how it is before and after everything that happens. */
+export const PEACE: NetworkFaults = {
+  loss: 0,
+  duplication: 0,
+  delayMsMin: 0.2,
+  delayMsMax: 1,
+  straggling: 0,
+}
 /** A repeated message comes up to this much later. */
 const REPEAT_MS_MAX = 400
 
@@ -44,6 +52,11 @@ export class SimNetwork {
 
   constructor(world: SimWorld, faults: NetworkFaults) {
     this.#world = world
+    this.#faults = faults
+  }
+
+  /** From now on it is as bad as this. */
+  suffer(faults: NetworkFaults): void {
     this.#faults = faults
   }
 
