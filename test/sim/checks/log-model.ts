@@ -91,7 +91,8 @@ function isPrefix(earlier: LogText, later: LogText): boolean {
 export function shown(history: readonly LogOp[]): LogOp[] {
   const seen = idsShown(history)
   return history.filter(
-    ({ input, output }) => output !== null || !('id' in input) || input.kind === 'delete' || seen.has(input.id),
+    ({ input, output }) =>
+      output !== null || !('id' in input) || input.kind === 'delete' || seen.has(input.id),
   )
 }
 

@@ -35,20 +35,23 @@ function isNamed({ databases }: ClusterConfig, voter: NodeId): boolean {
   return databases[voter] !== undefined
 }
 
+/** What a node was when its disk was copied. */
+export interface Past {
+  identity: VoterIdentity
+  config: ClusterConfig
+}
+
 /**
  * Whether the others are sure to notice that `id` came back with the votes of an earlier time. When all who noted the
- * later ones are away, nobody can: then a rollback is outside of what Serac promises (R8).
+ * later ones are away, nobody can: then a rollback is outside of what Serac promises (R8). The node asks the voters of the
+ * config that came back with the votes; where it was alone it asks nobody.
  */
-export function isRollbackSeen(
-  cluster: SimCluster,
-  config: ClusterConfig,
-  id: NodeId,
-  past: VoterIdentity,
-): boolean {
-  return voterSets(config).every((set) => {
+export function isRollbackSeen(cluster: SimCluster, config: ClusterConfig, id: NodeId, past: Past): boolean {
+  return [...voterSets(config), ...voterSets(past.config)].every((set) => {
     const others = set.filter((voter) => voter !== id)
+    const { voteSequence } = past.identity
     const blind = others.filter(
-      (voter) => witnessedSequence(cluster.disk(voter), id, past) <= past.voteSequence,
+      (voter) => witnessedSequence(cluster.disk(voter), id, past.identity) <= voteSequence,
     )
     // With its own answer the node needs this many of the others; one that knows must be among them.
     const needed = majorityOf(set.length) - (set.includes(id) ? 1 : 0)

@@ -38,8 +38,9 @@ function loseDisk({ world, cluster }: Stage, node: NodeId, downMs: number): bool
 /** Keeps what the disk holds now, to bring it back later. */
 function planRollback(stage: Stage, { node, ageMs, downMs }: DamageEvent & { kind: 'roll-back' }): boolean {
   const { world, cluster } = stage
-  const past = cluster.node(node)?.store.identity()
-  if (!past) return false
+  const then = cluster.node(node)
+  if (!then) return false
+  const past = { identity: then.store.identity(), config: then.config.current() }
   const rows = cluster.disk(node).snapshot()
   world.after(ageMs, () => {
     const config = cluster.newestConfig()
