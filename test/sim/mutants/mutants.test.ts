@@ -12,12 +12,20 @@ const LOUD = [
   'accept below a promise',
   'operation applied again although the ring knows it',
   'operation id taken from the client',
+  'no sync before the answer',
   'local value served as a strong read',
   'list answered without catching up',
+  'unsettled value listed',
   'catch-up skips a foreign cursor',
-  'voting after amnesia',
-  'voting after a rollback',
+  'catch-up stops one entry short',
+  'voting with a flipped bit',
+  'tombstone removed where it is seen',
+  'no floor',
+  'catch-up keeps what was removed',
+  'voters swapped without a joint config',
+  'joint config with one majority',
   'new voters without a rescan',
+  'new voter without the floor',
 ]
 
 for (const name of LOUD) {

@@ -64,17 +64,10 @@ export interface Schedule {
 
 /** When it has done the last thing that the world's end of faults would not undo: what it breaks or brings back. */
 export function endOf(event: ScheduledEvent): number {
-  switch (event.kind) {
-    case 'lose-disk':
-      return event.atMs + event.downMs
-    case 'roll-back':
-      return event.atMs + event.ageMs + event.downMs
-    case 'flip-bit':
-    case 'lose-vote-row':
-      return event.atMs + event.restartMs
-    default:
-      return event.atMs
-  }
+  const { atMs } = event
+  if (event.kind === 'lose-disk') return atMs + event.downMs
+  if (event.kind === 'roll-back') return atMs + event.ageMs + event.downMs
+  return event.kind === 'flip-bit' || event.kind === 'lose-vote-row' ? atMs + event.restartMs : atMs
 }
 
 /** One line per event, for a human reader. `beganMs`: when the times began. */
