@@ -12,7 +12,6 @@ const LOUD = [
   'accept below a promise',
   'operation applied again although the ring knows it',
   'operation id taken from the client',
-  'no sync before the answer',
   'local value served as a strong read',
   'list answered without catching up',
   'unsettled value listed',
