@@ -14,6 +14,7 @@ export interface Reply {
 /** What the probes look at of an image. */
 export interface ShownImage {
   id: string
+  name: string | null
   status: string
   size: number | null
   os_hash_value: string | null
@@ -84,6 +85,18 @@ export class ImageClient {
     const reply = await this.send('GET', `/v2/images/${id}`)
     if (reply.status !== 200) throw new Error(`show answered ${describe(reply)}`)
     return jsonOf(reply) as ShownImage
+  }
+
+  /** Resolves with true when every image of `names` (by id) is shown, by a majority and not from memory; else throws. */
+  async showsAll(names: ReadonlyMap<string, string>): Promise<boolean> {
+    for (const [id, name] of names) {
+      const reply = await this.send('GET', `/v2/images/${id}`)
+      if (reply.status !== 200) throw new Error(`show answered ${describe(reply)}`)
+      if (reply.headers['x-serac-consistency'] !== undefined) throw new Error(`${id} is served as stale`)
+      const shown = jsonOf(reply) as ShownImage
+      if (shown.name !== name) throw new Error(`${id} is ${shown.name}, not ${name}`)
+    }
+    return true
   }
 
   remove(id: string): Promise<Reply> {

@@ -26,6 +26,14 @@ export function hasRegister(directory: string, key: string): Promise<boolean> {
   })
 }
 
+export function voteCountIn(directory: string): Promise<number> {
+  return withMeta(directory, async (database) => {
+    let count = 0
+    for await (const _row of new RegisterTables(database).acceptors.scan()) count++
+    return count
+  })
+}
+
 /** Flips one bit in the middle of the vote on register `key`. */
 export function flipVote(directory: string, key: string): Promise<void> {
   return withMeta(directory, async (database) => {
