@@ -5,11 +5,13 @@ import type { RefusalReason } from './hello.ts'
 
 export interface Refusal extends RefusalReason {
   peer: NodeId
-  /** Wall time, ms. */
-  firstAtMs: number
-  lastAtMs: number
+  /** Monotonic. */
+  lastMs: number
   count: number
 }
+
+/** Whoever is refused dials again within 10 s, pauses and time limits added up: by then it has given up, or was stopped. */
+const KEPT_MS = 30_000
 
 export class Refusals {
   readonly #clock: Clock
@@ -22,19 +24,22 @@ export class Refusals {
     this.#log = log
   }
 
+  /** Those that still try. */
   list(): Refusal[] {
+    const oldestMs = this.#clock.monotonicMs() - KEPT_MS
+    for (const { peer, lastMs } of this.#byPeer.values()) if (lastMs < oldestMs) this.clear(peer)
     return [...this.#byPeer.values()]
   }
 
   note(peer: NodeId, reason: RefusalReason): void {
-    const nowMs = this.#clock.wallMs()
+    const lastMs = this.#clock.monotonicMs()
     const known = this.#byPeer.get(peer)
     if (known?.code === reason.code && known.message === reason.message) {
-      known.lastAtMs = nowMs
+      known.lastMs = lastMs
       known.count++
       return
     }
-    this.#byPeer.set(peer, { peer, ...reason, firstAtMs: nowMs, lastAtMs: nowMs, count: 1 })
+    this.#byPeer.set(peer, { peer, ...reason, lastMs, count: 1 })
     this.#log.error({ peer, code: reason.code }, `link refused: ${reason.message}`)
   }
 

@@ -71,7 +71,9 @@ for (const { name, prepare, inflict } of FAULTS) {
     await create(cluster, names)
     // From here on nothing is decided or read without it.
     await cluster.dev.stop(0)
-    await eventually('every change is served by it and one other', () => cluster.client(DAMAGED).showsAll(names))
+    await eventually('every change is served by it and one other', () =>
+      cluster.client(DAMAGED).showsAll(names),
+    )
     t.match(await cluster.client(DAMAGED).create(), { status: 201 })
     await cluster.dev.stop(DAMAGED)
     t.not(await dbUuidIn(directory), before, 'its votes count as those of another database')
