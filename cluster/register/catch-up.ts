@@ -178,6 +178,10 @@ export class CatchUp {
    * it does not know: that may have been removed (R9).
    */
   async #compareDigests(voter: NodeId, suspects: Set<string>, epoch: number) {
+    this.#components.log.info(
+      { voter },
+      'a change log does not reach back far enough: all registers are compared',
+    )
     let from: DigestsAnswer['cursor'] | null = null
     let afterKey = ''
     for (;;) {

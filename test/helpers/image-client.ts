@@ -34,6 +34,7 @@ export interface Upload {
   destroy(): void
 }
 
+const PATCH_HEADERS = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
 const DATA_HEADERS = { 'content-type': 'application/octet-stream' }
 
 /** Every request has a connection of its own, so that none meets the dead one of a killed node. */
@@ -97,6 +98,11 @@ export class ImageClient {
       if (shown.name !== name) throw new Error(`${id} is ${shown.name}, not ${name}`)
     }
     return true
+  }
+
+  rename(id: string, name: string): Promise<Reply> {
+    const body = Buffer.from(JSON.stringify([{ op: 'replace', path: '/name', value: name }]))
+    return this.send('PATCH', `/v2/images/${id}`, { headers: PATCH_HEADERS, body })
   }
 
   remove(id: string): Promise<Reply> {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { eventually } from '../helpers/probe-cluster.ts'
 import { SingleNodes } from '../helpers/single-nodes.ts'
-import { voteCountIn } from '../helpers/stored-votes.ts'
+import { voteCountIn } from '../helpers/stored-registers.ts'
 
 const IMAGES = 10
 /** Of the five nodes: voters at first, later, and those of the first that do not vote later. */

@@ -8,7 +8,7 @@ import t from 'tap'
 import { keygen } from '../../node/cli/keygen.ts'
 import { imageKey } from '../../node/images/image-operations.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
-import { dbUuidIn, flipVote, loseVote } from '../helpers/stored-votes.ts'
+import { dbUuidIn, flipVote, loseVote } from '../helpers/stored-registers.ts'
 
 const DAMAGED = 2
 /** Each is voted on by all three nodes. */

@@ -6,7 +6,7 @@ import { CONFIG_KEY } from '../../cluster/register/config-register.ts'
 import { imageKey } from '../../node/images/image-operations.ts'
 import { eventually } from '../helpers/probe-cluster.ts'
 import { SingleNodes } from '../helpers/single-nodes.ts'
-import { flipVote } from '../helpers/stored-votes.ts'
+import { flipVote } from '../helpers/stored-registers.ts'
 
 const PARTS = ['FORMAT', 'meta', 'chunks', 'seg', 'ballast']
 

@@ -107,9 +107,7 @@ class Load {
 
   /** A rename that may or may not have been made is looked up in no way: the image is then left out. */
   async #rename(id: string, name: string): Promise<void> {
-    const headers = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
-    const body = Buffer.from(JSON.stringify([{ op: 'replace', path: '/name', value: name }]))
-    const reply = await this.#client.send('PATCH', `/v2/images/${id}`, { headers, body }).catch(() => null)
+    const reply = await this.#client.rename(id, name).catch(() => null)
     if (reply?.status === 200) this.acknowledged.set(id, name)
     else {
       this.acknowledged.delete(id)

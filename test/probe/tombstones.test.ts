@@ -3,7 +3,7 @@ import t from 'tap'
 import { imageKey } from '../../node/images/image-operations.ts'
 import { keygen } from '../../node/cli/keygen.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
-import { hasRegister } from '../helpers/stored-votes.ts'
+import { hasRegister } from '../helpers/stored-registers.ts'
 
 /** Days for which an id stays taken: the least that can be set. */
 const SETTINGS = [{ section: 'images', name: 'tombstone_days', value: '0' }]

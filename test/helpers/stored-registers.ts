@@ -1,7 +1,9 @@
-/** What a stopped node has on its disk of its votes, to look at and to damage. */
+/** What a stopped node has on its disk of its registers, to look at and to damage. */
 import { join } from 'node:path'
 import { Database } from '../../node/store/database.ts'
+import { changeRows } from '../../node/store/register-rows.ts'
 import { RegisterTables } from '../../node/store/register-tables.ts'
+import { Table } from '../../node/store/table.ts'
 
 /** Throws STORE_LOCKED while the node runs. */
 async function withMeta<T>(directory: string, use: (database: Database) => Promise<T>): Promise<T> {
@@ -31,6 +33,16 @@ export function voteCountIn(directory: string): Promise<number> {
     let count = 0
     for await (const _row of new RegisterTables(database).acceptors.scan()) count++
     return count
+  })
+}
+
+/** Leaves the newest `kept` entries of its change log, as if it had been bounded so. */
+export function trimChangeLog(directory: string, kept: number): Promise<void> {
+  return withMeta(directory, async (database) => {
+    const changes = new Table(database, changeRows)
+    const sequences: number[] = []
+    for await (const { key } of changes.scan()) sequences.push(key)
+    await database.write(sequences.slice(0, -kept).map((sequence) => changes.del(sequence)))
   })
 }
 
