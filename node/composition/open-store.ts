@@ -21,7 +21,6 @@ export function openStore(
     {
       directory: config.default.statePath,
       nodeId: identity.id,
-      clusterId: null,
       freeBytesMin: config.store.freeBytesMin,
       ballastBytes: config.store.ballast,
       project: projectRoots,

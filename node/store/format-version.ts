@@ -70,19 +70,6 @@ export function refuseCopy(directory: string, found: FoundFormat): void {
   throw new StoreError('STORE_COPIED', message, { directory })
 }
 
-/** Refuses the directory of another cluster. Throws STORE_FOREIGN. */
-export function refuseOtherCluster(
-  directory: string,
-  { clusterId: known }: StoreFormat,
-  clusterId: string | null,
-): void {
-  if (known === null || clusterId === null || known === clusterId) return
-  const message =
-    `${directory} belongs to cluster ${known}, not to ${clusterId}: ` +
-    `the list of initial members must stay as it was when the cluster began`
-  throw new StoreError('STORE_FOREIGN', message, { directory, known, clusterId })
-}
-
 /** Whether the creation of a store began here and did not end. */
 export async function isCreationInterrupted(directory: string): Promise<boolean> {
   return (await readIfPresent(draftOf(join(directory, FORMAT_FILE)))) !== null

@@ -30,7 +30,6 @@ import {
   isCreationInterrupted,
   readFormat,
   refuseCopy,
-  refuseOtherCluster,
   replaceFormat,
   type StoreFormat,
 } from './format-version.ts'
@@ -54,8 +53,6 @@ export interface StoreComponents {
 export interface StoreOptions extends SegmentStoreOptions {
   directory: string
   nodeId: NodeId
-  /** Null while the node belongs to no cluster yet. */
-  clusterId: string | null
   /** Below this, chunks are refused with STORE_FULL. */
   freeBytesMin: number
   ballastBytes: number
@@ -104,7 +101,6 @@ export class Store {
     const { directory } = options
     await makeDirectory(directory)
     const found = await readFormat(directory, options.nodeId)
-    if (found) refuseOtherCluster(directory, found.format, options.clusterId)
     if (found && !options.forgetVotes) refuseCopy(directory, found)
     const isNew = found === null
     const closers: (() => Promise<void>)[] = []
@@ -152,11 +148,10 @@ export class Store {
   }
 
   /** Brings FORMAT up to date with what was found out about an existing directory. */
-  async #adopt(isCopy: boolean, { clusterId, forgetVotes }: StoreOptions): Promise<void> {
+  async #adopt(isCopy: boolean, { forgetVotes }: StoreOptions): Promise<void> {
     await discardDraft(this.#directory)
     if (forgetVotes) await this.registers.renewIdentity(false)
     if (isCopy) await replaceFormat(this.#directory, this.#format)
-    if (clusterId !== null) await this.setClusterId(clusterId)
   }
 }
 
@@ -200,7 +195,7 @@ async function openWithRoom(
 async function beginCreation(
   meta: Database,
   random: Random,
-  { directory, nodeId, clusterId }: StoreOptions,
+  { directory, nodeId }: StoreOptions,
 ): Promise<StoreFormat> {
   if (!(await isCreationInterrupted(directory)) && !(await meta.isEmpty())) {
     const message =
@@ -209,7 +204,7 @@ async function beginCreation(
     throw new StoreError('FORMAT_DAMAGED', message, { directory })
   }
   const storeUuid = Buffer.from(random.bytes(STORE_UUID_BYTES)).toString('hex')
-  const format = { version: FORMAT_VERSION, nodeId, clusterId, storeUuid }
+  const format = { version: FORMAT_VERSION, nodeId, clusterId: null, storeUuid }
   await draftFormat(directory, format)
   return format
 }

@@ -4,7 +4,6 @@
  */
 import type { DevCluster } from '../../deploy/dev/dev-cluster.ts'
 import { loadOrCreateIdentity } from '../../cluster/network/identity.ts'
-import { genesisConfig } from '../../cluster/register/config-register.ts'
 import { encodeValue, nextValue, valueDigest } from '../../cluster/register/register-value.ts'
 import { systemClock, systemRandom, type Log } from '../../cluster/runtime.ts'
 import { ChunkBufferPool, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
@@ -39,7 +38,6 @@ async function openStore(configFile: string): Promise<Store> {
     {
       directory: config.default.statePath,
       nodeId: identity.id,
-      clusterId: genesisConfig(config.cluster.initialMembers).clusterId,
       freeBytesMin: config.store.freeBytesMin,
       ballastBytes: config.store.ballast,
       project: projectRoots,

@@ -29,7 +29,7 @@ export function openStore(
   }
   return Store.open(
     { ...components, ...(spaceProbe && { spaceProbe }) },
-    { directory, nodeId: NODE_ID, clusterId: null, freeBytesMin: 0, ballastBytes: 4096, ...options },
+    { directory, nodeId: NODE_ID, freeBytesMin: 0, ballastBytes: 4096, ...options },
   )
 }
 
