@@ -10,6 +10,7 @@ import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import { ImageError } from '../errors.ts'
+import { AbortGroup } from './abort-group.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 import type { CallerRights } from './visibility.ts'
@@ -44,7 +45,7 @@ const GIVE_BACK_PAUSE_MS = 500
 export class ImageUploader {
   readonly #components: ImageUploaderComponents
   readonly #options: ImageUploaderOptions
-  readonly #stopping = new AbortController()
+  readonly #stopping = new AbortGroup()
   readonly #running = new Map<UploadId, Promise<unknown>>()
 
   constructor(components: ImageUploaderComponents, options: ImageUploaderOptions) {
@@ -100,17 +101,16 @@ export class ImageUploader {
 
   async #store(uploadId: UploadId, { id, body, declaredSizeBytes }: UploadRequest): Promise<StoredImage> {
     const { sizeBytesMax } = this.#options
-    const { signal } = this.#stopping
+    const { writer } = this.#components
+    const session = {
+      imageId: id,
+      upload: uploadId,
+      copies: COPIES_DEFAULT,
+      sizeBytesMax,
+      declaredSizeBytes,
+    }
     try {
-      const session = {
-        imageId: id,
-        upload: uploadId,
-        copies: COPIES_DEFAULT,
-        sizeBytesMax,
-        declaredSizeBytes,
-        signal,
-      }
-      return await this.#components.writer.write(session, body)
+      return await this.#stopping.run((signal) => writer.write({ ...session, signal }, body))
     } catch (error) {
       await this.#giveBack(id, uploadId)
       throw error
@@ -150,12 +150,14 @@ export class ImageUploader {
   /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */
   async #giveBack(id: string, uploadId: UploadId): Promise<void> {
     if (await this.#tryGiveBack(id, uploadId)) return
-    this.#track(uploadId, this.#keepGivingBack(id, uploadId))
+    this.#track(
+      uploadId,
+      this.#stopping.run((signal) => this.#keepGivingBack(id, uploadId, signal)),
+    )
   }
 
-  async #keepGivingBack(id: string, uploadId: UploadId): Promise<void> {
+  async #keepGivingBack(id: string, uploadId: UploadId, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#components
-    const { signal } = this.#stopping
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
       if (await this.#tryGiveBack(id, uploadId)) return

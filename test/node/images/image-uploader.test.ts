@@ -28,10 +28,16 @@ function uploaderOf() {
   registers.put(imageOf())
   const clock = new ManualClock()
   const events: string[] = []
-  const state = { write: () => Promise.resolve(stored), events, uploadIds: [] as string[] }
+  const state = {
+    write: () => Promise.resolve(stored),
+    events,
+    uploadIds: [] as string[],
+    signals: new Set<AbortSignal>(),
+  }
   const writer = {
-    write: ({ upload }: { upload: string }) => {
+    write: ({ upload, signal }: { upload: string; signal: AbortSignal }) => {
       state.uploadIds.push(upload)
+      state.signals.add(signal)
       return state.write()
     },
     unpin: (_upload: string, nodes: readonly string[]) => {
@@ -65,6 +71,13 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
+})
+
+t.test('no two uploads wait on one signal', async (t) => {
+  const { uploader, state } = uploaderOf()
+  state.write = failing(new Error('the client hung up'))
+  for (const _ of [1, 2, 3]) await t.rejects(uploader.upload(request))
+  t.equal(state.signals.size, 3)
 })
 
 t.test('while it runs, the record says who uploads', async (t) => {
