@@ -10,7 +10,13 @@ import { PROJECT_ROOT } from './helpers/test-program.ts'
 
 /** Layers, low to high. A file belongs to the longest prefix that fits; it may import its own layer and lower ones. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['cluster/polyfill.ts', 'cluster/runtime.ts', 'cluster/errors.ts', 'cluster/content-hash.ts'],
+  [
+    'cluster/polyfill.ts',
+    'cluster/runtime.ts',
+    'cluster/errors.ts',
+    'cluster/content-hash.ts',
+    'cluster/cbor.ts',
+  ],
   ['cluster/network/'],
   ['cluster/membership/', 'cluster/placement/', 'cluster/gossip/'],
   ['cluster/register/', 'cluster/transfer/'],

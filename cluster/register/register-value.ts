@@ -1,5 +1,6 @@
 /** The value of a register (rule R1): a record or tombstone, its version, and the ring of the last outcomes. */
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
+import { decodeCbor } from '../cbor.ts'
 import { contentHash } from '../content-hash.ts'
 import { ClusterError } from '../errors.ts'
 import type { RecordState, Refusal } from './operations.ts'
@@ -47,7 +48,7 @@ export function encodeValue(value: RegisterValue): Uint8Array {
 /** Throws CORRUPT_VALUE. */
 export function decodeValue(bytes: Uint8Array): RegisterValue {
   try {
-    const [live, record, version, ring] = decode(bytes) as [
+    const [live, record, version, ring] = decodeCbor(bytes) as [
       boolean,
       unknown,
       number,

@@ -126,14 +126,21 @@ export class Database {
 
   /**
    * Pairs in key order, as they were when the iteration began; many at a time, since a turn of the event loop for each
-   * would take longer than to read it.
+   * would take longer than to read it. While one page is worked on, LevelDB's thread reads the next.
    */
   async *pages(range: KeyRange): AsyncGenerator<[Buffer, Buffer][]> {
     const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    const read = () => {
+      const page = iterator.nextv(PAGE_ENTRIES)
+      // Whoever ends early never awaits it.
+      page.catch(() => {})
+      return page
+    }
     try {
-      for (;;) {
-        const page = await iterator.nextv(PAGE_ENTRIES)
+      for (let next = read(); ;) {
+        const page = await next
         if (page.length === 0) return
+        next = read()
         yield page
       }
     } finally {

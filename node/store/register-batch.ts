@@ -6,7 +6,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { compareBallots, maxBallot, sameBallot, type Ballot } from '../../cluster/register/ballot.ts'
 import type { AcceptedHead, AcceptorState, ChangeCursor, LearnerRow } from '../../cluster/register/storage.ts'
 import type { Database, WriteOp } from './database.ts'
-import type { LearnerHead, LearnerHeads } from './learner-heads.ts'
+import type { LearnerHead, RegisterHeads } from './register-heads.ts'
 import type { RegisterTables } from './register-tables.ts'
 import { VoteAccumulator } from './vote-accumulator.ts'
 
@@ -34,7 +34,7 @@ export type RegisterChange =
 export interface RegisterBatchComponents {
   database: Database
   tables: RegisterTables
-  heads: LearnerHeads
+  heads: RegisterHeads
   project: Projection
 }
 

@@ -1,5 +1,6 @@
 /** The rows of `meta/`, as they look on disk. Payloads are CBOR arrays; a ballot is [counter, nonce]. */
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
+import { decodeCbor } from '../../cluster/cbor.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { Ballot } from '../../cluster/register/ballot.ts'
 import type { AcceptorState, ChangeCursor, ChangeEntry, LearnerRow } from '../../cluster/register/storage.ts'
@@ -21,7 +22,7 @@ function textRows<V, S>(
     keyParts: (key) => [Buffer.from(key)],
     parseKey: (bytes) => bytes.toString(),
     encode: (value) => encode(pack(value)),
-    decode: (payload) => unpack(decode(payload) as S),
+    decode: (payload) => unpack(decodeCbor(payload) as S),
   }
 }
 
@@ -68,7 +69,7 @@ export const changeRows: RowFormat<number, Omit<ChangeEntry, 'sequence'>> = {
   parseKey: (bytes) => Number(bytes.readBigUInt64BE()),
   encode: ({ key, ballot }) => encode([key, packBallot(ballot)]),
   decode(payload) {
-    const [key, ballot] = decode(payload) as [string, StoredBallot]
+    const [key, ballot] = decodeCbor(payload) as [string, StoredBallot]
     return { key, ballot: unpackBallot(ballot) }
   },
 }
@@ -91,7 +92,7 @@ export const witnessRows: RowFormat<WitnessKey, number> = {
     peer: bytes.toString('utf8', DB_UUID_BYTES),
   }),
   encode: (sequence) => encode(sequence),
-  decode: (payload) => decode(payload) as number,
+  decode: (payload) => decodeCbor(payload) as number,
 }
 
 export function packBallot({ counter, nonce }: Ballot): StoredBallot {

@@ -24,8 +24,8 @@ import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
-import { LearnerHeads, type LearnerHead } from './learner-heads.ts'
 import { headOf, learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
+import { RegisterHeads, type LearnerHead } from './register-heads.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
 import { RowCache } from './row-cache.ts'
@@ -56,9 +56,7 @@ export class RegisterStore implements RegisterStorage {
   readonly #project: Projection
   readonly #tables: RegisterTables
   readonly #commits: GroupCommit<RegisterChange>
-  readonly #heads = new LearnerHeads()
-  /** What was accepted here, of the keys that were asked for since the start. */
-  readonly #acceptedHeads = new Map<string, AcceptedHead | null>()
+  readonly #heads = new RegisterHeads()
   readonly #learnedRows = new RowCache<LearnerRow>(CACHED_BYTES_MAX, ({ value }) => value.length)
   readonly #log: ChangeLog
   readonly #witnesses: Witnesses
@@ -131,21 +129,19 @@ export class RegisterStore implements RegisterStorage {
   /** A row that is gone although this process wrote it is damage, too: its checksum went with it (R1). */
   acceptorState(key: string): AcceptorState | null {
     const state = this.#tables.acceptors.get(key)
-    const head = state ? null : this.#acceptedHeads.get(key)
+    const head = state ? null : this.#heads.accepted(key)
     if (head && !this.#removed.covers(key, head.ballot))
       throw corruptValue(this.#tables.acceptors.storedKey(key), 'its row is gone')
     return state
   }
 
   accepted(key: string): AcceptedHead | null {
-    let head = this.#acceptedHeads.get(key)
-    if (head === undefined) {
-      const state = this.acceptorState(key)
-      // What is absent is not kept: anybody may ask for any number of ids that were never used.
-      if (!state) return null
-      head = headOf(state)
-      this.#acceptedHeads.set(key, head)
-    }
+    const known = this.#heads.accepted(key)
+    if (known) return known
+    const state = this.acceptorState(key)
+    // What is absent is not kept: anybody may ask for any number of ids that were never used.
+    const head = state && headOf(state)
+    if (head) this.#heads.setAccepted(key, head)
     return head
   }
 
@@ -294,7 +290,7 @@ export class RegisterStore implements RegisterStorage {
     await this.#components.database.write([...dels, this.#tables.voteStateRow({ ...state, isAdmitted })])
     this.#dbUuid = dbUuid
     this.#voteSequence = 0
-    this.#acceptedHeads.clear()
+    this.#heads.clearAccepted()
     this.#accumulator = accumulator
     this.#isIntact = true
     this.#isAdmitted = isAdmitted
@@ -306,20 +302,21 @@ export class RegisterStore implements RegisterStorage {
   }
 
   async #load(onFound: LearnedListener): Promise<void> {
-    const scanned = await this.#scanAcceptors()
+    await this.#witnesses.load()
     const state = this.#readVoteState()
-    this.#accumulator = scanned.accumulator
-    this.#isIntact = state ? scanned.accumulator.equals(state.accumulator) : scanned.isEmpty && state === null
     this.#dbUuid = state?.dbUuid ?? this.#dbUuid
     this.#voteSequence = state?.voteSequence ?? 0
     this.#isAdmitted = state?.isAdmitted ?? true
     await this.#log.load(state?.logHead ?? 0)
-    await this.#witnesses.load()
     await this.#loadLearners(onFound)
+    const scanned = await this.#scanAcceptors()
+    this.#accumulator = scanned.accumulator
+    this.#isIntact = state ? scanned.accumulator.equals(state.accumulator) : scanned.isEmpty && state === null
     if (state === null && this.#isIntact)
       await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
-    if (!this.#isIntact)
-      this.#components.log.error({}, 'the vote rows are not those that were written: this node must not vote')
+    if (this.#isIntact) return
+    this.#heads.clearAccepted()
+    this.#components.log.error({}, 'the vote rows are not those that were written: this node must not vote')
   }
 
   /** Undefined when it is damaged; null when there is none. */
@@ -332,11 +329,15 @@ export class RegisterStore implements RegisterStorage {
     }
   }
 
+  /** Checks all votes together, and notes what they accepted: they are what the accumulator says, or none counts. */
   async #scanAcceptors(): Promise<{ accumulator: VoteAccumulator; isEmpty: boolean }> {
     const accumulator = new VoteAccumulator()
     let isEmpty = true
-    for await (const page of this.#components.database.pages(rangeOf(KEYSPACES.acceptor))) {
-      for (const [key, stored] of page) accumulator.toggle(key, stored)
+    for await (const page of this.#tables.acceptors.storedPages()) {
+      for (const { storedKey, stored, key, value } of page) {
+        accumulator.toggle(storedKey, stored)
+        if (value) this.#heads.setAccepted(key, headOf(value))
+      }
       isEmpty = false
     }
     return { accumulator, isEmpty }
@@ -403,21 +404,16 @@ export class RegisterStore implements RegisterStorage {
     if (batch.hasVotes) this.#accumulator = batch.accumulator
     this.#floor = batch.floor
     this.#isAdmitted = batch.isAdmitted ?? this.#isAdmitted
-    for (const [key, head] of batch.acceptedHeads) this.#setAcceptedHead(key, head)
     this.#log.publish(batch.accepted.length)
     for (const [peer, cursor] of batch.cursors) {
       if (cursor) this.#cursors.set(peer, cursor)
       else this.#cursors.delete(peer)
     }
+    for (const [key, head] of batch.acceptedHeads) this.#heads.setAccepted(key, head)
     for (const [key, row] of batch.learned) {
       if (row) this.#publishRow(key, row)
       else this.#dropRow(key)
     }
-  }
-
-  #setAcceptedHead(key: string, head: AcceptedHead | null): void {
-    if (head) this.#acceptedHeads.set(key, head)
-    else this.#acceptedHeads.delete(key)
   }
 
   #dropRow(key: string): void {

@@ -1,5 +1,5 @@
 /** A key space with typed keys and values: the only way stored rows are read and written. */
-import { seal, unseal, corruptValue } from './codec.ts'
+import { corruptValue, seal, unseal, unsealUnchecked } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { keyIn, rangeOf, type KeyRange, type Keyspace } from './keyspaces.ts'
 
@@ -25,6 +25,15 @@ export interface Row<K, V> {
 
 /** What a scan met: a row, or one that cannot be read (its stored key, for removal). */
 export type Scanned<K, V> = (Row<K, V> & { damaged: false }) | { damaged: true; key: K; storedKey: Buffer }
+
+/** A row and the bytes that it is stored as. */
+export interface StoredRow<K, V> {
+  storedKey: Buffer
+  stored: Buffer
+  key: K
+  /** Null: it cannot be decoded. */
+  value: V | null
+}
 
 export class Table<K, V> {
   readonly #database: Database
@@ -84,6 +93,20 @@ export class Table<K, V> {
       yield page.map(([storedKey, stored]) => this.#scanned(storedKey, stored))
   }
 
+  /**
+   * Every row as it is stored, many at a time, for whoever checks them all together. `value` is decoded unchecked: null
+   * when it cannot be.
+   */
+  async *storedPages(): AsyncGenerator<StoredRow<K, V>[]> {
+    for await (const page of this.#database.pages(rangeOf(this.#format.space)))
+      yield page.map(([storedKey, stored]) => ({
+        storedKey,
+        stored,
+        key: this.#format.parseKey(storedKey.subarray(1)),
+        value: this.#decodeUnchecked(stored),
+      }))
+  }
+
   /** The keys that begin with `parts`, in order. */
   async *keys(...parts: readonly Uint8Array[]): AsyncGenerator<K> {
     for await (const storedKey of this.#database.keys(rangeOf(this.#format.space, ...parts)))
@@ -106,6 +129,15 @@ export class Table<K, V> {
       return this.#decode(storedKey, stored)
     } catch {
       return undefined
+    }
+  }
+
+  #decodeUnchecked(stored: Buffer): V | null {
+    const sealed = unsealUnchecked(stored)
+    try {
+      return sealed?.version === ROW_VERSION ? this.#format.decode(sealed.payload) : null
+    } catch {
+      return null
     }
   }
 

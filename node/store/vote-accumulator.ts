@@ -3,6 +3,7 @@
  * was lost, brought back in an older form, or changed, is noticed when all rows are hashed again.
  */
 import { contentHash, HASH_BYTES } from '../../cluster/content-hash.ts'
+import { joined } from './codec.ts'
 
 export class VoteAccumulator {
   readonly #bytes: Buffer
@@ -13,8 +14,8 @@ export class VoteAccumulator {
 
   /** Adds a row, or takes it out again. */
   toggle(storedKey: Buffer, stored: Buffer): void {
-    const hash = contentHash(Buffer.concat([storedKey, stored]))
-    for (const [i, byte] of hash.entries()) this.#bytes[i] = (this.#bytes[i] as number) ^ byte
+    const hash = contentHash(joined(storedKey, stored))
+    for (let i = 0; i < HASH_BYTES; i++) this.#bytes[i] = (this.#bytes[i] as number) ^ (hash[i] as number)
   }
 
   bytes(): Buffer {
