@@ -103,9 +103,11 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
   await checkGossip(random, { gossip: gossipService() })
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
-  const onFound: LearnedListener = (key, row) => indexRow(index, key, row)
-  const store = await openStore(config, identity, log, { onFound })
+  const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
+  const store = await openStore(config, identity, log, { onFound: onLearned })
   onStarted(() => store.close())
+  // Before anything can learn a row: the index must never lag behind what is known to be settled.
+  store.registers.onLearned(onLearned)
   const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)
   const hashes = new HashPool({ clock, log })
   hashes.start()
@@ -145,6 +147,7 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
     registers: cluster.registers,
+    index,
     learned: (key) => store.registers.learned(key),
   })
   const reader = new ImageReader({ ...base, fetcher })
@@ -222,7 +225,6 @@ function startLoops(
     { keepMs: core.config.images.tombstoneDays * DAY_MS },
   )
   store.registers.onLearned((key, row) => {
-    indexRow(index, key, row)
     const id = imageIdOf(key)
     if (id !== null && row?.settled) updater.enqueue(id)
   })

@@ -6,8 +6,8 @@ import type { ImageRecord } from '../../node/images/image-record.ts'
 import type { ImagePage } from '../../node/images/image-requests.ts'
 import { imageView, pageLinks } from './image-v2.ts'
 
-/** Characters kept in each of two generations: some 8000 images of ordinary size. */
-const KEPT_LENGTH_MAX = 8 * 1024 * 1024
+/** Characters kept in each of two generations: some 2000 images of ordinary size. */
+const KEPT_LENGTH_MAX = 2 * 1024 * 1024
 
 export class ImageJson {
   /** Records never change, so the record itself is the key. */

@@ -128,7 +128,7 @@ export class CatchUp {
   async #settleOne(key: string): Promise<void> {
     const { reader, proposer, storage } = this.#components
     const chosen = await reader.read(key)
-    const learned = storage.learned(key)
+    const learned = storage.learnedHead(key)
     if (!learned || (chosen && compareBallots(learned.ballot, chosen.ballot) <= 0)) {
       if (chosen) await storage.learn(key, { ...chosen, settled: true })
       return
@@ -211,7 +211,7 @@ export class CatchUp {
   }
 
   #isSuspect(key: string, ballot: Ballot): boolean {
-    const learned = this.#components.storage.learned(key)
+    const learned = this.#components.storage.learnedHead(key)
     return !learned?.settled || compareBallots(learned.ballot, ballot) < 0
   }
 

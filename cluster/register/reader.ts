@@ -6,7 +6,7 @@ import { ClusterError, toError } from '../errors.ts'
 import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
-import { sameBallot } from './ballot.ts'
+import { compareBallots, sameBallot, type Ballot } from './ballot.ts'
 import type { ChosenValue, Proposer } from './proposer.ts'
 import {
   allVoters,
@@ -49,6 +49,14 @@ export interface ReaderComponents {
   proposer: Proposer
 }
 
+/** What a strong read finds. */
+export interface FoundValue {
+  ballot: Ballot
+  digest: string
+  /** Null: this node's own settled row is that value, or one that was chosen since the read began. */
+  value: Uint8Array | null
+}
+
 export class Reader {
   readonly #components: ReaderComponents
   readonly #queues = new Map<NodeId, ReadQueue>()
@@ -60,25 +68,40 @@ export class Reader {
   }
 
   /** The chosen value of `key` at some moment after the call began, or null when it has none. Throws NO_QUORUM. */
-  read(key: string): Promise<ChosenValue | null> {
-    return this.#read(key, READS_MAX)
+  async read(key: string): Promise<ChosenValue | null> {
+    const found = await this.find(key)
+    return found && this.#withValue(key, found)
   }
 
-  async #read(key: string, readsLeft: number): Promise<ChosenValue | null> {
+  /** As `read`, but for values that this node holds, settled: whoever keeps them in another form needs no look at them. */
+  find(key: string): Promise<FoundValue | null> {
+    return this.#find(key, READS_MAX)
+  }
+
+  async #withValue(key: string, { ballot, digest, value }: FoundValue): Promise<ChosenValue | null> {
+    if (value) return { ballot, digest, value }
+    const { storage, proposer } = this.#components
+    const row = storage.learned(key)
+    return row?.settled ? row : proposer.settle(key)
+  }
+
+  async #find(key: string, readsLeft: number): Promise<FoundValue | null> {
     const { config, storage, proposer } = this.#components
     const view = config.current()
-    const known = storage.learned(key)
-    const answers = await this.#gather(view, key, known?.ballot ?? null)
+    const answers = await this.#gather(view, key, storage.learnedHead(key)?.ballot ?? null)
     const agreed = agreement(voterSets(view), answers)
-    if (!agreed) return this.#readAgain(view, key, answers, readsLeft - 1)
+    if (!agreed) return this.#findAgain(view, key, answers, readsLeft - 1)
     if (!agreed.held) return null
     const { ballot, digest } = agreed.held
+    const known = storage.learnedHead(key)
+    // A row that is settled above what was agreed on was chosen after it, so after the call began.
+    if (known?.settled && compareBallots(known.ballot, ballot) >= 0) return { ...known, value: null }
     const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
-    const value = isKnown ? known.value : valueOf(agreed.answers)
+    const value = (isKnown && storage.learned(key)?.value) || valueOf(agreed.answers)
     if (!value) return proposer.settle(key)
     const chosen = { ballot, digest, value }
     // A settled row that is lost with the process is learned again from the next read.
-    if (!isKnown || !known.settled) storage.learn(key, { ...chosen, settled: true }).catch(() => {})
+    storage.learn(key, { ...chosen, settled: true }).catch(() => {})
     return chosen
   }
 
@@ -86,21 +109,21 @@ export class Reader {
    * Under a newer config from the start; when a quorum answers and never agrees, by an identity round, which also has
    * patience with voters that have just started.
    */
-  async #readAgain(
+  async #findAgain(
     view: ClusterConfig,
     key: string,
     answers: Answers<ReadAnswer>,
     readsLeft: number,
-  ): Promise<ChosenValue | null> {
+  ): Promise<FoundValue | null> {
     const { clock, config, proposer } = this.#components
-    if (config.current().epoch !== view.epoch) return this.read(key)
+    if (config.current().epoch !== view.epoch) return this.find(key)
     const sets = voterSets(view)
     if (!isNearQuorum(sets, answers))
       throw new ClusterError('NO_QUORUM', 'no majority of voters answers', { key })
     const readers = new Map(goodAnswers(answers))
     if (readsLeft === 0 || !isQuorum(sets, (voter) => readers.has(voter))) return proposer.settle(key)
     await sleep(clock, DIFFER_GRACE_MS)
-    return this.#read(key, readsLeft)
+    return this.#find(key, readsLeft)
   }
 
   #queue(voter: NodeId): ReadQueue {

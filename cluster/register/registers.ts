@@ -18,7 +18,7 @@ import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
 import { Proposer, type ChosenValue } from './proposer.ts'
 import { QuorumMonitor } from './quorum-monitor.ts'
-import { Reader } from './reader.ts'
+import { Reader, type FoundValue } from './reader.ts'
 import { RegisterServer } from './register-server.ts'
 import type { RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
@@ -150,6 +150,11 @@ export class Registers {
     return this.#monitor.guard(() => this.#reader.read(key))
   }
 
+  /** As `read`, without the value where this node's own settled row is it. Throws NO_QUORUM. */
+  find(key: string): Promise<FoundValue | null> {
+    return this.#monitor.guard(() => this.#reader.find(key))
+  }
+
   /** Resolves when the local learner rows hold every change acknowledged before the call. Throws NO_QUORUM. */
   freshen(): Promise<void> {
     return this.#monitor.guard(() => this.#catchUp.freshen())
@@ -174,8 +179,8 @@ export class Registers {
    */
   async forgetRemoved(key: string): Promise<boolean> {
     const { storage } = this.#components
-    const learned = storage.learned(key)
-    if (!learned || (await this.read(key)) !== null || storage.acceptorState(key)?.accepted) return false
+    const learned = storage.learnedHead(key)
+    if (!learned || (await this.find(key)) !== null || storage.acceptorState(key)?.accepted) return false
     await storage.forget(key, learned.ballot)
     return true
   }

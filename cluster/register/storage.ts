@@ -53,12 +53,16 @@ export interface ChangePage {
   trimmed: boolean
 }
 
+/** A learner row without its value. */
+export interface LearnerHead {
+  readonly ballot: Ballot
+  readonly digest: string
+  readonly settled: boolean
+}
+
 /** One row of an ordered digest compare. */
-export interface LearnerDigest {
-  key: string
-  ballot: Ballot
-  digest: string
-  settled: boolean
+export interface LearnerDigest extends LearnerHead {
+  readonly key: string
 }
 
 /** Identity and age of a voting database (R8): carried by every vote. */
@@ -118,6 +122,8 @@ export interface RegisterStorage {
   acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]>
 
   learned(key: string): LearnerRow | null
+  /** The same without the value: costs no disk. */
+  learnedHead(key: string): LearnerHead | null
   /**
    * Takes a row from a commit notice or from catch-up: a higher ballot replaces, the same ballot may only become
    * settled, a lower one is ignored. Never touches acceptor state. Resolves when durable.

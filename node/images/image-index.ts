@@ -14,9 +14,11 @@ import {
 } from './image-order.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImagePage, ImageQuery } from './image-requests.ts'
+import { TraitsPool } from './image-traits.ts'
+import { IndexedImage } from './indexed-image.ts'
 import { listFilter } from './list-filter.ts'
 import { Narrowing } from './narrowing.ts'
-import { TextPool } from './text-pool.ts'
+import { PropertiesPool } from './properties-pool.ts'
 import { TimeSlice } from './time-slice.ts'
 import { isListed, type CallerRights } from './visibility.ts'
 
@@ -29,7 +31,7 @@ type Test = (row: ImageRecord) => boolean
 export class ImageIndex {
   readonly #components: IndexComponents
   readonly #rows = new Map<string, ImageRecord>()
-  readonly #texts = new TextPool()
+  readonly #pools = { traits: new TraitsPool(), properties: new PropertiesPool() }
   /** Made when a list first asks for them: at the start nothing waits for them. */
   readonly #columns = new Map<OrderKey, { index: ColumnIndex; whole: Promise<ColumnIndex> }>()
   /** By project, the images that others share with it. */
@@ -47,7 +49,7 @@ export class ImageIndex {
 
   put(record: ImageRecord): void {
     this.#unlink(record.id)
-    const row = compact(record, this.#texts)
+    const row = new IndexedImage(record, this.#pools)
     // In the place of the row before: a list that is under way must not meet the image twice.
     this.#rows.set(row.id, row)
     for (const { index } of this.#columns.values()) index.add(row)
@@ -174,25 +176,6 @@ export class ImageIndex {
     const images = this.#shared.get(memberId)
     images?.delete(id)
     if (images?.size === 0) this.#shared.delete(memberId)
-  }
-}
-
-/** The record with texts that are shared between records. */
-function compact(record: ImageRecord, texts: TextPool): ImageRecord {
-  const { createdAt, updatedAt, properties } = record
-  return {
-    ...record,
-    status: texts.shared(record.status),
-    visibility: texts.shared(record.visibility),
-    owner: texts.shared(record.owner),
-    containerFormat: texts.shared(record.containerFormat),
-    diskFormat: texts.shared(record.diskFormat),
-    hashAlgo: texts.shared(record.hashAlgo),
-    updatedAt: updatedAt === createdAt ? createdAt : updatedAt,
-    tags: record.tags.map((tag) => texts.shared(tag)),
-    properties: Object.fromEntries(
-      Object.entries(properties).map(([name, value]) => [texts.shared(name), texts.shared(value)]),
-    ),
   }
 }
 

@@ -16,7 +16,8 @@ export interface KnownRecord {
 }
 
 export interface ImageRegistersComponents {
-  registers: Pick<Registers, 'execute' | 'read' | 'freshen' | 'mintOpId'>
+  registers: Pick<Registers, 'execute' | 'read' | 'find' | 'freshen' | 'mintOpId'>
+  index: Pick<ImageIndex, 'get'>
   /** This node's learner row of a register. */
   learned: (key: string) => LearnerRow | null
 }
@@ -45,7 +46,15 @@ export class ImageRegisters {
 
   /** What a majority holds, or null for an id that was never used. Throws NO_QUORUM. */
   async read(id: string): Promise<KnownRecord | null> {
-    const chosen = await this.#components.registers.read(imageKey(id))
+    const { registers, index } = this.#components
+    const key = imageKey(id)
+    const found = await registers.find(key)
+    if (!found) return null
+    if (found.value) return this.#knownOf(found.value)
+    // The index holds what this node knows to be settled: it changes in one turn with the rows that say so.
+    const record = index.get(id)
+    if (record) return { live: true, record }
+    const chosen = await registers.read(key)
     return chosen ? this.#knownOf(chosen.value) : null
   }
 

@@ -49,11 +49,16 @@ export interface DatabaseOptions {
 }
 
 /** Memory before LevelDB writes a table; two may be held. Larger ones make opening after a crash slower. */
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 /** One damaged table loses this much at most. Above some 80 MiB LevelDB's size arithmetic overflows. */
 const TABLE_BYTES_MAX = 2 * 1024 * 1024
-/** Uncompressed blocks kept in memory. */
-const BLOCK_CACHE_BYTES = 32 * 1024 * 1024
+/**
+ * What is compressed and read as one. Rows of one kind repeat the names of their fields: four times LevelDB's own block
+ * takes a quarter less of the disk, and of the mapped files in memory.
+ */
+const BLOCK_BYTES = 16 * 1024
+/** Uncompressed blocks kept in memory, for each of two databases: what is read again and again is cached above this. */
+const BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 
 /** What a scan reads at once, at the most: some 10 ms of decoding. */
 const PAGE_ENTRIES = 1000
@@ -200,6 +205,7 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
       writeBufferSize: WRITE_BUFFER_BYTES,
       maxFileSize: TABLE_BYTES_MAX,
       cacheSize: BLOCK_CACHE_BYTES,
+      blockSize: BLOCK_BYTES,
       compression: true,
     })
   } catch (error) {

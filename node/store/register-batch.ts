@@ -4,9 +4,15 @@
  */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { compareBallots, maxBallot, sameBallot, type Ballot } from '../../cluster/register/ballot.ts'
-import type { AcceptedHead, AcceptorState, ChangeCursor, LearnerRow } from '../../cluster/register/storage.ts'
+import type {
+  AcceptedHead,
+  AcceptorState,
+  ChangeCursor,
+  LearnerHead,
+  LearnerRow,
+} from '../../cluster/register/storage.ts'
 import type { Database, WriteOp } from './database.ts'
-import type { LearnerHead, RegisterHeads } from './register-heads.ts'
+import type { RegisterHeads } from './register-heads.ts'
 import type { RegisterTables } from './register-tables.ts'
 import { VoteAccumulator } from './vote-accumulator.ts'
 
@@ -167,11 +173,13 @@ export class RegisterBatch {
     if (effect === 'replaces') this.needsSync = true
   }
 
+  /** What memory knows is what the disk holds: it follows each batch, and a row that is only settled keeps its ballot. */
   #learnerRows(key: string, row: LearnerRow): WriteOp[] {
-    const { tables, project } = this.#components
-    const before = tables.readLearner(key)
-    const replaces = !before || !sameBallot(before.ballot, row.ballot)
-    return [tables.learners.put(key, row), ...(replaces ? project(key, row, before) : [])]
+    const { tables, project, heads } = this.#components
+    const known = heads.get(key)
+    const replaces = !known || !sameBallot(known.ballot, row.ballot)
+    const projected = replaces ? project(key, row, known ? tables.readLearner(key) : null) : []
+    return [tables.learners.put(key, row), ...projected]
   }
 
   #forgottenRows(key: string): WriteOp[] {

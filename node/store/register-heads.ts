@@ -3,16 +3,10 @@
  * accepted. The port answers from it without waiting (LevelDB iterates only asynchronously), and strong reads compare
  * without a look at the disk. Some 0.2 KiB a register: nearly always the two are the same, and are kept once.
  */
-import { sameBallot, type Ballot } from '../../cluster/register/ballot.ts'
-import type { AcceptedHead, LearnerDigest } from '../../cluster/register/storage.ts'
+import { sameBallot } from '../../cluster/register/ballot.ts'
+import type { AcceptedHead, LearnerDigest, LearnerHead } from '../../cluster/register/storage.ts'
 import { BallotPool } from './ballot-pool.ts'
 import { SortedSet } from './sorted-set.ts'
-
-export interface LearnerHead {
-  readonly ballot: Ballot
-  readonly digest: string
-  readonly settled: boolean
-}
 
 /** `isAccepted`: the acceptor holds this very value. */
 interface Entry extends LearnerHead {

@@ -14,6 +14,7 @@ import type {
   ChangePage,
   LearnedListener,
   LearnerDigest,
+  LearnerHead,
   LearnerRow,
   RegisterStorage,
   VoterIdentity,
@@ -25,7 +26,7 @@ import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { headOf, learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
-import { RegisterHeads, type LearnerHead } from './register-heads.ts'
+import { RegisterHeads } from './register-heads.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
 import { RowCache } from './row-cache.ts'
@@ -46,8 +47,8 @@ export interface RegisterStoreOptions {
 }
 
 const DB_UUID_BYTES = 16
-/** Learner rows kept in memory: some 8000 images of ordinary size, decoded by their readers four times as large. */
-const CACHED_BYTES_MAX = 8 * 1024 * 1024
+/** Learner rows kept in memory: some 2000 images of ordinary size. What is settled is served from the index, not from these. */
+const CACHED_BYTES_MAX = 2 * 1024 * 1024
 /** What a change takes beside its values, roughly: for the bounds of the queue. */
 const CHANGE_OVERHEAD_BYTES = 256
 
@@ -191,6 +192,10 @@ export class RegisterStore implements RegisterStorage {
     }
     this.#learnedRows.put(key, known)
     return known
+  }
+
+  learnedHead(key: string): LearnerHead | null {
+    return this.#heads.get(key) ?? null
   }
 
   learn(key: string, row: LearnerRow): Promise<void> {

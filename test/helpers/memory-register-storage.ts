@@ -19,6 +19,7 @@ import type {
   ChangePage,
   LearnedListener,
   LearnerDigest,
+  LearnerHead,
   LearnerRow,
   RegisterStorage,
   VoterIdentity,
@@ -143,6 +144,10 @@ export class MemoryRegisterStorage implements RegisterStorage {
 
   learned(key: string): LearnerRow | null {
     return this.#disk.learners.get(key) ?? null
+  }
+
+  learnedHead(key: string): LearnerHead | null {
+    return this.learned(key)
   }
 
   learn(key: string, row: LearnerRow): Promise<void> {

@@ -25,8 +25,8 @@ export class MemoryRegisters {
 
   constructor() {
     const learned = (key: string) => this.rows.get(key) ?? null
-    this.images = new ImageRegisters({ registers: this, learned })
     this.index = new ImageIndex({ monotonicMs: () => performance.now() })
+    this.images = new ImageRegisters({ registers: this, index: this.index, learned })
   }
 
   mintOpId(): string {
@@ -52,6 +52,11 @@ export class MemoryRegisters {
     this.#requireQuorum()
     this.reads++
     return this.rows.get(key) ?? null
+  }
+
+  async find(key: string) {
+    const row = await this.read(key)
+    return row?.settled ? { ...row, value: null } : row
   }
 
   async freshen(): Promise<void> {

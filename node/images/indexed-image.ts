@@ -1,0 +1,116 @@
+/**
+ * An image as the index keeps it: a record in all that can be read of it, in a third of the memory. There may be 100 000
+ * of them, and the memory of a node is mostly these.
+ */
+import type { ImageRecord, ImageStatus, Visibility } from './image-record.ts'
+import type { ImageTraits, TraitsPool } from './image-traits.ts'
+import type { PropertiesPool } from './properties-pool.ts'
+
+/** Fields that few images have. */
+type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt'>
+
+/** What images have in common is kept once. */
+export interface IndexPools {
+  traits: TraitsPool
+  properties: PropertiesPool
+}
+
+const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
+const HEX = /^(?:[0-9a-f]{2})+$/
+
+export class IndexedImage implements ImageRecord {
+  readonly id: string
+  readonly name: string | null
+  readonly size: number | null
+  readonly virtualSize: number | null
+  readonly checksum: string | null
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly properties: Record<string, string | null>
+  readonly data: ImageRecord['data']
+  readonly #traits: ImageTraits
+  readonly #rare: Rare
+  /** Two digits of hexadecimal text in each character; as it came when it is no such text. */
+  readonly #hashValue: string | null
+  readonly #isHashPacked: boolean
+
+  constructor(record: ImageRecord, { traits, properties }: IndexPools) {
+    const { members, upload, deletedAt, createdAt, updatedAt, hashValue } = record
+    this.id = record.id
+    this.name = record.name
+    this.size = record.size
+    this.virtualSize = record.virtualSize
+    this.checksum = record.checksum
+    this.createdAt = createdAt
+    this.updatedAt = updatedAt === createdAt ? createdAt : updatedAt
+    this.properties = properties.of(record.properties)
+    this.data = record.data
+    this.#traits = traits.of(record)
+    const isPlain = members.length === 0 && upload === null && deletedAt === null
+    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt }
+    this.#isHashPacked = hashValue !== null && HEX.test(hashValue)
+    this.#hashValue =
+      hashValue !== null && this.#isHashPacked ? Buffer.from(hashValue, 'hex').toString('latin1') : hashValue
+  }
+
+  get status(): ImageStatus {
+    return this.#traits.status
+  }
+
+  get visibility(): Visibility {
+    return this.#traits.visibility
+  }
+
+  get protected(): boolean {
+    return this.#traits.protected
+  }
+
+  get hidden(): boolean {
+    return this.#traits.hidden
+  }
+
+  get owner(): string | null {
+    return this.#traits.owner
+  }
+
+  get containerFormat(): string | null {
+    return this.#traits.containerFormat
+  }
+
+  get diskFormat(): string | null {
+    return this.#traits.diskFormat
+  }
+
+  get minDisk(): number {
+    return this.#traits.minDisk
+  }
+
+  get minRam(): number {
+    return this.#traits.minRam
+  }
+
+  get hashAlgo(): string | null {
+    return this.#traits.hashAlgo
+  }
+
+  get tags(): string[] {
+    return this.#traits.tags
+  }
+
+  get members(): ImageRecord['members'] {
+    return this.#rare.members
+  }
+
+  get upload(): ImageRecord['upload'] {
+    return this.#rare.upload
+  }
+
+  get deletedAt(): string | null {
+    return this.#rare.deletedAt
+  }
+
+  get hashValue(): string | null {
+    const hash = this.#hashValue
+    return hash !== null && this.#isHashPacked ? Buffer.from(hash, 'latin1').toString('hex') : hash
+  }
+}
