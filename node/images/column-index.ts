@@ -56,13 +56,23 @@ export class ColumnIndex {
     }
   }
 
+  /** The rows with this value in the order of their creation, after `last`, which may be any row. They must not change meanwhile. */
+  *havingAfter(value: string, last: ImageRecord | null, direction: Direction): Generator<ImageRecord> {
+    const isUp = direction === 'asc'
+    const from = this.#bound(value, last ?? (isUp ? LOWEST : HIGHEST))
+    for (const row of isUp ? this.#rows.upFrom(from) : this.#rows.downFrom(from)) {
+      if ((row[this.#key] ?? '') !== value) return
+      if (row.id !== last?.id) yield row as ImageRecord
+    }
+  }
+
   *#after(last: ImageRecord | null, direction: Direction): Generator<OrderRow> {
     if (direction === 'desc') yield* last ? this.#rows.downFrom(last) : this.#rows.down()
     else if (!last) yield* this.#rows.up()
     else for (const row of this.#rows.upFrom(last)) if (row.id !== last.id) yield row
   }
 
-  #bound(value: string, edge: typeof LOWEST): OrderRow {
-    return { ...NO_ROW, ...edge, [this.#key]: value }
+  #bound(value: string, { createdAt, id }: typeof LOWEST): OrderRow {
+    return { ...NO_ROW, createdAt, id, [this.#key]: value }
   }
 }

@@ -17,7 +17,7 @@ import type { ImagePage, ImageQuery } from './image-requests.ts'
 import { TraitsPool } from './image-traits.ts'
 import { IndexedImage } from './indexed-image.ts'
 import { listFilter } from './list-filter.ts'
-import { Narrowing } from './narrowing.ts'
+import { Narrowing, type Lane } from './narrowing.ts'
 import { PropertiesPool } from './properties-pool.ts'
 import { TimeSlice } from './time-slice.ts'
 import { isListed, type CallerRights } from './visibility.ts'
@@ -90,26 +90,36 @@ export class ImageIndex {
     const few = await this.#narrowing.few(caller, query)
     // To walk the order takes size / few rows for each that is found; to sort the few takes all of them.
     const isNarrow = few !== null && (single ? few.count ** 2 <= query.limit * size : few.count < size)
-    if (single && !isNarrow) return this.#walk(single, test, marker, query.limit)
+    if (single && !isNarrow) {
+      const lane = (single.key === 'createdAt' && (await this.#narrowing.lane(query))) || null
+      return this.#walk(lane ?? (await this.#order(single.key)), single.direction, {
+        test,
+        marker,
+        limit: query.limit,
+      })
+    }
     const compare = comparator(whole)
     const rows = isNarrow ? new Set(few.rows()) : this.#rows.values()
     return this.#best(rows, compare, (row) => (!marker || compare(row, marker) > 0) && test(row), query.limit)
   }
 
+  async #order(key: OrderKey): Promise<Lane> {
+    const column = await this.#column(key)
+    return (last, direction) => column.after(last, direction)
+  }
+
   /** Goes along an order until the page is full. */
   async #walk(
-    { key, direction }: { key: OrderKey; direction: Direction },
-    test: Test,
-    marker: ImageRecord | null,
-    limit: number,
+    after: Lane,
+    direction: Direction,
+    { test, marker, limit }: { test: Test; marker: ImageRecord | null; limit: number },
   ): Promise<ImageRecord[]> {
-    const column = await this.#column(key)
     const slice = new TimeSlice(this.#components.monotonicMs)
     const found: ImageRecord[] = []
     let last = marker
     for (let isDone = false; !isDone;) {
       isDone = true
-      for (const row of column.after(last, direction)) {
+      for (const row of after(last, direction)) {
         if (test(row) && found.push(row) === limit) break
         if (!slice.isOver()) continue
         last = row

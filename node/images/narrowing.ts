@@ -1,6 +1,6 @@
 /** Which column finds the rows of a list faster than a look at all of them. */
 import type { ColumnIndex } from './column-index.ts'
-import type { OrderKey } from './image-order.ts'
+import type { Direction, OrderKey } from './image-order.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageFilter, ImageQuery } from './image-requests.ts'
 import type { CallerRights } from './visibility.ts'
@@ -11,6 +11,9 @@ export interface Few {
   /** May hold a row twice. The rows must not change meanwhile. */
   rows: () => Iterable<ImageRecord>
 }
+
+/** Rows in the order of creation that come after `last`. They must not change meanwhile. */
+export type Lane = (last: ImageRecord | null, direction: Direction) => Iterable<ImageRecord>
 
 export interface NarrowingComponents {
   column: (key: OrderKey) => Promise<ColumnIndex>
@@ -38,11 +41,28 @@ export class Narrowing {
     return all.reduce((best, few) => (few && (!best || few.count < best.count) ? few : best), null)
   }
 
+  /**
+   * Whether one column holds all of the list side by side, in the order of creation: a walk along those meets no other
+   * value. The shortest such lane; null when no filter asks for one value of a column.
+   */
+  async lane({ filters, visibility }: ImageQuery): Promise<Lane | null> {
+    const wanted: [OrderKey, string][] = filters.flatMap((filter) => singleValue(filter) ?? [])
+    if (visibility !== null && visibility !== 'all') wanted.push(['visibility', visibility])
+    let best: { count: number; lane: Lane } | null = null
+    for (const [key, value] of wanted) {
+      const column = await this.#components.column(key)
+      const count = column.count(value)
+      const lane: Lane = (last, direction) => column.havingAfter(value, last, direction)
+      if (!best || count < best.count) best = { count, lane }
+    }
+    return best?.lane ?? null
+  }
+
   async #byFilter(filter: ImageFilter): Promise<Few | null> {
     if (!('field' in filter) || (filter.op !== 'eq' && filter.op !== 'in')) return null
-    const values = filter.values.filter((value) => typeof value === 'string')
+    const values = textsIn(filter.values)
     if (filter.field === 'id') return this.#byIds(values)
-    const key = NARROW_FIELDS.find((field) => field === filter.field)
+    const key = narrowField(filter.field)
     return key ? this.#byValues(key, values) : null
   }
 
@@ -71,4 +91,21 @@ export class Narrowing {
   async #byVisibility(visibility: ImageQuery['visibility']): Promise<Few | null> {
     return visibility === null || visibility === 'all' ? null : this.#byValues('visibility', [visibility])
   }
+}
+
+function narrowField(field: string): OrderKey | undefined {
+  return NARROW_FIELDS.find((narrow) => narrow === field)
+}
+
+function textsIn(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === 'string')
+}
+
+function singleValue(filter: ImageFilter): [[OrderKey, string]] | null {
+  if (!('field' in filter) || (filter.op !== 'eq' && filter.op !== 'in')) return null
+  const key = narrowField(filter.field)
+  const [value, ...others] = textsIn(filter.values)
+  return key && value !== undefined && others.length === 0 && filter.values.length === 1
+    ? [[key, value]]
+    : null
 }

@@ -10,9 +10,10 @@ import { PROJECT_ROOT } from '../helpers/test-program.ts'
 import { seedImages } from './seed.ts'
 import { UsageMeter } from './usage.ts'
 
-const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
+/** The built `serac`. */
+export const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
 /** Identities come in headers, so that lists can be asked for as an administrator and as a project. */
-const SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
+export const BENCH_SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
 const READY_LIMIT_MS = 120_000
 
 export class BenchCluster {
@@ -35,7 +36,7 @@ export class BenchCluster {
     const directory = await mkdtemp(join(tmpdir(), 'serac-bench-'))
     const layout = { nodes, basePort: await freeBasePort(nodes * PORT_STEP) }
     const options = { nodeCommand: [process.execPath, ...nodeFlags, SERAC], progress: () => {} }
-    return new BenchCluster(await DevCluster.up(directory, layout, SETTINGS, options), layout, options)
+    return new BenchCluster(await DevCluster.up(directory, layout, BENCH_SETTINGS, options), layout, options)
   }
 
   get ports(): number[] {
@@ -73,6 +74,6 @@ export class BenchCluster {
   }
 
   async #startAll(): Promise<void> {
-    await DevCluster.up(this.#dev.directory, this.#layout, SETTINGS, this.#options)
+    await DevCluster.up(this.#dev.directory, this.#layout, BENCH_SETTINGS, this.#options)
   }
 }

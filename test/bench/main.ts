@@ -2,10 +2,14 @@
 import { Command } from 'commander'
 import { renderRows, type BenchOptions, type BenchRow } from './bench-report.ts'
 import { benchMetadata } from './metadata.ts'
+import { benchRescan } from './rescan.ts'
 
 type Benchmark = (options: BenchOptions, report: (row: BenchRow) => void) => Promise<void>
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { metadata: benchMetadata }
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  metadata: benchMetadata,
+  rescan: benchRescan,
+}
 
 interface Flags {
   nodes: string

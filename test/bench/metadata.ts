@@ -2,23 +2,18 @@
  * Metadata: single images, changes and lists, on one node and on three, with few images and with many. Nodes and load
  * generator share the machine, so what counts is ratios within one run: to the bare server, and between sizes.
  */
-import { randomUUID } from 'node:crypto'
 import { BareServer } from './bare-server.ts'
 import { BenchCluster } from './bench-cluster.ts'
 import type { BenchOptions, BenchRow } from './bench-report.ts'
 import { requestBytes } from './http-connection.ts'
 import { medianRun, runLoad, type LoadPlan, type LoadResult } from './load.ts'
-import { projectId, seededId } from './seeded-image.ts'
+import { ADMIN, createRequest, MEMBER, patchRequest, showRequest } from './requests.ts'
+import { seededId } from './seeded-image.ts'
 import type { UsageMeter } from './usage.ts'
 
 const CLIENTS = [1, 8, 64]
 const LIST_CLIENTS = 8
 const MIB = 1024 ** 2
-
-const ADMIN = { 'x-identity-status': 'Confirmed', 'x-project-id': 'operators', 'x-roles': 'admin' }
-const MEMBER = { 'x-identity-status': 'Confirmed', 'x-project-id': projectId(7), 'x-roles': 'member' }
-const JSON_TYPE = { 'content-type': 'application/json' }
-const PATCH_TYPE = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
 
 interface Measure {
   name: string
@@ -112,7 +107,7 @@ function measuresFor(images: number): Measure[] {
     ...CLIENTS.map((clients) => ({
       name: 'show any',
       clients,
-      next: () => requestBytes('GET', `/v2/images/${anyImage()}`, ADMIN),
+      next: () => showRequest(anyImage()),
     })),
     ...CLIENTS.map((clients) => ({ name: 'create', clients, next: createRequest, expectedStatus: 201 })),
     ...CLIENTS.map((clients) => ({ name: 'patch', clients, next: () => patchRequest(anyImage()) })),
@@ -139,21 +134,4 @@ function measuresFor(images: number): Measure[] {
       },
     },
   ]
-}
-
-function createRequest(): Buffer {
-  const body = {
-    name: `bench-${randomUUID()}`,
-    disk_format: 'qcow2',
-    container_format: 'bare',
-    os_distro: 'debian',
-    hw_disk_bus: 'virtio',
-    tags: ['bench'],
-  }
-  return requestBytes('POST', '/v2/images', { ...ADMIN, ...JSON_TYPE }, JSON.stringify(body))
-}
-
-function patchRequest(id: string): Buffer {
-  const change = [{ op: 'add', path: '/os_version', value: String(Math.floor(Math.random() * 1000)) }]
-  return requestBytes('PATCH', `/v2/images/${id}`, { ...ADMIN, ...PATCH_TYPE }, JSON.stringify(change))
 }

@@ -22,12 +22,15 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 
 /** Writes images `from` to `to` (exclusive) into every node's store. No node may be running. */
 export async function seedImages(cluster: DevCluster, from: number, to: number): Promise<void> {
-  for (const { configFile } of cluster.nodes) {
-    const store = await openStore(configFile)
-    for (let begin = from; begin < to; begin += GROUP)
-      await writeGroup(store, begin, Math.min(begin + GROUP, to))
-    await store.close()
-  }
+  for (const { configFile } of cluster.nodes) await seedStore(configFile, from, to)
+}
+
+/** The same for one store. */
+export async function seedStore(configFile: string, from: number, to: number): Promise<void> {
+  const store = await openStore(configFile)
+  for (let begin = from; begin < to; begin += GROUP)
+    await writeGroup(store, begin, Math.min(begin + GROUP, to))
+  await store.close()
 }
 
 async function openStore(configFile: string): Promise<Store> {

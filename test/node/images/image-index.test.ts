@@ -1,10 +1,12 @@
+import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { ImageIndex } from '../../../node/images/image-index.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import type { Caller, ImageFilter, ImageQuery, SortKey } from '../../../node/images/image-requests.ts'
+import { listFilter } from '../../../node/images/list-filter.ts'
 import { isListed } from '../../../node/images/visibility.ts'
-import { admin, imageOf, owner, queryOf, stranger } from './image-fixture.ts'
+import { admin, imageOf, memberOf, owner, queryOf, stranger } from './image-fixture.ts'
 
 function indexOf(records: readonly ImageRecord[]): ImageIndex {
   const index = new ImageIndex({ monotonicMs: () => performance.now() })
@@ -214,4 +216,65 @@ t.test('a marker need not be in the list itself', async (t) => {
     filters: [{ field: 'name', op: 'in', values: ['a', 'c'] }],
   })
   t.strictSame(await pageIds(indexOf(all), owner, query), ['id-2'])
+})
+
+t.test('filters by a column change no page: they equal the sorted whole of what passes', async () => {
+  const filters = fc.constantFrom<ImageFilter[]>(
+    [{ field: 'owner', op: 'eq', values: ['project-1'] }],
+    [{ field: 'status', op: 'in', values: ['queued'] }],
+    [{ field: 'name', op: 'eq', values: [''] }],
+    [
+      { field: 'status', op: 'eq', values: ['queued'] },
+      { field: 'name', op: 'in', values: ['a'] },
+    ],
+  )
+  const query = fc.record({
+    filters,
+    visibility: fc.constantFrom(null, 'all' as const, 'public' as const),
+    sort: fc.constantFrom<ImageQuery['sort']>([], [{ key: 'createdAt', direction: 'asc' }]),
+    limit: fc.integer({ min: 1, max: 4 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(records, query, async (all, fields) => {
+      const index = indexOf(all)
+      const passes = listFilter(admin, queryOf(fields))
+      const expected = sortedWhole(all.filter(passes), fields.sort)
+      const paged: string[] = []
+      for (let marker: string | null = null; ;) {
+        const page: string[] = await pageIds(index, admin, queryOf({ ...fields, marker }))
+        paged.push(...page)
+        if (page.length < fields.limit) break
+        marker = page.at(-1) ?? null
+      }
+      if (paged.join() !== expected.join()) throw new Error(`${paged.join()} is not ${expected.join()}`)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('what the index keeps reads as the record that it was made of', async () => {
+  const field = fc.constantFrom('build', '__proto__', 'os_distro')
+  const record = fc
+    .record({
+      hashValue: fc.constantFrom(null, '', 'd5', 'D5', 'abc', '0f'.repeat(64)),
+      properties: fc.dictionary(field, fc.option(fc.string()), { noNullPrototype: true }),
+      tags: fc.array(fc.string(), { maxLength: 2 }),
+      hidden: fc.boolean(),
+      size: fc.option(fc.maxSafeInteger()),
+      deletedAt: fc.constantFrom(null, '2026-01-02T00:00:00Z'),
+      updatedAt: times,
+      members: fc.constantFrom<ImageRecord['members'][]>([], [memberOf('project-2')]),
+    })
+    .map((fields) => imageOf(fields))
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 4 }), (all) => {
+      const index = indexOf([])
+      for (const one of all) {
+        index.put(one)
+        const kept = index.get(one.id) as ImageRecord
+        for (const key of Object.keys(one) as (keyof ImageRecord)[])
+          assert.deepStrictEqual(kept[key], one[key], key)
+      }
+    }),
+  )
 })
