@@ -1,10 +1,10 @@
 /**
- * Images as JSON text, as `imageView` shows them. Lists show the same images again and again, and to render a page of
+ * Images as JSON text, as `imageText` shows them. Lists show the same images again and again, and to render a page of
  * 100 takes longer than all the rest of the request: the texts that were used last are kept.
  */
 import type { ImageRecord } from '../../node/images/image-record.ts'
 import type { ImagePage } from '../../node/images/image-requests.ts'
-import { imageView, pageLinks } from './image-v2.ts'
+import { imageText, pageLinks } from './image-v2.ts'
 
 /** Characters kept in each of two generations: some 2000 images of ordinary size. */
 const KEPT_LENGTH_MAX = 2 * 1024 * 1024
@@ -19,7 +19,7 @@ export class ImageJson {
   image(image: ImageRecord): string {
     const kept = this.#young.get(image)
     if (kept !== undefined) return kept
-    const text = this.#old.get(image) ?? JSON.stringify(imageView(image))
+    const text = this.#old.get(image) ?? imageText(image)
     this.#keep(image, text)
     return text
   }

@@ -7,11 +7,21 @@ export const IMAGES_PATH = '/v2/images'
 /** Properties by which Glance's workers find each other; it never shows them. */
 const HIDDEN_PROPERTIES = new Set(['os_glance_stage_host', 'os_glance_hash_op_host'])
 
-/** Base fields are always there, null when unset; custom properties stand beside them and can never hide one. */
-export function imageView(image: ImageRecord): Record<string, unknown> {
+/**
+ * An image as JSON text. Base fields are always there, null when unset; custom properties stand beside them and can never
+ * hide one. The two are written apart: put into one object, each set of properties would make a layout of its own in the
+ * engine, and that takes four times as long as all the rest.
+ */
+export function imageText(image: ImageRecord): string {
+  const base = baseFields(image)
+  const baseText = JSON.stringify(base)
+  const properties = JSON.stringify(shownProperties(image, base))
+  return properties === '{}' ? baseText : `${properties.slice(0, -1)},${baseText.slice(1)}`
+}
+
+function baseFields(image: ImageRecord) {
   const self = `${IMAGES_PATH}/${image.id}`
   return {
-    ...shownProperties(image),
     id: image.id,
     name: image.name,
     status: image.status,
@@ -37,8 +47,10 @@ export function imageView(image: ImageRecord): Record<string, unknown> {
   }
 }
 
-function shownProperties(image: ImageRecord): Record<string, string | null> {
-  return Object.fromEntries(Object.entries(image.properties).filter(([name]) => !HIDDEN_PROPERTIES.has(name)))
+function shownProperties({ properties }: ImageRecord, base: object): ImageRecord['properties'] {
+  const isShown = (name: string) => !HIDDEN_PROPERTIES.has(name) && !Object.hasOwn(base, name)
+  if (Object.keys(properties).every(isShown)) return properties
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => isShown(name)))
 }
 
 /** What stands beside the images of a page. The links keep every parameter of the request, repeated ones too. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import fastify from 'fastify'
 import { Level } from 'level'
-import { imageView } from '../../api/views/image-v2.ts'
+import { imageText } from '../../api/views/image-v2.ts'
 import { seededId, seededImage } from './seeded-image.ts'
 
 export const BARE_IMAGES = 1000
@@ -13,7 +13,7 @@ async function serve(directory: string): Promise<void> {
   const level = new Level<string, Buffer>(directory, { valueEncoding: 'buffer' })
   await level.open()
   for (let number = 0; number < BARE_IMAGES; number++)
-    await level.put(seededId(number), Buffer.from(JSON.stringify(imageView(seededImage(number)))))
+    await level.put(seededId(number), Buffer.from(imageText(seededImage(number))))
   const page = Array.from({ length: PAGE }, (_, number) => seededId(number))
   const app = fastify()
   app.get<{ Params: { id: string } }>('/:id', async ({ params }, reply) =>
