@@ -38,6 +38,7 @@ import { ImageUploader } from './images/image-uploader.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { Updater } from './loops/updater.ts'
+import { VoteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -229,7 +230,13 @@ function startLoops(
     if (id !== null && row?.settled) updater.enqueue(id)
   })
   store.chunks.onDamaged(() => updater.sweep())
-  for (const loop of [updater, reaper, tombstones]) {
+  const votes = new VoteAuditor({
+    clock,
+    log,
+    store: store.registers,
+    onLost: (why) => cluster.registers.loseVotes(why),
+  })
+  for (const loop of [updater, reaper, tombstones, votes]) {
     loop.start()
     onStarted(() => loop.stop())
   }

@@ -117,6 +117,11 @@ export class Registers {
     return this.#components.abstains() ?? this.#votingRight.abstains('')
   }
 
+  /** Votes of this node turned out to be missing or damaged (R1): it votes again once it was re-admitted (R8). */
+  loseVotes(why: string): void {
+    this.#votingRight.lose(why)
+  }
+
   /** How far the re-admission of this node has come; null when there is none under way (R8). */
   get readmission(): RescanProgress | null {
     return this.#votingRight.readmission

@@ -36,6 +36,8 @@ export type RegisterChange =
   | { kind: 'forget'; key: string; ballot: Ballot | null }
   | { kind: 'admitted'; isAdmitted: boolean }
   | { kind: 'value'; name: string; value: Uint8Array }
+  /** Changes nothing: `begin` is called when all that came before is on disk and nothing else is. */
+  | { kind: 'look'; begin: () => void }
 
 export interface RegisterBatchComponents {
   database: Database
@@ -117,6 +119,9 @@ export class RegisterBatch {
       case 'value':
         this.needsSync = true
         this.#others.push(tables.ownerRow(change.name, change.value))
+        return
+      case 'look':
+        change.begin()
     }
   }
 

@@ -30,7 +30,7 @@ import { RegisterHeads } from './register-heads.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
 import { RowCache } from './row-cache.ts'
-import { VoteAccumulator } from './vote-accumulator.ts'
+import { begunNow, VoteAccumulator, type VoteRows } from './vote-accumulator.ts'
 import { Witnesses } from './witnesses.ts'
 
 export interface RegisterStoreComponents {
@@ -301,6 +301,22 @@ export class RegisterStore implements RegisterStorage {
     this.#isAdmitted = isAdmitted
   }
 
+  /**
+   * Compares all vote rows, as they are at one moment, with the accumulator (R1); false when they are not those that were
+   * written: from then on this node must not vote. `pause` is awaited after each page. While it runs LevelDB keeps what is
+   * replaced meanwhile.
+   */
+  async checkVotes(pause: () => Promise<void>): Promise<boolean> {
+    const dbUuid = this.#dbUuid
+    const { pages, expected } = await this.#votesAtOneMoment()
+    const found = await VoteAccumulator.over(pages, pause)
+    // Votes that were given up meanwhile prove nothing.
+    if (found.equals(expected) || dbUuid !== this.#dbUuid) return true
+    this.#isIntact = false
+    this.#heads.clearAccepted()
+    return false
+  }
+
   /** Waits until nothing is under way. */
   close(): Promise<void> {
     return this.#commits.close()
@@ -334,17 +350,24 @@ export class RegisterStore implements RegisterStorage {
     }
   }
 
+  #votesAtOneMoment() {
+    return new Promise<{ pages: VoteRows; expected: Buffer }>((resolve, reject) => {
+      const begin = () =>
+        resolve({
+          pages: begunNow(this.#tables.acceptors.storedPages()),
+          expected: this.#accumulator.bytes(),
+        })
+      this.#commits.add({ kind: 'look', begin }).catch(reject)
+    })
+  }
+
   /** Checks all votes together, and notes what they accepted: they are what the accumulator says, or none counts. */
   async #scanAcceptors(): Promise<{ accumulator: VoteAccumulator; isEmpty: boolean }> {
-    const accumulator = new VoteAccumulator()
     let isEmpty = true
-    for await (const page of this.#tables.acceptors.storedPages()) {
-      for (const { storedKey, stored, key, value } of page) {
-        accumulator.toggle(storedKey, stored)
-        if (value) this.#heads.setAccepted(key, headOf(value))
-      }
+    const accumulator = await VoteAccumulator.over(this.#tables.acceptors.storedPages(), (page) => {
+      for (const { key, value } of page) if (value) this.#heads.setAccepted(key, headOf(value))
       isEmpty = false
-    }
+    })
     return { accumulator, isEmpty }
   }
 
@@ -472,6 +495,7 @@ function sizeOf(change: RegisterChange): number {
     case 'remove':
     case 'forget':
     case 'admitted':
+    case 'look':
       return CHANGE_OVERHEAD_BYTES
   }
 }

@@ -3,13 +3,31 @@
  * was lost, brought back in an older form, or changed, is noticed when all rows are hashed again.
  */
 import { contentHash, HASH_BYTES } from '../../cluster/content-hash.ts'
+import type { AcceptorState } from '../../cluster/register/storage.ts'
 import { joined } from './codec.ts'
+import type { StoredRow } from './table.ts'
+
+/** Acceptor rows, many at a time. */
+export type VoteRows = AsyncGenerator<StoredRow<string, AcceptorState>[]>
 
 export class VoteAccumulator {
   readonly #bytes: Buffer
 
   constructor(bytes: Uint8Array = new Uint8Array(HASH_BYTES)) {
     this.#bytes = Buffer.from(bytes)
+  }
+
+  /** Of all rows; `onPage` is awaited after each page. */
+  static async over(
+    pages: VoteRows,
+    onPage: (page: readonly StoredRow<string, AcceptorState>[]) => Promise<void> | void,
+  ): Promise<VoteAccumulator> {
+    const accumulator = new VoteAccumulator()
+    for await (const page of pages) {
+      for (const { storedKey, stored } of page) accumulator.toggle(storedKey, stored)
+      await onPage(page)
+    }
+    return accumulator
   }
 
   /** Adds a row, or takes it out again. */
@@ -24,5 +42,18 @@ export class VoteAccumulator {
 
   equals(other: Uint8Array): boolean {
     return this.#bytes.equals(other)
+  }
+}
+
+/** The rows as they are now: the first step of an iteration fixes what it will see. */
+export function begunNow(pages: VoteRows): VoteRows {
+  return resumed(pages, pages.next())
+}
+
+async function* resumed(pages: VoteRows, first: ReturnType<VoteRows['next']>): VoteRows {
+  try {
+    for (let step = await first; !step.done; step = await pages.next()) yield step.value
+  } finally {
+    await pages.return(undefined)
   }
 }

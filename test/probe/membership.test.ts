@@ -42,7 +42,7 @@ t.test(
     t.ok(load.acknowledged.size > 0, `${load.acknowledged.size} images, ${load.refusals} refusals`)
     await eventually('the last voter alone has every acknowledged change', async () => {
       for (const [id, name] of load.acknowledged) {
-        const shown = (await cluster.client(1).show(id)) as ShownImage
+        const shown = await cluster.client(1).show(id)
         if (shown.name !== name) throw new Error(`${id} is ${shown.name}, not ${name}`)
       }
       return true

@@ -145,6 +145,68 @@ void t.test('a vote row that goes while the process runs is damage; a removed re
   t.equal(store.acceptorState('image/b'), null)
 })
 
+const noPause = () => Promise.resolve()
+
+void t.test('all votes can be checked while more are written', async (t) => {
+  const level = new FailingLevel()
+  const store = await RegisterStore.open({
+    database: new Database(level),
+    random: systemRandom,
+    log: silentLog,
+  })
+  const progress = { votes: 0 }
+  const voteOften = async () => {
+    while (progress.votes < 3000) {
+      const counter = ++progress.votes
+      await store.vote(`image/${counter % 1700}`, accepted(counter, 'x'.repeat(200)), true)
+    }
+  }
+  const voting = Promise.all([voteOften(), voteOften(), voteOften()])
+  const checks: boolean[] = []
+  while (progress.votes < 3000) checks.push(await store.checkVotes(() => new Promise(setImmediate)))
+  await voting
+  t.ok(checks.length > 1)
+  t.notOk(checks.includes(false))
+  t.equal(store.isIntact, true)
+})
+
+void t.test('a check finds a vote that was damaged or lost since the start', async (t) => {
+  for (const kind of ['flipped', 'lost'] as const) {
+    const level = new FailingLevel()
+    const database = new Database(level)
+    const store = await RegisterStore.open({ database, random: systemRandom, log: silentLog })
+    await store.vote('image/a', accepted(1, 'one'), true)
+    await store.vote('image/b', accepted(2, 'two'), true)
+    t.equal(await store.checkVotes(noPause), true)
+    for await (const page of database.pages({
+      gte: Buffer.of(KEYSPACES.acceptor.tag),
+      lt: Buffer.of(KEYSPACES.acceptor.tag + 1),
+    })) {
+      const [key, value] = page[0] as [Buffer, Buffer]
+      await database.write([
+        kind === 'lost' ? { type: 'del', key } : { type: 'put', key, value: flipBit(Buffer.from(value)) },
+      ])
+    }
+    t.equal(await store.checkVotes(noPause), false, kind)
+    t.equal(store.isIntact, false)
+    await t.rejects(store.vote('image/c', accepted(1, 'x'), true), { code: 'NOT_VOTING' })
+    await store.renewIdentity(false)
+    t.equal(await store.checkVotes(noPause), true, 'a new identity begins without votes')
+  }
+})
+
+void t.test('votes that were given up while they were checked prove nothing', async (t) => {
+  const store = await RegisterStore.open({
+    database: new Database(new FailingLevel()),
+    random: systemRandom,
+    log: silentLog,
+  })
+  for (let i = 0; i < 3; i++) await store.vote(`image/${i}`, accepted(1, 'one'), true)
+  const checked = store.checkVotes(() => store.renewIdentity(true))
+  t.equal(await checked, true)
+  t.equal(store.isIntact, true)
+})
+
 void t.test('a damaged vote state means that nothing is known about the votes', async (t) => {
   for (const change of [flipBit, () => null]) {
     const directory = t.testdir()
