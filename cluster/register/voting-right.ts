@@ -187,11 +187,16 @@ export class VotingRight {
     return 'unknown'
   }
 
+  /**
+   * Whoever belongs to the cluster is asked, whether it votes or not: a database that was rolled back to the time when
+   * this node voted alone names no other voter, but somebody may know of a newer config.
+   */
   async #witnesses(view: ClusterConfig): Promise<Map<NodeId, WitnessAnswer>> {
     const { self, clock, voters } = this.#components
-    const others = allVoters(voterSets(view)).filter((voter) => voter !== self)
+    const members = new Set([...allVoters(voterSets(view)), ...view.nodes.map(({ id }) => id)])
+    members.delete(self)
     const answers = await askEach(
-      others,
+      [...members],
       (voter) => voters.witness(view.epoch, voter, this.#stopping.signal),
       { clock, graceMs: WITNESS_GRACE_MS, isBad: () => true },
     )
@@ -261,10 +266,11 @@ export class VotingRight {
     const view = config.current()
     this.#right = { votes: 'genesis' }
     const witnesses = await this.#witnesses(view)
-    const isWhole = witnesses.size === allVoters(voterSets(view)).length - 1
+    const isWhole = allVoters(voterSets(view)).every((voter) => voter === self || witnesses.has(voter))
     if (!isWhole && ++this.#genesisTries < GENESIS_TRIES)
       return sleep(clock, RETRY_EVERY_MS, this.#stopping.signal)
-    const databases = Object.fromEntries([...witnesses].map(([id, { identity }]) => [id, identity.dbUuid]))
+    const named = [...witnesses].filter(([id]) => isVoter(view, id))
+    const databases = Object.fromEntries(named.map(([id, { identity }]) => [id, identity.dbUuid]))
     databases[self] = storage.identity().dbUuid
     await this.#change(BOOTSTRAP, { ...view, databases })
   }

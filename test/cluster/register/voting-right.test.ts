@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { CONFIG_KEY } from '../../../cluster/register/config-register.ts'
+import type { MemoryRegisterDisk } from '../../helpers/memory-register-storage.ts'
 import { LiveCluster } from './live-cluster.ts'
 
 const IDS = ['a', 'b', 'c']
@@ -128,6 +129,28 @@ t.test('a disk of the past is noticed by those who saw its later votes', async (
   t.not(cluster.at('b').storage.identity().dbUuid, 'disk of b')
   t.strictSame(await cluster.words('b', 'thing/1'), ['word 1', 'later'])
 })
+
+t.test(
+  'a disk of the time when the node voted alone is noticed by whoever belongs to the cluster',
+  async (t) => {
+    const cluster = new LiveCluster(IDS, 1)
+    t.teardown(() => cluster.stopAll())
+    cluster.start(...IDS)
+    await cluster.allVote('a')
+    await cluster.execute('a', 'thing/0', 'create', 'early')
+    const past = structuredClone(cluster.disks.get('a'))
+    await cluster.during(cluster.at('a').registers.membership.setVoters(IDS))
+    await cluster.allVote(...IDS)
+    await cluster.execute('b', 'thing/0', 'append', 'late')
+    cluster.stop('a')
+    cluster.disks.set('a', past as MemoryRegisterDisk)
+    cluster.start('a')
+    await cluster.allVote('a')
+    t.match(cluster.at('a').config.current(), { voters: IDS })
+    t.not(cluster.at('a').storage.identity().dbUuid, 'disk of a', 'it was let in again')
+    t.strictSame(await cluster.words('a', 'thing/0'), ['early', 'late'])
+  },
+)
 
 t.test('rows that are not those that were written: the same way back', async (t) => {
   const cluster = await running(t)
