@@ -227,7 +227,10 @@ function startLoops(
   )
   store.registers.onLearned((key, row) => {
     const id = imageIdOf(key)
-    if (id !== null && row?.settled) updater.enqueue(id)
+    if (id === null || !row?.settled) return
+    // An image without data is nothing to pull; one that is gone may have left some.
+    const record = index.get(id)
+    if (!record || record.data) updater.enqueue(id)
   })
   store.chunks.onDamaged(() => updater.sweep())
   const votes = new VoteAuditor({

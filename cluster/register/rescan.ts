@@ -134,8 +134,11 @@ export class Rescan {
     const copies = new Map<NodeId, CopyItem[]>()
     for (const item of chosen)
       for (const to of this.#lacking(item, pages)) copies.set(to, [...(copies.get(to) ?? []), item])
-    const taken = new Map<NodeId, ReadonlySet<string>>()
-    for (const [to, items] of copies) taken.set(to, await this.#copyAll(to, items))
+    const taken = new Map(
+      await Promise.all(
+        [...copies].map(async ([to, items]) => [to, await this.#copyAll(to, items)] as const),
+      ),
+    )
     const isHeld = (item: CopyItem) =>
       isQuorum(this.#sets, (voter) => {
         const has = holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false)

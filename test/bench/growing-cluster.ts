@@ -13,9 +13,12 @@ import { seedStore } from './seed.ts'
 
 const READY_LIMIT_MS = 120_000
 const CHANGE_LIMIT_MS = 900_000
+const LOG_LIMIT_MS = 5000
+const STOP_LIMIT_MS = 10_000
 
 /** What the node that drove a change of the voters wrote about it. */
 export interface VotersChanged {
+  voters: string[]
   registers: number
   copied: number
   copiedBytes: number
@@ -62,7 +65,6 @@ export class GrowingCluster {
   /** Makes these nodes the voters, asked for at the first of them; resolves when they alone count. */
   async vote(indexes: readonly number[]): Promise<VotersChanged> {
     const ids = await Promise.all(indexes.map((index) => this.#idOf(index)))
-    const before = await this.#changesLogged()
     const url = new URL('/v1/cluster/voters', this.#node(0).operatorUrl)
     const answer = await fetch(url, {
       method: 'POST',
@@ -70,16 +72,17 @@ export class GrowingCluster {
       body: JSON.stringify({ voters: ids }),
     })
     if (!answer.ok) throw new Error(`the change of the voters was refused: ${await answer.text()}`)
-    const isDone = await waitFor(async () => (await this.#voters()) === ids.toSorted().join(), {
-      limitMs: CHANGE_LIMIT_MS,
-    })
-    const change = (await this.#changesLogged())[before.length]
-    if (!isDone || !change) throw new Error(`the voters did not change within ${CHANGE_LIMIT_MS} ms`)
-    return change
+    const wanted = ids.toSorted().join()
+    const isDone = await waitFor(async () => (await this.#voters()) === wanted, { limitMs: CHANGE_LIMIT_MS })
+    if (!isDone) throw new Error(`the voters did not change within ${CHANGE_LIMIT_MS} ms`)
+    return this.#changeTo(wanted)
   }
 
   async down(): Promise<void> {
-    await Promise.all(this.nodes.map(({ process }) => process.kill()))
+    await Promise.all(
+      // In order where they can: a profile that was asked for is written at the end.
+      this.nodes.map(async ({ process }) => (await process.stop(STOP_LIMIT_MS)) || (await process.kill())),
+    )
     await rm(this.#directory, { recursive: true, force: true })
   }
 
@@ -92,7 +95,21 @@ export class GrowingCluster {
     return voters.toSorted().join()
   }
 
-  async #changesLogged(): Promise<VotersChanged[]> {
+  /** What the node that drove the change wrote, a moment after it was done. */
+  async #changeTo(voters: string): Promise<VotersChanged> {
+    let found: VotersChanged | undefined
+    await waitFor(
+      async () => {
+        found = (await this.#changes()).find((change) => change.voters.toSorted().join() === voters)
+        return found !== undefined
+      },
+      { limitMs: LOG_LIMIT_MS },
+    )
+    if (!found) throw new Error('no node wrote that the voters have changed')
+    return found
+  }
+
+  async #changes(): Promise<VotersChanged[]> {
     const logs = await Promise.all(
       this.nodes.map(({ directory }) => readFile(join(directory, 'serac.log'), 'utf8').catch(() => '')),
     )
