@@ -28,7 +28,7 @@ export class TraitsPool {
   /** The pool's copy of what `record` has in common with others. */
   of(record: ImageRecord): ImageTraits {
     const traits = traitsOf(record)
-    const key = JSON.stringify(traits)
+    const key = keyOf(traits)
     const known = this.#shared.get(key)
     if (known) return known
     if (this.#shared.size < SHARED_MAX) this.#shared.set(key, traits)
@@ -52,4 +52,16 @@ function traitsOf(record: ImageRecord): ImageTraits {
     hashAlgo,
     tags,
   }
+}
+
+/** Equal for equal traits alone: texts carry their lengths. By hand, since every image at every start comes by here. */
+function keyOf(traits: ImageTraits): string {
+  const { status, visibility, protected: isProtected, hidden, minDisk, minRam, tags } = traits
+  const flags = `${status} ${visibility} ${isProtected} ${hidden} ${minDisk} ${minRam} `
+  const texts = part(traits.owner) + part(traits.containerFormat) + part(traits.diskFormat)
+  return flags + texts + part(traits.hashAlgo) + tags.map(part).join('')
+}
+
+function part(text: string | null): string {
+  return text === null ? '-' : `${text.length}:${text}`
 }

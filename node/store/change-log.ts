@@ -32,17 +32,16 @@ export class ChangeLog {
   }
 
   /**
-   * Finds the ends of the log. A gap or a damaged row ends what can be followed: all up to there counts as trimmed, and
-   * so does everything when the newest rows, up to `headAtLeast`, are missing: no sequence is ever given out twice.
+   * Finds the ends of the log. What is damaged or missing between them is found by who reads it: all up to there counts
+   * as trimmed from then on. So does everything when the newest rows, up to `headAtLeast`, are missing: no sequence is
+   * ever given out twice.
    */
   async load(headAtLeast: number): Promise<void> {
-    let next: number | null = null
-    for await (const row of this.#rows.scan()) {
-      if (next === null) this.#removedTo = row.key - 1
-      if (row.damaged) this.#trimmedTo = row.key
-      else if (row.key !== next) this.#trimmedTo = row.key - 1
-      this.#head = row.key
-      next = row.key + 1
+    const ends = await this.#rows.ends()
+    if (ends) {
+      this.#removedTo = ends.first - 1
+      this.#trimmedTo = ends.first - 1
+      this.#head = ends.last
     }
     if (this.#head >= headAtLeast) return
     this.#head = headAtLeast

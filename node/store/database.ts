@@ -23,7 +23,7 @@ export interface LevelHandle {
   getSync(key: Buffer): Buffer | undefined
   batch(operations: WriteOp[], options: { sync: boolean }): Promise<void>
   iterator(options: KeyRange & { highWaterMarkBytes: number }): LevelIterator
-  keys(options: Partial<KeyRange>): AsyncIterable<Buffer>
+  keys(options: Partial<KeyRange> & { reverse?: boolean }): AsyncIterable<Buffer>
   close(): Promise<void>
 }
 
@@ -155,6 +155,13 @@ export class Database {
 
   keys(range: KeyRange): AsyncIterable<Buffer> {
     return this.#level.keys(range)
+  }
+
+  /** The first and the last key; null when there is none. */
+  async ends(range: KeyRange): Promise<{ first: Buffer; last: Buffer } | null> {
+    for await (const first of this.#level.keys(range))
+      for await (const last of this.#level.keys({ ...range, reverse: true })) return { first, last }
+    return null
   }
 
   async isEmpty(): Promise<boolean> {

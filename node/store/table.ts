@@ -113,6 +113,13 @@ export class Table<K, V> {
       yield this.#format.parseKey(storedKey.subarray(1))
   }
 
+  /** The first and the last key; null when there is none. */
+  async ends(): Promise<{ first: K; last: K } | null> {
+    const ends = await this.#database.ends(rangeOf(this.#format.space))
+    const parse = (storedKey: Buffer) => this.#format.parseKey(storedKey.subarray(1))
+    return ends && { first: parse(ends.first), last: parse(ends.last) }
+  }
+
   async isEmpty(...parts: readonly Uint8Array[]): Promise<boolean> {
     for await (const _key of this.keys(...parts)) return false
     return true

@@ -53,8 +53,13 @@ export class SimLevel implements LevelHandle {
     return { nextv: (count) => Promise.resolve(left.splice(0, count)), close: () => Promise.resolve() }
   }
 
-  async *keys({ gte, lt }: Partial<KeyRange>): AsyncGenerator<Buffer> {
-    for (const name of this.#names(gte, lt)) yield Buffer.from(name, 'latin1')
+  async *keys({
+    gte,
+    lt,
+    reverse = false,
+  }: Partial<KeyRange> & { reverse?: boolean }): AsyncGenerator<Buffer> {
+    const names = this.#names(gte, lt)
+    for (const name of reverse ? names.toReversed() : names) yield Buffer.from(name, 'latin1')
   }
 
   close(): Promise<void> {
