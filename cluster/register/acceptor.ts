@@ -115,6 +115,12 @@ export class Acceptor {
     return { identity: this.#identity(), accepted: true }
   }
 
+  /** Whether the vote for `key` at `ballot` is still what is durably accepted here. */
+  holds(key: string, ballot: Ballot): boolean {
+    const head = this.#noticingDamage(() => this.#components.storage.accepted(key))
+    return head !== null && sameBallot(head.ballot, ballot)
+  }
+
   #readOne(epoch: number, key: string, known: Ballot | null): ReadAnswer {
     this.#assertVoting(epoch, key)
     const { storage } = this.#components

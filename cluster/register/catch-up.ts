@@ -6,6 +6,7 @@ import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Log } from '../runtime.ts'
+import type { Acceptor } from './acceptor.ts'
 import { compareBallots, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
@@ -13,7 +14,7 @@ import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterS
 import { READ_KEYS_MAX } from './read-queue.ts'
 import type { Reader } from './reader.ts'
 import { SharedRun } from './shared-run.ts'
-import type { RegisterStorage } from './storage.ts'
+import type { ChangeEntry, RegisterStorage } from './storage.ts'
 import type { CatchUpRequest, ChangesAnswer, DigestsAnswer } from './vote-messages.ts'
 
 /** Rows of a log or digest page: some 100 bytes each, so a page stays below one frame. */
@@ -36,6 +37,12 @@ export interface CatchUpComponents {
   /** Null while this node's own rows count: while it may vote. */
   abstains: () => string | null
 }
+
+/** Keys to look at, each with the vote of the followed voter whose fate may be open. */
+type Suspects = Map<string, Pick<ChangeEntry, 'ballot' | 'sequence'> | null>
+
+/** Of a vote that a comparison found: it may lie anywhere in the log, so everything is compared again next time. */
+const BEFORE_THE_LOG = 0
 
 export class CatchUp {
   readonly #components: CatchUpComponents
@@ -148,11 +155,17 @@ export class CatchUp {
     return shared
   }
 
-  /** Reads a voter's log to its head and settles every key whose local row is older or unsettled. */
+  /**
+   * Reads a voter's log to its head and settles every key whose local row is older or unsettled.
+   *
+   * A vote may be younger than what is chosen: it may be chosen later, with no further entry in this log. So the cursor
+   * stays before it until its fate is known (the voter itself settles what nobody else does): else a list that follows
+   * this voter and another that did not vote for it would miss an acknowledged change.
+   */
   async #followNow(voter: NodeId): Promise<number> {
     const { storage, config } = this.#components
     const { epoch } = config.current()
-    const suspects = new Set<string>()
+    const suspects: Suspects = new Map()
     let cursor = storage.cursor(voter)
     for (;;) {
       const request: CatchUpRequest = { kind: 'changes', cursor, limit: PAGE_ROWS }
@@ -161,12 +174,15 @@ export class CatchUp {
         cursor = await this.#compareDigests(voter, suspects, epoch)
         continue
       }
-      for (const entry of page.entries) if (this.#isSuspect(entry.key, entry.ballot)) suspects.add(entry.key)
+      for (const entry of page.entries)
+        if (this.#isSuspect(entry.key, entry.ballot)) suspects.set(entry.key, entry.isHeld ? entry : null)
       const last = page.entries.at(-1)
       if (!last || last.sequence >= page.head) {
         // Only what was read through to the head is noted, and only after it was looked at: a crash repeats it.
-        await this.#settle([...suspects])
-        await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence: last?.sequence ?? page.head })
+        await this.#settle([...suspects.keys()])
+        const end = last?.sequence ?? page.head
+        const sequence = Math.min(end, this.#firstOpen(suspects) - 1)
+        if (sequence >= 0) await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence })
         return epoch
       }
       cursor = { dbUuid: page.dbUuid, sequence: last.sequence }
@@ -177,7 +193,7 @@ export class CatchUp {
    * For a log that does not reach back far enough: compares everything the voter knows, and everything known here that
    * it does not know: that may have been removed (R9).
    */
-  async #compareDigests(voter: NodeId, suspects: Set<string>, epoch: number) {
+  async #compareDigests(voter: NodeId, suspects: Suspects, epoch: number) {
     this.#components.log.info(
       { voter },
       'a change log does not reach back far enough: all registers are compared',
@@ -188,10 +204,12 @@ export class CatchUp {
       const request: CatchUpRequest = { kind: 'digests', afterKey, limit: PAGE_ROWS }
       const page = (await this.#ask(voter, request, epoch)) as DigestsAnswer
       from ??= page.cursor
-      for (const row of page.rows) if (this.#isSuspect(row.key, row.ballot)) suspects.add(row.key)
+      for (const { key, ballot, settled } of page.rows)
+        if (this.#isSuspect(key, ballot))
+          suspects.set(key, settled ? null : { ballot, sequence: BEFORE_THE_LOG })
       const last = page.rows.length < PAGE_ROWS ? undefined : page.rows.at(-1)
       const theirs = new Set(page.rows.map(({ key }) => key))
-      for (const key of this.#keysBetween(afterKey, last?.key)) if (!theirs.has(key)) suspects.add(key)
+      for (const key of this.#keysBetween(afterKey, last?.key)) if (!theirs.has(key)) suspects.set(key, null)
       if (!last) return from
       afterKey = last.key
     }
@@ -208,6 +226,17 @@ export class CatchUp {
       }
       if (rows.length < PAGE_ROWS) return
     }
+  }
+
+  /** The place in the log of the first vote that is younger than what was found chosen. */
+  #firstOpen(suspects: Suspects): number {
+    let first = Infinity
+    for (const [key, vote] of suspects) {
+      const learned = this.#components.storage.learnedHead(key)
+      const isOpen = vote && (!learned || compareBallots(learned.ballot, vote.ballot) < 0)
+      if (isOpen) first = Math.min(first, vote.sequence)
+    }
+    return first
   }
 
   #isSuspect(key: string, ballot: Ballot): boolean {
@@ -227,9 +256,12 @@ export class CatchUp {
 /** Serves the other side of catch-up from this node's own learner rows. */
 export function answerChanges(
   storage: RegisterStorage,
+  acceptor: Pick<Acceptor, 'holds'>,
   request: CatchUpRequest & { kind: 'changes' },
 ): ChangesAnswer {
-  return storage.changesSince(request.cursor, Math.min(request.limit, PAGE_ROWS))
+  const page = storage.changesSince(request.cursor, Math.min(request.limit, PAGE_ROWS))
+  const entries = page.entries.map((entry) => ({ ...entry, isHeld: acceptor.holds(entry.key, entry.ballot) }))
+  return { ...page, entries }
 }
 
 /** Serves the ordered comparison, page by page. */

@@ -70,14 +70,14 @@ export class RegisterServer {
 
   /** Whoever may not vote has no complete list of anything either; only what it has witnessed it may tell (R8). */
   async #answerCatchUp(request: CatchUpRequest, from: NodeId): Promise<unknown> {
-    const { storage, config, abstains } = this.#components
+    const { storage, acceptor, config, abstains } = this.#components
     if (request.kind === 'witness') {
       const [identity, floor, seen] = [storage.identity(), storage.floor(), storage.witnessed(from)]
       return { identity, floor, seen, hasConfig: config.row() !== null } satisfies WitnessAnswer
     }
     const reason = abstains()
     if (reason !== null) throw new ClusterError('NOT_VOTING', `this node does not vote: ${reason}`)
-    if (request.kind === 'changes') return answerChanges(storage, request)
+    if (request.kind === 'changes') return answerChanges(storage, acceptor, request)
     if (request.kind === 'digests') return answerDigests(storage, request)
     return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_ROWS_MAX))
   }

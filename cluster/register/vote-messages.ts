@@ -3,7 +3,14 @@ import { ClusterError } from '../errors.ts'
 import type { Ballot } from './ballot.ts'
 import { isBallot, isCount, isText } from './message-shapes.ts'
 import type { OperationCall, Refusal } from './operations.ts'
-import type { AcceptedDigest, ChangeCursor, ChangePage, LearnerDigest, VoterIdentity } from './storage.ts'
+import type {
+  AcceptedDigest,
+  ChangeCursor,
+  ChangeEntry,
+  ChangePage,
+  LearnerDigest,
+  VoterIdentity,
+} from './storage.ts'
 
 /** A value as an acceptor holds it. */
 export interface AcceptedValue {
@@ -86,7 +93,10 @@ export type CatchUpRequest =
   /** Tells what is known of the asker's votes (R8). Answered also by who may not vote. */
   | { kind: 'witness' }
 
-export type ChangesAnswer = ChangePage
+/** A change, and whether it is still what the voter holds: a vote that moved on or was removed decides nothing any more. */
+export type FollowedEntry = ChangeEntry & { isHeld: boolean }
+
+export type ChangesAnswer = Omit<ChangePage, 'entries'> & { entries: FollowedEntry[] }
 
 export interface DigestsAnswer {
   /** Where the log stood before the first row was read: follow it from here afterwards. */

@@ -242,3 +242,33 @@ t.test('a node that may not vote serves no log, and does not count its own', asy
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await settled()
 }
+
+for (const isTrimmed of [false, true])
+  t.test(
+    `a vote that was seen before it was chosen is not forgotten, ${isTrimmed ? 'by a comparison' : 'in a log'}`,
+    async (t) => {
+      const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+      for (const id of ['a', 'b', 'c']) await set.accept(id, ballotOf(2), bytesOf(['old']))
+      const catchUp = set.catchUp('d')
+      await catchUp.freshen()
+      if (isTrimmed) await set.storage('d').setCursor('c', { dbUuid: 'another', sequence: 9 })
+      await set.accept('c', ballotOf(3), bytesOf(['new']))
+      await catchUp.freshen()
+      t.strictSame(wordsIn(set.storage('d').learned(KEY)?.value), ['old'])
+      // Acknowledged now. Who follows the logs of the others alone must hear of it from the one that voted first.
+      await set.accept('b', ballotOf(3), bytesOf(['new']))
+      set.network.down.add('b')
+      await catchUp.freshen()
+      t.strictSame(wordsIn(set.storage('d').learned(KEY)?.value), ['new'])
+    },
+  )
+
+t.test('a vote that was removed since holds no cursor back', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+  for (const id of ['a', 'b', 'c']) {
+    await set.accept(id, ballotOf(2), bytesOf(['x']))
+    await set.storage(id).remove(KEY, ballotOf(2))
+  }
+  await set.catchUp('d').freshen()
+  t.match(set.storage('d').cursor('a'), { sequence: 1 })
+})

@@ -1,7 +1,6 @@
 /** Bugs of reads, lists and catch-up: what is served, and what is missed. */
 import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
-import type { ChangePage } from '../../../cluster/register/storage.ts'
-import type { CatchUpRequest } from '../../../cluster/register/vote-messages.ts'
+import type { CatchUpRequest, ChangesAnswer } from '../../../cluster/register/vote-messages.ts'
 import { overriding } from '../cluster/variant.ts'
 import { bodyOf, type Mutant } from './mutant.ts'
 
@@ -44,6 +43,17 @@ export const readMutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'cursor passes an open vote',
+    rule: 'R11: a vote that was seen before it was chosen is not looked at again',
+    variant: {
+      rpc: (rpc) =>
+        withPages(rpc, (page) => ({
+          ...page,
+          entries: page.entries.map((entry) => ({ ...entry, isHeld: false })),
+        })),
+    },
+  },
+  {
     name: 'catch-up writes acceptor state',
     rule: 'R2: what was learned from others is taken for an own vote',
     variant: {
@@ -60,14 +70,14 @@ export const readMutants: readonly Mutant[] = [
 ]
 
 /** Tampers with the pages of change logs that this node reads. */
-function withPages(rpc: PeerRpc, tamper: (page: ChangePage) => ChangePage): PeerRpc {
+function withPages(rpc: PeerRpc, tamper: (page: ChangesAnswer) => ChangesAnswer): PeerRpc {
   return {
     handle: (protocol, handler) => rpc.handle(protocol, handler),
     request: async (to, protocol, request, options) => {
       const answer = await rpc.request(to, protocol, request, options)
       const isPage =
         protocol === 'catch-up' && (bodyOf(request) as CatchUpRequest | undefined)?.kind === 'changes'
-      return isPage ? tamper(answer as ChangePage) : answer
+      return isPage ? tamper(answer as ChangesAnswer) : answer
     },
   }
 }
