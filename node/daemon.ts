@@ -217,7 +217,7 @@ function startLoops(
         }),
       local: (key) => {
         const row = store.registers.learned(key)
-        return row?.settled ? toKnown(row.value) : null
+        return row && toKnown(row.value)
       },
       registers: cluster.registers,
       isAlive: (id) => cluster.control.liveness.isAlive(id),

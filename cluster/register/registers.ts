@@ -186,6 +186,8 @@ export class Registers {
     const { storage } = this.#components
     const learned = storage.learnedHead(key)
     if (!learned || (await this.find(key)) !== null || storage.acceptorState(key)?.accepted) return false
+    // Whoever removed it has removed it here, too, meanwhile.
+    if (!storage.learnedHead(key)) return false
     await storage.forget(key, learned.ballot)
     return true
   }

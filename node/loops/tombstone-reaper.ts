@@ -23,7 +23,7 @@ export interface TombstoneReaperComponents {
   log: Log
   /** Keys of the image registers that have a row here and no live image. */
   deletedKeys: () => Iterable<string>
-  /** The record or tombstone in this node's row of a register, or null. */
+  /** The record or tombstone in this node's row of a register, settled or not, or null: a hint, the voters decide. */
   local: (key: string) => RecordState | null
   registers: {
     collect: (key: string, isDue: (tombstone: RecordState) => boolean) => Promise<Collected>
@@ -87,10 +87,13 @@ export class TombstoneReaper {
     if (!caughtUp() || (clock.monotonicMs() < this.#nextRoundMs && !this.#isFreed())) return
     const due = await this.#dueKeys(signal)
     const isWhole = await this.#removeAll(due.slice(0, REMOVALS_PER_ROUND_MAX), due.length, signal)
-    // What is left over goes at the next tick.
-    if (this.#blocked) this.#nextRoundMs = clock.monotonicMs() + BLOCKED_ROUND_EVERY_MS
-    else if (isWhole && due.length <= REMOVALS_PER_ROUND_MAX)
-      this.#nextRoundMs = clock.monotonicMs() + ROUND_EVERY_MS
+    this.#nextRoundMs = clock.monotonicMs() + this.#pauseMs(isWhole && due.length <= REMOVALS_PER_ROUND_MAX)
+  }
+
+  /** What is left over goes at the next tick. */
+  #pauseMs(isDone: boolean): number {
+    if (this.#blocked) return BLOCKED_ROUND_EVERY_MS
+    return isDone ? ROUND_EVERY_MS : 0
   }
 
   /** Whether all whom the last round missed are up again. One that is up and does not vote costs a round per tick. */
@@ -112,28 +115,34 @@ export class TombstoneReaper {
     return due
   }
 
-  /** Answers whether each was decided: after a restart others' ballots may be higher than those that are tried here. */
+  /**
+   * Answers whether each was decided. Often not at the first try: after a restart others' ballots are higher than those
+   * that are tried here, and whoever asks for a register that is just being removed finds no majority that agrees.
+   */
   async #removeAll(keys: readonly string[], due: number, signal: AbortSignal): Promise<boolean> {
     const { isCoordinator, log } = this.#components
     let removed = 0
     let contended = 0
+    let isUnanswered = false
     let blocked: BlockedTombstones | null = null
     for (const key of keys) {
       signal.throwIfAborted()
-      // One absent voter stands in the way of all.
-      if (blocked && isCoordinator(key)) continue
+      // One absent voter stands in the way of all that are this node's to remove, no majority in the way of the others.
+      const isOurs = isCoordinator(key)
+      if (isOurs ? blocked : isUnanswered) continue
       try {
         const collected = await this.#remove(key)
         if (collected === 'removed') removed++
         if (collected === 'contended') contended++
       } catch (error) {
         if (!hasCode(error, 'NO_QUORUM')) throw error
-        blocked = { due, away: awayIn(error.fields['away']) }
+        if (isOurs) blocked = { due, away: awayIn(error.fields['away']) }
+        else isUnanswered = true
       }
     }
     this.#blocked = blocked
     if (removed > 0) log.info({ removed }, 'deleted images were removed for good')
-    return contended === 0
+    return contended === 0 && !isUnanswered
   }
 
   async #remove(key: string): Promise<Collected> {

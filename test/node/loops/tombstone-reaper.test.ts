@@ -18,6 +18,7 @@ function reaperOf() {
     caughtUp: true,
     mine: new Set<string>(),
     contended: new Set<string>(),
+    hasMajority: true,
     away: [] as string[],
     down: [] as string[],
   }
@@ -41,6 +42,7 @@ function reaperOf() {
           return 'removed'
         },
         forgetRemoved: async (key) => {
+          if (!state.hasMajority) throw new ClusterError('NO_QUORUM', 'no majority was won')
           forgotten.push(key)
           return rows.delete(key)
         },
@@ -110,6 +112,34 @@ t.test('what others work on at that moment is tried again soon', async (t) => {
   t.strictSame(collected, [])
   await clock.advance(20_000)
   t.strictSame(collected, ['a'])
+})
+
+t.test('a voter that is back, and then a contended register: it goes on at the next look', async (t) => {
+  const { reaper, clock, state, collected, put } = reaperOf()
+  put('a', KEEP_MS)
+  state.mine.add('a')
+  state.away = state.down = ['voter-c']
+  reaper.start()
+  await clock.advance(0)
+  t.match(reaper.blocked, { due: 1 })
+  state.away = state.down = []
+  state.contended.add('a')
+  await clock.advance(30_000)
+  t.strictSame(collected, ['a'])
+})
+
+t.test('registers of others without an answer do not hold up those of this node', async (t) => {
+  const { reaper, clock, state, collected, forgotten, put } = reaperOf()
+  for (const key of ['other 1', 'mine', 'other 2']) put(key, KEEP_MS)
+  state.mine.add('mine')
+  state.hasMajority = false
+  reaper.start()
+  await clock.advance(0)
+  t.strictSame([collected, forgotten], [['mine'], []])
+  t.equal(reaper.blocked, null)
+  state.hasMajority = true
+  await clock.advance(20_000)
+  t.strictSame(forgotten, ['other 1', 'other 2'])
 })
 
 t.test('it stands still until this node has caught up', async (t) => {
