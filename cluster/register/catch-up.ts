@@ -165,6 +165,7 @@ export class CatchUp {
   async #followNow(voter: NodeId): Promise<number> {
     const { storage, config } = this.#components
     const { epoch } = config.current()
+    const { dbUuid } = storage.identity()
     const suspects: Suspects = new Map()
     let cursor = storage.cursor(voter)
     for (;;) {
@@ -182,7 +183,8 @@ export class CatchUp {
         await this.#settle([...suspects.keys()])
         const end = last?.sequence ?? page.head
         const sequence = Math.min(end, this.#firstOpen(suspects) - 1)
-        if (sequence >= 0) await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence })
+        const isSameVoter = storage.identity().dbUuid === dbUuid
+        if (sequence >= 0 && isSameVoter) await storage.setCursor(voter, { dbUuid: page.dbUuid, sequence })
         return epoch
       }
       cursor = { dbUuid: page.dbUuid, sequence: last.sequence }

@@ -91,8 +91,9 @@ export interface RegisterStorage {
   /** Resolves when durable. */
   setAdmitted(isAdmitted: boolean): Promise<void>
   /**
-   * Gives up the voting past (R8): another database uuid, no acceptor rows. What was learned stays. The caller makes
-   * sure that nothing votes meanwhile. `isAdmitted` false: the votes were incomplete.
+   * Gives up the voting past (R8): another database uuid, no acceptor rows. What was learned stays, but no cursor: rows
+   * were compared while the votes given up still counted. The caller makes sure that nothing votes meanwhile.
+   * `isAdmitted` false: the votes were incomplete.
    */
   renewIdentity(isAdmitted: boolean): Promise<void>
   /** Absent keys behave as promised = floor (R9). */

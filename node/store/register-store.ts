@@ -289,12 +289,14 @@ export class RegisterStore implements RegisterStorage {
     const dels: WriteOp[] = []
     for await (const storedKey of this.#components.database.keys(rangeOf(KEYSPACES.acceptor)))
       dels.push({ type: 'del', key: storedKey })
+    for (const peer of this.#cursors.keys()) dels.push(this.#tables.cursors.del(peer))
     const dbUuid = this.#mintUuid()
     const accumulator = new VoteAccumulator()
     const state = { dbUuid, voteSequence: 0, accumulator: accumulator.bytes(), logHead: this.#log.head }
     await this.#components.database.write([...dels, this.#tables.voteStateRow({ ...state, isAdmitted })])
     this.#dbUuid = dbUuid
     this.#voteSequence = 0
+    this.#cursors.clear()
     this.#heads.clearAccepted()
     this.#accumulator = accumulator
     this.#isIntact = true

@@ -89,6 +89,7 @@ export class MemoryRegisterStorage implements RegisterStorage {
       disk.dbUuid = `${disk.dbUuid}'`
       disk.voteSequence = 0
       disk.acceptors.clear()
+      disk.cursors.clear()
       disk.isIntact = true
       disk.isAdmitted = isAdmitted
     })

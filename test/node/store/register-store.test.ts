@@ -230,7 +230,13 @@ void t.test('a renewed identity begins without votes, and waits to be admitted',
   await first.close()
   await tamper(directory, 'meta', KEYSPACES.acceptor.tag, flipBit)
   const second = await openStore(directory)
+  await second.registers.setCursor('peer', { dbUuid: 'e'.repeat(32), sequence: 5 })
   await second.registers.renewIdentity(false)
+  t.equal(
+    second.registers.cursor('peer'),
+    null,
+    'what was compared while the old votes counted is compared again',
+  )
   t.equal(second.registers.isIntact, true)
   t.not(second.registers.identity().dbUuid, before.dbUuid)
   t.match(second.registers.changesSince({ dbUuid: before.dbUuid, sequence: 1 }, 10), { trimmed: true })

@@ -2,6 +2,7 @@
 import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
 import { Registers } from '../../../cluster/register/registers.ts'
 import type { LearnedListener } from '../../../cluster/register/storage.ts'
 import type { Log, Random } from '../../../cluster/runtime.ts'
@@ -97,10 +98,16 @@ export class SimNode {
     return this.#parts.database.failure
   }
 
-  /** As node/loops removes rows of registers that the voters have removed, where a tombstone is left (R9). */
+  /** As node/loops/tombstone-reaper.ts: goes on with removals that were interrupted, and drops what the voters removed (R9). */
   async reap(): Promise<void> {
-    const { index, registers } = this.#parts
-    await Promise.allSettled(index.deletedKeys().map((key) => registers.forgetRemoved(key)))
+    await Promise.allSettled(this.#parts.index.deletedKeys().map((key) => this.#reapOne(key)))
+  }
+
+  async #reapOne(key: string): Promise<void> {
+    const { registers, config } = this.#parts
+    const isCoordinator = coordinatorsOf(key, config.current().voters)[0] === this.id
+    const collected = isCoordinator ? await registers.collect(key, () => true) : 'absent'
+    if (collected === 'absent') await registers.forgetRemoved(key)
   }
 
   /** As node/images lists: what the index holds once it was freshened. */
