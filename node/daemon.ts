@@ -222,6 +222,7 @@ function startLoops(
       registers: cluster.registers,
       isAlive: (id) => cluster.control.liveness.isAlive(id),
       isCoordinator: (key) => coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id,
+      isVoter: () => currentConfig.current().voters.includes(identity.id),
     },
     { keepMs: core.config.images.tombstoneDays * DAY_MS },
   )

@@ -31,6 +31,8 @@ export interface TombstoneReaperComponents {
   }
   /** Whether this node is the one that has a register removed. */
   isCoordinator: (key: string) => boolean
+  /** Whether this node votes: those that do not only follow. */
+  isVoter: () => boolean
   isAlive: (node: NodeId) => boolean
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
@@ -47,6 +49,11 @@ const TICK_MS = 10_000
 const ROUND_EVERY_MS = 3_600_000
 /** The same while a voter is away: a round looks at every row, and voters are away for hours. */
 const BLOCKED_ROUND_EVERY_MS = 600_000
+/**
+ * After so long beyond its time any voter has a register removed: where a removal was interrupted, its coordinator may
+ * have nothing left that would remind it.
+ */
+const OVERDUE_MS = 2 * ROUND_EVERY_MS
 /** Registers removed in one round: three rounds of votes each, one after the other, some ten seconds in all. */
 const REMOVALS_PER_ROUND_MAX = 1000
 
@@ -120,7 +127,7 @@ export class TombstoneReaper {
    * that are tried here, and whoever asks for a register that is just being removed finds no majority that agrees.
    */
   async #removeAll(keys: readonly string[], due: number, signal: AbortSignal): Promise<boolean> {
-    const { isCoordinator, log } = this.#components
+    const { log } = this.#components
     let removed = 0
     let contended = 0
     let isUnanswered = false
@@ -128,7 +135,7 @@ export class TombstoneReaper {
     for (const key of keys) {
       signal.throwIfAborted()
       // One absent voter stands in the way of all that are this node's to remove, no majority in the way of the others.
-      const isOurs = isCoordinator(key)
+      const isOurs = this.#isOurs(key)
       if (isOurs ? blocked : isUnanswered) continue
       try {
         const collected = await this.#remove(key)
@@ -146,19 +153,26 @@ export class TombstoneReaper {
   }
 
   async #remove(key: string): Promise<Collected> {
-    const { registers, isCoordinator } = this.#components
-    const collected = isCoordinator(key)
+    const { registers } = this.#components
+    const collected = this.#isOurs(key)
       ? await registers.collect(key, (state) => this.#isDue(state))
       : 'absent'
     if (collected !== 'absent') return collected
     return (await registers.forgetRemoved(key)) ? 'removed' : 'kept'
   }
 
+  #isOurs(key: string): boolean {
+    const { isCoordinator, isVoter, local } = this.#components
+    if (isCoordinator(key)) return true
+    const state = local(key)
+    return isVoter() && state !== null && this.#isDue(state, OVERDUE_MS)
+  }
+
   /** By this node's clock: a wrong one makes ids free early or late, never an image appear or vanish. */
-  #isDue({ live, record }: RecordState): boolean {
+  #isDue({ live, record }: RecordState, forMs = 0): boolean {
     const { deletedAt } = record as ImageRecord
     if (live || deletedAt === null) return false
-    return this.#components.clock.wallMs() - Date.parse(deletedAt) >= this.#options.keepMs
+    return this.#components.clock.wallMs() - Date.parse(deletedAt) >= this.#options.keepMs + forMs
   }
 }
 

@@ -18,6 +18,9 @@ function reaperOf() {
     caughtUp: true,
     mine: new Set<string>(),
     contended: new Set<string>(),
+    votes: true,
+    /** What a majority still holds. */
+    held: new Set<string>(),
     hasMajority: true,
     away: [] as string[],
     down: [] as string[],
@@ -42,6 +45,7 @@ function reaperOf() {
           return 'removed'
         },
         forgetRemoved: async (key) => {
+          if (state.held.has(key)) return false
           if (!state.hasMajority) throw new ClusterError('NO_QUORUM', 'no majority was won')
           forgotten.push(key)
           return rows.delete(key)
@@ -49,6 +53,7 @@ function reaperOf() {
       },
       isAlive: (id) => !state.down.includes(id),
       isCoordinator: (key) => state.mine.has(key),
+      isVoter: () => state.votes,
       caughtUp: () => state.caughtUp,
     },
     { keepMs: KEEP_MS },
@@ -153,4 +158,17 @@ t.test('it stands still until this node has caught up', async (t) => {
   state.caughtUp = true
   await clock.advance(60_000)
   t.strictSame(collected, ['a'])
+})
+
+t.test('what its coordinator leaves is removed by another voter, hours later', async (t) => {
+  const { reaper, clock, state, collected, put } = reaperOf()
+  put('left', KEEP_MS)
+  state.held.add('left')
+  state.votes = false
+  reaper.start()
+  await clock.advance(4 * HOUR_MS)
+  t.strictSame(collected, [], 'whoever does not vote only follows')
+  state.votes = true
+  await clock.advance(2 * HOUR_MS)
+  t.strictSame(collected, ['left'])
 })

@@ -36,6 +36,8 @@ interface Parts {
   index: RecordIndex
 }
 
+const REAP_TURN_MS = 1000
+
 export class SimNode {
   readonly #components: SimNodeComponents
   readonly #parts: Parts
@@ -103,10 +105,12 @@ export class SimNode {
     await Promise.allSettled(this.#parts.index.deletedKeys().map((key) => this.#reapOne(key)))
   }
 
+  /** Each voter has its turn: the coordinator of an interrupted removal may have nothing left that would remind it. */
   async #reapOne(key: string): Promise<void> {
     const { registers, config } = this.#parts
-    const isCoordinator = coordinatorsOf(key, config.current().voters)[0] === this.id
-    const collected = isCoordinator ? await registers.collect(key, () => true) : 'absent'
+    const order = coordinatorsOf(key, config.current().voters)
+    const turn = Math.floor(this.#components.world.nowMs / REAP_TURN_MS) % order.length
+    const collected = order[turn] === this.id ? await registers.collect(key, () => true) : 'absent'
     if (collected === 'absent') await registers.forgetRemoved(key)
   }
 
