@@ -19,12 +19,10 @@ const LOUD = [
   'catch-up stops one entry short',
   'voting with a flipped bit',
   'tombstone removed where it is seen',
-  'no floor',
   'catch-up keeps what was removed',
   'voters swapped without a joint config',
   'joint config with one majority',
   'new voters without a rescan',
-  'new voter without the floor',
 ]
 
 for (const name of LOUD) {
