@@ -41,6 +41,8 @@ const DRAIN_LOOK_MS = 100
 /** Longest time to rest: several catch-up periods. */
 const REST_MS_MAX = 60_000
 const REST_LOOK_MS = 1000
+/** What the reaper removes is in no client's history: it waits until nothing that a client gave up can take effect. */
+const REAP_AFTER_MS = 10_000
 const FINAL_READS_MS = 10_000
 
 export async function runSchedule(schedule: Schedule, variant: Variant = {}): Promise<RunReport> {
@@ -111,13 +113,15 @@ async function untilAnswered({ world, clients }: Stage): Promise<void> {
   while (world.nowMs < deadlineMs && clients.open > 0) await world.run(world.nowMs + DRAIN_LOOK_MS)
 }
 
-async function untilAtRest({ world, cluster }: Stage): Promise<Violation[]> {
+async function untilAtRest({ world, cluster, clients }: Stage): Promise<Violation[]> {
+  const reapFromMs = world.nowMs + REAP_AFTER_MS
   const deadlineMs = world.nowMs + REST_MS_MAX
   for (;;) {
     await world.run(world.nowMs + REST_LOOK_MS)
     const reasons = unrest(cluster)
     if (reasons.length === 0) return []
-    for (const node of membersOf(cluster)) void node.reap()
+    const mayReap = world.nowMs >= reapFromMs && clients.open === 0
+    if (mayReap) for (const node of membersOf(cluster)) void node.reap()
     if (world.nowMs < deadlineMs) continue
     return reasons.map((message): Violation => ({ kind: 'convergence', message }))
   }
