@@ -13,7 +13,7 @@ import type { EpochFence } from './epoch-fence.ts'
 import { coordinatorsOf } from './key-order.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, askEach, goodAnswers, majorityOf, voterSets } from './quorum.ts'
+import { allVoters, askEach, goodAnswers, isQuorum, majorityOf, voterSets } from './quorum.ts'
 import { decodeValue } from './register-value.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
@@ -193,6 +193,7 @@ export class Membership {
       signal.throwIfAborted()
       const view = config.current()
       try {
+        await this.#assertVoting(view)
         const looked = await this.#rescan(view, joint)
         await this.#change(operations.FINISH_JOINT, { voters: joint })
         log.info({ voters: joint, ...looked }, 'the voters have changed')
@@ -202,6 +203,20 @@ export class Membership {
         if (config.current() === view) await sleep(clock, RETRY_EVERY_MS, signal)
       }
     }
+  }
+
+  /**
+   * Those that join learn of it and ask around before they vote, which takes them some tenths of a second. A rescan that
+   * does not wait would settle by rounds, one by one, what it could copy by the thousand. Throws NO_QUORUM.
+   */
+  async #assertVoting(view: ClusterConfig): Promise<void> {
+    const { voters: client } = this.#components
+    const sets = voterSets(view)
+    const question = [{ key: CONFIG_KEY, known: null }]
+    const answers = await askEach(allVoters(sets), (voter) => client.read(view, voter, question))
+    const voting = new Map(goodAnswers(answers))
+    if (!isQuorum(sets, (voter) => voting.has(voter)))
+      throw new ClusterError('NO_QUORUM', 'too few of the new voters vote yet')
   }
 
   #rescan(view: ClusterConfig, joint: readonly NodeId[]): Promise<RescanProgress> {
