@@ -67,7 +67,7 @@ for (const { name, prepare, inflict } of FAULTS) {
     t.match(await cluster.client(0).create(), { status: 503 }, 'it makes up no majority')
 
     await cluster.dev.start(1)
-    await cluster.ready(DAMAGED)
+    for (const index of [0, 1, DAMAGED]) await cluster.ready(index)
     await create(cluster, names)
     // From here on nothing is decided or read without it.
     await cluster.dev.stop(0)
