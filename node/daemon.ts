@@ -38,7 +38,7 @@ import { ImageUploader } from './images/image-uploader.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { Updater } from './loops/updater.ts'
-import { VoteAuditor } from './loops/vote-auditor.ts'
+import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -234,7 +234,7 @@ function startLoops(
     if (!record || record.data) updater.enqueue(id)
   })
   store.chunks.onDamaged(() => updater.sweep())
-  const votes = new VoteAuditor({
+  const votes = voteAuditor({
     clock,
     log,
     store: store.registers,

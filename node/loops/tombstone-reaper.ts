@@ -138,7 +138,7 @@ export class TombstoneReaper {
       const isOurs = this.#isOurs(key)
       if (isOurs ? blocked : isUnanswered) continue
       try {
-        const collected = await this.#remove(key)
+        const collected = await this.#remove(key, isOurs)
         if (collected === 'removed') removed++
         if (collected === 'contended') contended++
       } catch (error) {
@@ -152,11 +152,9 @@ export class TombstoneReaper {
     return contended === 0 && !isUnanswered
   }
 
-  async #remove(key: string): Promise<Collected> {
+  async #remove(key: string, isOurs: boolean): Promise<Collected> {
     const { registers } = this.#components
-    const collected = this.#isOurs(key)
-      ? await registers.collect(key, (state) => this.#isDue(state))
-      : 'absent'
+    const collected = isOurs ? await registers.collect(key, (state) => this.#isDue(state)) : 'absent'
     if (collected !== 'absent') return collected
     return (await registers.forgetRemoved(key)) ? 'removed' : 'kept'
   }

@@ -4,7 +4,7 @@
  */
 import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
 import type { RegisterStore } from '../store/register-store.ts'
-import { Loop, type LoopState } from './loop.ts'
+import { Loop } from './loop.ts'
 
 export interface VoteAuditorComponents {
   clock: Clock
@@ -20,37 +20,15 @@ const TICK_MS = 600_000
 /** After a page of 128 KiB, which takes some 2 ms: 100 000 votes in half a minute, and nobody notices. */
 const PAGE_PAUSE_MS = 50
 
-export class VoteAuditor {
-  readonly #components: VoteAuditorComponents
-  readonly #loop: Loop
-  /** Monotonic. The start has just looked at everything. */
-  #nextMs: number
-
-  constructor(components: VoteAuditorComponents) {
-    this.#components = components
-    this.#nextMs = components.clock.monotonicMs() + DAY_MS
-    const options = { name: 'vote-auditor', everyMs: TICK_MS, retryMs: TICK_MS }
-    this.#loop = new Loop(components, options, (signal) => this.#runOnce(signal))
-  }
-
-  start(): void {
-    this.#loop.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop()
-  }
-
-  describe(): LoopState {
-    return this.#loop.describe()
-  }
-
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, log, store, onLost } = this.#components
-    if (clock.monotonicMs() < this.#nextMs || !store.isIntact) return
-    if (!(await store.checkVotes(() => sleep(clock, PAGE_PAUSE_MS, signal))))
-      onLost('its vote rows are not those that were written')
-    else log.info({}, 'all votes are those that were written')
-    this.#nextMs = clock.monotonicMs() + DAY_MS
-  }
+/** The loop; the start has just looked at everything, so its first check comes after a day. */
+export function voteAuditor({ clock, log, store, onLost }: VoteAuditorComponents): Loop {
+  let nextMs = clock.monotonicMs() + DAY_MS
+  const options = { name: 'vote-auditor', everyMs: TICK_MS, retryMs: TICK_MS }
+  return new Loop({ clock, log }, options, async (signal) => {
+    if (clock.monotonicMs() < nextMs || !store.isIntact) return
+    if (await store.checkVotes(() => sleep(clock, PAGE_PAUSE_MS, signal)))
+      log.info({}, 'all votes are those that were written')
+    else onLost('its vote rows are not those that were written')
+    nextMs = clock.monotonicMs() + DAY_MS
+  })
 }

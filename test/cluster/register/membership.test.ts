@@ -30,6 +30,18 @@ function holdRescan(cluster: LiveCluster, from?: NodeId): void {
   }
 }
 
+/** a, b and c vote, and have begun to hand over to d, e and f; the change cannot go on. */
+async function halfChanged(t: Test): Promise<LiveCluster> {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
+  holdRescan(cluster)
+  cluster
+    .at('a')
+    .registers.membership.setVoters(['d', 'e', 'f'])
+    .catch(() => {})
+  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  return cluster
+}
+
 async function allWords(cluster: LiveCluster, at: NodeId): Promise<unknown[]> {
   const words: unknown[] = []
   for (let i = 0; i < REGISTERS; i++) words.push(await cluster.words(at, `thing/${i}`))
@@ -113,13 +125,7 @@ t.test('a change that its node does not live to finish is finished by another', 
 })
 
 t.test('a change that cannot go on is given up', async (t) => {
-  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
-  holdRescan(cluster)
-  cluster
-    .at('a')
-    .registers.membership.setVoters(['d', 'e', 'f'])
-    .catch(() => {})
-  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  const cluster = await halfChanged(t)
   await cluster.during(cluster.at('b').registers.membership.abort())
   t.match(cluster.at('b').config.current(), { joint: null, voters: ['a', 'b', 'c'] })
   for (const id of ['d', 'e', 'f']) cluster.stop(id)
@@ -127,13 +133,7 @@ t.test('a change that cannot go on is given up', async (t) => {
 })
 
 t.test('the old voters give a change up when all of the new ones are gone', async (t) => {
-  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e', 'f'], 3)
-  holdRescan(cluster)
-  cluster
-    .at('a')
-    .registers.membership.setVoters(['d', 'e', 'f'])
-    .catch(() => {})
-  await cluster.until(() => cluster.at('b').config.current().joint !== null)
+  const cluster = await halfChanged(t)
   for (const id of ['d', 'e', 'f']) cluster.stop(id)
   await t.rejects(cluster.execute('b', 'thing/0', 'append', 'x'), /majority|may or may not/)
   await cluster.during(cluster.at('b').registers.membership.abort())

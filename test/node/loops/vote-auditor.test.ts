@@ -1,6 +1,6 @@
 import t from 'tap'
 import { silentLog } from '../../../cluster/runtime.ts'
-import { VoteAuditor } from '../../../node/loops/vote-auditor.ts'
+import { voteAuditor } from '../../../node/loops/vote-auditor.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 
 const HOUR_MS = 3_600_000
@@ -19,7 +19,7 @@ function auditorOf() {
       return votes.areWhole
     },
   }
-  const auditor = new VoteAuditor({ clock, log: silentLog, store, onLost: (why) => lost.push(why) })
+  const auditor = voteAuditor({ clock, log: silentLog, store, onLost: (why) => lost.push(why) })
   auditor.start()
   t.teardown(() => auditor.stop())
   return { clock, votes, lost }
