@@ -39,6 +39,9 @@ export type RegisterChange =
   /** Changes nothing: `begin` is called when all that came before is on disk and nothing else is. */
   | { kind: 'look'; begin: () => void }
 
+/** What a change takes beside its values, roughly: for the bounds of the queue. */
+const CHANGE_OVERHEAD_BYTES = 256
+
 export interface RegisterBatchComponents {
   database: Database
   tables: RegisterTables
@@ -58,6 +61,26 @@ export function learnEffect(
 /** What an acceptor's state says is accepted. */
 export function headOf({ accepted }: AcceptorState): AcceptedHead | null {
   return accepted && { ballot: accepted.ballot, digest: accepted.digest }
+}
+
+/** Bytes that a change holds while it waits. */
+export function sizeOfChange(change: RegisterChange): number {
+  switch (change.kind) {
+    case 'vote':
+      return CHANGE_OVERHEAD_BYTES + 2 * (change.state.accepted?.value.length ?? 0)
+    case 'learn':
+    case 'settle':
+      return CHANGE_OVERHEAD_BYTES + change.row.value.length
+    case 'value':
+      return CHANGE_OVERHEAD_BYTES + change.value.length
+    case 'cursor':
+    case 'floor':
+    case 'remove':
+    case 'forget':
+    case 'admitted':
+    case 'look':
+      return CHANGE_OVERHEAD_BYTES
+  }
 }
 
 export class RegisterBatch {

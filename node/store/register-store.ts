@@ -25,7 +25,14 @@ import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
-import { headOf, learnEffect, RegisterBatch, type Projection, type RegisterChange } from './register-batch.ts'
+import {
+  headOf,
+  learnEffect,
+  RegisterBatch,
+  sizeOfChange,
+  type Projection,
+  type RegisterChange,
+} from './register-batch.ts'
 import { RegisterHeads } from './register-heads.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
@@ -49,8 +56,6 @@ export interface RegisterStoreOptions {
 const DB_UUID_BYTES = 16
 /** Learner rows kept in memory: some 2000 images of ordinary size. What is settled is served from the index, not from these. */
 const CACHED_BYTES_MAX = 2 * 1024 * 1024
-/** What a change takes beside its values, roughly: for the bounds of the queue. */
-const CHANGE_OVERHEAD_BYTES = 256
 
 export class RegisterStore implements RegisterStorage {
   readonly #components: RegisterStoreComponents
@@ -77,7 +82,7 @@ export class RegisterStore implements RegisterStorage {
     this.#tables = new RegisterTables(components.database)
     this.#log = new ChangeLog(components.database, options.changeLogEntriesMax ?? CHANGE_LOG_ENTRIES_MAX)
     this.#witnesses = new Witnesses(this.#tables.witnesses)
-    this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOf)
+    this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOfChange)
     this.#dbUuid = this.#mintUuid()
   }
 
@@ -481,23 +486,4 @@ function withOwnBytes(row: LearnerRow): LearnerRow {
 
 function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {
   return row.settled === settled && sameBallot(row.ballot, ballot)
-}
-
-function sizeOf(change: RegisterChange): number {
-  switch (change.kind) {
-    case 'vote':
-      return CHANGE_OVERHEAD_BYTES + 2 * (change.state.accepted?.value.length ?? 0)
-    case 'learn':
-    case 'settle':
-      return CHANGE_OVERHEAD_BYTES + change.row.value.length
-    case 'value':
-      return CHANGE_OVERHEAD_BYTES + change.value.length
-    case 'cursor':
-    case 'floor':
-    case 'remove':
-    case 'forget':
-    case 'admitted':
-    case 'look':
-      return CHANGE_OVERHEAD_BYTES
-  }
 }
