@@ -30,8 +30,10 @@ export interface DialerInit {
 
 /** How soon the loop sees a changed config. */
 const RECONCILE_INTERVAL_MS = 500
-/** The higher id waits this long for the lower one's dial. */
+/** The higher id waits this long for the lower one's dial when a link is lost. */
 const FALLBACK_DELAY_MS = 3_000
+/** And this long when it has just started: the lower one may pause, as it does not know yet that somebody is back. */
+const START_DELAY_MS = 300
 /** First pause after a failed dial. */
 const PAUSE_MS_MIN = 200
 /** A returning node is met within this time, give or take the jitter. */
@@ -151,7 +153,8 @@ export class Dialer {
       attempt.failures = 0
       attempt.notBeforeMs = this.#nowMs()
     } else this.#pause(id)
-    if (!this.#dialsFirst(id)) attempt.notBeforeMs = this.#nowMs() + this.#fallbackDelayMs
+    if (!this.#dialsFirst(id))
+      attempt.notBeforeMs = this.#nowMs() + (this.#init.fallbackDelayMs ?? FALLBACK_DELAY_MS)
     this.#reconcile()
   }
 
@@ -165,7 +168,8 @@ export class Dialer {
   #attempt(id: NodeId): Attempt {
     let attempt = this.#attempts.get(id)
     if (!attempt) {
-      const notBeforeMs = this.#nowMs() + (this.#dialsFirst(id) ? 0 : this.#fallbackDelayMs)
+      const delayMs = this.#init.fallbackDelayMs ?? START_DELAY_MS
+      const notBeforeMs = this.#nowMs() + (this.#dialsFirst(id) ? 0 : delayMs)
       this.#attempts.set(id, (attempt = { failures: 0, notBeforeMs, linkedAtMs: -Infinity }))
     }
     return attempt
@@ -173,10 +177,6 @@ export class Dialer {
 
   #dialsFirst(id: NodeId): boolean {
     return this.#init.ownId < id
-  }
-
-  get #fallbackDelayMs(): number {
-    return this.#init.fallbackDelayMs ?? FALLBACK_DELAY_MS
   }
 
   #nowMs(): number {

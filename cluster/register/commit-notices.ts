@@ -37,7 +37,7 @@ export class CommitNotices {
   #bundlerFor(peer: NodeId): Bundler<CommitNotice> {
     const { voters, config } = this.#components
     const send = (notices: CommitNotice[]) =>
-      voters.committed(config.current().epoch, peer, notices).catch(() => {})
+      voters.committed(config.current(), peer, notices).catch(() => {})
     return new Bundler(send, {
       weightOf: ({ value }) => NOTICE_BYTES + (value?.length ?? 0),
       bundleMax: BUNDLE_BYTES_MAX,

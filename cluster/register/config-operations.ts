@@ -5,7 +5,6 @@
 import { isOpen, type ClusterConfig, type Invite, type MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { VOTER_COUNTS } from './config-register.ts'
-import { majorityOf } from './quorum.ts'
 import type { Decision, Operation, OperationTable } from './operations.ts'
 
 /** Writes the genesis once; afterwards it changes nothing. Args: ClusterConfig. */
@@ -16,9 +15,12 @@ export const CLAIM = 'config.claim'
 export const PUT_NODE = 'config.put-node'
 /** Args: { node }. A voter must be voted out first. */
 export const REMOVE_NODE = 'config.remove-node'
-/** Begins a change of the voters. Args: { voters, databases: of those that join, as far as known }. */
+/**
+ * Begins a change of the voters. Args: { voters, databases: of those that join, as far as known }; the others claim their
+ * places.
+ */
 export const BEGIN_JOINT = 'config.begin-joint'
-/** Ends it: the new voters alone. Args: { voters }. */
+/** Ends it: the new voters alone. Args: { voters, databases: those that the rescan counted }. */
 export const FINISH_JOINT = 'config.finish-joint'
 /** Gives it up: the old voters alone. Args: { voters: those that were to come }. */
 export const ABORT_JOINT = 'config.abort-joint'
@@ -79,19 +81,20 @@ const beginJoint: Change<{ voters: NodeId[]; databases: Record<NodeId, string> }
     return dbUuid === undefined ? [] : [[voter, dbUuid] as const]
   })
   const databases = { ...config.databases, ...Object.fromEntries(named) }
-  const unnamed = voters.filter((voter) => databases[voter] === undefined)
-  // Each of these needs a majority to be let in; without one among the others, nobody ever could.
-  if (voters.length - unnamed.length < majorityOf(voters.length))
-    throw new Refused(
-      `too few of the new voters may vote yet: wait for ${unnamed.join(', ')}, then try again`,
-    )
   return { joint: voters, databases }
 }
 
-const finishJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {
+const finishJoint: Change<{ voters: NodeId[]; databases: Record<NodeId, string> }> = (config, args) => {
+  const { voters, databases } = args
   if (!config.joint && sameSet(config.voters, voters)) return null
   if (!config.joint || !sameSet(config.joint, voters))
     throw new Refused('that change of the voters is not under way')
+  // Who lost what the rescan gave it may be one of the majority that holds a register.
+  const renewed = voters.filter(
+    (voter) => databases[voter] !== undefined && databases[voter] !== config.databases[voter],
+  )
+  if (renewed.length > 0)
+    throw new Refused(`${renewed.join(', ')} gave up votes since the registers were looked at: do so again`)
   return withVoters(config, config.joint)
 }
 

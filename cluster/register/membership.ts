@@ -142,11 +142,22 @@ export class Membership {
 
   /** The commit notice brings a written config here; when it was lost, a round asks for it. */
   async #learned({ epoch }: ClusterConfig): Promise<void> {
-    const { clock, config, proposer } = this.#components
+    const { clock, config } = this.#components
     for (let waitedMs = 0; waitedMs < NOTICE_PATIENCE_MS; waitedMs += NOTICE_LOOK_MS) {
       if (config.current().epoch >= epoch) return config.durable()
       await sleep(clock, NOTICE_LOOK_MS, this.#stopping.signal)
     }
+    await this.#refresh()
+  }
+
+  /** Whether a refusal is no news: somebody else changed the config meanwhile. */
+  async #isOutdated(view: ClusterConfig): Promise<boolean> {
+    await this.#refresh()
+    return this.#components.config.current().epoch > view.epoch
+  }
+
+  async #refresh(): Promise<void> {
+    const { config, proposer } = this.#components
     const chosen = await proposer.settle(CONFIG_KEY)
     if (chosen) await config.adopt({ ...chosen, settled: true })
   }
@@ -158,7 +169,7 @@ export class Membership {
    */
   async #databasesOf(voters: readonly NodeId[]): Promise<Record<NodeId, string>> {
     const { config, voters: client } = this.#components
-    const { epoch, databases: named } = config.current()
+    const { epoch } = config.current()
     const answers = new Map(goodAnswers(await askEach(voters, (voter) => client.witness(epoch, voter))))
     const away = voters.filter((voter) => !answers.has(voter))
     if (answers.size < majorityOf(voters.length)) {
@@ -166,13 +177,6 @@ export class Membership {
       throw new ClusterError('MEMBERSHIP_REFUSED', message, { away })
     }
     const identities = [...answers].map(([voter, { identity }]) => ({ voter, ...identity }))
-    const unready = identities
-      .filter(({ voter, voteSequence, dbUuid }) => voteSequence > 0 && dbUuid !== named[voter])
-      .map(({ voter }) => voter)
-    if (answers.size - unready.length < majorityOf(voters.length)) {
-      const message = `too few of the new voters may vote: ${unready.join(', ')} must first give up votes of an earlier time; try again in a moment`
-      throw new ClusterError('MEMBERSHIP_REFUSED', message, { away, unready })
-    }
     const blank = identities.filter(({ voteSequence }) => voteSequence === 0)
     return Object.fromEntries(blank.map(({ voter, dbUuid }) => [voter, dbUuid]))
   }
@@ -195,10 +199,10 @@ export class Membership {
       try {
         await this.#assertVoting(view)
         const looked = await this.#rescan(view, joint)
-        await this.#change(operations.FINISH_JOINT, { voters: joint })
+        await this.#change(operations.FINISH_JOINT, { voters: joint, databases: view.databases })
         log.info({ voters: joint, ...looked }, 'the voters have changed')
       } catch (error) {
-        if (hasCode(error, 'MEMBERSHIP_REFUSED')) throw error
+        if (hasCode(error, 'MEMBERSHIP_REFUSED') && !(await this.#isOutdated(view))) throw error
         log.info({ error: String(error) }, 'the change of the voters goes on later')
         if (config.current() === view) await sleep(clock, RETRY_EVERY_MS, signal)
       }

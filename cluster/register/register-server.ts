@@ -17,6 +17,7 @@ import {
   parseVoteRequest,
   type CatchUpRequest,
   type CommitNotice,
+  type SeenVotes,
   type VoteRequest,
   type WitnessAnswer,
 } from './vote-messages.ts'
@@ -62,6 +63,7 @@ export class RegisterServer {
       case 'copy':
         return Promise.all(request.items.map((item) => acceptor.copy(epoch, item, from === self)))
       case 'committed':
+        this.#noteVotes(request.votes)
         return this.#noteCommitted(request.items, from)
       case 'execute':
         return coordinator.executeForwarded(request.key, request.call, request.since)
@@ -80,6 +82,11 @@ export class RegisterServer {
     if (request.kind === 'changes') return answerChanges(storage, acceptor, request)
     if (request.kind === 'digests') return answerDigests(storage, request)
     return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_ROWS_MAX))
+  }
+
+  #noteVotes(votes: readonly SeenVotes[]): void {
+    const { self, storage } = this.#components
+    for (const { voter, ...identity } of votes) if (voter !== self) storage.noteWitness(voter, identity)
   }
 
   async #noteCommitted(notices: readonly CommitNotice[], from: NodeId): Promise<null> {

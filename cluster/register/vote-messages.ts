@@ -1,5 +1,6 @@
 /** Requests and answers of the votes and catch-up protocols. Plain data; the control plane carries it as CBOR. */
 import { ClusterError } from '../errors.ts'
+import type { NodeId } from '../network/rpc-port.ts'
 import type { Ballot } from './ballot.ts'
 import { isBallot, isCount, isText } from './message-shapes.ts'
 import type { OperationCall, Refusal } from './operations.ts'
@@ -59,6 +60,11 @@ export interface WitnessAnswer {
   seen: VoterIdentity[]
 }
 
+/** How far the votes of one database of a voter have come, as somebody has seen it. */
+export interface SeenVotes extends VoterIdentity {
+  voter: NodeId
+}
+
 /** What came of an operation. */
 export type Outcome =
   /** `value`: the encoded register value that is chosen now, with the operation in it. */
@@ -76,8 +82,8 @@ export type VoteRequest =
   | { kind: 'prepare'; key: string; ballot: Ballot }
   | { kind: 'accept'; key: string; ballot: Ballot; value: Uint8Array }
   | { kind: 'read'; items: { key: string; known: Ballot | null }[] }
-  /** Sent once a majority accepted. */
-  | { kind: 'committed'; items: readonly CommitNotice[] }
+  /** Sent once a majority accepted. `votes`: how far the sender has seen the voters' votes come (R8). */
+  | { kind: 'committed'; items: readonly CommitNotice[]; votes: readonly SeenVotes[] }
   /** Asks the coordinator of a key to propose (R7). */
   | { kind: 'execute'; key: string; call: OperationCall; since: Since }
   /** Removes a register if this very ballot is accepted here (R9). Only in a stable epoch. */
@@ -108,15 +114,15 @@ export type AcceptedAnswer = AcceptedDigest[]
 
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {
-  const { kind, key, ballot, value, items, call, since } = (request ?? {}) as Record<string, unknown>
+  const { kind, key, ballot, value, items, votes, call, since } = (request ?? {}) as Record<string, unknown>
   const isFormed =
     (kind === 'prepare' && isText(key) && isBallot(ballot)) ||
     (kind === 'accept' && isText(key) && isBallot(ballot) && value instanceof Uint8Array) ||
-    (kind === 'read' && Array.isArray(items) && items.every(isReadItem)) ||
-    (kind === 'committed' && Array.isArray(items) && items.every(isCommitNotice)) ||
+    (kind === 'read' && isListOf(items, isReadItem)) ||
+    (kind === 'committed' && isListOf(items, isCommitNotice) && isListOf(votes, isSeenVotes)) ||
     (kind === 'execute' && isText(key) && isCall(call) && isSince(since)) ||
     (kind === 'remove' && isText(key) && isBallot(ballot)) ||
-    (kind === 'copy' && Array.isArray(items) && items.every(isCopyItem))
+    (kind === 'copy' && isListOf(items, isCopyItem))
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a vote request is malformed')
   return request as VoteRequest
 }
@@ -137,6 +143,15 @@ function isCommitNotice(value: unknown): boolean {
   const { key, ballot, digest, value: bytes } = (value ?? {}) as Record<string, unknown>
   const isBytesOrNull = bytes === null || bytes instanceof Uint8Array
   return isText(key) && isBallot(ballot) && isText(digest) && isBytesOrNull
+}
+
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isItem)
+}
+
+function isSeenVotes(value: unknown): boolean {
+  const { voter, dbUuid, voteSequence } = (value ?? {}) as Record<string, unknown>
+  return isText(voter) && isText(dbUuid) && isCount(voteSequence)
 }
 
 function isSince(value: unknown): boolean {

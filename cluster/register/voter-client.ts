@@ -85,8 +85,16 @@ export class VoterClient {
   }
 
   /** Resolves when the peer has taken the notices. */
-  async committed(epoch: number, to: NodeId, items: readonly CommitNotice[]): Promise<void> {
-    await this.#ask(epoch, to, { kind: 'committed', items })
+  async committed(
+    { epoch, voters }: ClusterConfig,
+    to: NodeId,
+    items: readonly CommitNotice[],
+  ): Promise<void> {
+    // A voter whose link to that peer is away votes all the same: with it, the peer can still bear witness (R8).
+    const votes = voters.flatMap((voter) =>
+      this.#storage.witnessed(voter).map((identity) => ({ voter, ...identity })),
+    )
+    await this.#ask(epoch, to, { kind: 'committed', items, votes })
   }
 
   async execute(epoch: number, to: NodeId, key: string, call: OperationCall, since: Since): Promise<Outcome> {

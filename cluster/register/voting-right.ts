@@ -11,7 +11,8 @@
  *
  * Re-admission, without anybody's help while the others form a majority: a new database uuid; the claim, which makes a new
  * epoch, so that no round that counts a forgotten vote can end any more; a rescan in which the others alone form the
- * quorums; then it votes again.
+ * quorums; then it votes again. A voter that is only about to join (R10) needs no rescan of its own: until the change
+ * ends, each quorum has a majority of the old voters in it, and it ends with a rescan that began after the claim.
  */
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
@@ -224,9 +225,9 @@ export class VotingRight {
   }
 
   async #grant(): Promise<void> {
-    const { storage, voters, config, log } = this.#components
+    const { self, storage, voters, config, log } = this.#components
     const view = config.current()
-    if (!storage.isAdmitted) await this.#readmit(view)
+    if (!storage.isAdmitted && view.voters.includes(self)) await this.#readmit(view)
     await storage.raiseFloor(maxBallot(storage.floor(), voters.floorSeen))
     if (!storage.isAdmitted) await storage.setAdmitted(true)
     if (config.current() !== view) return

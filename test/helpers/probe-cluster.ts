@@ -24,6 +24,8 @@ export const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERA
 
 /** No assertion: only so that a state that never comes ends the test with a message instead of a hang. */
 const STATE_LIMIT_MS = 120_000
+/** Of each node's log, when a test fails: some minutes of a quiet cluster. */
+const LOG_LINES_SHOWN = 60
 
 export class ProbeCluster {
   readonly dev: DevCluster
@@ -39,7 +41,11 @@ export class ProbeCluster {
     const { nodes = 3, settings = [] } = options
     const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {} }
     // Before testdir(), or else the directory with the pid files goes first and the processes stay.
-    t.teardown(async () => (await DevCluster.open(t.testdirName, devOptions).catch(() => null))?.down())
+    t.teardown(async () => {
+      const dev = await DevCluster.open(t.testdirName, devOptions).catch(() => null)
+      if (dev && !t.passing()) await new ProbeCluster(dev).#explain(t)
+      await dev?.down()
+    })
     const directory = t.testdir()
     process.once('exit', () => killAll(directory, nodes))
     const basePort = await freeBasePort(nodes * PORT_STEP)
@@ -64,6 +70,18 @@ export class ProbeCluster {
     const answer = await fetch(new URL('/v1/cluster/status', this.dev.node(index).operatorUrl))
     if (!answer.ok) throw new Error(`the status of node ${index} answered ${answer.status}`)
     return (await answer.json()) as ClusterStatus
+  }
+
+  /** What each node says of itself and has logged last, for whoever reads of a failure on another machine. */
+  async #explain(t: Test): Promise<void> {
+    for (const index of this.dev.nodes.keys()) {
+      const status = await this.status(index).then(
+        ({ verdict, nodes, checks }) => JSON.stringify({ verdict, nodes, checks }, null, 2),
+        (error: unknown) => String(error),
+      )
+      const lines = (await this.log(index)).trimEnd().split('\n').slice(-LOG_LINES_SHOWN)
+      t.comment(`node ${index}: ${status}\n${lines.join('\n')}`)
+    }
   }
 
   /** Resolves when node `index` answers `/ready` with `status`. */

@@ -194,8 +194,8 @@ t.test('a commit notice settles the row of an accepter and brings the value to t
   const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(value) }
   const { voters } = set.parts('a')
   await set.accept('b', ballotOf(2), value)
-  await voters.committed(1, 'b', [{ ...notice, value: null }])
-  await voters.committed(1, 'c', [{ ...notice, value }])
+  await voters.committed(configOf(['a', 'b', 'c']), 'b', [{ ...notice, value: null }])
+  await voters.committed(configOf(['a', 'b', 'c']), 'c', [{ ...notice, value }])
   t.match(set.storage('b').learned(KEY), { settled: true, ballot: ballotOf(2) })
   t.match(set.storage('c').learned(KEY), { settled: true, ballot: ballotOf(2) })
 })
@@ -203,7 +203,7 @@ t.test('a commit notice settles the row of an accepter and brings the value to t
 t.test('a commit notice whose value does not fit its digest is dropped', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(bytesOf('other')) }
-  await set.parts('a').voters.committed(1, 'b', [{ ...notice, value: bytesOf('x') }])
+  await set.parts('a').voters.committed(configOf(['a', 'b', 'c']), 'b', [{ ...notice, value: bytesOf('x') }])
   t.equal(set.storage('b').learned(KEY), null)
 })
 
@@ -213,7 +213,7 @@ t.test('a late notice does not bring back what was removed', async (t) => {
   await set.accept('b', ballotOf(5), value)
   await set.storage('b').remove(KEY, ballotOf(5))
   const notice = { key: KEY, ballot: ballotOf(2), digest: valueDigest(value), value }
-  await set.parts('a').voters.committed(1, 'b', [notice])
+  await set.parts('a').voters.committed(configOf(['a', 'b', 'c']), 'b', [notice])
   t.equal(set.storage('b').learned(KEY), null)
 })
 

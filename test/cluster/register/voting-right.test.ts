@@ -130,6 +130,24 @@ t.test('a disk of the past is noticed by those who saw its later votes', async (
   t.strictSame(await cluster.words('b', 'thing/1'), ['word 1', 'later'])
 })
 
+t.test('a disk of the past is noticed by those who heard of its later votes from others', async (t) => {
+  const cluster = await running(t)
+  const past = structuredClone(Object.assign({}, cluster.disks.get('b')))
+  cluster.network.beforeRequest = ({ from, to }) => {
+    if ([from, to].sort().join() === 'b,c') throw new Error('lost on the way')
+  }
+  await cluster.execute('a', 'thing/1', 'append', 'later')
+  cluster.network.beforeRequest = () => {}
+  for (const id of ['a', 'b']) cluster.stop(id)
+  Object.assign(cluster.disks.get('b') ?? {}, past)
+  cluster.start('b')
+  const isKnown = () => /lost votes/.test(cluster.at('b').registers.abstains() ?? '')
+  await cluster.until(isKnown)
+  cluster.start('a')
+  await cluster.allVote('b')
+  t.strictSame(await cluster.words('b', 'thing/1'), ['word 1', 'later'])
+})
+
 t.test(
   'a disk of the time when the node voted alone is noticed by whoever belongs to the cluster',
   async (t) => {
