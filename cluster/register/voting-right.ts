@@ -62,6 +62,7 @@ export class VotingRight {
   readonly #stopping = new AbortController()
   #right: Right = { votes: 'never', why: STARTING }
   #isLooking = false
+  #mustLook = false
   #genesisTries = 0
   /** Votes are missing or damaged: the past is to be given up before anything else. */
   #isLost = false
@@ -111,15 +112,20 @@ export class VotingRight {
     this.#look()
   }
 
-  /** One look at a time; whatever changes meanwhile is seen by its next try. */
+  /** One look at a time, and another one after it when something has changed meanwhile. */
   #look(): void {
-    if (this.#isLooking || this.#stopping.signal.aborted) return
+    if (this.#stopping.signal.aborted) return
+    this.#mustLook = true
+    if (!this.#isLooking) void this.#lookUntilSettled()
+  }
+
+  async #lookUntilSettled(): Promise<void> {
     this.#isLooking = true
-    void this.#untilDecided().finally(() => {
-      this.#isLooking = false
-      const { self, config } = this.#components
-      if (isVoter(config.current(), self) && this.#right.votes !== 'always') this.#look()
-    })
+    while (this.#mustLook) {
+      this.#mustLook = false
+      await this.#untilDecided()
+    }
+    this.#isLooking = false
   }
 
   async #untilDecided(): Promise<void> {

@@ -220,3 +220,19 @@ t.test('a re-admission that was interrupted goes on after the restart', async (t
   cluster.network.beforeRequest = () => {}
   await cluster.allVote('b')
 })
+
+t.test('a voter that is voted out while it is let in again gives up its votes all the same', async (t) => {
+  const cluster = await running(t)
+  cluster.stop('b')
+  cluster.loseDisk('b')
+  cluster.start('b')
+  const { storage, config } = cluster.at('b')
+  const admit = storage.setAdmitted.bind(storage)
+  storage.setAdmitted = async (isAdmitted) => {
+    await cluster.at('a').registers.membership.setVoters(['a'])
+    await admit(isAdmitted)
+  }
+  await cluster.until(() => config.current().voters.length === 1)
+  await cluster.until(() => storage.identity().voteSequence === 0)
+  t.match(cluster.at('b').registers.abstains(), /no voter/)
+})
