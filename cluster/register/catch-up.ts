@@ -167,7 +167,8 @@ export class CatchUp {
     const { epoch } = config.current()
     const { dbUuid } = storage.identity()
     const suspects: Suspects = new Map()
-    let cursor = storage.cursor(voter)
+    // The log of a voter that is new does not tell of what was removed before it came.
+    let cursor = storage.cursor(voter) ?? (await this.#compareDigests(voter, suspects, epoch))
     for (;;) {
       const request: CatchUpRequest = { kind: 'changes', cursor, limit: PAGE_ROWS }
       const page = (await this.#ask(voter, request, epoch)) as ChangesAnswer
@@ -198,7 +199,7 @@ export class CatchUp {
   async #compareDigests(voter: NodeId, suspects: Suspects, epoch: number) {
     this.#components.log.info(
       { voter },
-      'a change log does not reach back far enough: all registers are compared',
+      'the change log of a voter does not tell everything: all registers are compared',
     )
     let from: DigestsAnswer['cursor'] | null = null
     let afterKey = ''

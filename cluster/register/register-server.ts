@@ -12,6 +12,7 @@ import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import { valueDigest } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
+import { ACCEPTED_PAGE_ROWS } from './voter-client.ts'
 import {
   parseCatchUpRequest,
   parseVoteRequest,
@@ -33,9 +34,6 @@ export interface RegisterServerComponents {
   /** Null while this node may vote on every register, else why not. */
   abstains: () => string | null
 }
-
-/** Rows of one page of the acceptor's list: some 100 bytes each. */
-const ACCEPTED_ROWS_MAX = 1000
 
 export class RegisterServer {
   readonly #components: RegisterServerComponents
@@ -81,7 +79,7 @@ export class RegisterServer {
     if (reason !== null) throw new ClusterError('NOT_VOTING', `this node does not vote: ${reason}`)
     if (request.kind === 'changes') return answerChanges(storage, acceptor, request)
     if (request.kind === 'digests') return answerDigests(storage, request)
-    return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_ROWS_MAX))
+    return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_PAGE_ROWS))
   }
 
   #noteVotes(votes: readonly SeenVotes[]): void {

@@ -16,8 +16,7 @@ import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askEach, goodAnswers, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
 import type { AcceptedDigest, RegisterStorage } from './storage.ts'
-import type { AcceptedAnswer, CatchUpRequest } from './vote-messages.ts'
-import type { VoterClient } from './voter-client.ts'
+import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
 
 export interface RescanComponents {
   clock: Clock
@@ -45,9 +44,6 @@ export interface RescanProgress {
   settled: number
 }
 
-/** Rows per page and voter: some 100 bytes each. */
-const PAGE_ROWS = 1000
-const PAGE_TIMEOUT_MS = 5000
 /** Values copied with one message; each may be 1 MiB, most have 2 KiB. */
 const COPY_ITEMS_MAX = 256
 const COPY_BYTES_MAX = 2 * 1024 * 1024
@@ -98,7 +94,7 @@ export class Rescan {
   async #page(afterKey: string): Promise<string | null> {
     const pages = await this.#lists(afterKey)
     const ends = [...pages.values()].flatMap((rows) =>
-      rows.length < PAGE_ROWS ? [] : [rows.at(-1)?.key ?? ''],
+      rows.length < ACCEPTED_PAGE_ROWS ? [] : [rows.at(-1)?.key ?? ''],
     )
     const upTo = ends.length === 0 ? null : ends.reduce((a, b) => (a < b ? a : b))
     const byVoter: PageRows = new Map(
@@ -114,19 +110,15 @@ export class Rescan {
   /** The pages of all voters that answer: of a quorum of the old ones at least. */
   async #lists(afterKey: string): Promise<Map<NodeId, AcceptedDigest[]>> {
     const counting = allVoters(this.#sets).filter((voter) => this.#counts(voter))
-    const answers = await askEach(counting, (voter) => this.#list(voter, afterKey))
+    const { voters } = this.#components
+    const answers = await askEach(counting, (voter) =>
+      voters.acceptedAfter(this.#view.epoch, voter, afterKey, this.#options.signal),
+    )
     this.#assertEpoch()
     const pages = new Map(goodAnswers(answers))
     if (!isQuorum([this.#view.voters], (voter) => pages.has(voter)))
       throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
     return pages
-  }
-
-  async #list(voter: NodeId, afterKey: string): Promise<AcceptedDigest[]> {
-    const { fence } = this.#components
-    const request: CatchUpRequest = { kind: 'accepted', afterKey, limit: PAGE_ROWS }
-    const options = { timeoutMs: PAGE_TIMEOUT_MS, signal: this.#options.signal }
-    return (await fence.ask(voter, 'catch-up', request, this.#view.epoch, options)) as AcceptedAnswer
   }
 
   async #bringUp(keys: readonly string[], pages: PageRows): Promise<void> {

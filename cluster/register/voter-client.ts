@@ -9,6 +9,7 @@ import type { OperationCall } from './operations.ts'
 import type { RegisterStorage, VoterIdentity } from './storage.ts'
 import type {
   AcceptAnswer,
+  AcceptedAnswer,
   CatchUpRequest,
   CommitNotice,
   Outcome,
@@ -27,6 +28,9 @@ export const EXECUTE_TIMEOUT_MS = 4000
 /** A page of copied values is one batch of the voter's disk, and one large message. */
 export const COPY_TIMEOUT_MS = 10_000
 const WITNESS_TIMEOUT_MS = 1000
+/** Rows of one page of a voter's list: some 100 bytes each. */
+export const ACCEPTED_PAGE_ROWS = 1000
+const ACCEPTED_TIMEOUT_MS = 5000
 
 export class VoterClient {
   readonly #fence: EpochFence
@@ -123,6 +127,18 @@ export class VoterClient {
     const request: CatchUpRequest = { kind: 'witness' }
     const options = { timeoutMs: WITNESS_TIMEOUT_MS, ...(signal && { signal }) }
     return (await this.#fence.ask(to, 'catch-up', request, epoch, options)) as WitnessAnswer
+  }
+
+  /** What the voter has accepted, strictly after `afterKey`; less than ACCEPTED_PAGE_ROWS = there is no more. */
+  async acceptedAfter(
+    epoch: number,
+    to: NodeId,
+    afterKey: string,
+    signal: AbortSignal,
+  ): Promise<AcceptedAnswer> {
+    const request: CatchUpRequest = { kind: 'accepted', afterKey, limit: ACCEPTED_PAGE_ROWS }
+    const options = { timeoutMs: ACCEPTED_TIMEOUT_MS, signal }
+    return (await this.#fence.ask(to, 'catch-up', request, epoch, options)) as AcceptedAnswer
   }
 
   /** For each item, whether the voter holds it now. */

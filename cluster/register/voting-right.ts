@@ -26,6 +26,7 @@ import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askEach, goodAnswers, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
+import { dropStaleRows } from './stale-rows.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { VoterClient } from './voter-client.ts'
 import type { WitnessAnswer } from './vote-messages.ts'
@@ -233,6 +234,8 @@ export class VotingRight {
   async #grant(): Promise<void> {
     const { self, storage, voters, config, log } = this.#components
     const view = config.current()
+    const isNew = !storage.isAdmitted || storage.identity().voteSequence === 0
+    if (isNew) await dropStaleRows(this.#components, view, this.#stopping.signal)
     if (!storage.isAdmitted && view.voters.includes(self)) await this.#readmit(view)
     await storage.raiseFloor(maxBallot(storage.floor(), voters.floorSeen))
     if (!storage.isAdmitted) await storage.setAdmitted(true)

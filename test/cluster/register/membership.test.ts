@@ -199,6 +199,21 @@ t.test('those that join with votes of an earlier time give them up and claim the
   t.strictSame(await allWords(cluster, 'b'), EVERYTHING)
 })
 
+t.test('those that join drop rows of registers that were removed while they did not vote', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c'], 1)
+  await cluster.until(() => ['b', 'c'].every((id) => cluster.at(id).storage.learned('thing/0') !== null))
+  cluster.network.beforeRequest = ({ kind }) => {
+    if (kind === 'changes' || kind === 'digests') throw new Error('lost on the way')
+  }
+  await cluster.at('a').storage.remove('thing/0', { counter: 99, nonce: '0000000000000000' })
+  await setVoters(cluster, 'a', ['a', 'b', 'c'])
+  await cluster.allVote('a', 'b', 'c')
+  for (const id of ['b', 'c']) {
+    t.equal(cluster.at(id).storage.learned('thing/0'), null)
+    t.not(cluster.at(id).storage.learned('thing/1'), null)
+  }
+})
+
 t.test('nobody waits for another when all that join lose their disks while the voters change', async (t) => {
   const cluster = await running(t, ['a', 'b', 'c'], 1)
   holdRescan(cluster)

@@ -1,8 +1,11 @@
 /** Bugs of the removal of tombstones: ways in which what was deleted comes back. */
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
+import { CONFIG_KEY, configIn } from '../../../cluster/register/config-register.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
+import type { CatchUpRequest, DigestsAnswer } from '../../../cluster/register/vote-messages.ts'
+import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
-import type { Mutant } from './mutant.ts'
+import { bodyOf, type Mutant } from './mutant.ts'
 
 export const removalMutants: readonly Mutant[] = [
   {
@@ -37,4 +40,36 @@ export const removalMutants: readonly Mutant[] = [
     rule: 'R11: rows that a majority has no more are not forgotten',
     variant: { storage: (store) => overriding(store, { forget: () => Promise.resolve() }) },
   },
+  {
+    name: 'new voter keeps stale rows',
+    rule: 'R9: who begins to vote lists what was removed before',
+    variant: {
+      storage: (store) =>
+        overriding(store, {
+          forget: (key, ballot) => (isChanging(store) ? Promise.resolve() : store.forget(key, ballot)),
+        }),
+    },
+  },
+  {
+    name: 'comparison finds nothing',
+    rule: 'R11: a voter whose log does not tell of everything counts as followed',
+    variant: {
+      rpc: (rpc, { store }) =>
+        overriding(rpc, {
+          request: async (to, protocol, request, options) => {
+            const answer = await rpc.request(to, protocol, request, options)
+            const body = bodyOf(request) as CatchUpRequest | undefined
+            if (body?.kind !== 'digests') return answer
+            const { dbUuid } = (answer as DigestsAnswer).cursor
+            const rows = store.learnedDigests(body.afterKey, body.limit)
+            return { cursor: { dbUuid, sequence: 0 }, rows } satisfies DigestsAnswer
+          },
+        }),
+    },
+  },
 ]
+
+function isChanging(store: RegisterStore): boolean {
+  const row = store.learned(CONFIG_KEY)
+  return row !== null && configIn(row).joint !== null
+}

@@ -27,10 +27,17 @@ export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
   const againMs = changeMs + random.between(300, 900)
   const steps = ['create', 'append', 'append', 'delete', 'collect', 'collect', 'collect'] as const
   script.ask(atMs, random.pick(cast.voters), ...steps)
+  if (random.chance(0.5)) {
+    // They know the register, and hear of its removal neither then nor from the logs of each other.
+    const side = cast.ids.filter((id) => !cast.voters.includes(id))
+    const awayMs = atMs + random.between(20, 60)
+    script.at(awayMs, { kind: 'partition', side, forMs: changeMs - awayMs - 50, swizzled: false })
+  }
   script.at(changeMs, { kind: 'set-voters', at: random.pick(cast.ids), voters: to })
   for (const lateMs of [0, 400]) {
     script.ask(againMs + lateMs, joiner, 'create', 'list')
     script.ask(againMs + lateMs + 100, random.pick(cast.ids), 'list', 'read')
+    script.ask(againMs + lateMs - 100, random.pick(cast.ids), 'list')
   }
   return script
 }

@@ -1,0 +1,70 @@
+/**
+ * Drops learner rows of registers that were removed while this node did not vote (rule R9). A removal leaves nothing behind
+ * that others could tell of; voters drop their own rows in it, so the rows of a voter count as complete. A node that begins
+ * to vote must therefore do so with the rows of a voter: else it, and others like it, would list what is no more.
+ */
+import { ClusterError } from '../errors.ts'
+import type { ClusterConfig } from '../membership/cluster-config.ts'
+import type { NodeId } from '../network/rpc-port.ts'
+import { CONFIG_KEY } from './config-register.ts'
+import type { EpochFence } from './epoch-fence.ts'
+import { askEach, goodAnswers, isQuorum } from './quorum.ts'
+import type { LearnerDigest, RegisterStorage } from './storage.ts'
+import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
+
+export interface StaleRowsComponents {
+  self: NodeId
+  fence: EpochFence
+  voters: VoterClient
+  storage: RegisterStorage
+}
+
+/**
+ * Rows are stale when they were here before, and a majority of the present voters then has no such register: they had
+ * accepted it when it was chosen. While this node does not vote, or the voters change, nothing is removed. Throws
+ * NO_QUORUM, STALE_EPOCH.
+ */
+export async function dropStaleRows(
+  { self, fence, voters, storage }: StaleRowsComponents,
+  { epoch, voters: present }: ClusterConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  const rows = [...learnedRows(storage)].filter(({ key }) => key !== CONFIG_KEY)
+  if (rows.length === 0) return
+  const others = present.filter((voter) => voter !== self)
+  const lists = new Map(goodAnswers(await askEach(others, (voter) => keysOf(voters, epoch, voter, signal))))
+  signal.throwIfAborted()
+  fence.assertCurrent(epoch)
+  // A node that has never voted knows its own list: it is empty.
+  if (!isQuorum([present], (voter) => lists.has(voter) || (voter === self && storage.isAdmitted)))
+    throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
+  const isThere = (key: string) => [...lists.values()].some((keys) => keys.has(key))
+  const stale = rows.filter(({ key }) => !isThere(key))
+  await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, ballot)))
+}
+
+function* learnedRows(storage: RegisterStorage): Generator<LearnerDigest> {
+  for (let afterKey = ''; ;) {
+    const page = storage.learnedDigests(afterKey, ACCEPTED_PAGE_ROWS)
+    yield* page
+    const last = page.at(-1)
+    if (!last || page.length < ACCEPTED_PAGE_ROWS) return
+    afterKey = last.key
+  }
+}
+
+async function keysOf(
+  voters: VoterClient,
+  epoch: number,
+  voter: NodeId,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>()
+  for (let afterKey = ''; ;) {
+    const page = await voters.acceptedAfter(epoch, voter, afterKey, signal)
+    for (const { key } of page) keys.add(key)
+    const last = page.at(-1)
+    if (!last || page.length < ACCEPTED_PAGE_ROWS) return keys
+    afterKey = last.key
+  }
+}
