@@ -85,6 +85,8 @@ const NO_CALL: OperationCall = { name: '', args: null, opId: '' }
 /** What an operation remembers between its rounds (rule R4). */
 interface Attempt {
   call: OperationCall
+  /** Nothing was sent yet, for a key that nobody else knows. */
+  isUnheardOf: boolean
   /** Where the register stood, at the most, when the operation may first have been applied; null = it cannot have been. */
   since: Since | null
   /** The first ballot under which its effect was sent to acceptors. */
@@ -93,6 +95,15 @@ interface Attempt {
   above: Ballot
   /** The last round failed for voters that are up and may not vote yet, not for another ballot. */
   isVoterStarting: boolean
+}
+
+const NEW_ATTEMPT: Attempt = {
+  call: NO_CALL,
+  isUnheardOf: false,
+  since: null,
+  firstSent: null,
+  above: ZERO_BALLOT,
+  isVoterStarting: false,
 }
 
 /** Over the promises that a round stands on (R9). */
@@ -118,8 +129,20 @@ export class Proposer {
    * UNKNOWN_OPERATION, VALUE_TOO_LARGE.
    */
   async execute(key: string, call: OperationCall, since: Since | null): Promise<Outcome> {
+    return this.#apply(key, { ...NEW_ATTEMPT, call, since })
+  }
+
+  /**
+   * Applies an operation to a register whose key this node has made up from random bits, and has told to nobody: half the
+   * messages and syncs. Throws as `execute`.
+   */
+  async executeOnNewKey(key: string, call: OperationCall): Promise<Outcome> {
+    return this.#apply(key, { ...NEW_ATTEMPT, call, isUnheardOf: true })
+  }
+
+  async #apply(key: string, attempt: Attempt): Promise<Outcome> {
+    const { call } = attempt
     const operation = findOperation(this.#components.operations, call.name)
-    const attempt: Attempt = { call, since, firstSent: null, above: ZERO_BALLOT, isVoterStarting: false }
     const { chosen, step } = await this.#untilEnded(key, attempt, (current, floors) =>
       decide(operation, attempt, current, floors),
     )
@@ -134,8 +157,7 @@ export class Proposer {
    */
   async settle(key: string, above: Ballot = ZERO_BALLOT): Promise<ChosenValue | null> {
     this.#components.ballots.note(above)
-    const attempt: Attempt = { call: NO_CALL, since: null, firstSent: null, above, isVoterStarting: false }
-    return (await this.#untilEnded(key, attempt, () => KEEP)).chosen
+    return (await this.#untilEnded(key, { ...NEW_ATTEMPT, above }, () => KEEP)).chosen
   }
 
   async #untilEnded(key: string, attempt: Attempt, step: StepOf) {
@@ -143,7 +165,9 @@ export class Proposer {
     const beganMs = clock.monotonicMs()
     for (let tries = 1; ; tries++) {
       const view = config.current()
-      const round = await this.#round(view, key, attempt, step)
+      const round = attempt.isUnheardOf
+        ? await this.#firstRound(view, key, attempt, step)
+        : await this.#round(view, key, attempt, step)
       if (round.ended) return round
       const patienceMs = attempt.isVoterStarting ? STARTING_PATIENCE_MS : PROPOSE_DEADLINE_MS
       if (clock.monotonicMs() - beganMs >= patienceMs) throw gaveUp(key, attempt)
@@ -171,6 +195,25 @@ export class Proposer {
     const value = wanted.kind === 'write' ? wanted.value : read?.value
     if (!value) throw new Error('an empty register cannot be unsettled')
     if (wanted.kind === 'write') attempt.firstSent ??= ballot
+    if (!(await this.#accept(view, key, ballot, value, attempt))) return { ended: false }
+    return { ended: true, chosen: { ballot, digest: valueDigest(value), value }, step: wanted }
+  }
+
+  /**
+   * One accept alone. A prepare would tell what others have accepted and keep older proposals out: of a key that nobody else
+   * has heard of there are none. Should it fail, others may have heard of it, and ordinary rounds follow.
+   */
+  async #firstRound(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
+    const { ballots, voters, storage } = this.#components
+    attempt.isUnheardOf = false
+    // What was never there lies below the floor (R9).
+    ballots.note(voters.floorSeen)
+    const ballot = ballots.next()
+    const floor = storage.floor()
+    const wanted = step(null, { lowest: floor, highest: floor })
+    if (wanted.kind !== 'write') return { ended: false }
+    const { value } = wanted
+    attempt.firstSent = ballot
     if (!(await this.#accept(view, key, ballot, value, attempt))) return { ended: false }
     return { ended: true, chosen: { ballot, digest: valueDigest(value), value }, step: wanted }
   }

@@ -58,6 +58,7 @@ export class Registers {
   readonly #reader: Reader
   readonly #coordinator: Coordinator
   readonly #catchUp: CatchUp
+  readonly #proposer: Proposer
   readonly #collector: TombstoneCollector
   readonly #votingRight: VotingRight
   readonly #monitor: QuorumMonitor
@@ -74,6 +75,7 @@ export class Registers {
     const parts = { ...components, fence, voters, ballots, proposer, mintOpId }
     const abstains = (key: string) => components.abstains() ?? this.#votingRight.abstains(key)
     this.#fence = fence
+    this.#proposer = proposer
     this.#votingRight = new VotingRight(parts)
     const acceptor = new Acceptor({
       ...parts,
@@ -147,6 +149,17 @@ export class Registers {
     return this.#announced(
       key,
       this.#monitor.guard(() => this.#coordinator.execute(key, call)),
+    )
+  }
+
+  /**
+   * As `execute`, on a register whose key was made up from random bits just now and is told to nobody before this has
+   * succeeded. It needs no coordinator, as there is nobody to collide with, and half of the messages and syncs.
+   */
+  executeOnNewKey(key: string, call: OperationCall): Promise<Outcome> {
+    return this.#announced(
+      key,
+      this.#monitor.guard(() => this.#proposer.executeOnNewKey(key, call)),
     )
   }
 

@@ -16,7 +16,7 @@ export interface KnownRecord {
 }
 
 export interface ImageRegistersComponents {
-  registers: Pick<Registers, 'execute' | 'read' | 'find' | 'freshen' | 'mintOpId'>
+  registers: Pick<Registers, 'execute' | 'executeOnNewKey' | 'read' | 'find' | 'freshen' | 'mintOpId'>
   index: Pick<ImageIndex, 'get'>
   /** This node's learner row of a register. */
   learned: (key: string) => LearnerRow | null
@@ -31,14 +31,20 @@ export class ImageRegisters {
     this.#components = components
   }
 
-  /** Applies an operation; answers the record as it is now. Throws ImageError for refusals, else as Registers.execute. */
+  /**
+   * Applies an operation; answers the record as it is now. `isNewId`: as Registers.executeOnNewKey has it. Throws ImageError
+   * for refusals, else as Registers.execute.
+   */
   async apply<Name extends keyof ImageOperationArgs>(
     id: string,
     name: Name,
     args: ImageOperationArgs[Name],
+    isNewId = false,
   ): Promise<ImageRecord> {
     const { registers } = this.#components
-    const outcome = await registers.execute(imageKey(id), { name, args, opId: registers.mintOpId() })
+    const call = { name, args, opId: registers.mintOpId() }
+    const key = imageKey(id)
+    const outcome = await (isNewId ? registers.executeOnNewKey(key, call) : registers.execute(key, call))
     if (!outcome.done)
       throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
     return decodeValue(outcome.value).record as ImageRecord

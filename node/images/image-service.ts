@@ -67,7 +67,8 @@ export class ImageService implements ImageServicePort {
     // another node could only end as OUTCOME_UNKNOWN (R4).
     const checked = checkQuotas(record, quotas)
     if (isRefusal(checked)) throw new ImageError(checked.code, checked.message)
-    return this.#components.registers.apply(record.id, 'image.create', { record, quotas })
+    const isNewId = draft.id === undefined
+    return this.#components.registers.apply(record.id, 'image.create', { record, quotas }, isNewId)
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {

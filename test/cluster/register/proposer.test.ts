@@ -37,6 +37,33 @@ t.test('a metadata write costs two rounds', async (t) => {
   t.equal(set.network.count('accept'), 3)
 })
 
+t.test('the first operation on a key that nobody else knows costs one round', async (t) => {
+  const set = voters()
+  const outcome = await set.proposer('a').executeOnNewKey(KEY, callOf('create', 'x'))
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x'])
+  t.equal(set.network.count('prepare'), 0)
+  t.equal(set.network.count('accept'), 3)
+  const next = await set.proposer('b').execute(KEY, callOf('append', 'y'), null)
+  t.strictSame(next.done && wordsIn(next.value), ['x', 'y'])
+})
+
+t.test('one round that fails is followed by ordinary ones, under the same operation id', async (t) => {
+  const set = voters()
+  const removedAt = ballotOf(7)
+  for (const id of ['b', 'c']) await set.storage(id).raiseFloor(removedAt)
+  const outcome = await set.proposer('a').executeOnNewKey(KEY, callOf('create', 'x'))
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x'])
+  t.equal(set.network.count('prepare'), 3)
+  t.equal(acceptedAt(set, 'b')?.ballot.counter, 8)
+  t.equal(decodeValue(acceptedAt(set, 'b')?.value as Uint8Array).version, 1)
+})
+
+t.test('without a majority nobody knows whether the first operation on a key was applied', async (t) => {
+  const set = voters()
+  set.network.down.add('b').add('c')
+  await t.rejects(set.proposer('a').executeOnNewKey(KEY, callOf('create')), { code: 'OUTCOME_UNKNOWN' })
+})
+
 t.test('who missed the accept gets the value with the notice', async (t) => {
   const set = voters()
   lose(set, ({ kind, to }) => kind === 'accept' && to === 'c')

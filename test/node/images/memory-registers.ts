@@ -48,6 +48,10 @@ export class MemoryRegisters {
     return { done: true, value: this.rows.get(key)?.value ?? new Uint8Array() }
   }
 
+  executeOnNewKey(key: string, call: OperationCall): Promise<Outcome> {
+    return this.execute(key, call)
+  }
+
   async read(key: string) {
     this.#requireQuorum()
     this.reads++

@@ -79,7 +79,7 @@ export class Clients {
   async #ask(node: SimNode, step: ClientStep, lastSeen: LogText): Promise<LogText | null> {
     const input = inputOf(step, lastSeen)
     const op = this.#begin(step.key, node, input)
-    const output = await this.#patiently(op, request(node, step.key, input))
+    const output = await this.#patiently(op, request(node, step.key, input, step.kind === 'mint'))
     if (output === null) return null
     this.#end(op, output)
     return 'log' in output ? output.log : null
@@ -150,10 +150,11 @@ export class Clients {
 
 function inputOf({ kind, id }: ClientStep, lastSeen: LogText): Input {
   if (kind === 'read' || kind === 'list' || kind === 'collect') return { kind }
+  if (kind === 'mint') return { kind: 'create', id, expected: null }
   return { kind, id, expected: kind === 'swap' ? (idsIn(lastSeen).at(-1) ?? 0) : null }
 }
 
-async function request(node: SimNode, key: string, input: Input): Promise<Output> {
+async function request(node: SimNode, key: string, input: Input, isNewKey: boolean): Promise<Output> {
   const { client } = node
   if (input.kind === 'collect') return collect(node, key)
   if (!('id' in input)) {
@@ -162,7 +163,8 @@ async function request(node: SimNode, key: string, input: Input): Promise<Output
     return { answer: 'READ', log: text.startsWith('+') ? text : NEVER_USED }
   }
   const { kind, id, expected } = input
-  return answerOf(await client.execute(key, { name: kind, args: { id, expected }, opId: client.mintOpId() }))
+  const call = { name: kind, args: { id, expected }, opId: client.mintOpId() }
+  return answerOf(await (isNewKey ? client.executeOnNewKey(key, call) : client.execute(key, call)))
 }
 
 /** Of one that was interrupted, or met another, nobody knows how far it came. */

@@ -23,7 +23,10 @@ export interface StoredParts extends LifeParts {
 }
 
 /** The registers as clients use them. */
-export type RegisterClient = Pick<Registers, 'read' | 'execute' | 'mintOpId' | 'freshen' | 'collect'>
+export type RegisterClient = Pick<
+  Registers,
+  'read' | 'execute' | 'executeOnNewKey' | 'mintOpId' | 'freshen' | 'collect'
+>
 
 export interface Variant {
   /** Meddles with the disk before a start. */

@@ -63,6 +63,17 @@ export const voteMutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'no prepare for a known key',
+    rule: 'R1: every creation is sent without a prepare, as if nobody else could have heard of the key',
+    variant: {
+      client: (client) =>
+        overriding(client, {
+          execute: (key, call) =>
+            call.name === 'create' ? client.executeOnNewKey(key, call) : client.execute(key, call),
+        }),
+    },
+  },
+  {
     name: 'operation id taken from the client',
     rule: 'R4: clients reuse their request ids, so two requests look like one',
     variant: {

@@ -4,7 +4,9 @@ import type { CrashKind } from '../disk/sim-disk.ts'
 import type { ClockError } from '../world/sim-clock.ts'
 import type { NetworkFaults } from '../world/sim-network.ts'
 
-export type StepKind = 'create' | 'append' | 'swap' | 'touch' | 'delete' | 'collect' | 'read' | 'list'
+/** `mint`: as `create`, by the first who ever uses the key. */
+export type StepKind =
+  'mint' | 'create' | 'append' | 'swap' | 'touch' | 'delete' | 'collect' | 'read' | 'list'
 
 /** One request of a client. */
 export interface ClientStep {

@@ -10,7 +10,7 @@ export const busyChange: PlotMaker = (random, cast, atMs) => {
   if (!to) return null
   const script = new Script(random.pick(cast.voters), cast.voters)
   const changeMs = atMs + random.between(100, 200)
-  script.ask(atMs, random.pick(cast.voters), 'create')
+  script.ask(atMs, random.pick(cast.voters), 'mint')
   script.at(changeMs, { kind: 'set-voters', at: random.pick(cast.ids), voters: to })
   for (let client = 0; client < 3; client++) {
     const steps = Array.from({ length: 10 }, () => (random.chance(0.8) ? 'append' : 'read'))
@@ -33,7 +33,7 @@ export const voteOfTheEpochBefore: PlotMaker = (random, cast, atMs) => {
   const changeMs = atMs + random.between(200, 400)
   const appendMs = changeMs + random.between(-20, 20)
   const slowMs = random.between(15, 35)
-  script.ask(atMs, proposer, 'create')
+  script.ask(atMs, proposer, 'mint')
   for (const peer of cast.ids.filter((id) => id !== leader))
     for (const [from, to] of [
       [leader, peer],

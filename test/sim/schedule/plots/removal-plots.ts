@@ -9,7 +9,7 @@ export const lateVote: PlotMaker = (random, { ids, voters }, atMs) => {
   const [proposer, late] = dealt
   const script = new Script(proposer, voters)
   const lateMs = random.between(700, 1500)
-  script.ask(atMs, proposer, 'create')
+  script.ask(atMs, proposer, 'mint')
   script.holdAnswers(atMs, proposer, [late], lateMs, 60)
   script.ask(atMs + 120, random.pick(ids), 'delete', 'collect', 'collect', 'collect')
   script.ask(atMs + lateMs + 100, random.pick(ids), 'read', 'list')

@@ -15,8 +15,10 @@ export const orphanedVote: PlotMaker = (random, { voters }, atMs) => {
   const appendMs = atMs + random.between(150, 300)
   const listMs = appendMs + random.between(60, 500)
   const awayMs = listMs + random.between(60, 150)
-  script.ask(atMs, proposer, 'create')
-  script.ask(appendMs, proposer, 'append')
+  if (random.chance(0.7)) {
+    script.ask(atMs, proposer, 'mint')
+    script.ask(appendMs, proposer, 'append')
+  } else script.ask(appendMs, proposer, 'mint')
   script.cutAnswers(appendMs, proposer, others, listMs - appendMs - 1)
   script.ask(listMs, proposer, 'list')
   script.at(awayMs, {
@@ -44,7 +46,7 @@ export const lostVote: PlotMaker = (random, { voters }, atMs) => {
   const awayMs = atMs + random.between(100, 300)
   const turnMs = awayMs + random.between(300, 900)
   const soonMs = random.between(20, 100)
-  script.ask(atMs, first, 'create')
+  script.ask(atMs, first, 'mint')
   script.at(awayMs, { kind: 'partition', side: away, forMs: turnMs - awayMs, swizzled: false })
   script.ask(awayMs + 50, first, 'append', 'append')
   script.at(turnMs - soonMs, loss(random, victim, script.key, soonMs))
