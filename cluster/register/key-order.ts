@@ -4,6 +4,7 @@ import type { NodeId } from '../network/rpc-port.ts'
 
 /** Voters, the preferred coordinator of `key` first. The same on every node. */
 export function coordinatorsOf(key: string, voters: readonly NodeId[]): NodeId[] {
+  if (voters.length === 1) return [...voters]
   const scored = voters.map((voter) => ({ voter, score: contentHash(Buffer.from(`${voter}/${key}`)) }))
   return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ voter }) => voter)
 }

@@ -195,8 +195,8 @@ export class Proposer {
     const value = wanted.kind === 'write' ? wanted.value : read?.value
     if (!value) throw new Error('an empty register cannot be unsettled')
     if (wanted.kind === 'write') attempt.firstSent ??= ballot
-    if (!(await this.#accept(view, key, ballot, value, attempt))) return { ended: false }
-    return { ended: true, chosen: { ballot, digest: valueDigest(value), value }, step: wanted }
+    const chosen = await this.#accept(view, key, ballot, value, attempt)
+    return chosen ? { ended: true, chosen, step: wanted } : { ended: false }
   }
 
   /**
@@ -212,10 +212,9 @@ export class Proposer {
     const floor = storage.floor()
     const wanted = step(null, { lowest: floor, highest: floor })
     if (wanted.kind !== 'write') return { ended: false }
-    const { value } = wanted
     attempt.firstSent = ballot
-    if (!(await this.#accept(view, key, ballot, value, attempt))) return { ended: false }
-    return { ended: true, chosen: { ballot, digest: valueDigest(value), value }, step: wanted }
+    const chosen = await this.#accept(view, key, ballot, wanted.value, attempt)
+    return chosen ? { ended: true, chosen, step: wanted } : { ended: false }
   }
 
   /** The promises of a quorum, or null when a higher ballot stands in the way. Throws when no quorum answers. */
@@ -234,14 +233,14 @@ export class Proposer {
     return null
   }
 
-  /** True when a quorum accepted. Tells everybody; whoever misses it catches up. */
+  /** Null unless a quorum accepted. Tells everybody; whoever misses it catches up. */
   async #accept(
     view: ClusterConfig,
     key: string,
     ballot: Ballot,
     value: Uint8Array,
     attempt: Attempt,
-  ): Promise<boolean> {
+  ): Promise<ChosenValue | null> {
     const { voters } = this.#components
     const sets = acceptSets(view, key, value)
     const answers = await askVoters(
@@ -251,11 +250,12 @@ export class Proposer {
       this.#impatience((answer: AcceptAnswer) => !answer.accepted),
     )
     if (isQuorum(sets, (voter) => isAccept(answers.get(voter)))) {
-      this.#announce(key, { ballot, digest: valueDigest(value), value }, answers)
-      return true
+      const chosen = { ballot, digest: valueDigest(value), value }
+      this.#announce(key, chosen, answers)
+      return chosen
     }
     this.#assertMayRetry(view, sets, answers, key, attempt)
-    return false
+    return null
   }
 
   #impatience<R>(isBad: (answer: R) => boolean): Impatience<R> {

@@ -102,9 +102,9 @@ export class RegisterServer {
     const learned = storage.learned(key)
     const isSurelyNew = abstains() === null && compareBallots(ballot, storage.floor()) > 0
     if (!learned && !isSurelyNew) return false
-    const bytes = value ?? learned?.value
-    if (bytes && valueDigest(bytes) === digest)
-      await storage.learn(key, { ballot, digest, value: bytes, settled: true })
+    const held = value ? { value, digest: valueDigest(value) } : learned
+    if (held?.digest === digest)
+      await storage.learn(key, { ballot, digest, value: held.value, settled: true })
     return true
   }
 }
