@@ -18,7 +18,7 @@ export function allVoters(sets: VoterSets): NodeId[] {
 
 /** Whether a node votes under a config, or will while its voters change. */
 export function isVoter(config: ClusterConfig, id: NodeId): boolean {
-  return allVoters(voterSets(config)).includes(id)
+  return config.voters.includes(id) || config.joint?.includes(id) === true
 }
 
 export function majorityOf(count: number): number {

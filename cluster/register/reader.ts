@@ -157,7 +157,8 @@ export class Reader {
         for (const voter of next)
           void this.#ask(view, voter, key, known).then((answer) => note(voter, answer))
       }
-      const cancelHedge = clock.after(HEDGE_AFTER_MS, () => askUpTo(voters.length))
+      const isHedged = first < voters.length
+      const cancelHedge = isHedged ? clock.after(HEDGE_AFTER_MS, () => askUpTo(voters.length)) : () => {}
       const finish = () => {
         cancelHedge()
         cancelGrace?.()
