@@ -38,7 +38,7 @@ interface Outcome {
 }
 
 const TRY_AGAIN = 'The image service cannot answer this now. Nothing is lost; please try again.'
-const OUTCOME_UNKNOWN = 'The change may or may not have been made. Look at the image before trying again.'
+const OUTCOME_UNKNOWN = 'The change may or may not have been made. Look whether it was before trying again.'
 const NO_ROOM = 'There is no room left for image data.'
 const RECORD_TOO_LARGE = 'The image has too many or too large properties, tags or members.'
 const INTERNAL = 'An unexpected error stopped this request. Its request id leads to the log of the node.'
