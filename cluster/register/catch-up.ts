@@ -7,7 +7,7 @@ import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock, type Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
-import { compareBallots, type Ballot } from './ballot.ts'
+import { compareBallots, maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
@@ -134,14 +134,18 @@ export class CatchUp {
 
   async #settleOne(key: string): Promise<void> {
     const { reader, proposer, storage } = this.#components
-    const chosen = await reader.read(key)
+    const before = storage.learnedHead(key)
+    const finding = await reader.look(key)
     const learned = storage.learnedHead(key)
-    if (!learned || (chosen && compareBallots(learned.ballot, chosen.ballot) <= 0)) {
-      if (chosen) await storage.learn(key, { ...chosen, settled: true })
+    const { found } = finding
+    if (!learned || (found && compareBallots(learned.ballot, found.ballot) <= 0)) {
+      if (found?.value) await storage.learn(key, { ...found, value: found.value, settled: true })
       return
     }
-    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too.
-    if (!chosen && !storage.acceptorState(key)?.accepted) return storage.forget(key, learned.ballot)
+    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too. What
+    // was made while the read was under way stays.
+    if (!found && !storage.acceptorState(key)?.accepted)
+      return storage.forget(key, maxBallot(before?.ballot ?? ZERO_BALLOT, finding.removedUpTo))
     // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
     await proposer.settle(key, learned.ballot)
   }

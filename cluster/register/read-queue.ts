@@ -15,9 +15,12 @@ export const READ_KEYS_MAX = 256
 /** Reads waiting for one voter. Beyond it the voter counts as too slow to answer. */
 const WAITING_MAX = 10_000
 
-/** An answer, and the epoch that it was asked under: it counts in no quorum of another (R10). */
+/** An answer with what was told for all of its request. */
 export interface EpochAnswer extends ReadAnswer {
+  /** It was asked under this epoch, and counts in no quorum of another (R10). */
   epoch: number
+  /** Of the voter, at that moment: what it does not hold and has accepted up to here was removed (R9). */
+  floor: Ballot
 }
 
 interface Waiter {
@@ -55,14 +58,14 @@ export class ReadQueue {
   async #send(waiters: Waiter[]): Promise<void> {
     const config = this.#config.current()
     try {
-      const answers = await this.#voters.read(
+      const { answers, floor } = await this.#voters.read(
         config,
         this.#to,
         waiters.map(({ key, known }) => ({ key, known })),
       )
       for (const [index, waiter] of waiters.entries()) {
         const answer = answers[index] as ReadAnswer
-        waiter.resolve({ ...answer, epoch: config.epoch })
+        waiter.resolve({ ...answer, epoch: config.epoch, floor })
       }
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error)

@@ -6,7 +6,7 @@ import { ClusterError, toError } from '../errors.ts'
 import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
-import { compareBallots, sameBallot, type Ballot } from './ballot.ts'
+import { compareBallots, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { ChosenValue, Proposer } from './proposer.ts'
 import {
   allVoters,
@@ -17,7 +17,7 @@ import {
   type Answers,
   type VoterSets,
 } from './quorum.ts'
-import { ReadQueue } from './read-queue.ts'
+import { ReadQueue, type EpochAnswer } from './read-queue.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { ReadAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -57,6 +57,19 @@ export interface FoundValue {
   value: Uint8Array | null
 }
 
+/** What a strong read comes to. */
+export type Finding = { found: FoundValue } | Absence
+
+/** There is no value. */
+export interface Absence {
+  found: null
+  /** Whatever of this register was chosen up to here has been removed (R9); what is chosen later lies above. */
+  removedUpTo: Ballot
+}
+
+/** Nobody told how far. */
+const ABSENT: Absence = { found: null, removedUpTo: ZERO_BALLOT }
+
 export class Reader {
   readonly #components: ReaderComponents
   readonly #queues = new Map<NodeId, ReadQueue>()
@@ -74,8 +87,13 @@ export class Reader {
   }
 
   /** As `read`, but for values that this node holds, settled: whoever keeps them in another form needs no look at them. */
-  find(key: string): Promise<FoundValue | null> {
-    return this.#find(key, READS_MAX)
+  async find(key: string): Promise<FoundValue | null> {
+    return (await this.look(key)).found
+  }
+
+  /** As `find`; where there is nothing it also says what that means for older rows. */
+  look(key: string): Promise<Finding> {
+    return this.#look(key, READS_MAX)
   }
 
   async #withValue(key: string, { ballot, digest, value }: FoundValue): Promise<ChosenValue | null> {
@@ -85,45 +103,47 @@ export class Reader {
     return row?.settled ? row : proposer.settle(key)
   }
 
-  async #find(key: string, readsLeft: number): Promise<FoundValue | null> {
+  async #look(key: string, readsLeft: number): Promise<Finding> {
     const { config, storage, proposer } = this.#components
     const view = config.current()
     const answers = await this.#gather(view, key, storage.learnedHead(key)?.ballot ?? null)
     const agreed = agreement(voterSets(view), answers)
-    if (!agreed) return this.#findAgain(view, key, answers, readsLeft - 1)
-    if (!agreed.held) return null
+    if (!agreed) return this.#lookAgain(view, key, answers, readsLeft - 1)
+    if (!agreed.held) return { found: null, removedUpTo: lowestFloor(agreed.answers) }
     const { ballot, digest } = agreed.held
     const known = storage.learnedHead(key)
     // A row that is settled above what was agreed on was chosen after it, so after the call began.
-    if (known?.settled && compareBallots(known.ballot, ballot) >= 0) return { ...known, value: null }
+    if (known?.settled && compareBallots(known.ballot, ballot) >= 0)
+      return { found: { ...known, value: null } }
     const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
     const value = (isKnown && storage.learned(key)?.value) || valueOf(agreed.answers)
-    if (!value) return proposer.settle(key)
+    if (!value) return settled(await proposer.settle(key))
     const chosen = { ballot, digest, value }
     // A settled row that is lost with the process is learned again from the next read.
     storage.learn(key, { ...chosen, settled: true }).catch(() => {})
-    return chosen
+    return { found: chosen }
   }
 
   /**
    * Under a newer config from the start; when a quorum answers and never agrees, by an identity round, which also has
    * patience with voters that have just started.
    */
-  async #findAgain(
+  async #lookAgain(
     view: ClusterConfig,
     key: string,
-    answers: Answers<ReadAnswer>,
+    answers: Answers<EpochAnswer>,
     readsLeft: number,
-  ): Promise<FoundValue | null> {
+  ): Promise<Finding> {
     const { clock, config, proposer } = this.#components
-    if (config.current().epoch !== view.epoch) return this.find(key)
+    if (config.current().epoch !== view.epoch) return this.look(key)
     const sets = voterSets(view)
     if (!isNearQuorum(sets, answers))
       throw new ClusterError('NO_QUORUM', 'no majority of voters answers', { key })
     const readers = new Map(goodAnswers(answers))
-    if (readsLeft === 0 || !isQuorum(sets, (voter) => readers.has(voter))) return proposer.settle(key)
+    if (readsLeft === 0 || !isQuorum(sets, (voter) => readers.has(voter)))
+      return settled(await proposer.settle(key))
     await sleep(clock, DIFFER_GRACE_MS)
-    return this.#find(key, readsLeft)
+    return this.#look(key, readsLeft)
   }
 
   #queue(voter: NodeId): ReadQueue {
@@ -143,12 +163,12 @@ export class Reader {
     view: ClusterConfig,
     key: string,
     known: ChosenValue['ballot'] | null,
-  ): Promise<Answers<ReadAnswer>> {
+  ): Promise<Answers<EpochAnswer>> {
     const { clock } = this.#components
     const sets = voterSets(view)
     const { voters, first } = this.#readOrder(view)
     return new Promise((resolve) => {
-      const answers = new Map<NodeId, ReadAnswer | Error>()
+      const answers = new Map<NodeId, EpochAnswer | Error>()
       let cancelGrace: (() => void) | null = null
       let asked = 0
       const askUpTo = (count: number) => {
@@ -164,7 +184,7 @@ export class Reader {
         cancelGrace?.()
         resolve(answers)
       }
-      const note = (voter: NodeId, answer: ReadAnswer | Error) => {
+      const note = (voter: NodeId, answer: EpochAnswer | Error) => {
         answers.set(voter, answer)
         if (answers.size === voters.length || agreement(sets, answers)) return finish()
         if (answer instanceof Error || answers.size === asked) askUpTo(voters.length)
@@ -191,7 +211,7 @@ export class Reader {
     voter: NodeId,
     key: string,
     known: ChosenValue['ballot'] | null,
-  ): Promise<ReadAnswer | Error> {
+  ): Promise<EpochAnswer | Error> {
     return this.#queue(voter)
       .read(key, known)
       .then((answer) => (answer.epoch === view.epoch ? answer : otherEpoch(voter)), toError)
@@ -217,17 +237,26 @@ function ringFrom(self: NodeId, view: ClusterConfig): NodeId[] {
   return [...voters.filter((voter) => voter >= self), ...voters.filter((voter) => voter < self)]
 }
 
+function settled(found: ChosenValue | null): Finding {
+  return found ? { found } : ABSENT
+}
+
+function lowestFloor(answers: readonly EpochAnswer[]): Ballot {
+  const [first = ZERO_BALLOT, ...others] = answers.map(({ floor }) => floor)
+  return others.reduce(minBallot, first)
+}
+
 function otherEpoch(voter: NodeId): ClusterError {
   return new ClusterError('STALE_EPOCH', `node ${voter} answered under another cluster config`)
 }
 
 interface Agreement {
   held: { ballot: ChosenValue['ballot']; digest: string } | null
-  answers: ReadAnswer[]
+  answers: EpochAnswer[]
 }
 
 /** The (ballot, digest) that a quorum of answers shares, if any. */
-function agreement(sets: VoterSets, answers: Answers<ReadAnswer>): Agreement | null {
+function agreement(sets: VoterSets, answers: Answers<EpochAnswer>): Agreement | null {
   const good = goodAnswers(answers)
   for (const [, { held }] of good) {
     const alike = new Map(good.filter(([, answer]) => isAlike(answer.held, held)))

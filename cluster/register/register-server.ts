@@ -16,6 +16,7 @@ import { ACCEPTED_PAGE_ROWS } from './voter-client.ts'
 import {
   parseCatchUpRequest,
   parseVoteRequest,
+  type AcceptedAnswer,
   type CatchUpRequest,
   type CommitNotice,
   type SeenVotes,
@@ -79,7 +80,9 @@ export class RegisterServer {
     if (reason !== null) throw new ClusterError('NOT_VOTING', `this node does not vote: ${reason}`)
     if (request.kind === 'changes') return answerChanges(storage, acceptor, request)
     if (request.kind === 'digests') return answerDigests(storage, request)
-    return storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_PAGE_ROWS))
+    const floor = storage.floor()
+    const rows = await storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_PAGE_ROWS))
+    return { floor, rows } satisfies AcceptedAnswer
   }
 
   #noteVotes(votes: readonly SeenVotes[]): void {

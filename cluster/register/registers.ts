@@ -6,6 +6,7 @@ import type { LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
 import type { Clock, Log, Random } from '../runtime.ts'
 import { Acceptor } from './acceptor.ts'
+import { maxBallot } from './ballot.ts'
 import { BallotSource } from './ballot-source.ts'
 import { CatchUp } from './catch-up.ts'
 import { configOperations } from './config-operations.ts'
@@ -198,10 +199,12 @@ export class Registers {
   async forgetRemoved(key: string): Promise<boolean> {
     const { storage } = this.#components
     const learned = storage.learnedHead(key)
-    if (!learned || (await this.find(key)) !== null || storage.acceptorState(key)?.accepted) return false
+    if (!learned) return false
+    const finding = await this.#monitor.guard(() => this.#reader.look(key))
+    if (finding.found || storage.acceptorState(key)?.accepted) return false
     // Whoever removed it has removed it here, too, meanwhile.
     if (!storage.learnedHead(key)) return false
-    await storage.forget(key, learned.ballot)
+    await storage.forget(key, maxBallot(learned.ballot, finding.removedUpTo))
     return true
   }
 

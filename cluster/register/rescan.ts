@@ -115,7 +115,7 @@ export class Rescan {
       voters.acceptedAfter(this.#view.epoch, voter, afterKey, this.#options.signal),
     )
     this.#assertEpoch()
-    const pages = new Map(goodAnswers(answers))
+    const pages = new Map(goodAnswers(answers).map(([voter, { rows }]) => [voter, rows]))
     if (!isQuorum([this.#view.voters], (voter) => pages.has(voter)))
       throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
     return pages
@@ -199,7 +199,7 @@ export class Rescan {
       else missing.set(item.from, [...(missing.get(item.from) ?? []), item])
     }
     for (const [from, wanted] of missing) {
-      const answers = await voters.read(
+      const { answers } = await voters.read(
         this.#view,
         from,
         wanted.map(({ key }) => ({ key, known: null })),

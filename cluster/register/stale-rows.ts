@@ -6,11 +6,18 @@
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import { maxBallot, minBallot, type Ballot } from './ballot.ts'
 import { CONFIG_KEY } from './config-register.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import { askEach, goodAnswers, isQuorum } from './quorum.ts'
 import type { LearnerDigest, RegisterStorage } from './storage.ts'
 import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
+
+/** Of one voter, with its floor before it was asked. */
+interface AcceptedKeys {
+  keys: Set<string>
+  floor: Ballot
+}
 
 export interface StaleRowsComponents {
   self: NodeId
@@ -30,17 +37,18 @@ export async function dropStaleRows(
   signal: AbortSignal,
 ): Promise<void> {
   const rows = [...learnedRows(storage)].filter(({ key }) => key !== CONFIG_KEY)
-  if (rows.length === 0) return
   const others = present.filter((voter) => voter !== self)
+  if (rows.length === 0 || others.length === 0) return
   const lists = new Map(goodAnswers(await askEach(others, (voter) => keysOf(voters, epoch, voter, signal))))
   signal.throwIfAborted()
   fence.assertCurrent(epoch)
   // A node that has never voted knows its own list: it is empty.
   if (!isQuorum([present], (voter) => lists.has(voter) || (voter === self && storage.isAdmitted)))
     throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
-  const isThere = (key: string) => [...lists.values()].some((keys) => keys.has(key))
+  const isThere = (key: string) => [...lists.values()].some(({ keys }) => keys.has(key))
   const stale = rows.filter(({ key }) => !isThere(key))
-  await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, ballot)))
+  const removedUpTo = [...lists.values()].map(({ floor }) => floor).reduce(minBallot)
+  await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, maxBallot(ballot, removedUpTo))))
 }
 
 function* learnedRows(storage: RegisterStorage): Generator<LearnerDigest> {
@@ -58,13 +66,14 @@ async function keysOf(
   epoch: number,
   voter: NodeId,
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const keys = new Set<string>()
+): Promise<AcceptedKeys> {
+  const accepted: AcceptedKeys = { keys: new Set(), floor: voters.floorSeen }
   for (let afterKey = ''; ;) {
-    const page = await voters.acceptedAfter(epoch, voter, afterKey, signal)
-    for (const { key } of page) keys.add(key)
-    const last = page.at(-1)
-    if (!last || page.length < ACCEPTED_PAGE_ROWS) return keys
+    const { floor, rows } = await voters.acceptedAfter(epoch, voter, afterKey, signal)
+    accepted.floor = minBallot(accepted.floor, floor)
+    for (const { key } of rows) accepted.keys.add(key)
+    const last = rows.at(-1)
+    if (!last || rows.length < ACCEPTED_PAGE_ROWS) return accepted
     afterKey = last.key
   }
 }

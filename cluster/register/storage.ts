@@ -132,8 +132,11 @@ export interface RegisterStorage {
   learn(key: string, row: LearnerRow): Promise<void>
   /** As `learn`, also when the row is only settled by it: resolves when a power cut cannot take it back. */
   learnDurably(key: string, row: LearnerRow): Promise<void>
-  /** Drops the learner row of a register that is no more, unless it moved on from `ballot`. Not for keys with votes. */
-  forget(key: string, ballot: Ballot): Promise<void>
+  /**
+   * Drops the learner row of a register that is no more, and learns nothing of it again, up to `upTo`: a late notice may
+   * still be on its way. Resolves when it is durable. Not for keys with votes.
+   */
+  forget(key: string, upTo: Ballot): Promise<void>
   /** Called for each learner row, when it is durable and again when it is settled. In the order of durability. */
   onLearned(listener: LearnedListener): void
   /** How many registers have a learner row here. */

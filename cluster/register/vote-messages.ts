@@ -110,7 +110,11 @@ export interface DigestsAnswer {
   rows: LearnerDigest[]
 }
 
-export type AcceptedAnswer = AcceptedDigest[]
+/** `floor`: as it stood when the rows were read. */
+export interface AcceptedAnswer {
+  floor: Ballot
+  rows: AcceptedDigest[]
+}
 
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {

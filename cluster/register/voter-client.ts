@@ -14,7 +14,6 @@ import type {
   CommitNotice,
   Outcome,
   PrepareAnswer,
-  ReadAnswer,
   ReadsAnswer,
   Since,
   VoteRequest,
@@ -76,7 +75,7 @@ export class VoterClient {
     config: ClusterConfig,
     to: NodeId,
     items: { key: string; known: Ballot | null }[],
-  ): Promise<ReadAnswer[]> {
+  ): Promise<ReadsAnswer> {
     const answer = (await this.#ask(config.epoch, to, { kind: 'read', items })) as ReadsAnswer
     this.#noteVote(config, to, answer.identity)
     this.noteFloor(answer.floor)
@@ -85,7 +84,7 @@ export class VoterClient {
         'BAD_FRAME',
         `node ${to} answered ${answer.answers.length} of ${items.length} reads`,
       )
-    return answer.answers
+    return answer
   }
 
   /** Resolves when the peer has taken the notices. */

@@ -33,7 +33,7 @@ export type RegisterChange =
   /** Takes a register away, promises included, and raises the floor (R9). */
   | { kind: 'remove'; key: string; floor: Ballot }
   /** Drops a learner row: it cannot be read (`ballot` null), or its register is no more. */
-  | { kind: 'forget'; key: string; ballot: Ballot | null }
+  | { kind: 'forget'; key: string; upTo: Ballot | null }
   | { kind: 'admitted'; isAdmitted: boolean }
   | { kind: 'value'; name: string; value: Uint8Array }
   /** Changes nothing: `begin` is called when all that came before is on disk and nothing else is. */
@@ -133,7 +133,9 @@ export class RegisterBatch {
         this.learned.set(change.key, null)
         return
       case 'forget':
-        return this.#forget(change.key, change.ballot)
+        // Catch-up would find out again. But a node that begins to vote must not have the row back after a power cut (R9).
+        this.needsSync = true
+        return this.#forget(change.key, change.upTo)
       case 'admitted':
         this.needsSync = true
         this.hasVotes = true
@@ -173,9 +175,9 @@ export class RegisterBatch {
     this.#others.push(this.#components.tables.floorRow(this.floor))
   }
 
-  #forget(key: string, ballot: Ballot | null): void {
+  #forget(key: string, upTo: Ballot | null): void {
     const known = this.#knownHead(key)
-    if (ballot === null || (known && sameBallot(known.ballot, ballot))) this.learned.set(key, null)
+    if (upTo === null || (known && compareBallots(known.ballot, upTo) <= 0)) this.learned.set(key, null)
   }
 
   #knownHead(key: string): LearnerHead | null | undefined {

@@ -211,9 +211,9 @@ export class RegisterStore implements RegisterStorage {
     return this.#learn(key, row, true)
   }
 
-  async forget(key: string, ballot: Ballot): Promise<void> {
-    this.#removed.note(key, ballot)
-    await this.#commits.add({ kind: 'forget', key, ballot })
+  async forget(key: string, upTo: Ballot): Promise<void> {
+    this.#removed.note(key, upTo)
+    await this.#commits.add({ kind: 'forget', key, upTo })
   }
 
   async #learn(key: string, row: LearnerRow, durably: boolean): Promise<void> {
@@ -400,7 +400,7 @@ export class RegisterStore implements RegisterStorage {
     const peers = [...this.#cursors.keys()]
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
-      { kind: 'forget', key, ballot: null },
+      { kind: 'forget', key, upTo: null },
       ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: null })),
     ]
     for (const change of forgets) this.#commits.add(change).catch(() => {})

@@ -159,11 +159,11 @@ export class MemoryRegisterStorage implements RegisterStorage {
     return this.learn(key, row)
   }
 
-  forget(key: string, ballot: Ballot): Promise<void> {
-    this.#removed.set(key, ballot)
+  forget(key: string, upTo: Ballot): Promise<void> {
+    this.#removed.set(key, upTo)
     return this.#write(() => {
       const known = this.#disk.learners.get(key)
-      if (known && sameBallot(known.ballot, ballot)) this.#drop(key)
+      if (known && compareBallots(known.ballot, upTo) <= 0) this.#drop(key)
     })
   }
 
