@@ -230,6 +230,33 @@ t.test('a row of a register that a majority has not is forgotten', async (t) => 
   t.equal(set.storage('d').learned(KEY), null, 'by a comparison when the logs do not reach back far enough')
 })
 
+t.test('a notice that comes when its register was forgotten does not bring it back', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+  const rowAt = (counter: number) => {
+    const value = bytesOf([counter])
+    return { ballot: ballotOf(counter), value, digest: valueDigest(value), settled: true }
+  }
+  for (const id of ['a', 'b', 'c']) await set.storage(id).raiseFloor(ballotOf(9))
+  await set.storage('d').learn(KEY, rowAt(2))
+  await set.catchUp('d').freshen()
+  await set.storage('d').learn(KEY, rowAt(8))
+  t.equal(set.storage('d').learned(KEY), null, 'it was chosen before the removal')
+  await set.storage('d').learn(KEY, rowAt(10))
+  t.equal(set.storage('d').learned(KEY)?.ballot.counter, 10, 'it was made again')
+})
+
+t.test('a row that comes while the read is under way stays', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+  const value = bytesOf(['new'])
+  const row = { ballot: ballotOf(3), value, digest: valueDigest(value), settled: true }
+  await set.storage('d').learn('thing/old', row)
+  set.network.beforeAnswer = async ({ kind }) => {
+    if (kind === 'read') await set.storage('d').learn('thing/old', { ...row, ballot: ballotOf(4) })
+  }
+  await set.catchUp('d').freshen()
+  t.equal(set.storage('d').learned('thing/old')?.ballot.counter, 4)
+})
+
 t.test('a node that may not vote serves no log, and does not count its own', async (t) => {
   const set = await lagging(1)
   set.abstaining.set('a', 'it has lost votes')

@@ -293,6 +293,20 @@ void t.test('a log that lost its newest rows gives no sequence out twice', async
   })
 })
 
+void t.test('what is forgotten up to a ballot is not learned again up to it', async (t) => {
+  const { store } = await openedStore(t)
+  const { registers } = store
+  const learn = (counter: number) => registers.learn('image/a', row(counter, `at ${counter}`, true))
+  await learn(5)
+  await registers.forget('image/a', row(4, '', true).ballot)
+  t.match(registers.learned('image/a'), { ballot: { counter: 5 } }, 'it moved on')
+  await registers.forget('image/a', row(7, '', true).ballot)
+  await learn(6)
+  t.equal(registers.learned('image/a'), null)
+  await learn(8)
+  t.match(registers.learned('image/a'), { ballot: { counter: 8 } })
+})
+
 void t.test('what was witnessed is written with the next vote', async (t) => {
   const directory = t.testdir()
   const first = await openStore(directory)
