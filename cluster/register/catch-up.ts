@@ -5,7 +5,7 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { sleep, type Clock, type Log } from '../runtime.ts'
+import type { Clock, Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
 import { compareBallots, maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
@@ -51,6 +51,8 @@ export class CatchUp {
   readonly #freshen: SharedRun<void>
   readonly #stopping = new AbortController()
   #caughtUp = false
+  #isRetryDue = false
+  #endWait = () => {}
 
   constructor(components: CatchUpComponents) {
     this.#components = components
@@ -68,6 +70,14 @@ export class CatchUp {
 
   stop(): void {
     this.#stopping.abort(new ClusterError('STOPPING', 'catch-up stops'))
+    this.#endWait()
+  }
+
+  /** What the first catch-up lacked may be there now: it is tried again at once. */
+  retry(): void {
+    if (this.#caughtUp) return
+    this.#isRetryDue = true
+    this.#endWait()
   }
 
   /**
@@ -90,9 +100,10 @@ export class CatchUp {
   }
 
   async #poll(): Promise<void> {
-    const { clock, log } = this.#components
+    const { log } = this.#components
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      this.#isRetryDue = false
       const isDone = await this.freshen().then(
         () => true,
         (error: unknown) => {
@@ -101,8 +112,18 @@ export class CatchUp {
           return false
         },
       )
-      await sleep(clock, isDone ? POLL_EVERY_MS : RETRY_EVERY_MS, signal).catch(() => {})
+      if (!signal.aborted && !this.#isRetryDue) await this.#wait(isDone ? POLL_EVERY_MS : RETRY_EVERY_MS)
     }
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#components.clock.after(delayMs, resolve)
+      this.#endWait = () => {
+        cancel()
+        resolve()
+      }
+    })
   }
 
   async #freshenNow(): Promise<void> {

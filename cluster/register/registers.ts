@@ -77,7 +77,7 @@ export class Registers {
     const abstains = (key: string) => components.abstains() ?? this.#votingRight.abstains(key)
     this.#fence = fence
     this.#proposer = proposer
-    this.#votingRight = new VotingRight(parts)
+    this.#votingRight = new VotingRight({ ...parts, onGranted: () => this.#catchUp.retry() })
     const acceptor = new Acceptor({
       ...parts,
       abstains,

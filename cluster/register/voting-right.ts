@@ -41,6 +41,8 @@ export interface VotingRightComponents {
   storage: RegisterStorage
   proposer: Proposer
   mintOpId: () => string
+  /** Told whenever this node may vote on every register from now on. */
+  onGranted: () => void
 }
 
 /** `genesis`: on the config register alone. */
@@ -242,6 +244,7 @@ export class VotingRight {
     if (config.current() !== view) return
     this.#right = { votes: 'always' }
     log.info({ epoch: view.epoch, dbUuid: storage.identity().dbUuid }, 'this node votes')
+    this.#components.onGranted()
   }
 
   /** Afterwards everything that was ever chosen is held by a majority without this node, and by this node too. */

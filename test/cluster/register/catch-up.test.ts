@@ -188,6 +188,26 @@ t.test('it starts by itself, repeats soon until it has succeeded, then seldom', 
   t.equal(clock.pending, 0, 'nothing runs on')
 })
 
+t.test('it tries again at once when this node may vote', async (t) => {
+  const clock = new ManualClock()
+  const set = await lagging(0, { clock })
+  const catchUp: CatchUp = set.catchUp('c')
+  set.network.down.add('a').add('b')
+  catchUp.start()
+  await clock.advance(10)
+  set.network.down.clear()
+  catchUp.retry()
+  await settled()
+  t.equal(catchUp.caughtUp, true)
+  const asked = set.network.count('changes')
+  catchUp.retry()
+  await settled()
+  t.equal(set.network.count('changes'), asked, 'who has caught up waits for the next poll')
+  catchUp.stop()
+  await settled()
+  t.equal(clock.pending, 0, 'nothing runs on')
+})
+
 t.test('a commit notice settles the row of an accepter and brings the value to the others', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   const value = bytesOf(['x'])

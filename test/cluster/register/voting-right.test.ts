@@ -29,6 +29,15 @@ t.test('a lone voter needs nobody', async (t) => {
   t.strictSame(await cluster.words('a', 'thing/1'), ['word 1'])
 })
 
+t.test('a node that may vote catches up at once', async (t) => {
+  const cluster = new LiveCluster(['a'])
+  t.teardown(() => cluster.stopAll())
+  cluster.start('a')
+  await cluster.allVote('a')
+  await cluster.clock.advance(1)
+  t.equal(cluster.at('a').registers.caughtUp, true)
+})
+
 t.test('nothing but the config is voted on before it is written', async (t) => {
   const cluster = new LiveCluster(IDS)
   t.teardown(() => cluster.stopAll())
