@@ -16,6 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'cluster/errors.ts',
     'cluster/content-hash.ts',
     'cluster/cbor.ts',
+    'cluster/worker-thread.ts',
   ],
   ['cluster/network/'],
   ['cluster/membership/', 'cluster/placement/', 'cluster/gossip/'],
@@ -54,7 +55,13 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
 ]
 
 /** Where processes and threads begin. */
-const ENTRY_POINTS = ['node/serac.cts', 'deploy/dev-cluster.ts', 'deploy/demo.ts', 'node/data/hash-worker.ts']
+const ENTRY_POINTS = [
+  'node/serac.cts',
+  'deploy/dev-cluster.ts',
+  'deploy/demo.ts',
+  'node/data/hash-worker.ts',
+  'node/store/scan-worker.ts',
+]
 
 interface SourceFile {
   path: string

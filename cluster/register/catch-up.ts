@@ -103,7 +103,6 @@ export class CatchUp {
     const { log } = this.#components
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      this.#isRetryDue = false
       const isDone = await this.freshen().then(
         () => true,
         (error: unknown) => {
@@ -112,18 +111,25 @@ export class CatchUp {
           return false
         },
       )
-      if (!signal.aborted && !this.#isRetryDue) await this.#wait(isDone ? POLL_EVERY_MS : RETRY_EVERY_MS)
+      await this.#wait(isDone ? POLL_EVERY_MS : RETRY_EVERY_MS)
     }
   }
 
   #wait(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
+      if (this.#stopping.signal.aborted || this.#takeRetry()) return resolve()
       const cancel = this.#components.clock.after(delayMs, resolve)
       this.#endWait = () => {
         cancel()
         resolve()
       }
     })
+  }
+
+  #takeRetry(): boolean {
+    const isDue = this.#isRetryDue
+    this.#isRetryDue = false
+    return isDue
   }
 
   async #freshenNow(): Promise<void> {

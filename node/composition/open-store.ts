@@ -4,6 +4,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../../cl
 import { ChunkBufferPool, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { projectRoots } from '../images/root-projection.ts'
+import { scanInThread } from '../store/scan-thread.ts'
 import { Store, type StoreOptions } from '../store/store.ts'
 
 /** Slots that the store uses to read back what it holds before it counts; apart, so that no transfer can starve it. */
@@ -17,7 +18,13 @@ export function openStore(
   options: Pick<StoreOptions, 'forgetVotes' | 'onFound'> = {},
 ): Promise<Store> {
   return Store.open(
-    { clock, random, log, buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES) },
+    {
+      clock,
+      random,
+      log,
+      buffers: new ChunkBufferPool(VERIFY_SLOTS * SLOT_BYTES),
+      scan: (path) => scanInThread(path),
+    },
     {
       directory: config.default.statePath,
       nodeId: identity.id,

@@ -1,7 +1,7 @@
 /** One hash worker as the event loop sees it: requests out, replies matched to their tasks, a crash told to all. */
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { ChunkBuffer } from '../../cluster/transfer/chunk-buffer.ts'
+import { startThread } from '../../cluster/worker-thread.ts'
 import type { ChecksumName, ChunkName, ChunkPlace, HashReply, HashRequest } from './hash-messages.ts'
 
 interface Task {
@@ -32,7 +32,7 @@ export class HashThread {
 
   /** `onDeath` is called once, when the worker has ended and will answer nothing more. */
   constructor(onDeath: (error: Error) => void) {
-    this.#worker = startWorker()
+    this.#worker = startThread('hash-worker', import.meta.url)
     let failure = new Error('a hash worker ended')
     this.#worker.on('message', (reply: HashReply) => this.#onReply(reply))
     this.#worker.on('error', (error) => (failure = error))
@@ -103,15 +103,4 @@ export class HashThread {
 /** Where a chunk lies, for a worker that maps the same memory. */
 export function placeOf({ payload }: ChunkBuffer): ChunkPlace {
   return { memory: payload.buffer, offsetBytes: payload.byteOffset, lengthBytes: payload.length }
-}
-
-/** In dist/ the worker is a .js file; in tests and development it is TypeScript, and tsx hooks into main threads only. */
-function startWorker(): Worker {
-  const extension = extname(import.meta.url)
-  const file = new URL(`./hash-worker${extension}`, import.meta.url)
-  // No flags of the parent's: its --import files are for the main thread.
-  if (extension === '.js') return new Worker(file, { execArgv: [] })
-  const loader = import.meta.resolve('tsx/esm/api')
-  const script = `import { register } from '${loader}'; register(); await import('${file.href}')`
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { execArgv: [] })
 }

@@ -6,7 +6,9 @@
  * - `createIfMissing` on a store that lost its CURRENT file opens empty and deletes the tables: only a new store may ask
  *   for it.
  * - A sync of LevelDB covers only its current log, not earlier unsynced writes: what must survive is written with sync.
- * - A second open of one path, even a failed one, releases the lock of the first: one handle per path, see `openPaths`.
+ * - A second open of one path, even a failed one, releases the lock of the first: one handle per path and thread, see
+ *   `openPaths`. Threads of one process share what was opened first (`multithreading`); whoever opened it first must
+ *   close it last, since the others use its block cache.
  */
 import { realpath } from 'node:fs/promises'
 import { Level } from 'level'
@@ -214,6 +216,7 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
       cacheSize: BLOCK_CACHE_BYTES,
       blockSize: BLOCK_BYTES,
       compression: true,
+      multithreading: true,
     })
   } catch (error) {
     const { cause } = error as { cause?: { code?: string; message?: string } }

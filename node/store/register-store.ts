@@ -34,6 +34,14 @@ import {
   type RegisterChange,
 } from './register-batch.ts'
 import { RegisterHeads } from './register-heads.ts'
+import {
+  learnedRows,
+  scanRegisters,
+  type LearnedPage,
+  type RegisterScan,
+  type VotedPage,
+  type VotesFound,
+} from './register-scan.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
 import { RowCache } from './row-cache.ts'
@@ -44,6 +52,8 @@ export interface RegisterStoreComponents {
   database: Database
   random: Random
   log: Log
+  /** Reads what is there at the start. Default: on the event loop. */
+  scan?: RegisterScan
 }
 
 export interface RegisterStoreOptions {
@@ -336,10 +346,10 @@ export class RegisterStore implements RegisterStorage {
     this.#voteSequence = state?.voteSequence ?? 0
     this.#isAdmitted = state?.isAdmitted ?? true
     await this.#log.load(state?.logHead ?? 0)
-    await this.#loadLearners(onFound)
-    const scanned = await this.#scanAcceptors()
-    this.#accumulator = scanned.accumulator
-    this.#isIntact = state ? scanned.accumulator.equals(state.accumulator) : scanned.isEmpty && state === null
+    await this.#loadCursors()
+    const votes = await this.#loadRegisters(onFound)
+    this.#accumulator = new VoteAccumulator(votes.accumulator)
+    this.#isIntact = state ? this.#accumulator.equals(state.accumulator) : votes.isEmpty && state === null
     if (state === null && this.#isIntact)
       await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
     if (this.#isIntact) return
@@ -368,29 +378,34 @@ export class RegisterStore implements RegisterStorage {
     })
   }
 
-  /** Checks all votes together, and notes what they accepted: they are what the accumulator says, or none counts. */
-  async #scanAcceptors(): Promise<{ accumulator: VoteAccumulator; isEmpty: boolean }> {
-    let isEmpty = true
-    const accumulator = await VoteAccumulator.over(this.#tables.acceptors.storedPages(), (page) => {
-      for (const { key, value } of page) if (value) this.#heads.setAccepted(key, headOf(value))
-      isEmpty = false
-    })
-    return { accumulator, isEmpty }
-  }
-
-  async #loadLearners(onFound: LearnedListener): Promise<void> {
+  async #loadCursors(): Promise<void> {
     for await (const row of this.#tables.cursors.scan())
       if (!row.damaged) this.#cursors.set(row.key, row.value)
+  }
+
+  /** Votes are noted as they are met: all are what the accumulator says, or none counts. */
+  async #loadRegisters(onFound: LearnedListener): Promise<VotesFound> {
+    const { scan = (onPage) => scanRegisters(this.#tables, onPage) } = this.#components
     const damaged: string[] = []
-    for await (const page of this.#tables.learners.pages())
-      for (const row of page) {
-        if (row.damaged) damaged.push(row.key)
-        else {
-          this.#heads.put(row.key, row.value)
-          onFound(row.key, row.value)
-        }
-      }
+    const votes = await scan((page) => {
+      if (page.kind === 'voted') return this.#noteVotes(page)
+      this.#noteLearned(page, onFound)
+      damaged.push(...page.damaged)
+    })
     for (const key of damaged) this.#forget(key)
+    return votes
+  }
+
+  #noteVotes({ keys, ballots, digests }: VotedPage): void {
+    for (const [i, key] of keys.entries())
+      this.#heads.setAccepted(key, { ballot: ballots[i] as Ballot, digest: digests[i] as string })
+  }
+
+  #noteLearned(page: LearnedPage, onFound: LearnedListener): void {
+    for (const [key, row] of learnedRows(page)) {
+      this.#heads.put(key, row)
+      onFound(key, row)
+    }
   }
 
   /** What was learned can be learned again: without cursors, catch-up compares everything. */

@@ -35,6 +35,7 @@ import {
 } from './format-version.ts'
 import { FreeSpace, statfsProbe, type SpaceProbe } from './free-space.ts'
 import type { Projection } from './register-batch.ts'
+import type { RegisterScan } from './register-scan.ts'
 import { RegisterStore } from './register-store.ts'
 import { SegmentCompactor } from './segment-compactor.ts'
 import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts'
@@ -48,6 +49,8 @@ export interface StoreComponents {
   buffers: ChunkBufferPool
   /** Default: statfs of the directory of the segments. */
   spaceProbe?: SpaceProbe
+  /** How the registers are read at the start, by the path of `meta/`. Default: on the event loop. */
+  scan?: (path: string) => RegisterScan
 }
 
 export interface StoreOptions extends SegmentStoreOptions {
@@ -230,7 +233,9 @@ async function openParts(
     options,
   )
   closers.push(() => segments.close())
-  const registers = await RegisterStore.open({ ...components, database: meta }, options)
+  const { random, log } = components
+  const scan = components.scan?.(join(directory, 'meta'))
+  const registers = await RegisterStore.open({ database: meta, random, log, ...(scan && { scan }) }, options)
   const space = new FreeSpace(
     { clock: components.clock, probe: components.spaceProbe ?? statfsProbe(segmentsPath) },
     options,

@@ -15,11 +15,11 @@ export const UPLOAD = 'ab'.repeat(16)
 export const pool = new ChunkBufferPool(8 * SLOT_BYTES)
 const storeBuffers = new ChunkBufferPool(4 * SLOT_BYTES)
 
-export type Overrides = Partial<StoreOptions> & Partial<Pick<StoreComponents, 'spaceProbe' | 'log'>>
+export type Overrides = Partial<StoreOptions> & Partial<Pick<StoreComponents, 'spaceProbe' | 'log' | 'scan'>>
 
 export function openStore(
   directory: string,
-  { spaceProbe, log, ...options }: Overrides = {},
+  { spaceProbe, log, scan, ...options }: Overrides = {},
 ): Promise<Store> {
   const components = {
     clock: systemClock,
@@ -28,7 +28,7 @@ export function openStore(
     buffers: storeBuffers,
   }
   return Store.open(
-    { ...components, ...(spaceProbe && { spaceProbe }) },
+    { ...components, ...(spaceProbe && { spaceProbe }), ...(scan && { scan }) },
     { directory, nodeId: NODE_ID, freeBytesMin: 0, ballastBytes: 4096, ...options },
   )
 }
