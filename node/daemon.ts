@@ -102,11 +102,14 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
-  await checkGossip(random, { gossip: gossipService() })
+  // Goes on while the rows are read: neither needs the other. The store is closed in order whatever comes of it.
+  const gossipChecked = checkGossip(random, { gossip: gossipService() })
+  gossipChecked.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
   const store = await openStore(config, identity, log, { onFound: onLearned })
   onStarted(() => store.close())
+  await gossipChecked
   // Before anything can learn a row: the index must never lag behind what is known to be settled.
   store.registers.onLearned(onLearned)
   const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)

@@ -64,7 +64,7 @@ const BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 
 /** What a scan reads at once, at the most: some 10 ms of decoding. */
 const PAGE_ENTRIES = 1000
-const PAGE_BYTES = 128 * 1024
+const PAGE_BYTES = 256 * 1024
 
 /** POSIX locks belong to the process: closing any descriptor of LevelDB's LOCK file gives the lock away. */
 const openPaths = new Set<string>()

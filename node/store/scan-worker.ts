@@ -6,8 +6,8 @@ import { scanRegisters, type ScanPage, type VotesFound } from './register-scan.t
 import { RegisterTables } from './register-tables.ts'
 import type { ScanMessage, ScanTask } from './scan-thread.ts'
 
-/** Pages of some 128 KiB that wait for the event loop, at the most: it must not wait for the thread, nor memory fill. */
-const PAGES_AHEAD = 16
+/** Pages of some 256 KiB that wait for the event loop, at the most: it must not wait for the thread, nor memory fill. */
+const PAGES_AHEAD = 8
 
 const { path } = workerData as ScanTask
 const room = new Semaphore(PAGES_AHEAD)
