@@ -58,13 +58,18 @@ export async function scanRegisters(
   return votes
 }
 
-/** The learner rows of a page, with what `forEach` needs no more: each value is a window on the page. */
+/** The learner rows of a page. Each value is a window on the page: whoever keeps one keeps all of it. */
 export function* learnedRows(page: LearnedPage): Generator<[key: string, row: LearnerRow]> {
   const { keys, ballots, digests, settled, values, ends } = page
-  for (const [i, key] of keys.entries()) {
-    const value = values.subarray(i === 0 ? 0 : ends[i - 1], ends[i])
-    const row = { ballot: ballots[i] as Ballot, digest: digests[i] as string, settled: settled[i] === true }
-    yield [key, { ...row, value }]
+  let from = 0
+  for (let i = 0; i < keys.length; i++) {
+    const end = ends[i] as number
+    const value = values.subarray(from, end)
+    from = end
+    yield [
+      keys[i] as string,
+      { ballot: ballots[i] as Ballot, digest: digests[i] as string, settled: settled[i] as boolean, value },
+    ]
   }
 }
 
