@@ -204,6 +204,8 @@ export class CatchUp {
       const request: CatchUpRequest = { kind: 'changes', cursor, limit: PAGE_ROWS }
       const page = (await this.#ask(voter, request, epoch)) as ChangesAnswer
       if (page.trimmed) {
+        const message = 'a change log does not reach back far enough: all registers are compared'
+        this.#components.log.info({ voter }, message)
         cursor = await this.#compareDigests(voter, suspects, epoch)
         continue
       }
@@ -228,10 +230,6 @@ export class CatchUp {
    * it does not know: that may have been removed (R9).
    */
   async #compareDigests(voter: NodeId, suspects: Suspects, epoch: number) {
-    this.#components.log.info(
-      { voter },
-      'the change log of a voter does not tell everything: all registers are compared',
-    )
     let from: DigestsAnswer['cursor'] | null = null
     let afterKey = ''
     for (;;) {
