@@ -8,10 +8,7 @@ import { NoAuth } from '../api/auth/noauth.ts'
 import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
-import { Cluster } from '../cluster/cluster.ts'
-import { hashEngine } from '../cluster/content-hash.ts'
-import { gossipService } from '../cluster/gossip/gossipsub.ts'
-import { checkGossip } from '../cluster/gossip/self-check.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
@@ -21,7 +18,6 @@ import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
-import { inlineHasher, type ChunkHasher } from '../cluster/transfer/chunk-hasher.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
@@ -31,7 +27,7 @@ import { ImageHolder } from './data/image-holder.ts'
 import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { ImageIndex } from './images/image-index.ts'
-import { imageIdOf, imageKey, imageOperations } from './images/image-operations.ts'
+import { imageIdOf, imageKey } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
@@ -102,14 +98,15 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
-  // Goes on while the rows are read: neither needs the other. The store is closed in order whatever comes of it.
-  const gossipChecked = checkGossip(random, { gossip: gossipService() })
-  gossipChecked.catch(() => {})
+  // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
+  const building = import('./composition/build-cluster.ts')
+  const gossipProved = building.then(({ proveGossip }) => proveGossip())
+  gossipProved.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
   const store = await openStore(config, identity, log, { onFound: onLearned })
   onStarted(() => store.close())
-  await gossipChecked
+  await gossipProved
   // Before anything can learn a row: the index must never lag behind what is known to be settled.
   store.registers.onLearned(onLearned)
   const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)
@@ -118,30 +115,10 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
   const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
-  const hasher: ChunkHasher =
-    hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
-  const cluster = new Cluster(
-    {
-      identity,
-      clock,
-      random,
-      log,
-      hasher,
-      config: currentConfig,
-      abstains: () => diskFailure(store),
-      storage: store.registers,
-      chunks: store.chunks,
-      downloads: new ChunkBufferPool(config.memory.downloads),
-      peers: new ChunkBufferPool(config.memory.peers),
-      operations: imageOperations,
-    },
-    {
-      bindHost: config.cluster.bindHost,
-      controlPort: config.cluster.controlPort,
-      bulkPort: config.cluster.bulkPort,
-      advertiseHost,
-      facts: () => ({ version: SERAC_VERSION, apiUrl }),
-    },
+  const { buildCluster } = await building
+  const cluster = buildCluster(
+    { config, log, identity, currentConfig, store, hashes },
+    { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
   return { config, log, identity, currentConfig, store, index, hashes, cluster, apiUrl }
 }
@@ -335,10 +312,6 @@ function chooseAuthenticator(config: SeracConfig): Authenticator {
 }
 
 /** A vote that cannot be written must not be given. */
-function diskFailure(store: Store): string | null {
-  return store.failure ? `its disk refuses writes (${store.failure.message})` : null
-}
-
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
   const reasons: string[] = []
   if (!hasQuorum) reasons.push('No majority of voters is reachable.')
