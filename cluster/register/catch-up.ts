@@ -160,7 +160,7 @@ export class CatchUp {
   }
 
   async #settleOne(key: string): Promise<void> {
-    const { reader, proposer, storage } = this.#components
+    const { self, config, reader, proposer, storage } = this.#components
     const before = storage.learnedHead(key)
     const finding = await reader.look(key)
     const learned = storage.learnedHead(key)
@@ -169,9 +169,10 @@ export class CatchUp {
       if (found?.value) await storage.learn(key, { ...found, value: found.value, settled: true })
       return
     }
-    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too. What
-    // was made while the read was under way stays.
-    if (!found && !storage.acceptorState(key)?.accepted)
+    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too; those of
+    // a former voter say nothing. What was made while the read was under way stays.
+    const hasVoted = isVoter(config.current(), self) && storage.acceptorState(key)?.accepted
+    if (!found && !hasVoted)
       return storage.forget(key, maxBallot(before?.ballot ?? ZERO_BALLOT, finding.removedUpTo))
     // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
     await proposer.settle(key, learned.ballot)

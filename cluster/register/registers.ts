@@ -18,6 +18,7 @@ import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
 import { Proposer, type ChosenValue } from './proposer.ts'
+import { isVoter } from './quorum.ts'
 import { QuorumMonitor } from './quorum-monitor.ts'
 import { Reader, type FoundValue } from './reader.ts'
 import { RegisterServer } from './register-server.ts'
@@ -197,11 +198,12 @@ export class Registers {
    * Throws NO_QUORUM.
    */
   async forgetRemoved(key: string): Promise<boolean> {
-    const { storage } = this.#components
+    const { self, config, storage } = this.#components
     const learned = storage.learnedHead(key)
     if (!learned) return false
     const finding = await this.#monitor.guard(() => this.#reader.look(key))
-    if (finding.found || storage.acceptorState(key)?.accepted) return false
+    const hasVoted = isVoter(config.current(), self) && storage.acceptorState(key)?.accepted
+    if (finding.found || hasVoted) return false
     // Whoever removed it has removed it here, too, meanwhile.
     if (!storage.learnedHead(key)) return false
     await storage.forget(key, maxBallot(learned.ballot, finding.removedUpTo))

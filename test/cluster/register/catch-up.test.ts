@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { CatchUp } from '../../../cluster/register/catch-up.ts'
 import { valueDigest } from '../../../cluster/register/register-value.ts'
+import type { AcceptorState } from '../../../cluster/register/storage.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import {
@@ -265,6 +266,14 @@ t.test('a notice that comes when its register was forgotten does not bring it ba
   t.equal(set.storage('d').learned(KEY)?.ballot.counter, 10, 'it was made again')
 })
 
+t.test('what a former voter has voted for does not keep a row that a majority has not', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
+  await set.storage('d').vote(KEY, acceptedState(2), true)
+  t.equal(set.storage('d').learned(KEY)?.ballot.counter, 2)
+  await set.catchUp('d').freshen()
+  t.equal(set.storage('d').learned(KEY), null)
+})
+
 t.test('a row that comes while the read is under way stays', async (t) => {
   const set = new VoterSet(['a', 'b', 'c', 'd'], { config: configOf(['a', 'b', 'c']) })
   const value = bytesOf(['new'])
@@ -286,6 +295,12 @@ t.test('a node that may not vote serves no log, and does not count its own', asy
   await t.rejects(set.catchUp('a').freshen(), { code: 'NO_QUORUM' })
   await t.rejects(set.catchUp('c').freshen(), { code: 'NO_QUORUM' })
 })
+
+function acceptedState(counter: number): AcceptorState {
+  const value = bytesOf(['x'])
+  const ballot = ballotOf(counter)
+  return { promised: ballot, accepted: { ballot, value, digest: valueDigest(value) } }
+}
 
 /** Resolves when `isTrue`; the test's own time limit ends a wait in vain. */
 async function until(isTrue: () => boolean): Promise<void> {
