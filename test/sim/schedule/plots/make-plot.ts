@@ -4,7 +4,7 @@ import type { SeededRandom } from '../../world/seeded-random.ts'
 import { busyChange, voteOfTheEpochBefore } from './change-plots.ts'
 import type { Cast, PlotMaker } from './plot.ts'
 import { lateVote, removedBeforeJoin } from './removal-plots.ts'
-import { lostVote, orphanedVote } from './vote-plots.ts'
+import { lostVote, orphanedVote, seenBeforeChosen } from './vote-plots.ts'
 
 /** The other schedules are left to chance alone. */
 const PLOT_ODDS = 0.8
@@ -12,6 +12,7 @@ const BEGIN_MS_MAX = 500
 
 const PLOTS: readonly PlotMaker[] = [
   orphanedVote,
+  seenBeforeChosen,
   lostVote,
   lateVote,
   removedBeforeJoin,

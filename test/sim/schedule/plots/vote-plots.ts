@@ -32,6 +32,31 @@ export const orphanedVote: PlotMaker = (random, { voters }, atMs) => {
 }
 
 /**
+ * A vote is seen at its proposer, by a voter that lists, before it is chosen; it is chosen later, by a voter that the other
+ * does not hear of. The list after that must find it where it was seen before (R11).
+ */
+export const seenBeforeChosen: PlotMaker = (random, { voters }, atMs) => {
+  const dealt = deal(random, voters)
+  const [proposer, reader, ...others] = dealt ?? []
+  if (proposer === undefined || reader === undefined || others.length !== 1) return null
+  const script = new Script(proposer, voters)
+  const appendMs = atMs + random.between(200, 300)
+  const acceptMs = appendMs + random.between(1, 12)
+  const chosenMs = appendMs + random.between(250, 400)
+  script.ask(atMs, proposer, 'mint')
+  script.ask(appendMs, proposer, 'append')
+  script.at(acceptMs, { kind: 'cut', from: proposer, to: reader, forMs: 12 })
+  for (const other of others) {
+    script.at(acceptMs, { kind: 'hold', from: proposer, to: other, byMs: chosenMs - acceptMs, forMs: 12 })
+    script.at(chosenMs - 5, { kind: 'cut', from: other, to: reader, forMs: 1500 })
+  }
+  script.ask(acceptMs + random.between(30, 120), reader, 'list')
+  script.at(chosenMs - 5, { kind: 'cut', from: proposer, to: reader, forMs: random.between(40, 80) })
+  script.ask(chosenMs + random.between(100, 300), reader, 'list', 'read')
+  return script
+}
+
+/**
  * The majority moves over a voter that loses its vote on the way: first some of the others are away, then the rest of
  * them. What only the first majority knew, the second knows through that voter alone (R1, R8).
  */
