@@ -15,7 +15,6 @@ const LOUD = [
   'local value served as a strong read',
   'list answered without catching up',
   'no prepare for a known key',
-  'comparison finds nothing',
   'catch-up skips a foreign cursor',
   'catch-up stops one entry short',
   'voting with a flipped bit',
