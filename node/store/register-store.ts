@@ -25,6 +25,7 @@ import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
+import { LearnedRows } from './learned-rows.ts'
 import {
   headOf,
   learnEffect,
@@ -44,7 +45,6 @@ import {
 } from './register-scan.ts'
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
-import { RowCache } from './row-cache.ts'
 import { begunNow, VoteAccumulator, type VoteRows } from './vote-accumulator.ts'
 import { Witnesses } from './witnesses.ts'
 
@@ -64,8 +64,6 @@ export interface RegisterStoreOptions {
 }
 
 const DB_UUID_BYTES = 16
-/** Learner rows kept in memory: some 2000 images of ordinary size. What is settled is served from the index, not from these. */
-const CACHED_BYTES_MAX = 2 * 1024 * 1024
 
 export class RegisterStore implements RegisterStorage {
   readonly #components: RegisterStoreComponents
@@ -73,11 +71,10 @@ export class RegisterStore implements RegisterStorage {
   readonly #tables: RegisterTables
   readonly #commits: GroupCommit<RegisterChange>
   readonly #heads = new RegisterHeads()
-  readonly #learnedRows = new RowCache<LearnerRow>(CACHED_BYTES_MAX, ({ value }) => value.length)
+  readonly #learned: LearnedRows
   readonly #log: ChangeLog
   readonly #witnesses: Witnesses
   readonly #cursors = new Map<NodeId, ChangeCursor>()
-  readonly #listeners: LearnedListener[] = []
   #dbUuid: string
   #voteSequence = 0
   #floor: Ballot = ZERO_BALLOT
@@ -90,6 +87,7 @@ export class RegisterStore implements RegisterStorage {
     this.#components = components
     this.#project = options.project ?? (() => [])
     this.#tables = new RegisterTables(components.database)
+    this.#learned = new LearnedRows(this.#tables, this.#heads)
     this.#log = new ChangeLog(components.database, options.changeLogEntriesMax ?? CHANGE_LOG_ENTRIES_MAX)
     this.#witnesses = new Witnesses(this.#tables.witnesses)
     this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOfChange)
@@ -119,7 +117,7 @@ export class RegisterStore implements RegisterStorage {
   }
 
   onLearned(listener: LearnedListener): void {
-    this.#listeners.push(listener)
+    this.#learned.onChanged(listener)
   }
 
   identity(): VoterIdentity {
@@ -162,8 +160,7 @@ export class RegisterStore implements RegisterStorage {
   }
 
   async vote(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
-    if (!this.#isIntact)
-      throw new ClusterError('NOT_VOTING', 'the vote rows of this node are not those that it wrote')
+    this.#assertIntact()
     if (accepted && !state.accepted) throw new TypeError(`nothing was accepted for ${key}`)
     await this.#commits.add({ kind: 'vote', key, state, accepted })
   }
@@ -192,21 +189,9 @@ export class RegisterStore implements RegisterStorage {
   }
 
   learned(key: string): LearnerRow | null {
-    const head = this.#heads.get(key)
-    const cached = this.#learnedRows.get(key)
-    if (cached && head && isOf(cached, head)) return cached
-    const row = this.#tables.readLearner(key)
-    if (!row) {
-      if (head) this.#forget(key)
-      return null
-    }
-    // Memory decides: the disk may be ahead of it by a row that nobody was told of, or behind by a lazy write.
-    const known = {
-      ...row,
-      settled: head !== undefined && head.settled && sameBallot(head.ballot, row.ballot),
-    }
-    this.#learnedRows.put(key, known)
-    return known
+    const row = this.#learned.get(key)
+    if (!row && this.#heads.get(key)) this.#forgetDamaged(key)
+    return row
   }
 
   learnedHead(key: string): LearnerHead | null {
@@ -236,7 +221,7 @@ export class RegisterStore implements RegisterStorage {
         if (!durably || !head || !sameBallot(head.ballot, row.ballot)) return
         return this.#commits.add({ kind: 'settle', key, row, durably })
       case 'settles':
-        this.#publishRow(key, row)
+        this.#learned.publish(key, row)
         return this.#commits.add({ kind: 'settle', key, row, durably })
       case 'replaces':
         return this.#commits.add({ kind: 'learn', key, row, durably })
@@ -392,7 +377,7 @@ export class RegisterStore implements RegisterStorage {
       this.#noteLearned(page, onFound)
       damaged.push(...page.damaged)
     })
-    for (const key of damaged) this.#forget(key)
+    for (const key of damaged) this.#forgetDamaged(key)
     return votes
   }
 
@@ -409,9 +394,9 @@ export class RegisterStore implements RegisterStorage {
   }
 
   /** What was learned can be learned again: without cursors, catch-up compares everything. */
-  #forget(key: string): void {
+  #forgetDamaged(key: string): void {
     this.#components.log.error({ key }, 'a learner row is damaged; it will be learned again')
-    this.#dropRow(key)
+    this.#learned.drop(key)
     const peers = [...this.#cursors.keys()]
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
@@ -461,25 +446,9 @@ export class RegisterStore implements RegisterStorage {
     }
     for (const [key, head] of batch.acceptedHeads) this.#heads.setAccepted(key, head)
     for (const [key, row] of batch.learned) {
-      if (row) this.#publishRow(key, row)
-      else this.#dropRow(key)
+      if (row) this.#learned.publish(key, row)
+      else this.#learned.drop(key)
     }
-  }
-
-  #dropRow(key: string): void {
-    this.#heads.delete(key)
-    this.#learnedRows.delete(key)
-    for (const listener of this.#listeners) listener(key, null)
-  }
-
-  /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
-  #publishRow(key: string, row: LearnerRow): void {
-    const head = this.#heads.get(key)
-    if (learnEffect(head, row) === 'nothing') return
-    const kept = withOwnBytes(row)
-    this.#heads.put(key, kept)
-    this.#learnedRows.put(key, kept)
-    for (const listener of this.#listeners) listener(key, kept)
   }
 
   /** A vote written now would make the accumulator fit what is damaged. */
@@ -491,14 +460,4 @@ export class RegisterStore implements RegisterStorage {
   #mintUuid(): string {
     return Buffer.from(this.#components.random.bytes(DB_UUID_BYTES)).toString('hex')
   }
-}
-
-/** A value that came in a message is a window on all of that: kept, it would keep the message. */
-function withOwnBytes(row: LearnerRow): LearnerRow {
-  const { value } = row
-  return value.buffer.byteLength <= 2 * value.length ? row : { ...row, value: new Uint8Array(value) }
-}
-
-function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {
-  return row.settled === settled && sameBallot(row.ballot, ballot)
 }

@@ -1,0 +1,72 @@
+/**
+ * Learner rows as the rest of the process sees them: what memory knows of each (RegisterHeads), the values that were used
+ * last, and whoever is told of changes. Memory decides which row counts: the disk may be ahead of it by a row that nobody
+ * was told of, or behind by a lazy write.
+ */
+import { sameBallot } from '../../cluster/register/ballot.ts'
+import type { LearnedListener, LearnerHead, LearnerRow } from '../../cluster/register/storage.ts'
+import { learnEffect } from './register-batch.ts'
+import type { RegisterHeads } from './register-heads.ts'
+import type { RegisterTables } from './register-tables.ts'
+import { RowCache } from './row-cache.ts'
+
+/** Some 2000 images of ordinary size. What is settled is served from the index, not from these. */
+const CACHED_BYTES_MAX = 2 * 1024 * 1024
+
+export class LearnedRows {
+  readonly #tables: RegisterTables
+  readonly #heads: RegisterHeads
+  readonly #cached = new RowCache<LearnerRow>(CACHED_BYTES_MAX, ({ value }) => value.length)
+  readonly #listeners: LearnedListener[] = []
+
+  constructor(tables: RegisterTables, heads: RegisterHeads) {
+    this.#tables = tables
+    this.#heads = heads
+  }
+
+  onChanged(listener: LearnedListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Null when there is none, or none that can be read. */
+  get(key: string): LearnerRow | null {
+    const head = this.#heads.get(key)
+    const cached = this.#cached.get(key)
+    if (cached && head && isOf(cached, head)) return cached
+    const row = this.#tables.readLearner(key)
+    if (!row) return null
+    const settled = head !== undefined && head.settled && sameBallot(head.ballot, row.ballot)
+    const known = { ...row, settled }
+    this.#cached.put(key, known)
+    return known
+  }
+
+  /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
+  publish(key: string, row: LearnerRow): void {
+    if (learnEffect(this.#heads.get(key), row) === 'nothing') return
+    const kept = withOwnBytes(row)
+    this.#heads.put(key, kept)
+    this.#cached.put(key, kept)
+    this.#tell(key, kept)
+  }
+
+  drop(key: string): void {
+    this.#heads.delete(key)
+    this.#cached.delete(key)
+    this.#tell(key, null)
+  }
+
+  #tell(key: string, row: LearnerRow | null): void {
+    for (const listener of this.#listeners) listener(key, row)
+  }
+}
+
+/** A value that came in a message is a window on all of that: kept, it would keep the message. */
+function withOwnBytes(row: LearnerRow): LearnerRow {
+  const { value } = row
+  return value.buffer.byteLength <= 2 * value.length ? row : { ...row, value: new Uint8Array(value) }
+}
+
+function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {
+  return row.settled === settled && sameBallot(row.ballot, ballot)
+}
