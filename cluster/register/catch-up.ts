@@ -5,15 +5,16 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Clock, Log } from '../runtime.ts'
+import { sleep, type Clock, type Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
-import { compareBallots, maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { compareBallots, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
 import type { Reader } from './reader.ts'
 import { SharedRun } from './shared-run.ts'
+import { dropIfRemoved, learnedAfter } from './stale-rows.ts'
 import type { ChangeEntry, RegisterStorage } from './storage.ts'
 import type { CatchUpRequest, ChangesAnswer, DigestsAnswer } from './vote-messages.ts'
 
@@ -51,8 +52,6 @@ export class CatchUp {
   readonly #freshen: SharedRun<void>
   readonly #stopping = new AbortController()
   #caughtUp = false
-  #isRetryDue = false
-  #endWait = () => {}
 
   constructor(components: CatchUpComponents) {
     this.#components = components
@@ -70,14 +69,11 @@ export class CatchUp {
 
   stop(): void {
     this.#stopping.abort(new ClusterError('STOPPING', 'catch-up stops'))
-    this.#endWait()
   }
 
   /** What the first catch-up lacked may be there now: it is tried again at once. */
   retry(): void {
-    if (this.#caughtUp) return
-    this.#isRetryDue = true
-    this.#endWait()
+    if (!this.#caughtUp) this.freshen().catch(() => {})
   }
 
   /**
@@ -100,7 +96,7 @@ export class CatchUp {
   }
 
   async #poll(): Promise<void> {
-    const { log } = this.#components
+    const { clock, log } = this.#components
     const { signal } = this.#stopping
     while (!signal.aborted) {
       const isDone = await this.freshen().then(
@@ -111,25 +107,8 @@ export class CatchUp {
           return false
         },
       )
-      await this.#wait(isDone ? POLL_EVERY_MS : RETRY_EVERY_MS)
+      await sleep(clock, isDone ? POLL_EVERY_MS : RETRY_EVERY_MS, signal).catch(() => {})
     }
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#stopping.signal.aborted || this.#takeRetry()) return resolve()
-      const cancel = this.#components.clock.after(delayMs, resolve)
-      this.#endWait = () => {
-        cancel()
-        resolve()
-      }
-    })
-  }
-
-  #takeRetry(): boolean {
-    const isDue = this.#isRetryDue
-    this.#isRetryDue = false
-    return isDue
   }
 
   async #freshenNow(): Promise<void> {
@@ -160,7 +139,7 @@ export class CatchUp {
   }
 
   async #settleOne(key: string): Promise<void> {
-    const { self, config, reader, proposer, storage } = this.#components
+    const { reader, proposer, storage } = this.#components
     const before = storage.learnedHead(key)
     const finding = await reader.look(key)
     const learned = storage.learnedHead(key)
@@ -169,11 +148,7 @@ export class CatchUp {
       if (found?.value) await storage.learn(key, { ...found, value: found.value, settled: true })
       return
     }
-    // A register that was removed (R9): a majority has none, and this node's own vote, if it had one, is gone too; those of
-    // a former voter say nothing. What was made while the read was under way stays.
-    const hasVoted = isVoter(config.current(), self) && storage.acceptorState(key)?.accepted
-    if (!found && !hasVoted)
-      return storage.forget(key, maxBallot(before?.ballot ?? ZERO_BALLOT, finding.removedUpTo))
+    if (!found && (await dropIfRemoved(this.#components, key, before, finding.removedUpTo))) return
     // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
     await proposer.settle(key, learned.ballot)
   }
@@ -242,22 +217,12 @@ export class CatchUp {
           suspects.set(key, settled ? null : { ballot, sequence: BEFORE_THE_LOG })
       const last = page.rows.length < PAGE_ROWS ? undefined : page.rows.at(-1)
       const theirs = new Set(page.rows.map(({ key }) => key))
-      for (const key of this.#keysBetween(afterKey, last?.key)) if (!theirs.has(key)) suspects.set(key, null)
+      for (const { key } of learnedAfter(this.#components.storage, afterKey)) {
+        if (last && key > last.key) break
+        if (!theirs.has(key)) suspects.set(key, null)
+      }
       if (!last) return from
       afterKey = last.key
-    }
-  }
-
-  /** Keys known here strictly after `afterKey`, up to `lastKey` (undefined: to the end). */
-  *#keysBetween(afterKey: string, lastKey: string | undefined): Generator<string> {
-    for (let after = afterKey; ;) {
-      const rows = this.#components.storage.learnedDigests(after, PAGE_ROWS)
-      for (const { key } of rows) {
-        if (lastKey !== undefined && key > lastKey) return
-        yield key
-        after = key
-      }
-      if (rows.length < PAGE_ROWS) return
     }
   }
 

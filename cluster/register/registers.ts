@@ -6,7 +6,6 @@ import type { LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
 import type { Clock, Log, Random } from '../runtime.ts'
 import { Acceptor } from './acceptor.ts'
-import { maxBallot } from './ballot.ts'
 import { BallotSource } from './ballot-source.ts'
 import { CatchUp } from './catch-up.ts'
 import { configOperations } from './config-operations.ts'
@@ -18,11 +17,11 @@ import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
 import { Proposer, type ChosenValue } from './proposer.ts'
-import { isVoter } from './quorum.ts'
 import { QuorumMonitor } from './quorum-monitor.ts'
 import { Reader, type FoundValue } from './reader.ts'
 import { RegisterServer } from './register-server.ts'
 import type { RescanProgress } from './rescan.ts'
+import { dropIfRemoved } from './stale-rows.ts'
 import type { RegisterStorage } from './storage.ts'
 import { TombstoneCollector, type Collected } from './tombstone-collector.ts'
 import type { Outcome } from './vote-messages.ts'
@@ -198,16 +197,13 @@ export class Registers {
    * Throws NO_QUORUM.
    */
   async forgetRemoved(key: string): Promise<boolean> {
-    const { self, config, storage } = this.#components
+    const { storage } = this.#components
     const learned = storage.learnedHead(key)
     if (!learned) return false
     const finding = await this.#monitor.guard(() => this.#reader.look(key))
-    const hasVoted = isVoter(config.current(), self) && storage.acceptorState(key)?.accepted
-    if (finding.found || hasVoted) return false
-    // Whoever removed it has removed it here, too, meanwhile.
-    if (!storage.learnedHead(key)) return false
-    await storage.forget(key, maxBallot(learned.ballot, finding.removedUpTo))
-    return true
+    // Whoever removed it may have removed it here, too, meanwhile.
+    if (finding.found || !storage.learnedHead(key)) return false
+    return dropIfRemoved(this.#components, key, learned, finding.removedUpTo)
   }
 
   /** Takes the cluster config of a peer that showed a newer epoch. */

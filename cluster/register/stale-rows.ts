@@ -1,17 +1,20 @@
 /**
- * Drops learner rows of registers that were removed while this node did not vote (rule R9). A removal leaves nothing behind
- * that others could tell of; voters drop their own rows in it, so the rows of a voter count as complete. A node that begins
- * to vote must therefore do so with the rows of a voter: else it, and others like it, would list what is no more.
+ * Drops learner rows of registers that were removed (rule R9). A removal leaves nothing behind that others could tell of;
+ * voters drop their own rows in it, so the rows of a voter count as complete. A node that begins to vote must therefore do
+ * so with the rows of a voter: else it, and others like it, would list what is no more.
  */
 import { ClusterError } from '../errors.ts'
-import type { ClusterConfig } from '../membership/cluster-config.ts'
+import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { maxBallot, minBallot, type Ballot } from './ballot.ts'
+import { maxBallot, minBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import { CONFIG_KEY } from './config-register.ts'
 import type { EpochFence } from './epoch-fence.ts'
-import { askEach, goodAnswers, isQuorum } from './quorum.ts'
-import type { LearnerDigest, RegisterStorage } from './storage.ts'
+import { askEach, goodAnswers, isQuorum, isVoter } from './quorum.ts'
+import type { LearnerDigest, LearnerHead, RegisterStorage } from './storage.ts'
 import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
+
+/** Rows copied from memory at a time. */
+const LEARNED_PAGE_ROWS = 1000
 
 /** Of one voter, with its floor before it was asked. */
 interface AcceptedKeys {
@@ -36,7 +39,7 @@ export async function dropStaleRows(
   { epoch, voters: present }: ClusterConfig,
   signal: AbortSignal,
 ): Promise<void> {
-  const rows = [...learnedRows(storage)].filter(({ key }) => key !== CONFIG_KEY)
+  const rows = [...learnedAfter(storage, '')].filter(({ key }) => key !== CONFIG_KEY)
   const others = present.filter((voter) => voter !== self)
   if (rows.length === 0 || others.length === 0) return
   const lists = new Map(goodAnswers(await askEach(others, (voter) => keysOf(voters, epoch, voter, signal))))
@@ -51,12 +54,29 @@ export async function dropStaleRows(
   await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, maxBallot(ballot, removedUpTo))))
 }
 
-function* learnedRows(storage: RegisterStorage): Generator<LearnerDigest> {
-  for (let afterKey = ''; ;) {
-    const page = storage.learnedDigests(afterKey, ACCEPTED_PAGE_ROWS)
+/**
+ * Drops the row of a register of which a strong read found nothing, removed up to `removedUpTo`; `before`: what was learned
+ * before the read, as what was made meanwhile stays. False when this node's own vote says that there is one: a round must
+ * decide its fate. Votes of a former voter say nothing.
+ */
+export async function dropIfRemoved(
+  { self, config, storage }: Pick<StaleRowsComponents, 'self' | 'storage'> & { config: ConfigView },
+  key: string,
+  before: LearnerHead | null,
+  removedUpTo: Ballot,
+): Promise<boolean> {
+  if (isVoter(config.current(), self) && storage.acceptorState(key)?.accepted) return false
+  await storage.forget(key, maxBallot(before?.ballot ?? ZERO_BALLOT, removedUpTo))
+  return true
+}
+
+/** What is known here of every register strictly after a key, in order. */
+export function* learnedAfter(storage: RegisterStorage, key: string): Generator<LearnerDigest> {
+  for (let afterKey = key; ;) {
+    const page = storage.learnedDigests(afterKey, LEARNED_PAGE_ROWS)
     yield* page
     const last = page.at(-1)
-    if (!last || page.length < ACCEPTED_PAGE_ROWS) return
+    if (!last || page.length < LEARNED_PAGE_ROWS) return
     afterKey = last.key
   }
 }

@@ -166,12 +166,18 @@ t.test('strangers and this node itself are not followed', async (t) => {
   t.equal(set.network.sent.length, 0)
 })
 
-t.test('it starts by itself, repeats soon until it has succeeded, then seldom', async (t) => {
+/** One that begins while it reaches nobody. */
+async function begunAlone() {
   const clock = new ManualClock()
   const set = await lagging(0, { clock })
   const catchUp: CatchUp = set.catchUp('c')
   set.network.down.add('a').add('b')
   catchUp.start()
+  return { clock, set, catchUp }
+}
+
+t.test('it starts by itself, repeats soon until it has succeeded, then seldom', async (t) => {
+  const { clock, set, catchUp } = await begunAlone()
   await clock.advance(400)
   t.equal(set.network.count('digests'), 2)
   await clock.advance(200)
@@ -190,11 +196,7 @@ t.test('it starts by itself, repeats soon until it has succeeded, then seldom', 
 })
 
 t.test('it tries again at once when this node may vote', async (t) => {
-  const clock = new ManualClock()
-  const set = await lagging(0, { clock })
-  const catchUp: CatchUp = set.catchUp('c')
-  set.network.down.add('a').add('b')
-  catchUp.start()
+  const { clock, set, catchUp } = await begunAlone()
   await clock.advance(10)
   set.network.down.clear()
   catchUp.retry()
