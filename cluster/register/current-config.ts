@@ -59,6 +59,14 @@ export class CurrentConfig implements ConfigView {
     return this.#durable
   }
 
+  /** Takes what a round that leaves nothing open finds to be the newest config. Throws NO_QUORUM. */
+  async refresh(proposer: {
+    settle(key: string): Promise<Omit<LearnerRow, 'settled'> | null>
+  }): Promise<void> {
+    const chosen = await proposer.settle(CONFIG_KEY)
+    if (chosen) await this.adopt({ ...chosen, settled: true })
+  }
+
   #take(row: LearnerRow): boolean {
     const config = configIn(row)
     const isNews = config.epoch > this.#config.epoch || (config.epoch === this.#config.epoch && !this.#row)

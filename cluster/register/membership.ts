@@ -142,24 +142,19 @@ export class Membership {
 
   /** The commit notice brings a written config here; when it was lost, a round asks for it. */
   async #learned({ epoch }: ClusterConfig): Promise<void> {
-    const { clock, config } = this.#components
+    const { clock, config, proposer } = this.#components
     for (let waitedMs = 0; waitedMs < NOTICE_PATIENCE_MS; waitedMs += NOTICE_LOOK_MS) {
       if (config.current().epoch >= epoch) return config.durable()
       await sleep(clock, NOTICE_LOOK_MS, this.#stopping.signal)
     }
-    await this.#refresh()
+    await config.refresh(proposer)
   }
 
   /** Whether a refusal is no news: somebody else changed the config meanwhile. */
   async #isOutdated(view: ClusterConfig): Promise<boolean> {
-    await this.#refresh()
-    return this.#components.config.current().epoch > view.epoch
-  }
-
-  async #refresh(): Promise<void> {
     const { config, proposer } = this.#components
-    const chosen = await proposer.settle(CONFIG_KEY)
-    if (chosen) await config.adopt({ ...chosen, settled: true })
+    await config.refresh(proposer)
+    return config.current().epoch > view.epoch
   }
 
   /**

@@ -26,6 +26,7 @@ import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askEach, goodAnswers, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
+import { SharedRun } from './shared-run.ts'
 import { dropStaleRows } from './stale-rows.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -63,9 +64,9 @@ const FORGOTTEN = 'it has lost votes and waits to be re-admitted'
 export class VotingRight {
   readonly #components: VotingRightComponents
   readonly #stopping = new AbortController()
+  /** One look at a time, and another one after it when something has changed meanwhile. */
+  readonly #look = new SharedRun(() => this.#untilDecided())
   #right: Right = { votes: 'never', why: STARTING }
-  #isLooking = false
-  #mustLook = false
   #genesisTries = 0
   /** Votes are missing or damaged: the past is to be given up before anything else. */
   #isLost = false
@@ -77,7 +78,7 @@ export class VotingRight {
   }
 
   start(): void {
-    this.#look()
+    void this.#look.run()
   }
 
   stop(): void {
@@ -103,7 +104,7 @@ export class VotingRight {
     this.#components.log.error({ why }, 'this node has lost votes: it votes again once it is re-admitted')
     this.#right = { votes: 'never', why: `it has lost votes (${why}) and waits to be re-admitted` }
     this.#isLost = true
-    this.#look()
+    void this.#look.run()
   }
 
   #configChanged(config: ClusterConfig): void {
@@ -112,23 +113,7 @@ export class VotingRight {
     const isNamed = config.databases[self] === storage.identity().dbUuid
     if (this.#right.votes === 'always' && mayVote && isNamed) return
     this.#right = { votes: 'never', why: mayVote ? STARTING : 'it is no voter' }
-    this.#look()
-  }
-
-  /** One look at a time, and another one after it when something has changed meanwhile. */
-  #look(): void {
-    if (this.#stopping.signal.aborted) return
-    this.#mustLook = true
-    if (!this.#isLooking) void this.#lookUntilSettled()
-  }
-
-  async #lookUntilSettled(): Promise<void> {
-    this.#isLooking = true
-    while (this.#mustLook) {
-      this.#mustLook = false
-      await this.#untilDecided()
-    }
-    this.#isLooking = false
+    void this.#look.run()
   }
 
   async #untilDecided(): Promise<void> {
@@ -293,7 +278,6 @@ export class VotingRight {
     const { proposer, mintOpId, config } = this.#components
     const outcome = await proposer.execute(CONFIG_KEY, { name, args, opId: mintOpId() }, null)
     if (!outcome.done) throw new ClusterError('MEMBERSHIP_REFUSED', outcome.refusal.message)
-    const chosen = await proposer.settle(CONFIG_KEY)
-    if (chosen) await config.adopt({ ...chosen, settled: true })
+    await config.refresh(proposer)
   }
 }
