@@ -311,7 +311,6 @@ function chooseAuthenticator(config: SeracConfig): Authenticator {
   }
 }
 
-/** A vote that cannot be written must not be given. */
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
   const reasons: string[] = []
   if (!hasQuorum) reasons.push('No majority of voters is reachable.')

@@ -70,6 +70,7 @@ export function buildCluster(
   )
 }
 
+/** A vote that cannot be written must not be given. */
 function diskFailure(store: Store): string | null {
   return store.failure ? `its disk refuses writes (${store.failure.message})` : null
 }

@@ -59,6 +59,13 @@ function shownBy(registers: RegisterStore) {
   }
 }
 
+/** The registers of a filled store in which the short rows of a kind are damaged. */
+async function openedDamaged(t: Test, tag: number): Promise<RegisterStore> {
+  const directory = await filled(t)
+  await tamper(directory, 'meta', tag, (value) => (value.length > 100 ? value : flipBit(value)))
+  return (await openedStore(t, { directory, ...inThread })).store.registers
+}
+
 t.test('a thread finds what the event loop finds', async (t) => {
   const directory = await filled(t)
   const seen = await found(directory, inThread)
@@ -68,22 +75,14 @@ t.test('a thread finds what the event loop finds', async (t) => {
 })
 
 t.test('a thread finds the same damage', async (t) => {
-  const directory = await filled(t)
-  await tamper(directory, 'meta', KEYSPACES.acceptor.tag, (value) =>
-    value.length > 100 ? value : flipBit(value),
-  )
-  const { registers } = (await openedStore(t, { directory, ...inThread })).store
+  const registers = await openedDamaged(t, KEYSPACES.acceptor.tag)
   t.equal(registers.isIntact, false)
   t.throws(() => registers.acceptorState('image/promised'), { code: 'CORRUPT_VALUE' })
   await t.rejects(registers.vote('image/new', accepted(1, 'x'), true), { code: 'NOT_VOTING' })
 })
 
 t.test('a learner row that a thread finds damaged is forgotten', async (t) => {
-  const directory = await filled(t)
-  await tamper(directory, 'meta', KEYSPACES.learner.tag, (value) =>
-    value.length > 100 ? value : flipBit(value),
-  )
-  const { registers } = (await openedStore(t, { directory, ...inThread })).store
+  const registers = await openedDamaged(t, KEYSPACES.learner.tag)
   t.equal(registers.isIntact, true)
   t.equal(registers.learned('image/learned'), null)
   t.equal(registers.registerCount(), IMAGES - 1)

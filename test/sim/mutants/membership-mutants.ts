@@ -3,13 +3,12 @@ import type { ClusterConfig } from '../../../cluster/membership/cluster-config.t
 import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
 import { BEGIN_JOINT } from '../../../cluster/register/config-operations.ts'
-import { CONFIG_KEY, configIn } from '../../../cluster/register/config-register.ts'
 import type { FencedRequest } from '../../../cluster/register/epoch-fence.ts'
 import type { Operation } from '../../../cluster/register/operations.ts'
 import type { CatchUpRequest, VoteRequest } from '../../../cluster/register/vote-messages.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
-import { bodyOf, type Mutant } from './mutant.ts'
+import { bodyOf, configOf, type Mutant } from './mutant.ts'
 
 /** The new voters at once, without a time in which both sets count. */
 const swapVoters: Operation = (current, args) => {
@@ -77,11 +76,6 @@ export const membershipMutants: readonly Mutant[] = [
 function lazily(written: Promise<void>): Promise<void> {
   written.catch(() => {})
   return Promise.resolve()
-}
-
-function configOf(store: RegisterStore): ClusterConfig | null {
-  const row = store.learned(CONFIG_KEY)
-  return row?.settled ? configIn(row) : null
 }
 
 function withNewestEpoch(request: unknown, store: RegisterStore): unknown {

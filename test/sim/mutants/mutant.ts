@@ -1,7 +1,10 @@
 /** A bug, put in on purpose: a simulation that lets it live proves nothing. */
+import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { PeerRpc, RpcHandler } from '../../../cluster/network/rpc-port.ts'
+import { CONFIG_KEY, configIn } from '../../../cluster/register/config-register.ts'
 import type { FencedRequest } from '../../../cluster/register/epoch-fence.ts'
 import type { VoteRequest } from '../../../cluster/register/vote-messages.ts'
+import type { RegisterStore } from '../../../node/store/register-store.ts'
 import type { Variant } from '../cluster/variant.ts'
 
 export interface Mutant {
@@ -44,4 +47,10 @@ export function withVotes(
 /** What was asked, without epoch and identity. */
 export function bodyOf(request: unknown): unknown {
   return (request as Partial<FencedRequest>).body
+}
+
+/** The config that a node has learned, if any. */
+export function configOf(store: RegisterStore): ClusterConfig | null {
+  const row = store.learned(CONFIG_KEY)
+  return row?.settled ? configIn(row) : null
 }

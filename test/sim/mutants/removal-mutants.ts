@@ -1,11 +1,9 @@
 /** Bugs of the removal of tombstones: ways in which what was deleted comes back. */
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
-import { CONFIG_KEY, configIn } from '../../../cluster/register/config-register.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
 import type { CatchUpRequest, DigestsAnswer } from '../../../cluster/register/vote-messages.ts'
-import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
-import { bodyOf, type Mutant } from './mutant.ts'
+import { bodyOf, configOf, type Mutant } from './mutant.ts'
 
 export const removalMutants: readonly Mutant[] = [
   {
@@ -46,7 +44,7 @@ export const removalMutants: readonly Mutant[] = [
     variant: {
       storage: (store) =>
         overriding(store, {
-          forget: (key, ballot) => (isChanging(store) ? Promise.resolve() : store.forget(key, ballot)),
+          forget: (key, ballot) => (configOf(store)?.joint ? Promise.resolve() : store.forget(key, ballot)),
         }),
     },
   },
@@ -68,8 +66,3 @@ export const removalMutants: readonly Mutant[] = [
     },
   },
 ]
-
-function isChanging(store: RegisterStore): boolean {
-  const row = store.learned(CONFIG_KEY)
-  return row !== null && configIn(row).joint !== null
-}
