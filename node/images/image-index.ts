@@ -18,7 +18,6 @@ import { TraitsPool } from './image-traits.ts'
 import { IndexedImage } from './indexed-image.ts'
 import { listFilter } from './list-filter.ts'
 import { Narrowing, type Lane } from './narrowing.ts'
-import { PropertiesPool } from './properties-pool.ts'
 import { TimeSlice } from './time-slice.ts'
 import { isListed, type CallerRights } from './visibility.ts'
 
@@ -31,7 +30,7 @@ type Test = (row: ImageRecord) => boolean
 export class ImageIndex {
   readonly #components: IndexComponents
   readonly #rows = new Map<string, ImageRecord>()
-  readonly #pools = { traits: new TraitsPool(), properties: new PropertiesPool() }
+  readonly #traits = new TraitsPool()
   /** Made when a list first asks for them: at the start nothing waits for them. */
   readonly #columns = new Map<OrderKey, { index: ColumnIndex; whole: Promise<ColumnIndex> }>()
   /** By project, the images that others share with it. */
@@ -49,7 +48,7 @@ export class ImageIndex {
 
   put(record: ImageRecord): void {
     this.#unlink(record.id)
-    const row = new IndexedImage(record, this.#pools)
+    const row = new IndexedImage(record, this.#traits)
     // In the place of the row before: a list that is under way must not meet the image twice.
     this.#rows.set(row.id, row)
     for (const { index } of this.#columns.values()) index.add(row)

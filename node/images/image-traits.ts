@@ -3,6 +3,7 @@
  * project differ in names and digests, not in these.
  */
 import type { ImageRecord } from './image-record.ts'
+import { ValueTree } from './value-tree.ts'
 
 export type ImageTraits = Pick<
   ImageRecord,
@@ -23,15 +24,15 @@ export type ImageTraits = Pick<
 const SHARED_MAX = 10_000
 
 export class TraitsPool {
-  readonly #shared = new Map<string, ImageTraits>()
+  readonly #shared = new ValueTree<unknown, ImageTraits>(SHARED_MAX)
 
   /** The pool's copy of what `record` has in common with others. */
   of(record: ImageRecord): ImageTraits {
-    const traits = traitsOf(record)
-    const key = keyOf(traits)
-    const known = this.#shared.get(key)
+    const parts = partsOf(record)
+    const known = this.#shared.get(parts)
     if (known) return known
-    if (this.#shared.size < SHARED_MAX) this.#shared.set(key, traits)
+    const traits = traitsOf(record)
+    this.#shared.put(parts, traits)
     return traits
   }
 }
@@ -54,14 +55,9 @@ function traitsOf(record: ImageRecord): ImageTraits {
   }
 }
 
-/** Equal for equal traits alone: texts carry their lengths. By hand, since every image at every start comes by here. */
-function keyOf(traits: ImageTraits): string {
-  const { status, visibility, protected: isProtected, hidden, minDisk, minRam, tags } = traits
-  const flags = `${status} ${visibility} ${isProtected} ${hidden} ${minDisk} ${minRam} `
-  const texts = part(traits.owner) + part(traits.containerFormat) + part(traits.diskFormat)
-  return flags + texts + part(traits.hashAlgo) + tags.map(part).join('')
-}
-
-function part(text: string | null): string {
-  return text === null ? '-' : `${text.length}:${text}`
+/** Equal for equal traits alone: the tags, of which there may be any number, come last. */
+function partsOf(image: ImageRecord): unknown[] {
+  const { status, visibility, owner, containerFormat, diskFormat, minDisk, minRam, hashAlgo } = image
+  const flags = [status, visibility, image.protected, image.hidden, minDisk, minRam]
+  return [...flags, owner, containerFormat, diskFormat, hashAlgo, ...image.tags]
 }

@@ -1,22 +1,14 @@
 /**
- * An image as the index keeps it: a record in all that can be read of it, in a third of the memory. There may be 100 000
- * of them, and the memory of a node is mostly these.
+ * An image as the index keeps it: a record in all that can be read of it, in half of the memory. There may be 100 000 of
+ * them, and the memory of a node is mostly these.
  */
 import type { ImageRecord, ImageStatus, Visibility } from './image-record.ts'
 import type { ImageTraits, TraitsPool } from './image-traits.ts'
-import type { PropertiesPool } from './properties-pool.ts'
 
 /** Fields that few images have. */
 type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt'>
 
-/** What images have in common is kept once. */
-export interface IndexPools {
-  traits: TraitsPool
-  properties: PropertiesPool
-}
-
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
-const HEX = /^(?:[0-9a-f]{2})+$/
 
 export class IndexedImage implements ImageRecord {
   readonly id: string
@@ -24,33 +16,30 @@ export class IndexedImage implements ImageRecord {
   readonly size: number | null
   readonly virtualSize: number | null
   readonly checksum: string | null
+  readonly hashValue: string | null
   readonly createdAt: string
   readonly updatedAt: string
   readonly properties: Record<string, string | null>
   readonly data: ImageRecord['data']
   readonly #traits: ImageTraits
   readonly #rare: Rare
-  /** Two digits of hexadecimal text in each character; as it came when it is no such text. */
-  readonly #hashValue: string | null
-  readonly #isHashPacked: boolean
 
-  constructor(record: ImageRecord, { traits, properties }: IndexPools) {
-    const { members, upload, deletedAt, createdAt, updatedAt, hashValue } = record
+  /** `pool`: what images have in common is kept once. */
+  constructor(record: ImageRecord, pool: TraitsPool) {
+    const { members, upload, deletedAt, createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
     this.size = record.size
     this.virtualSize = record.virtualSize
     this.checksum = record.checksum
+    this.hashValue = record.hashValue
     this.createdAt = createdAt
     this.updatedAt = updatedAt === createdAt ? createdAt : updatedAt
-    this.properties = properties.of(record.properties)
+    this.properties = record.properties
     this.data = record.data
-    this.#traits = traits.of(record)
+    this.#traits = pool.of(record)
     const isPlain = members.length === 0 && upload === null && deletedAt === null
     this.#rare = isPlain ? PLAIN : { members, upload, deletedAt }
-    this.#isHashPacked = hashValue !== null && HEX.test(hashValue)
-    this.#hashValue =
-      hashValue !== null && this.#isHashPacked ? Buffer.from(hashValue, 'hex').toString('latin1') : hashValue
   }
 
   get status(): ImageStatus {
@@ -107,10 +96,5 @@ export class IndexedImage implements ImageRecord {
 
   get deletedAt(): string | null {
     return this.#rare.deletedAt
-  }
-
-  get hashValue(): string | null {
-    const hash = this.#hashValue
-    return hash !== null && this.#isHashPacked ? Buffer.from(hash, 'latin1').toString('hex') : hash
   }
 }
