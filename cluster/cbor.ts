@@ -199,7 +199,8 @@ class Reader {
     const shape = lastShape
     if (shape?.names.length !== size) return this.#newShape(size)
     const map = { ...shape.blank }
-    for (const [i, name] of shape.names.entries()) {
+    for (let i = 0; i < size; i++) {
+      const name = shape.names[i] as string
       if (!this.#skipsName(name)) return this.#otherShape(map, shape.names.slice(0, i), size)
       map[name] = this.value()
     }

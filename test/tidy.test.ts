@@ -51,6 +51,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(level|classic-level)$/, homes: ['node/store/'] },
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
+  { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 
@@ -59,6 +60,7 @@ const ENTRY_POINTS = [
   'node/serac.cts',
   'deploy/dev-cluster.ts',
   'deploy/demo.ts',
+  'deploy/bundle.ts',
   'node/data/hash-worker.ts',
   'node/store/scan-worker.ts',
 ]

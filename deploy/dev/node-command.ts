@@ -2,5 +2,5 @@
 import { fileURLToPath } from 'node:url'
 
 export function builtNodeCommand(): string[] {
-  return [process.execPath, fileURLToPath(new URL('../../node/serac.cjs', import.meta.url))]
+  return [process.execPath, fileURLToPath(new URL('../../bin/serac.cjs', import.meta.url))]
 }

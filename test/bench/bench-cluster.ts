@@ -11,7 +11,7 @@ import { seedImages } from './seed.ts'
 import { UsageMeter } from './usage.ts'
 
 /** The built `serac`. */
-export const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
+export const SERAC = join(PROJECT_ROOT, 'dist/bin/serac.cjs')
 /** Identities come in headers, so that lists can be asked for as an administrator and as a project. */
 export const BENCH_SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
 const READY_LIMIT_MS = 120_000

@@ -21,7 +21,7 @@ const SETTINGS = ['api_limit_max', 'limit_param_default'].map((option) =>
   parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
 )
 const OPTIONS = {
-  nodeCommand: [process.execPath, join(PROJECT_ROOT, 'dist/node/serac.cjs')],
+  nodeCommand: [process.execPath, join(PROJECT_ROOT, 'dist/bin/serac.cjs')],
   progress: () => {},
 }
 

@@ -18,7 +18,7 @@ export interface ProbeOptions {
 }
 
 /** The built `serac`, a script for node. */
-export const SERAC = join(PROJECT_ROOT, 'dist/node/serac.cjs')
+export const SERAC = join(PROJECT_ROOT, 'dist/bin/serac.cjs')
 /** As from a shell: the test runner puts hooks of its own into NODE_OPTIONS of every child. `env` becomes the node. */
 export const NODE_COMMAND = ['env', '-u', 'NODE_OPTIONS', process.execPath, SERAC]
 

@@ -21,7 +21,7 @@ t.test('serac start with the wrong gossipsub', async (t) => {
   const member = `${await keygen(node.directory)}@127.0.0.1:${node.controlPort}`
   await writeFile(node.configFile, nodeConfig(node, [member], []))
 
-  const program = join(directory, 'dist/node/serac.cjs')
+  const program = join(directory, 'dist/bin/serac.cjs')
   const { exitCode, stderr } = await runCommand(process.execPath, [
     program,
     'start',

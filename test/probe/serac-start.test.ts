@@ -21,7 +21,7 @@ async function start(t: Test, text: string) {
   const member = `${await keygen(node.directory)}@127.0.0.1:${node.controlPort}`
   await writeFile(node.configFile, nodeConfig(node, [member], []))
   const files = ['--config-file', node.configFile, '--config-file', join(node.directory, 'extra.conf')]
-  return runCommand(process.execPath, ['dist/node/serac.cjs', 'start', ...files])
+  return runCommand(process.execPath, ['dist/bin/serac.cjs', 'start', ...files])
 }
 
 t.test('a wrong configuration', async (t) => {
