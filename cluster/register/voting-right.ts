@@ -258,14 +258,19 @@ export class VotingRight {
     await this.#change(CLAIM, { node: self, dbUuid })
   }
 
-  /** Names the databases of all voters that are up; the others claim their places when they come. */
+  /**
+   * Names the databases of all voters that are up, a majority at least: the others claim their places when they come, by
+   * the votes of those that are named.
+   */
   async #writeGenesis(): Promise<void> {
     const { self, config, storage, clock } = this.#components
     const view = config.current()
     this.#right = { votes: 'genesis' }
     const witnesses = await this.#witnesses(view)
-    const isWhole = allVoters(voterSets(view)).every((voter) => voter === self || witnesses.has(voter))
-    if (!isWhole && ++this.#genesisTries < GENESIS_TRIES)
+    const isUp = (voter: NodeId) => voter === self || witnesses.has(voter)
+    const isWhole = allVoters(voterSets(view)).every(isUp)
+    const mustWait = !isWhole && ++this.#genesisTries < GENESIS_TRIES
+    if (mustWait || !isQuorum(voterSets(view), isUp))
       return sleep(clock, RETRY_EVERY_MS, this.#stopping.signal)
     const named = [...witnesses].filter(([id]) => isVoter(view, id))
     const databases = Object.fromEntries(named.map(([id, { identity }]) => [id, identity.dbUuid]))

@@ -58,6 +58,26 @@ t.test('a majority begins without the third, which claims its place when it come
   t.equal(cluster.at('c').registers.readmission, null, 'it had nothing to forget')
 })
 
+t.test('a genesis waits until it names a majority', async (t) => {
+  const cluster = new LiveCluster(IDS)
+  t.teardown(() => cluster.stopAll())
+  // Each node asks the two others once to judge and once to name their databases: the second time nobody hears them.
+  const asked = new Map<NodeId, number>()
+  let mayName = false
+  cluster.network.beforeRequest = ({ kind, from }) => {
+    if (kind !== 'witness' || mayName) return
+    const before = asked.get(from) ?? 0
+    asked.set(from, before + 1)
+    if (before % 4 >= 2) throw new ClusterError('PEER_UNREACHABLE', 'a cut link')
+  }
+  cluster.start(...IDS)
+  await cluster.during(cluster.clock.advance(5000))
+  t.equal(cluster.at('a').config.row(), null)
+  mayName = true
+  await cluster.allVote(...IDS)
+  t.equal(Object.keys(cluster.at('a').config.current().databases).length, 3)
+})
+
 t.test('a restart with the same disk votes in the same epoch', async (t) => {
   const cluster = await running(t)
   cluster.stop('b')
