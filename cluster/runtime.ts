@@ -3,6 +3,7 @@
  * node/daemon.ts); the simulation hands in its own, so the very same modules run in both.
  */
 import { randomFillSync } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 
 /** Time. Nothing in Serac is ordered by it: it only proposes, shows and paces. */
 export interface Clock {
@@ -80,4 +81,14 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     })
     signal?.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+/**
+ * A signal that ends whatever a part of the node is about when it stops: any number of waits listen to it at once, of which
+ * Node would warn as a leak at the eleventh. Each wait must take its listener back when it ends.
+ */
+export function stopController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }

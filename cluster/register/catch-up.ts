@@ -5,7 +5,7 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { sleep, type Clock, type Log } from '../runtime.ts'
+import { sleep, stopController, type Clock, type Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
 import { compareBallots, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
@@ -50,7 +50,7 @@ export class CatchUp {
   /** Each answers with the epoch that the log was followed under. */
   readonly #following = new Map<NodeId, SharedRun<number>>()
   readonly #freshen: SharedRun<void>
-  readonly #stopping = new AbortController()
+  readonly #stopping = stopController()
   #caughtUp = false
 
   constructor(components: CatchUpComponents) {

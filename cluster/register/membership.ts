@@ -5,7 +5,7 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ClusterConfig, LivenessView, MemberNode } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { sleep, type Clock, type Log } from '../runtime.ts'
+import { sleep, stopController, type Clock, type Log } from '../runtime.ts'
 import * as operations from './config-operations.ts'
 import { CONFIG_KEY } from './config-register.ts'
 import type { CurrentConfig } from './current-config.ts'
@@ -55,7 +55,7 @@ const NOTICE_PATIENCE_MS = 1000
 
 export class Membership {
   readonly #components: MembershipComponents
-  readonly #stopping = new AbortController()
+  readonly #stopping = stopController()
   #driving: Promise<void> | null = null
   #progress: RescanProgress | null = null
 

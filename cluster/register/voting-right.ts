@@ -17,7 +17,7 @@
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { sleep, type Clock, type Log } from '../runtime.ts'
+import { sleep, stopController, type Clock, type Log } from '../runtime.ts'
 import { maxBallot } from './ballot.ts'
 import { BOOTSTRAP, CLAIM } from './config-operations.ts'
 import { CONFIG_KEY } from './config-register.ts'
@@ -63,7 +63,7 @@ const FORGOTTEN = 'it has lost votes and waits to be re-admitted'
 
 export class VotingRight {
   readonly #components: VotingRightComponents
-  readonly #stopping = new AbortController()
+  readonly #stopping = stopController()
   /** One look at a time, and another one after it when something has changed meanwhile. */
   readonly #look = new SharedRun(() => this.#untilDecided())
   #right: Right = { votes: 'never', why: STARTING }

@@ -5,12 +5,11 @@
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { COPIES_DEFAULT } from '../../cluster/placement/placement-policy.ts'
-import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
+import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import { ImageError } from '../errors.ts'
-import { AbortGroup } from './abort-group.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 import type { CallerRights } from './visibility.ts'
@@ -45,7 +44,7 @@ const GIVE_BACK_PAUSE_MS = 500
 export class ImageUploader {
   readonly #components: ImageUploaderComponents
   readonly #options: ImageUploaderOptions
-  readonly #stopping = new AbortGroup()
+  readonly #stopping = stopController()
   readonly #running = new Map<UploadId, Promise<unknown>>()
 
   constructor(components: ImageUploaderComponents, options: ImageUploaderOptions) {
@@ -110,7 +109,7 @@ export class ImageUploader {
       declaredSizeBytes,
     }
     try {
-      return await this.#stopping.run((signal) => writer.write({ ...session, signal }, body))
+      return await writer.write({ ...session, signal: this.#stopping.signal }, body)
     } catch (error) {
       await this.#giveBack(id, uploadId)
       throw error
@@ -150,10 +149,7 @@ export class ImageUploader {
   /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */
   async #giveBack(id: string, uploadId: UploadId): Promise<void> {
     if (await this.#tryGiveBack(id, uploadId)) return
-    this.#track(
-      uploadId,
-      this.#stopping.run((signal) => this.#keepGivingBack(id, uploadId, signal)),
-    )
+    this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
   }
 
   async #keepGivingBack(id: string, uploadId: UploadId, signal: AbortSignal): Promise<void> {

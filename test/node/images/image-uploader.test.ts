@@ -32,12 +32,10 @@ function uploaderOf() {
     write: () => Promise.resolve(stored),
     events,
     uploadIds: [] as string[],
-    signals: new Set<AbortSignal>(),
   }
   const writer = {
-    write: ({ upload, signal }: { upload: string; signal: AbortSignal }) => {
+    write: ({ upload }: { upload: string }) => {
       state.uploadIds.push(upload)
-      state.signals.add(signal)
       return state.write()
     },
     unpin: (_upload: string, nodes: readonly string[]) => {
@@ -71,13 +69,6 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
-})
-
-t.test('no two uploads wait on one signal', async (t) => {
-  const { uploader, state } = uploaderOf()
-  state.write = failing(new Error('the client hung up'))
-  for (const _ of [1, 2, 3]) await t.rejects(uploader.upload(request))
-  t.equal(state.signals.size, 3)
 })
 
 t.test('while it runs, the record says who uploads', async (t) => {
