@@ -226,7 +226,27 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
     const message = `LevelDB cannot open ${path}: ${why}. "serac repair" explains what can be done`
     throw new StoreError('DATABASE_UNREADABLE', message, { path, why }, error)
   }
-  return level
+  return {
+    getSync: (key) => level.getSync(key),
+    batch: (operations, options) => writeChained(level, operations, options),
+    iterator: (options) => level.iterator(options),
+    keys: (options) => level.keys(options),
+    close: () => level.close(),
+  }
+}
+
+/** As `level.batch(operations)`, of which each operation costs eight times as much: it is copied, then taken apart again. */
+function writeChained(
+  level: Level<Buffer, Buffer>,
+  operations: readonly WriteOp[],
+  options: { sync: boolean },
+): Promise<void> {
+  const batch = level.batch()
+  for (const op of operations) {
+    if (op.type === 'put') batch.put(op.key, op.value)
+    else batch.del(op.key)
+  }
+  return batch.write(options)
 }
 
 function closed(cause: unknown): ClusterError {
