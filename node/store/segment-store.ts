@@ -38,6 +38,7 @@ interface Segment {
 export const SEGMENT_BYTES_MAX = 256 * 1024 * 1024
 export const MARKER_FILE = 'SEGMENTS'
 const NAME_DIGITS = 8
+const SEGMENT_NAME = /^\d{8}\.seg$/
 
 export class SegmentStore {
   readonly #directory: string
@@ -274,6 +275,11 @@ export class SegmentStore {
   #path(number: number): string {
     return join(this.#directory, `${String(number).padStart(NAME_DIGITS, '0')}.seg`)
   }
+}
+
+/** The number of a segment by the name of its file; null when it is none. */
+export function segmentNumberOf(fileName: string): number | null {
+  return SEGMENT_NAME.test(fileName) ? Number.parseInt(fileName, 10) : null
 }
 
 async function assertMarker(directory: string, storeUuid: string): Promise<void> {

@@ -34,6 +34,7 @@ import {
   type StoreFormat,
 } from './format-version.ts'
 import { FreeSpace, statfsProbe, type SpaceProbe } from './free-space.ts'
+import { INDEX_DIRECTORY, isIndexDamage, rebuildIndex, SEGMENTS_DIRECTORY } from './index-rebuild.ts'
 import type { Projection } from './register-batch.ts'
 import type { RegisterScan } from './register-scan.ts'
 import { RegisterStore } from './register-store.ts'
@@ -220,19 +221,12 @@ async function openParts(
   { isNew, closers }: { isNew: boolean; closers: (() => Promise<void>)[] },
 ): Promise<StoreParts> {
   const { directory, ballastBytes } = options
-  const [indexPath, segmentsPath] = [join(directory, 'chunks'), join(directory, 'seg')]
+  const segmentsPath = join(directory, SEGMENTS_DIRECTORY)
   if (isNew) {
-    await makeDirectory(indexPath)
+    await makeDirectory(join(directory, INDEX_DIRECTORY))
     await makeDirectory(segmentsPath)
     await SegmentStore.create(segmentsPath, format.storeUuid)
   }
-  const index = await openWithRoom(indexPath, directory, isNew, components.log)
-  closers.push(() => index.close())
-  const segments = await SegmentStore.open(
-    { directory: segmentsPath, database: index, storeUuid: format.storeUuid },
-    options,
-  )
-  closers.push(() => segments.close())
   const { random, log } = components
   const scan = components.scan?.(join(directory, 'meta'))
   const registers = await RegisterStore.open({ database: meta, random, log, ...(scan && { scan }) }, options)
@@ -240,12 +234,52 @@ async function openParts(
     { clock: components.clock, probe: components.spaceProbe ?? statfsProbe(segmentsPath) },
     options,
   )
-  const chunks = await ChunkStore.open({ ...components, database: index, segments, space })
+  const openChunks = () => openChunkStore({ ...components, space }, format, options, isNew)
+  const { index, segments, chunks } = await openChunks().catch(async (error: unknown) => {
+    if (isNew || !isIndexDamage(error)) throw error
+    log.error(
+      { error: String(error) },
+      'the chunk index cannot be read: it is made anew from the segment files',
+    )
+    await rebuildIndex({ directory, storeUuid: format.storeUuid }, log)
+    return openChunks()
+  })
+  closers.push(
+    () => index.close(),
+    () => segments.close(),
+  )
   await space.start()
   closers.push(() => Promise.resolve(space.stop()))
   if (isNew || space.freeBytes > options.freeBytesMin + ballastBytes)
     await ensureBallast(join(directory, 'ballast'), ballastBytes)
   return { meta, index, segments, registers, chunks, space }
+}
+
+type ChunkParts = Pick<StoreParts, 'index' | 'segments' | 'chunks'>
+
+/** The index and what it names. Nothing stays open when it fails. */
+async function openChunkStore(
+  components: StoreComponents & { space: FreeSpace },
+  { storeUuid }: StoreFormat,
+  options: StoreOptions,
+  isNew: boolean,
+): Promise<ChunkParts> {
+  const { directory } = options
+  const index = await openWithRoom(join(directory, INDEX_DIRECTORY), directory, isNew, components.log)
+  try {
+    const place = { directory: join(directory, SEGMENTS_DIRECTORY), database: index, storeUuid }
+    const segments = await SegmentStore.open(place, options)
+    try {
+      const chunks = await ChunkStore.open({ ...components, database: index, segments })
+      return { index, segments, chunks }
+    } catch (error) {
+      await segments.close()
+      throw error
+    }
+  } catch (error) {
+    await index.close()
+    throw error
+  }
 }
 
 async function makeDirectory(path: string): Promise<void> {

@@ -98,12 +98,10 @@ void t.test('a missing or foreign mount of the segments is noticed', async (t) =
 })
 
 void t.test('a lost database is noticed, not replaced by an empty one', async (t) => {
-  for (const name of ['meta', 'chunks']) {
-    const directory = t.testdir()
-    await newStore(directory)
-    await rm(join(directory, name), { recursive: true })
-    await t.rejects(openStore(directory), { code: 'DATABASE_UNREADABLE' }, name)
-  }
+  const directory = t.testdir()
+  await newStore(directory)
+  await rm(join(directory, 'meta'), { recursive: true })
+  await t.rejects(openStore(directory), { code: 'DATABASE_UNREADABLE' })
 })
 
 void t.test('the ballast is written for real', async (t) => {
