@@ -142,13 +142,14 @@ export class CatchUp {
     const { reader, proposer, storage } = this.#components
     const before = storage.learnedHead(key)
     const finding = await reader.look(key)
-    const learned = storage.learnedHead(key)
     const { found } = finding
+    // Also without a row: one may be on its way to the disk, and would be listed when it is there.
+    if (!found && (await dropIfRemoved(this.#components, key, before, finding.removedUpTo))) return
+    const learned = storage.learnedHead(key)
     if (!learned || (found && compareBallots(learned.ballot, found.ballot) <= 0)) {
       if (found?.value) await storage.learn(key, { ...found, value: found.value, settled: true })
       return
     }
-    if (!found && (await dropIfRemoved(this.#components, key, before, finding.removedUpTo))) return
     // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
     await proposer.settle(key, learned.ballot)
   }

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
 import { justAbove } from '../../../cluster/register/ballot.ts'
 import { LiveCluster } from './live-cluster.ts'
 
@@ -46,4 +47,22 @@ t.test('a register that is there stays', async (t) => {
   await cluster.until(() => storage.learned('thing/2') !== null)
   t.equal(await cluster.during(registers.forgetRemoved('thing/2')), false)
   t.not(storage.learned('thing/2'), null)
+})
+
+t.test('a row that comes after its register was found to be removed is not listed', async (t) => {
+  const cluster = await leftOver(t)
+  const { registers, storage } = cluster.at('d')
+  await cluster.during(registers.freshen())
+  let isCut = true
+  cluster.network.beforeRequest = ({ from }) => {
+    if (isCut && from === 'd') throw new ClusterError('PEER_UNREACHABLE', 'a cut link')
+  }
+  await cluster.execute('a', 'thing/2', 'create', 'y')
+  const late = cluster.at('a').storage.learned('thing/2')!
+  for (const id of VOTERS) await cluster.at(id).storage.remove('thing/2', justAbove(late.ballot))
+  isCut = false
+  await cluster.during(registers.freshen())
+  // As from a disk that stalled: d had read it before the removal.
+  await storage.learn('thing/2', late)
+  t.equal(storage.learned('thing/2'), null)
 })
