@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock, Log, Random } from '../cluster/runtime.ts'
 import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
+import type { StreamLimit } from './stream-limit.ts'
 
 /** Tells who sent a request. Throws UNAUTHENTICATED, or UNAVAILABLE when it cannot find out. */
 export interface Authenticator {
@@ -23,6 +24,8 @@ export interface ApiComponents {
   images: ImageServicePort
   authenticator: Authenticator
   readiness: Readiness
+  /** Uploads and downloads of all versions of the API together. */
+  streams: StreamLimit
   clock: Clock
   random: Random
   log: Log

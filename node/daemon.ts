@@ -7,6 +7,7 @@ import type { Authenticator } from '../api/api-components.ts'
 import { NoAuth } from '../api/auth/noauth.ts'
 import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
+import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
@@ -245,7 +246,7 @@ async function listen(
   }
   const disableFile = config.healthcheck.disableByFilePath
   const api = buildApiServer(
-    { images: images.service, authenticator, readiness, clock, random, log },
+    { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
     {
       publicEndpoint: config.default.publicEndpoint,
       limitDefault: config.default.limitParamDefault,

@@ -18,7 +18,7 @@ import { imageIdOf } from './image-id.ts'
 const DATA_TYPE = 'application/octet-stream'
 const SIZE_HEADER = 'x-openstack-image-size'
 
-export function imageDataRoutes(app: FastifyInstance, { images, clock, log }: ApiComponents): void {
+export function imageDataRoutes(app: FastifyInstance, { images, streams, clock, log }: ApiComponents): void {
   app.put<ImageParams>('/images/:imageId/file', async (request, reply) => {
     const imageId = imageIdOf(request)
     if (bodyMediaType(request.raw) !== DATA_TYPE) {
@@ -26,7 +26,7 @@ export function imageDataRoutes(app: FastifyInstance, { images, clock, log }: Ap
     }
     const sizeBytes = declaredSize(request.headers, hasBody(request.raw))
     const body = uploadBody(request.raw, reply.raw, clock)
-    await images.upload(callerOf(request), imageId, body, sizeBytes)
+    await streams.run(() => images.upload(callerOf(request), imageId, body, sizeBytes))
     return sendNothing(reply)
   })
 
@@ -37,10 +37,12 @@ export function imageDataRoutes(app: FastifyInstance, { images, clock, log }: Ap
     if (data === null) return sendNothing(reply)
     const range = parseByteRange(request.headers, data.sizeBytes)
     const sink = { response: reply.raw, socket: request.raw.socket }
-    const stream = await openByteStream(data, range ?? whole(data), sink)
-    takeOver(reply.code(range ? 206 : 200).headers(dataHeaders(data, range)))
-    await stream.send().catch((error: unknown) => logCut(log, request.id, data, error))
-    return reply
+    return streams.run(async () => {
+      const stream = await openByteStream(data, range ?? whole(data), sink)
+      takeOver(reply.code(range ? 206 : 200).headers(dataHeaders(data, range)))
+      await stream.send().catch((error: unknown) => logCut(log, request.id, data, error))
+      return reply
+    })
   })
 }
 

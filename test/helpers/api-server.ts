@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
 import { buildApiServer } from '../../api/server.ts'
+import { StreamLimit } from '../../api/stream-limit.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../../node/images/image-record.ts'
@@ -49,6 +50,7 @@ export function testApi(
         canRead: () => readiness.read,
         reasons: () => ['no quorum'],
       },
+      streams: new StreamLimit(),
       clock: systemClock,
       random: systemRandom,
       log: recordingLog(entries),
