@@ -19,6 +19,7 @@ import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { buildReapers } from './composition/build-reapers.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
@@ -174,7 +175,6 @@ function startLoops(
     allImages: () => imageIdsIn(store.registers.learnedKeys()),
     isPlacedHere: (id, { data }) =>
       placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
-    isRootWanted: (root, exceptId) => store.registers.hasProjectedRoot(root, exceptId),
   })
   const reaper = new Reaper({
     self: identity.id,
@@ -221,7 +221,9 @@ function startLoops(
     store: store.registers,
     onLost: (why) => cluster.registers.loseVotes(why),
   })
-  for (const loop of [updater, reaper, tombstones, votes]) {
+  const reconcile = (id: string) => updater.enqueue(id)
+  const reclaim = buildReapers({ ...core, registers: cluster.registers, holder, reconcile })
+  for (const loop of [updater, reaper, tombstones, votes, reclaim.chunks, reclaim.segments]) {
     loop.start()
     onStarted(() => loop.stop())
   }

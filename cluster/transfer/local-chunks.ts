@@ -31,6 +31,4 @@ export interface LocalChunks {
    * chunks are not here.
    */
   addReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<ChunkHash[]>
-  /** Removes the rows of a root, durably. */
-  dropReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void>
 }

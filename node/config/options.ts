@@ -4,7 +4,19 @@
  */
 import { member } from './members.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
-import { boolean, choice, host, integer, list, path, port, size, text, url } from './option-types.ts'
+import {
+  boolean,
+  choice,
+  duration,
+  host,
+  integer,
+  list,
+  path,
+  port,
+  size,
+  text,
+  url,
+} from './option-types.ts'
 
 const MIB = 1024 ** 2
 /** The smallest share with which one transfer of 4 MiB chunks still has a few of them in flight. */
@@ -160,6 +172,12 @@ export const OPTIONS = {
         size(),
         '1 GiB',
         'Free disk space below which uploads get 413. Reads, deletes and votes go on.',
+      ),
+      reclaim_grace: option(
+        duration,
+        '24h',
+        'How long a chunk that no image and no upload wants is kept, counted while this node runs. 24 times in it, and at ' +
+          'most once an hour, the node looks for what is not wanted any more.',
       ),
       ballast: option(
         size(),

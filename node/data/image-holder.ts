@@ -1,6 +1,6 @@
 /**
- * Brings whole images to this node and lets them go: the manifest, the references, then the chunks that are missing.
- * References are written before the chunks, so that nothing pulled can be taken for unwanted.
+ * Brings whole images to this node: the manifest, the references, then the chunks that are missing. References are
+ * written before the chunks, so that nothing pulled can be taken for unwanted. And lets images go, by their references.
  */
 import type { ChunkFetcher } from '../../cluster/transfer/chunk-fetcher.ts'
 import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
@@ -12,6 +12,8 @@ import type { ImageReader, ImageSource } from './image-reader.ts'
 export interface HeldChunks extends LocalChunks {
   isHeld(root: ChunkHash): boolean
   setHeld(root: ChunkHash, held: boolean): Promise<void>
+  /** Removes every reference of the roots; one that is referenced again meanwhile keeps what is written from then on. */
+  dropRoots(roots: readonly ChunkHash[]): Promise<number>
 }
 
 export interface ImageHolderComponents {
@@ -25,9 +27,14 @@ export interface ImageHolderComponents {
 const PULLS_AT_ONCE = 3
 /** References per step; also how many hashes of a large image are in memory at once. */
 const HASHES_PER_STEP = 1024
+/** More than the reaper lets go between the last byte of an upload and its end. */
+const LET_GO_MAX = 10_000
 
 export class ImageHolder {
   readonly #components: ImageHolderComponents
+  readonly #pulling = new Set<ChunkHash>()
+  /** Roots whose references were dropped and not written again since, the oldest first. */
+  readonly #letGo = new Set<ChunkHash>()
 
   constructor(components: ImageHolderComponents) {
     this.#components = components
@@ -37,29 +44,52 @@ export class ImageHolder {
     return this.#components.chunks.isHeld(root)
   }
 
-  /** Notes that everything of `root` is here: the upload that stored it went through this node. */
+  /**
+   * Notes that everything of `root` is here: the upload that stored it went through this node. Where its references were
+   * dropped meanwhile, with those of an earlier image of the same bytes, that is left to the next pull.
+   */
   async noteHeld(root: ChunkHash): Promise<void> {
-    await this.#components.chunks.setHeld(root, true)
+    if (!this.#letGo.has(root)) await this.#components.chunks.setHeld(root, true)
   }
 
   /** Resolves when manifest, references and chunks are all durable here. Throws CHUNK_UNAVAILABLE, STORE_FULL. */
   async pull(source: ImageSource, signal: AbortSignal): Promise<void> {
-    const { chunks } = this.#components
-    await this.#bring(source, [source.root], signal)
-    for await (const hashes of this.#steps(source, signal)) await this.#bring(source, hashes, signal)
-    await chunks.setHeld(source.root, true)
+    const { root } = source
+    this.#pulling.add(root)
+    try {
+      await this.#bring(source, [root], signal)
+      for await (const hashes of this.#steps(source, signal)) await this.#bring(source, hashes, signal)
+      this.#letGo.delete(root)
+      await this.#components.chunks.setHeld(root, true)
+    } finally {
+      this.#pulling.delete(root)
+    }
   }
 
-  /** Gives up the references of a root whose manifest is here; the manifest's own goes last. */
-  async release(source: ImageSource, signal: AbortSignal): Promise<void> {
+  /**
+   * Gives up all references of roots that no image has any more; those that are being pulled stay. The mark goes first:
+   * what is marked as held is never looked at again, so it must not lack a reference. Answers how many rows went.
+   */
+  async release(roots: readonly ChunkHash[]): Promise<number> {
     const { chunks } = this.#components
-    await chunks.setHeld(source.root, false)
-    for await (const hashes of this.#steps(source, signal)) await chunks.dropReferences(source.root, hashes)
-    await chunks.dropReferences(source.root, [source.root])
+    const doomed = roots.filter((root) => !this.#pulling.has(root))
+    for (const root of doomed) this.#noteLetGo(root)
+    await Promise.all(doomed.map((root) => chunks.setHeld(root, false)))
+    // A pull may have begun meanwhile, or have come to its end.
+    return chunks.dropRoots(doomed.filter((root) => this.#letGo.has(root) && !this.#pulling.has(root)))
   }
 
   unpin(upload: UploadId): Promise<void> {
     return this.#components.chunks.unpin(upload)
+  }
+
+  #noteLetGo(root: ChunkHash): void {
+    this.#letGo.delete(root)
+    this.#letGo.add(root)
+    for (const oldest of this.#letGo) {
+      if (this.#letGo.size <= LET_GO_MAX) break
+      this.#letGo.delete(oldest)
+    }
   }
 
   async #bring(source: ImageSource, hashes: ChunkHash[], signal: AbortSignal): Promise<void> {

@@ -1,10 +1,9 @@
 /**
  * The updater: brings this node's chunks in line with the records it has learned. For an image with data that is placed
- * here it pulls the manifest, writes the references, then pulls the chunks it lacks; for a deleted image it gives the
- * references up. `reconcile` is the one decision; every trigger only enqueues the image.
+ * here it pulls the manifest, writes the references, then pulls the chunks it lacks; then the pins of its upload may go.
+ * What deleted images leave is the chunk reaper's. `reconcile` is the one decision; every trigger only enqueues the image.
  */
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
@@ -15,15 +14,13 @@ export interface UpdaterComponents {
   clock: Clock
   random: Random
   log: Log
-  holder: Pick<ImageHolder, 'isHeld' | 'pull' | 'release' | 'unpin'>
+  holder: Pick<ImageHolder, 'isHeld' | 'pull' | 'unpin'>
   /** The settled record of an image as this node knows it; `live` false for a tombstone. */
   settled: (imageId: string) => { live: boolean; record: ImageRecord } | null
   /** Every image this node knows, tombstones included. */
   allImages: () => Iterable<string>
   /** Whether this node is to hold the image. */
   isPlacedHere: (imageId: string, record: ImageRecord) => boolean
-  /** Whether some other live image has the same bytes. */
-  isRootWanted: (root: ChunkHash, exceptImageId: string) => Promise<boolean>
   /** Until this node has caught up, its updater stands still (R11). */
   caughtUp: () => boolean
 }
@@ -102,7 +99,7 @@ export class Updater {
     const { settled, holder } = this.#components
     const known = settled(id)
     if (!known?.record.data) return false
-    return isFirst || !known.live || !holder.isHeld(known.record.data.root)
+    return isFirst || (known.live && !holder.isHeld(known.record.data.root))
   }
 
   #slice(): TimeSlice {
@@ -124,18 +121,14 @@ export class Updater {
   }
 
   async #reconcile(id: string, signal: AbortSignal): Promise<void> {
-    const { settled, holder, isPlacedHere, isRootWanted } = this.#components
+    const { settled, holder, isPlacedHere } = this.#components
     const known = settled(id)
     if (!known?.record.data) return
     const { live, record } = known
     const { root, copies, uploadId } = known.record.data
-    const source = { imageId: id, root, copies }
-    if (live) {
-      // A copy outside the placement stays: it may go only once every placed node has verified its own.
-      if (!holder.isHeld(root) && isPlacedHere(id, record)) await holder.pull(source, signal)
-    } else if (holder.isHeld(root) && !(await isRootWanted(root, id))) {
-      await holder.release(source, signal)
-    }
+    // A copy outside the placement stays: it may go only once every placed node has verified its own.
+    if (live && !holder.isHeld(root) && isPlacedHere(id, record))
+      await holder.pull({ imageId: id, root, copies }, signal)
     await holder.unpin(uploadId)
   }
 }

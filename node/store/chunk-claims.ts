@@ -24,6 +24,8 @@ export class ChunkClaims {
   readonly #references: Table<ReferenceKey, null>
   readonly #pins: Table<PinKey, number>
   readonly #uploadPins: Table<PinKey, number>
+  /** Roots whose references are being removed; true = referenced again since. */
+  readonly #dropping = new Map<ChunkHash, boolean>()
 
   constructor(database: Database, clock: Clock) {
     this.#database = database
@@ -59,15 +61,28 @@ export class ChunkClaims {
     return [...oldest].map(([upload, pinnedMs]) => ({ upload, pinnedMs }))
   }
 
-  /** Writes references of `root`, durably. */
+  /**
+   * Writes references of `root`, durably. Its reference on itself is written with each batch and removed last: as long
+   * as there is any, that one is there, and the reaper finds the root by it.
+   */
   async reference(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void> {
-    for await (const batch of inBatches(hashes))
-      await this.#database.write(batch.map((hash) => this.#references.put({ hash, root }, null)))
+    for await (const batch of inBatches(hashes)) {
+      if (this.#dropping.has(root)) this.#dropping.set(root, true)
+      const rows = [root, ...batch].map((hash) => this.#references.put({ hash, root }, null))
+      await this.#database.write(rows)
+    }
   }
 
-  async dereference(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void> {
-    for await (const batch of inBatches(hashes))
-      await this.#database.write(batch.map((hash) => this.#references.del({ hash, root })))
+  /** Removes all references of `roots`, but of those that are referenced again meanwhile; answers how many. */
+  async dropRoots(roots: readonly ChunkHash[]): Promise<number> {
+    for (const root of roots) this.#dropping.set(root, false)
+    try {
+      let dropped = 0
+      for await (const batch of inBatches(this.#doomedReferences())) dropped += await this.#drop(batch)
+      return dropped + (await this.#drop(roots.map((root) => ({ hash: root, root }))))
+    } finally {
+      for (const root of roots) this.#dropping.delete(root)
+    }
   }
 
   /** The manifests that want a chunk. */
@@ -77,10 +92,28 @@ export class ChunkClaims {
     return roots
   }
 
+  /** All claims, in the order of their chunks. */
+  keys(): { references: AsyncIterable<ReferenceKey>; pins: AsyncIterable<PinKey> } {
+    return { references: this.#references.keys(), pins: this.#pins.keys() }
+  }
+
   /** Whether anybody wants a chunk. */
   async isClaimed(hash: ChunkHash): Promise<boolean> {
     const prefix = Buffer.from(hash, 'hex')
     return !(await this.#references.isEmpty(prefix)) || !(await this.#pins.isEmpty(prefix))
+  }
+
+  /** Those of the roots under removal, but each root's own. */
+  async *#doomedReferences(): AsyncGenerator<ReferenceKey> {
+    for await (const key of this.#references.keys())
+      if (key.hash !== key.root && this.#dropping.has(key.root)) yield key
+  }
+
+  /** Looked at and handed over in one turn: a reference written later lands behind, and stays. */
+  async #drop(keys: readonly ReferenceKey[]): Promise<number> {
+    const doomed = keys.filter(({ root }) => this.#dropping.get(root) === false)
+    await this.#database.write(doomed.map((key) => this.#references.del(key)))
+    return doomed.length
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ChunkClaims, type PinnedUpload } from './chunk-claims.ts'
+import { walkClaims, type WalkedChunk } from './claim-walk.ts'
 import { locationRows, quarantineRows, type Location } from './chunk-rows.ts'
 import type { Database, WriteOp } from './database.ts'
 import type { FreeSpace } from './free-space.ts'
@@ -46,6 +47,7 @@ export class ChunkStore implements LocalChunks {
   readonly #locks = new KeyedLock()
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #onDamaged: ((hash: ChunkHash) => void)[] = []
+  readonly #onClaimed: ((hash: ChunkHash) => void)[] = []
   #lost: ChunkHash[] = []
   #isClosed = false
 
@@ -81,6 +83,11 @@ export class ChunkStore implements LocalChunks {
     this.#onDamaged.push(listener)
   }
 
+  /** Called when a claim on a chunk, old or new, is durable: whoever thought it unwanted was wrong. */
+  onClaimed(listener: (hash: ChunkHash) => void): void {
+    this.#onClaimed.push(listener)
+  }
+
   has(hash: ChunkHash): boolean {
     return this.#locations.has(hash)
   }
@@ -90,7 +97,10 @@ export class ChunkStore implements LocalChunks {
   }
 
   put(hash: ChunkHash, buffer: ChunkBuffer, pin: UploadId | null): Promise<void> {
-    return this.#alone(hash, () => this.#put(hash, buffer, pin))
+    return this.#alone(hash, async () => {
+      await this.#put(hash, buffer, pin)
+      this.#tellClaimed(hash)
+    })
   }
 
   async have(hashes: readonly ChunkHash[], pin: UploadId): Promise<boolean[]> {
@@ -99,6 +109,7 @@ export class ChunkStore implements LocalChunks {
         this.#alone(hash, async () => {
           if (!(await this.#findSound(hash))) return false
           await this.#components.database.write(this.#claims.pin(hash, pin))
+          this.#tellClaimed(hash)
           return true
         }),
       ),
@@ -115,13 +126,18 @@ export class ChunkStore implements LocalChunks {
 
   async addReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<ChunkHash[]> {
     await this.#run(() => this.#claims.reference(root, hashes))
+    for (const hash of hashes) this.#tellClaimed(hash)
     // A delete that looked before the rows were there may still end now; one that looks later finds them.
     for (const hash of hashes) await this.#locks.settled(hash)
     return hashes.filter((hash) => !this.has(hash))
   }
 
-  dropReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void> {
-    return this.#run(() => this.#claims.dereference(root, hashes))
+  /**
+   * Removes every reference of `roots`, found in the index and not by their manifests, which may be gone. A root that is
+   * referenced again meanwhile keeps what was not removed yet, and what is written from then on. Answers how many went.
+   */
+  dropRoots(roots: readonly ChunkHash[]): Promise<number> {
+    return this.#run(() => this.#claims.dropRoots(roots))
   }
 
   /** Notes whether this node holds the manifest `root` and every chunk of it. The mark goes when one is found damaged. */
@@ -137,9 +153,25 @@ export class ChunkStore implements LocalChunks {
     return this.#held.all()
   }
 
-  /** Every chunk of the index, in order, for the auditor and the reaper. */
+  /** Every chunk of the index, in order, for the auditor. */
   hashes(): AsyncIterable<ChunkHash> {
     return this.#locations.keys()
+  }
+
+  /** Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. */
+  walkClaims(): AsyncGenerator<WalkedChunk> {
+    return walkClaims({ locations: this.#locations.keys(), ...this.#claims.keys() })
+  }
+
+  /** Whether a manifest or an upload wants a chunk. */
+  isClaimed(hash: ChunkHash): Promise<boolean> {
+    return this.#claims.isClaimed(hash)
+  }
+
+  /** The chunks of one segment, by the index: reads all of it. */
+  async *locatedIn(segment: number): AsyncGenerator<{ hash: ChunkHash; place: Place }> {
+    for await (const row of this.#locations.scan())
+      if (!row.damaged && row.value.segment === segment) yield { hash: row.key, place: row.value }
   }
 
   /** Reads a chunk back; false when it is not here (any more). */
@@ -158,17 +190,13 @@ export class ChunkStore implements LocalChunks {
     })
   }
 
-  /** Writes a chunk anew if its index row still names `from`; its old place is then dead. */
-  relocate(hash: ChunkHash, from: Place): Promise<void> {
+  /** Writes a chunk anew if its index row still names `from`; its old place is then dead. Answers the bytes written. */
+  relocate(hash: ChunkHash, from: Place): Promise<number> {
     return this.#alone(hash, async () => {
       const location = this.#lookUp(hash)
-      if (location === null || location === 'damaged') return
-      if (location.segment !== from.segment || location.offset !== from.offset) return
-      await this.#withBuffer(async (buffer) => {
-        if (!(await this.#readInto(hash, location, buffer))) return this.#condemn(hash, location)
-        await this.#append(hash, buffer, [])
-        this.#forget(location)
-      })
+      if (location === null || location === 'damaged') return 0
+      if (location.segment !== from.segment || location.offset !== from.offset) return 0
+      return this.#withBuffer((buffer) => this.#move(hash, location, buffer))
     })
   }
 
@@ -222,6 +250,20 @@ export class ChunkStore implements LocalChunks {
     if (isSound) return location
     await this.#condemn(hash, location === 'damaged' ? null : location)
     return null
+  }
+
+  async #move(hash: ChunkHash, from: Location, buffer: ChunkBuffer): Promise<number> {
+    if (!(await this.#readInto(hash, from, buffer))) {
+      await this.#condemn(hash, from)
+      return 0
+    }
+    await this.#append(hash, buffer, [])
+    this.#forget(from)
+    return recordBytes(from.length)
+  }
+
+  #tellClaimed(hash: ChunkHash): void {
+    for (const listener of this.#onClaimed) listener(hash)
   }
 
   #lookUp(hash: ChunkHash): Location | 'damaged' | null {

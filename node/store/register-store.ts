@@ -24,7 +24,7 @@ import { CHANGE_LOG_ENTRIES_MAX, ChangeLog } from './change-log.ts'
 import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
-import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
+import { KEYSPACES, rangeOf } from './keyspaces.ts'
 import { LearnedRows } from './learned-rows.ts'
 import {
   headOf,
@@ -251,10 +251,9 @@ export class RegisterStore implements RegisterStorage {
   }
 
   /** Whether a live image other than `exceptId` has these bytes, by the projected `root` rows. */
-  async hasProjectedRoot(root: string, exceptId: string): Promise<boolean> {
-    const except = rootKey(root, exceptId)
+  async hasProjectedRoot(root: string): Promise<boolean> {
     const range = rangeOf(KEYSPACES.root, Buffer.from(root, 'hex'))
-    for await (const key of this.#components.database.keys(range)) if (!key.equals(except)) return true
+    for await (const _key of this.#components.database.keys(range)) return true
     return false
   }
 

@@ -54,6 +54,11 @@ export class SegmentFile {
     return new SegmentFile({ number, path, buffered, direct }, { ...options, appendFrom })
   }
 
+  /** Behind the last reserved place. */
+  get endBytes(): number {
+    return this.#end
+  }
+
   /** The place for a record, or null: this file takes no more. */
   reserve(sizeBytes: number): number | null {
     if (this.#syncFailure || this.#end + sizeBytes > this.#sizeBytesMax) return null

@@ -28,8 +28,18 @@ export class SegmentReaders {
       return await readFully(await reader.handle, offset, into)
     } finally {
       reader.users--
+      // Forgotten while it was in use: its last user closes it.
+      if (reader.users === 0 && this.#readers.get(segment) !== reader) void closeQuietly(reader.handle)
       this.#closeIdle()
     }
+  }
+
+  /** Gives up the handle of a segment that was unlinked: its space comes back when the last handle is closed. */
+  forget(segment: number): void {
+    const reader = this.#readers.get(segment)
+    if (!reader) return
+    this.#readers.delete(segment)
+    if (reader.users === 0) void closeQuietly(reader.handle)
   }
 
   /** Closes all. Nobody may read any more. */

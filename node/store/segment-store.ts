@@ -28,7 +28,7 @@ export interface Place {
 
 interface Segment {
   sealed: boolean
-  /** Of the file when the store was opened; null = it is gone. */
+  /** Of the file, as far as nothing is appended any more; when the store was opened before; null = it is gone. */
   sizeBytes: number | null
   /** Records that the index names or is about to name. */
   liveBytes: number
@@ -36,6 +36,8 @@ interface Segment {
 
 /** Few files, yet small enough to be rewritten in seconds when half of one is dead. */
 export const SEGMENT_BYTES_MAX = 256 * 1024 * 1024
+/** A segment that is being filled is sealed early for no less: sealing costs two syncs and a file. */
+export const SEAL_DEAD_BYTES_MIN = 16 * 1024 * 1024
 export const MARKER_FILE = 'SEGMENTS'
 const NAME_DIGITS = 8
 const SEGMENT_NAME = /^\d{8}\.seg$/
@@ -111,7 +113,26 @@ export class SegmentStore {
   async append(record: Buffer): Promise<Place> {
     if (record.length > this.#sizeBytesMax)
       throw new RangeError(`a record of ${record.length} bytes fits no segment`)
-    const { file, offset } = await this.#reserve(record.length)
+    for (;;) {
+      if (this.#failure) throw this.#failure
+      // Reserved and begun in one turn: a file that is sealed meanwhile waits for the writes that it knows.
+      const writing = this.#begin(record)
+      if (writing) return writing
+      await this.#rollOnce()
+    }
+  }
+
+  /** Null: there is no room in the segment that is being filled. */
+  #begin(record: Buffer): Promise<Place> | null {
+    const file = this.#current
+    const offset = file?.reserve(record.length) ?? null
+    if (!file || offset === null) return null
+    // Before the record is in the index: a segment with a write under way is not dead.
+    ;(this.#segments.get(file.number) as Segment).liveBytes += record.length
+    return this.#write(file, record, offset)
+  }
+
+  async #write(file: SegmentFile, record: Buffer, offset: number): Promise<Place> {
     try {
       await file.write(record, offset)
       return { segment: file.number, offset }
@@ -142,8 +163,23 @@ export class SegmentStore {
   /** Sealed segments of which less than half is live: worth to be rewritten. */
   sparseSegments(): number[] {
     return [...this.#segments]
-      .filter(([, { sealed, liveBytes }]) => sealed && liveBytes > 0 && liveBytes < this.#sizeBytesMax / 2)
+      .filter(([, { sealed, liveBytes, sizeBytes }]) => sealed && isSparse(liveBytes, sizeBytes ?? 0))
       .map(([number]) => number)
+  }
+
+  /** Whether the index still names records in a segment. */
+  isLive(segment: number): boolean {
+    return (this.#segments.get(segment)?.liveBytes ?? 0) > 0
+  }
+
+  /**
+   * Begins a new segment when the one that is being filled is mostly dead: a store that takes nothing new would never
+   * give that space back. Throws STORE_FULL, STORE_NOT_WRITABLE.
+   */
+  async sealIfSparse(deadBytesMin = SEAL_DEAD_BYTES_MIN): Promise<void> {
+    const sizeBytes = this.#current?.endBytes ?? 0
+    const liveBytes = this.#segments.get(this.#current?.number ?? 0)?.liveBytes ?? 0
+    if (sizeBytes - liveBytes >= deadBytesMin && liveBytes < sizeBytes / 2) await this.#rollOnce()
   }
 
   /** What is written in a segment, live or not, in order. Bytes that no record begins with are passed over. */
@@ -199,21 +235,11 @@ export class SegmentStore {
     await this.#database.write(dropped.map((number) => this.#rows.del(number)))
   }
 
-  async #reserve(sizeBytes: number): Promise<{ file: SegmentFile; offset: number }> {
-    for (;;) {
-      if (this.#failure) throw this.#failure
-      const file = this.#current
-      const offset = file?.reserve(sizeBytes) ?? null
-      if (file && offset !== null) {
-        // Before the record is in the index: a segment with a write under way is not dead.
-        ;(this.#segments.get(file.number) as Segment).liveBytes += sizeBytes
-        return { file, offset }
-      }
-      this.#rolling ??= this.#roll().finally(() => {
-        this.#rolling = null
-      })
-      await this.#rolling
-    }
+  async #rollOnce(): Promise<void> {
+    this.#rolling ??= this.#roll().finally(() => {
+      this.#rolling = null
+    })
+    await this.#rolling
   }
 
   /** Seals the full segment and begins the next one; name and row are durable before anything in it counts. */
@@ -236,7 +262,7 @@ export class SegmentStore {
 
   #retire(file: SegmentFile): void {
     const segment = this.#segments.get(file.number)
-    if (segment) segment.sealed = true
+    if (segment) Object.assign(segment, { sealed: true, sizeBytes: file.endBytes })
     const closing = file
       .close()
       .catch(() => {})
@@ -268,6 +294,7 @@ export class SegmentStore {
     await unlink(path).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     })
+    this.#readers.forget(number)
     await this.#database.write([this.#rows.del(number)])
     return freedBytes
   }
@@ -280,6 +307,10 @@ export class SegmentStore {
 /** The number of a segment by the name of its file; null when it is none. */
 export function segmentNumberOf(fileName: string): number | null {
   return SEGMENT_NAME.test(fileName) ? Number.parseInt(fileName, 10) : null
+}
+
+function isSparse(liveBytes: number, sizeBytes: number): boolean {
+  return liveBytes > 0 && liveBytes < sizeBytes / 2
 }
 
 async function assertMarker(directory: string, storeUuid: string): Promise<void> {

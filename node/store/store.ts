@@ -90,14 +90,14 @@ export class Store {
   readonly #directory: string
   #format: StoreFormat
 
-  private constructor(directory: string, format: StoreFormat, parts: StoreParts) {
+  private constructor(directory: string, format: StoreFormat, parts: StoreParts, clock: Clock) {
     this.#directory = directory
     this.#format = format
     this.#parts = parts
     this.registers = parts.registers
     this.chunks = parts.chunks
     this.space = parts.space
-    this.compactor = new SegmentCompactor(parts)
+    this.compactor = new SegmentCompactor({ ...parts, clock })
   }
 
   /** Opens the directory, or makes a new store in it. Throws StoreError; nothing stays open then. */
@@ -114,7 +114,7 @@ export class Store {
       const format = found?.format ?? (await beginCreation(meta, components.random, options))
       const parts = await openParts(meta, format, components, options, { isNew, closers })
       if (isNew) await commitFormat(directory)
-      const store = new Store(directory, format, parts)
+      const store = new Store(directory, format, parts, components.clock)
       if (found) await store.#adopt(found.isCopy, options)
       return store
     } catch (error) {

@@ -60,9 +60,8 @@ export class MemoryChunks implements LocalChunks {
     return Promise.resolve(hashes.filter((hash) => !this.has(hash)))
   }
 
-  dropReferences(root: ChunkHash, hashes: readonly ChunkHash[]): Promise<void> {
-    for (const hash of hashes) this.references.get(root)?.delete(hash)
-    return Promise.resolve()
+  dropRoots(roots: readonly ChunkHash[]): Promise<number> {
+    return Promise.resolve(roots.filter((root) => this.references.delete(root)).length)
   }
 
   #pin(upload: UploadId, hash: ChunkHash): void {

@@ -94,20 +94,52 @@ t.test('every slot is given back', async (t) => {
 })
 
 t.test('an image that was let go has no references and is not held', async (t) => {
-  const { chunks, holder, source, transfer } = await holderOf()
+  const { chunks, holder, source } = await holderOf()
   await holder.pull(source, signal)
-  await holder.release(source, signal)
-  t.equal(chunks.references.get(source.root)?.size, 0)
+  await holder.release([source.root])
+  t.equal(chunks.references.has(source.root), false)
   t.notOk(holder.isHeld(source.root))
-  t.equal(transfer.pool.slotsInUse, 0)
 })
 
 t.test('the mark goes before the first reference: a crash in between leaves no false claim', async (t) => {
   const { chunks, holder, source } = await holderOf()
   await holder.pull(source, signal)
-  chunks.dropReferences = () => Promise.reject(new Error('power cut'))
-  await t.rejects(holder.release(source, signal), { message: 'power cut' })
+  chunks.dropRoots = () => Promise.reject(new Error('power cut'))
+  await t.rejects(holder.release([source.root]), { message: 'power cut' })
   t.notOk(holder.isHeld(source.root))
+})
+
+t.test('what is being pulled is not let go', async (t) => {
+  const { chunks, holder, source } = await holderOf()
+  let released: Promise<number> | null = null
+  chunks.beforePut = () => void (released ??= holder.release([source.root]))
+  await holder.pull(source, signal)
+  t.equal(await released, 0)
+  t.equal(chunks.references.get(source.root)?.size, 11)
+  t.ok(holder.isHeld(source.root))
+})
+
+t.test('a pull that comes between the mark and the references keeps them', async (t) => {
+  const { chunks, holder, source } = await holderOf()
+  await holder.pull(source, signal)
+  const unmark = chunks.setHeld.bind(chunks)
+  chunks.setHeld = async (root, held) => {
+    await unmark(root, held)
+    if (!held) await holder.pull(source, signal)
+  }
+  await holder.release([source.root])
+  t.equal(chunks.references.get(source.root)?.size, 11)
+  t.ok(holder.isHeld(source.root))
+})
+
+t.test('an upload does not mark what was let go before its end; a pull does', async (t) => {
+  const { chunks, holder, source } = await holderOf()
+  await chunks.addReferences(source.root, [source.root])
+  await holder.release([source.root])
+  await holder.noteHeld(source.root)
+  t.notOk(holder.isHeld(source.root))
+  await holder.pull(source, signal)
+  t.ok(holder.isHeld(source.root))
 })
 
 t.test('the upload that went through this node marks its image', async (t) => {

@@ -10,7 +10,6 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
   const state = {
     known: record && { live, record },
     placed: true,
-    wantedElsewhere: false,
     caughtUp: true,
     pull: (): Promise<void> => Promise.resolve(),
   }
@@ -28,16 +27,11 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
         await state.pull()
         held.add(root)
       },
-      release: async ({ root }: ImageSource) => {
-        events.push('release')
-        held.delete(root)
-      },
       unpin: async (upload) => void events.push(`unpin ${upload}`),
     },
     settled: () => state.known,
     allImages: () => (state.known ? [ID] : []),
     isPlacedHere: () => state.placed,
-    isRootWanted: async () => state.wantedElsewhere,
     caughtUp: () => state.caughtUp,
   })
   t.teardown(() => updater.stop())
@@ -77,23 +71,12 @@ t.test('keeps a whole copy outside the placement: it may be the last', async (t)
   held.add(ROOT)
   updater.start()
   await clock.advance(0)
-  t.notOk(events.includes('release'))
+  t.strictSame(events, [unpin])
 })
 
-t.test('lets a deleted image go', async (t) => {
-  const deleted = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
-  deleted.held.add(ROOT)
-  deleted.updater.start()
-  await deleted.clock.advance(0)
-  t.strictSame(deleted.events, ['release', unpin])
-})
-
-t.test('keeps the bytes of a deleted image that another one shares', async (t) => {
-  const { updater, state, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), {
-    live: false,
-  })
+t.test('of a deleted image it ends the pins; the rest is for the chunk reaper', async (t) => {
+  const { updater, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
   held.add(ROOT)
-  state.wantedElsewhere = true
   updater.start()
   await clock.advance(0)
   t.strictSame(events, [unpin])

@@ -1,0 +1,28 @@
+/** Runs the compactor: unlinks dead segments and empties those that are mostly dead, one after the other. */
+import type { Clock, Log } from '../../cluster/runtime.ts'
+import type { SegmentCompactor } from '../store/segment-compactor.ts'
+import { Loop } from './loop.ts'
+
+export interface SegmentReaperComponents {
+  clock: Clock
+  log: Log
+  compactor: Pick<SegmentCompactor, 'runOnce'>
+  /** False until this node has caught up (R11), and while its store is not writable. */
+  mayRun: () => boolean
+}
+
+/** A look costs nothing where there is nothing to do. */
+const TICK_MS = 5000
+/** A disk that is full now is not worth to be tried each tick. */
+const RETRY_MS = 60_000
+
+export function segmentReaper({ clock, log, compactor, mayRun }: SegmentReaperComponents): Loop {
+  const options = { name: 'segment-reaper', everyMs: TICK_MS, retryMs: RETRY_MS }
+  return new Loop({ clock, log }, options, async (signal) => {
+    while (mayRun() && !signal.aborted) {
+      const freedBytes = await compactor.runOnce(signal)
+      if (freedBytes === 0) return
+      log.info({ freedBytes }, 'disk space came back')
+    }
+  })
+}
