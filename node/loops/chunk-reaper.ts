@@ -29,7 +29,7 @@ export interface ChunkReaperOptions {
 /** How often it looks whether a round or a chunk is due. */
 const TICK_MS = 1000
 /** After a failure, mostly for want of a majority. */
-const RETRY_MS = 10_000
+const RETRY_MS = 60_000
 /** Rounds per grace: a chunk stays for the grace and some four per cent. */
 const ROUNDS_PER_GRACE = 24
 /** A round reads all rows of claims: some seconds for ten TiB. */
