@@ -32,7 +32,7 @@ async function segmentBytes(directory: string): Promise<number> {
 t.test('deleted images give their space back, on a node that was away, too', async (t) => {
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS })
   const ids = new Map<number, string>()
-  for (const seed of [...DELETED, ...KEPT].toSorted()) {
+  for (const seed of [...DELETED, ...KEPT].toSorted((a, b) => a - b)) {
     const id = await cluster.client(seed).newImage()
     const reply = await cluster.client(seed).put(id, patternImage(IMAGE_BYTES, seed))
     t.equal(reply.status, 204, describe(reply))
