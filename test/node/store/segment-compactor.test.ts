@@ -62,18 +62,17 @@ t.test('an unlinked segment is not kept open: its space would not come back', as
 t.test('readers meet a rewrite at every point and get the right bytes', async (t) => {
   const { store } = await openedStore(t, SMALL)
   const { chunks, hashes } = await sparse(store)
-  let isOver = false
-  let reads = 0
+  const state = { isOver: false, reads: 0 }
   const read = async () => {
-    for (; !isOver; reads++)
+    for (; !state.isOver; state.reads++)
       for (let index = 3; index < 8; index++)
         t.ok((await readBytes(store, hashes[index] ?? '')).equals(chunks[index] ?? Buffer.of()))
   }
   const reading = [read(), read(), read()]
   t.equal(await store.compactor.runOnce(signal), SMALL.segmentBytesMax)
-  isOver = true
+  state.isOver = true
   await Promise.all(reading)
-  t.ok(reads > 0)
+  t.ok(state.reads > 0)
 })
 
 t.test('the segment that is being filled is sealed when it is mostly dead, and not before', async (t) => {
