@@ -51,11 +51,13 @@ export class Cluster {
   readonly holders: ChunkHolders
   readonly fetcher: ChunkFetcher
   readonly replicator: ChunkReplicator
+  readonly #pools: readonly ChunkBufferPool[]
   readonly #bulkServer: BulkServer
   readonly #bulkClient: BulkClient
 
   constructor(components: ClusterComponents, options: ClusterOptions) {
     const { identity, config, storage, chunks, downloads } = components
+    this.#pools = [downloads, components.peers]
     this.control = new ControlPlane(components, {
       listen: `${options.bindHost}:${options.controlPort}`,
       facts: () => ({
@@ -88,6 +90,11 @@ export class Cluster {
     this.fetcher = new ChunkFetcher({ ...components, holders: this.holders, pool: downloads, liveness })
     this.replicator = new ChunkReplicator({ ...components, holders: this.holders, fetcher: this.fetcher })
     this.#followNews()
+  }
+
+  /** Whether image bytes are on their way from or to clients or peers. */
+  get isMovingBytes(): boolean {
+    return this.#pools.some(({ slotsInUse }) => slotsInUse > 0)
   }
 
   async start(): Promise<void> {

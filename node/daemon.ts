@@ -33,11 +33,14 @@ import { imageIdOf, imageKey } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
+import { Auditor } from './loops/auditor.ts'
+import type { Loop } from './loops/loop.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { Updater } from './loops/updater.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
+import { LoopAdmin } from './status/loop-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
 
@@ -67,6 +70,15 @@ interface Images {
   holder: ImageHolder
   uploader: ImageUploader
   service: ImageService
+  /** The uploads' share of the byte budget. */
+  uploads: ChunkBufferPool
+}
+
+/** The background loops, and those that the status asks for more. */
+interface Loops {
+  all: readonly Loop[]
+  tombstones: TombstoneReaper
+  auditor: Auditor
 }
 
 const DAY_MS = 24 * 3_600_000
@@ -88,8 +100,9 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     const images = buildImages(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
-    const tombstones = startLoops(core, images, onStarted)
-    await listen(core, images, tombstones, authenticator, onStarted)
+    const loops = buildLoops(core, images)
+    startLoops(loops, onStarted)
+    await listen(core, images, loops, authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -134,9 +147,9 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
     learned: (key) => store.registers.learned(key),
   })
   const reader = new ImageReader({ ...base, fetcher })
-  const pool = new ChunkBufferPool(config.memory.uploads)
+  const uploads = new ChunkBufferPool(config.memory.uploads)
   const writer = new ImageWriter(
-    { ...base, holders, replicator, pool, hashes, liveness: control.liveness },
+    { ...base, holders, replicator, pool: uploads, hashes, liveness: control.liveness },
     { durableCopies: config.replication.durableCopies },
   )
   const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader })
@@ -151,14 +164,10 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, service }
+  return { registers, holder, uploader, service, uploads }
 }
 
-function startLoops(
-  core: Core,
-  { registers, holder, uploader }: Images,
-  onStarted: OnStarted,
-): TombstoneReaper {
+function buildLoops(core: Core, { registers, holder, uploader, uploads }: Images): Loops {
   const { log, identity, currentConfig, store, index, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
@@ -214,7 +223,15 @@ function startLoops(
     const record = index.get(id)
     if (!record || record.data) updater.enqueue(id)
   })
-  store.chunks.onDamaged(() => updater.sweep())
+  store.chunks.onDamaged((_hash, roots) => {
+    for (const root of roots)
+      void store.registers.imagesWithRoot(root).then(
+        (ids) => ids.forEach((id) => updater.enqueue(id)),
+        // Its next sweep finds them.
+        (error: unknown) =>
+          log.warn({ root, error: String(error) }, 'could not see which images are damaged'),
+      )
+  })
   const votes = voteAuditor({
     clock,
     log,
@@ -223,17 +240,34 @@ function startLoops(
   })
   const reconcile = (id: string) => updater.enqueue(id)
   const reclaim = buildReapers({ ...core, registers: cluster.registers, holder, reconcile })
-  for (const loop of [updater, reaper, tombstones, votes, reclaim.chunks, reclaim.segments]) {
+  const auditor = new Auditor(
+    {
+      clock,
+      log,
+      chunks: store.chunks,
+      record: store.auditRecord,
+      isForegroundBusy: () => cluster.isMovingBytes || uploads.slotsInUse > 0,
+    },
+    { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
+  )
+  const all = [
+    ...[updater.loop, reaper.loop, tombstones.loop, votes, auditor.loop],
+    ...[reclaim.chunks.loop, reclaim.segments],
+  ]
+  return { all, tombstones, auditor }
+}
+
+function startLoops({ all }: Loops, onStarted: OnStarted): void {
+  for (const loop of all) {
     loop.start()
     onStarted(() => loop.stop())
   }
-  return tombstones
 }
 
 async function listen(
   core: Core,
   images: Images,
-  tombstones: TombstoneReaper,
+  loops: Loops,
   authenticator: Authenticator,
   onStarted: OnStarted,
 ): Promise<void> {
@@ -265,11 +299,18 @@ async function listen(
     clock,
     config: core.currentConfig,
     startedMs: STARTED_MS,
-    blockedTombstones: () => tombstones.blocked,
+    blockedTombstones: () => loops.tombstones.blocked,
+    integrity: () => loops.auditor.progress,
+    loops: () => loops.all.map((loop) => loop.describe()),
     images: () => core.index.rows(),
   })
   const operator = buildOperatorServer(
-    { clusterStatus: () => report.gather(), admin: buildAdmin(core), log },
+    {
+      clusterStatus: () => report.gather(),
+      admin: buildAdmin(core),
+      loops: new LoopAdmin({ self: core.identity.id, log, loops: loops.all }),
+      log,
+    },
     { disableFile },
   )
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })

@@ -1,6 +1,7 @@
 /** What operators send: checked here, so that a slip is a 400 that says how to write it. Throws INVALID. */
 import { ImageError } from '../../node/errors.ts'
 import type { MemberChanges } from '../../node/status/cluster-admin.ts'
+import type { LoopChanges } from '../../node/status/loop-admin.ts'
 
 export interface VotersRequest {
   voters: string[]
@@ -18,6 +19,8 @@ const EXPIRES_SECONDS_DEFAULT = 3600
 /** `host:port`, `[v6]:port`. */
 const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?):\d{1,5}$/
 const PORT_MAX = 65_535
+/** 1 TiB a second: above any disk. */
+const RATE_MAX = 1024 ** 4
 
 export function parseVotersRequest(body: unknown): VotersRequest {
   const { voters, dryRun = false, ...others } = objectOf(body)
@@ -50,6 +53,25 @@ export function parseMemberChanges(body: unknown): MemberChanges {
   if (zone !== undefined) changes.zone = parseZone(zone)
   if (weight !== undefined) changes.weight = parseWeight(weight)
   return changes
+}
+
+export function parseLoopChanges(body: unknown): LoopChanges {
+  const { paused, rate, ...others } = objectOf(body)
+  refuseOthers(others, 'paused and rate')
+  const changes: LoopChanges = {}
+  if (paused !== undefined) changes.paused = parsePaused(paused)
+  if (rate !== undefined) changes.rate = parseRate(rate)
+  return changes
+}
+
+function parsePaused(value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalid('paused must be true or false.')
+}
+
+function parseRate(value: unknown): number | null {
+  if (value === null || (typeof value === 'number' && value >= 1 && value <= RATE_MAX)) return value
+  throw invalid(`rate must be a number from 1 to ${RATE_MAX}, or null for what the loop itself thinks right.`)
 }
 
 function parseAddress(value: unknown): string {

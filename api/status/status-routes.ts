@@ -1,4 +1,4 @@
-/** The operator's server: cluster status and membership as JSON. It has no authentication, so it listens on loopback. */
+/** The operator's server: cluster status, membership and background loops as JSON. It has no authentication, so it listens on loopback. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -6,11 +6,13 @@ import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
 import { healthRoutes } from '../health.ts'
 import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
+import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
 
 export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
   clusterStatus(): Promise<ClusterStatus>
   admin: ClusterAdminPort
+  loops: LoopAdminPort
   log: Log
 }
 
@@ -47,5 +49,6 @@ export function buildOperatorServer(
     return components.clusterStatus()
   })
   clusterRoutes(app, components.admin)
+  loopRoutes(app, components.loops)
   return app
 }

@@ -119,7 +119,9 @@ export class ChunkFetcher {
   }
 
   #reportDamage(hash: ChunkHash, at: NodeId): void {
-    this.#components.log.warn({ hash, at }, 'a copy of a chunk is damaged; another holder is asked')
+    const { log, holders } = this.#components
+    // This node's own store has said so already, and it bounds how often.
+    if (at !== holders.self) log.warn({ hash, at }, 'a copy of a chunk is damaged; another holder is asked')
     this.#onDamaged(hash, at)
   }
 

@@ -1,7 +1,9 @@
-/** The commands that ask a running node: how the cluster is, and to change its membership. */
+/** The commands that ask a running node: how the cluster is, to change its membership, to set its background loops. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { duration } from '../config/option-types.ts'
+import type { LoopChanges } from '../status/loop-admin.ts'
+import { duration, size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
+import { loopsCommand } from './loops.ts'
 import {
   abortCommand,
   type ChangeFlags,
@@ -22,6 +24,8 @@ interface Asking {
 }
 
 type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
+
+type LoopFlags = Asking & { pause?: true; resume?: true; rate?: { perSecond: number | null } }
 
 const OPERATOR_URL = 'http://127.0.0.1:9295'
 
@@ -45,7 +49,34 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
   withUrl(invite).action(async ({ url, expires }: { url: string; expires: number }) => {
     finish(await inviteCommand(url, expires, io))
   })
+  addLoops(program, io, finish)
   addChanges(program, io, finish)
+}
+
+function addLoops(program: Command, io: CliIo, finish: Finish): void {
+  const loops = program
+    .command('loops')
+    .description(
+      'Show the background loops of the node that is asked, or set one until that node starts again.',
+    )
+    .argument('[name]', 'one of them')
+    .addOption(new Option('--pause', 'let it rest').conflicts('resume'))
+    .option('--resume', 'let it work again')
+    .option(
+      '--rate <rate>',
+      'how fast, a second, as in 50MiB; auto: as the loop itself thinks',
+      parseLoopRate,
+    )
+  withFormat(withUrl(loops)).action(async (name: string | undefined, flags: LoopFlags) => {
+    finish(await loopsCommand(name, loopChanges(flags), flags, io))
+  })
+}
+
+function loopChanges({ pause, resume, rate }: LoopFlags): LoopChanges {
+  return {
+    ...(pause || resume ? { paused: pause === true } : {}),
+    ...(rate === undefined ? {} : { rate: rate.perSecond }),
+  }
 }
 
 function addChanges(program: Command, io: CliIo, finish: Finish): void {
@@ -109,5 +140,16 @@ function parseExpiry(text: string): number {
     return Math.round(duration.parse(text) / 1000)
   } catch {
     throw new InvalidArgumentError(`It must be ${duration.description}.`)
+  }
+}
+
+/** Null a second: as the loop itself thinks. In an object, since commander takes null for "not given". */
+function parseLoopRate(text: string): { perSecond: number | null } {
+  if (text === 'auto') return { perSecond: null }
+  const type = size(1)
+  try {
+    return { perSecond: type.parse(text) }
+  } catch {
+    throw new InvalidArgumentError(`It must be ${type.description}, or auto.`)
   }
 }

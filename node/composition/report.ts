@@ -6,6 +6,8 @@ import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { isVoter } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
 import type { NodeReport } from '../status/node-report.ts'
@@ -23,6 +25,8 @@ export interface ReportComponents {
   /** Monotonic. */
   startedMs: number
   blockedTombstones: () => BlockedTombstones | null
+  integrity: () => AuditProgress
+  loops: () => LoopState[]
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -43,7 +47,7 @@ export function buildReport(components: ReportComponents): ClusterReport {
 }
 
 function ownReport(components: ReportComponents): NodeReport {
-  const { self, clock, config, store, cluster, apiUrl, startedMs, blockedTombstones } = components
+  const { self, clock, config, store, cluster, apiUrl, startedMs } = components
   const { registers } = cluster
   return {
     version: SERAC_VERSION,
@@ -54,7 +58,9 @@ function ownReport(components: ReportComponents): NodeReport {
     abstains: whyNotVoting(self, config, cluster),
     readmission: registers.readmission,
     voterChange: registers.membership.progress,
-    blockedTombstones: blockedTombstones(),
+    blockedTombstones: components.blockedTombstones(),
+    integrity: components.integrity(),
+    loops: components.loops().map(({ name, state, lastError }) => ({ name, state, lastError })),
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,

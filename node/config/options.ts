@@ -27,6 +27,8 @@ const PAGE_LIMIT_MAX = 100_000
 const REQUEST_ID_LENGTH_MAX = 1024
 /** Records are capped at 1 MiB, so larger quotas could never be used up. */
 const QUOTA_MAX = 100_000
+/** Below it one chunk takes longer than a minute. */
+const AUDIT_RATE_BYTES_MIN = 64 * 1024
 /** Ten years. */
 const TOMBSTONE_DAYS_MAX = 3650
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
@@ -183,6 +185,17 @@ export const OPTIONS = {
         size(),
         '64 MiB',
         'Reserve file, given up so that a store on a full disk can still be opened.',
+      ),
+    },
+  },
+  audit: {
+    help: 'Chunks are read back again and again, so that rot is found while other nodes still have the bytes.',
+    options: {
+      period: option(duration, '7d', 'Time within which every chunk of this node is read.'),
+      bytes_per_second_max: option(
+        size(AUDIT_RATE_BYTES_MIN),
+        '50 MiB',
+        'Most bytes read in a second for it, even if the period then does not suffice.',
       ),
     },
   },

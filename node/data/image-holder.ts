@@ -2,6 +2,7 @@
  * Brings whole images to this node: the manifest, the references, then the chunks that are missing. References are
  * written before the chunks, so that nothing pulled can be taken for unwanted. And lets images go, by their references.
  */
+import { ClusterError } from '../../cluster/errors.ts'
 import type { ChunkFetcher } from '../../cluster/transfer/chunk-fetcher.ts'
 import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ConfigView } from '../../cluster/membership/cluster-config.ts'
@@ -14,6 +15,8 @@ export interface HeldChunks extends LocalChunks {
   setHeld(root: ChunkHash, held: boolean): Promise<void>
   /** Removes every reference of the roots; one that is referenced again meanwhile keeps what is written from then on. */
   dropRoots(roots: readonly ChunkHash[]): Promise<number>
+  /** How often something of `root` was found damaged since the start. */
+  damagesOf(root: ChunkHash): number
 }
 
 export interface ImageHolderComponents {
@@ -52,15 +55,22 @@ export class ImageHolder {
     if (!this.#letGo.has(root)) await this.#components.chunks.setHeld(root, true)
   }
 
-  /** Resolves when manifest, references and chunks are all durable here. Throws CHUNK_UNAVAILABLE, STORE_FULL. */
+  /**
+   * Resolves when manifest, references and chunks are all durable here. Throws CHUNK_UNAVAILABLE, STORE_FULL, CHUNK_DAMAGED
+   * when something that was here already was found damaged meanwhile.
+   */
   async pull(source: ImageSource, signal: AbortSignal): Promise<void> {
     const { root } = source
+    const { chunks } = this.#components
     this.#pulling.add(root)
     try {
+      const damages = chunks.damagesOf(root)
       await this.#bring(source, [root], signal)
       for await (const hashes of this.#steps(source, signal)) await this.#bring(source, hashes, signal)
+      if (chunks.damagesOf(root) !== damages)
+        throw new ClusterError('CHUNK_DAMAGED', 'a chunk was found damaged while the others were pulled', { root })
       this.#letGo.delete(root)
-      await this.#components.chunks.setHeld(root, true)
+      await chunks.setHeld(root, true)
     } finally {
       this.#pulling.delete(root)
     }

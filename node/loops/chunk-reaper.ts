@@ -10,7 +10,7 @@ import type { ChunkStore } from '../store/chunk-store.ts'
 import type { WalkedChunk } from '../store/claim-walk.ts'
 import type { ClaimReaper } from './claim-reaper.ts'
 import { GraceNotes } from './grace-notes.ts'
-import { Loop, type LoopState } from './loop.ts'
+import { Loop } from './loop.ts'
 
 export interface ChunkReaperComponents {
   clock: Clock
@@ -45,7 +45,8 @@ export class ChunkReaper {
   readonly #components: ChunkReaperComponents
   readonly #roundEveryMs: number
   readonly #notes: GraceNotes
-  readonly #loop: Loop
+  /** Its queue: chunks in their grace. */
+  readonly loop: Loop
   /** Monotonic. */
   #nextRoundMs = 0
 
@@ -58,20 +59,9 @@ export class ChunkReaper {
     this.#notes = new GraceNotes(components.clock, { graceMs })
     components.chunks.onClaimed((hash) => this.#notes.forget(hash))
     const loopOptions = { name: 'chunk-reaper', everyMs: TICK_MS, retryMs: RETRY_MS }
-    this.#loop = new Loop(components, loopOptions, (signal) => this.#runOnce(signal))
-  }
-
-  start(): void {
-    this.#loop.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop()
-  }
-
-  /** `queued`: chunks in their grace. */
-  describe(): LoopState & { queued: number; oldestAgeMs: number } {
-    return { ...this.#loop.describe(), queued: this.#notes.size, oldestAgeMs: this.#notes.oldestAgeMs }
+    this.loop = new Loop(components, loopOptions, (signal) => this.#runOnce(signal), {
+      queue: () => ({ depth: this.#notes.size, oldestAgeMs: this.#notes.oldestAgeMs }),
+    })
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageUpload } from '../images/image-record.ts'
 import { isoSeconds } from '../images/image-times.ts'
-import { Loop, type LoopState } from './loop.ts'
+import { Loop } from './loop.ts'
 
 /** What this node knows of another's life. */
 export interface Life {
@@ -39,25 +39,13 @@ const LOOK_EVERY_MS = 5000
 const SILENT_MS_MAX = 60_000
 
 export class Reaper {
+  readonly loop: Loop
   readonly #components: ReaperComponents
-  readonly #loop: Loop
 
   constructor(components: ReaperComponents) {
     this.#components = components
     const options = { name: 'reaper', everyMs: LOOK_EVERY_MS, retryMs: LOOK_EVERY_MS }
-    this.#loop = new Loop(components, options, (signal) => this.#runOnce(signal))
-  }
-
-  start(): void {
-    this.#loop.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop()
-  }
-
-  describe(): LoopState {
-    return this.#loop.describe()
+    this.loop = new Loop(components, options, (signal) => this.#runOnce(signal))
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import type { Collected } from '../../cluster/register/tombstone-collector.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
-import { Loop, type LoopState } from './loop.ts'
+import { Loop } from './loop.ts'
 
 /** Tombstones that are due and cannot go, because every voter must answer for that. */
 export interface BlockedTombstones {
@@ -58,9 +58,9 @@ const OVERDUE_MS = 2 * ROUND_EVERY_MS
 const REMOVALS_PER_ROUND_MAX = 1000
 
 export class TombstoneReaper {
+  readonly loop: Loop
   readonly #components: TombstoneReaperComponents
   readonly #options: TombstoneReaperOptions
-  readonly #loop: Loop
   /** Monotonic. */
   #nextRoundMs = 0
   #blocked: BlockedTombstones | null = null
@@ -69,19 +69,7 @@ export class TombstoneReaper {
     this.#components = components
     this.#options = options
     const loopOptions = { name: 'tombstone-reaper', everyMs: TICK_MS, retryMs: TICK_MS }
-    this.#loop = new Loop(components, loopOptions, (signal) => this.#runOnce(signal))
-  }
-
-  start(): void {
-    this.#loop.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop()
-  }
-
-  describe(): LoopState {
-    return this.#loop.describe()
+    this.loop = new Loop(components, loopOptions, (signal) => this.#runOnce(signal))
   }
 
   /** As the last round found it; null when nothing was in the way. */

@@ -7,7 +7,7 @@ import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
-import { Loop, type LoopState } from './loop.ts'
+import { Loop } from './loop.ts'
 import { WorkQueue, type Ticket } from './work-queue.ts'
 
 export interface UpdaterComponents {
@@ -30,9 +30,9 @@ const SWEEP_EVERY_MS = 60_000
 const TICK_MS = 500
 
 export class Updater {
+  readonly loop: Loop
   readonly #components: UpdaterComponents
   readonly #queue: WorkQueue
-  readonly #loop: Loop
   #nextSweepMs = 0
   #isFirstSweep = true
 
@@ -40,31 +40,15 @@ export class Updater {
     this.#components = components
     this.#queue = new WorkQueue(components.clock, components.random)
     const options = { name: 'updater', everyMs: TICK_MS, retryMs: TICK_MS }
-    this.#loop = new Loop(components, options, (signal) => this.#runOnce(signal))
-  }
-
-  start(): void {
-    this.#loop.start()
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop()
+    this.loop = new Loop(components, options, (signal) => this.#runOnce(signal), {
+      queue: () => ({ depth: this.#queue.size, oldestAgeMs: this.#queue.oldestAgeMs }),
+    })
   }
 
   /** The record of this image changed. */
   enqueue(imageId: string): void {
     this.#queue.add(imageId)
-    this.#loop.nudge()
-  }
-
-  /** Something stored here was lost: look at every image again, soon. */
-  sweep(): void {
-    this.#nextSweepMs = 0
-    this.#loop.nudge()
-  }
-
-  describe(): LoopState & { queued: number; oldestAgeMs: number } {
-    return { ...this.#loop.describe(), queued: this.#queue.size, oldestAgeMs: this.#queue.oldestAgeMs }
+    this.loop.nudge()
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {

@@ -105,6 +105,8 @@ export class ClusterReport {
       readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
+      integrity: report?.integrity ?? null,
+      loops: report?.loops ?? null,
       ageSeconds: report ? 0 : null,
     }
   }

@@ -21,6 +21,8 @@ export function findFaults(facts: Facts): Finding[] {
     ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
+    ...damageFaults(facts),
+    ...pausedLoops(facts),
   ]
 }
 
@@ -188,6 +190,41 @@ function tombstoneFaults({ blockedTombstones }: Facts): Finding[] {
       remedy: 'Bring them back, or choose other voters with "serac replace".',
     },
   ]
+}
+
+function damageFaults({ nodes }: Facts): Finding[] {
+  return nodes.flatMap(({ id, integrity }): Finding[] => {
+    if (!integrity || integrity.quarantined === 0) return []
+    const { quarantined, found, healed } = integrity
+    return [
+      {
+        code: 'CHUNKS_DAMAGED',
+        severity: 'warning',
+        who: id,
+        why:
+          `${quarantined} chunks on the disk of node ${id} are damaged and not healed yet; since its start ` +
+          `${found} were found and ${healed} healed.`,
+        remedy:
+          'Nothing while another node has them: the updater pulls them again. See whether the disk fails.',
+      },
+    ]
+  })
+}
+
+function pausedLoops({ nodes }: Facts): Finding[] {
+  return nodes.flatMap(({ id, loops }): Finding[] => {
+    const names = (loops ?? []).filter(({ state }) => state === 'paused').map(({ name }) => name)
+    if (names.length === 0) return []
+    return [
+      {
+        code: 'LOOP_PAUSED',
+        severity: 'warning',
+        who: id,
+        why: `An operator has paused on node ${id}: ${names.join(', ')}.`,
+        remedy: 'Ask that node: "serac loops NAME --resume". A restart of the node ends it, too.',
+      },
+    ]
+  })
 }
 
 function describeProgress(progress: RescanProgress | null): string {

@@ -1,7 +1,12 @@
 /** What one node tells the others for the status document. Roots travel as raw bytes: 32 each. */
 import { ClusterError } from '../../cluster/errors.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
+import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+
+/** What the status says of a background loop; the rest is told by the node itself. */
+export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
 
 export interface NodeReport {
   version: string
@@ -17,6 +22,9 @@ export interface NodeReport {
   voterChange: RescanProgress | null
   /** Deleted images that it cannot remove for good (R9), or null. */
   blockedTombstones: BlockedTombstones | null
+  /** Its chunks: how far they were read back, what was damaged. Null: a release that does not say. */
+  integrity: AuditProgress | null
+  loops: LoopSummary[]
   /** BLAKE3 by `native` or `wasm`. */
   hashing: string
   storedBytes: number
@@ -31,7 +39,13 @@ type EncodedReport = Omit<NodeReport, 'heldRoots'> & { heldRoots: Uint8Array }
 
 const ROOT_BYTES = 32
 /** Of a release that does not report them. */
-const NOTHING_UNDER_WAY = { readmission: null, voterChange: null, blockedTombstones: null }
+const NOTHING_UNDER_WAY = {
+  readmission: null,
+  voterChange: null,
+  blockedTombstones: null,
+  integrity: null,
+  loops: [],
+}
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
 
 export function encodeReport(report: NodeReport): EncodedReport {
@@ -51,14 +65,23 @@ export function decodeReport(value: unknown): NodeReport {
 function isReport(value: unknown): value is EncodedReport {
   const report = (value ?? {}) as Record<keyof NodeReport, unknown>
   const { version, api, abstains, hashing, caughtUp, hasQuorum, heldRoots } = report
-  const { readmission = null, voterChange = null, blockedTombstones = null } = report
+  const {
+    readmission = null,
+    voterChange = null,
+    blockedTombstones = null,
+    integrity = null,
+    loops = [],
+  } = report
   return (
     [version, hashing].every((text) => typeof text === 'string') &&
-    [api, abstains].every((text) => text === null || typeof text === 'string') &&
+    [api, abstains].every(isTextOrNull) &&
     [caughtUp, hasQuorum].every((flag) => typeof flag === 'boolean') &&
     FIGURES.every((name) => Number.isFinite(report[name])) &&
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&
+    isIntegrityOrNull(integrity) &&
+    Array.isArray(loops) &&
+    loops.every(isLoopSummary) &&
     heldRoots instanceof Uint8Array &&
     heldRoots.length % ROOT_BYTES === 0
   )
@@ -74,4 +97,19 @@ function isBlockedOrNull(value: unknown): boolean {
   if (value === null) return true
   const { due, away } = value as Partial<BlockedTombstones>
   return Number.isFinite(due) && Array.isArray(away) && away.every((id) => typeof id === 'string')
+}
+
+function isIntegrityOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { pass, position, found, healed, quarantined, lastPassEndedAt } = value as Partial<AuditProgress>
+  return [pass, position, found, healed, quarantined].every(Number.isFinite) && isTextOrNull(lastPassEndedAt)
+}
+
+function isLoopSummary(value: unknown): boolean {
+  const { name, state, lastError } = (value ?? {}) as Partial<LoopSummary>
+  return [name, state].every((text) => typeof text === 'string') && isTextOrNull(lastError)
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string'
 }

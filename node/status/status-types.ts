@@ -1,6 +1,8 @@
 /** Shapes of the operator's status document (architecture §7): the same JSON for API, CLI and page. */
 
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
+import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
 
@@ -35,6 +37,9 @@ export interface NodeStatus {
   readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
+  /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
+  integrity: AuditProgress | null
+  loops: LoopSummary[] | null
   /** Seconds since these figures were read. */
   ageSeconds: number | null
 }

@@ -100,20 +100,62 @@ export const segmentRows: RowFormat<number, SegmentRow> = {
 
 export const heldRootRows: RowFormat<ChunkHash, null> = { ...byHash(KEYSPACES.heldRoot), ...emptyValue() }
 
+/**
+ * What is wrong with a quarantined chunk: `bytes` are not those that were stored, the disk has `lost` them, or its index
+ * `row` is damaged; `unknown`: an earlier release has found it.
+ */
+export type DamageReason = 'bytes' | 'lost' | 'row' | 'unknown'
+
 /** Where damaged bytes lie, for whoever wants to look at them; null = the row that said it was damaged itself. */
 export interface QuarantineRow {
   location: Location | null
   /** Wall time, ms since 1970. */
   foundMs: number
+  reason: DamageReason
 }
 
 export const quarantineRows: RowFormat<ChunkHash, QuarantineRow> = {
   ...byHash(KEYSPACES.quarantine),
-  encode: ({ location, foundMs }) =>
-    encode([location && [location.segment, location.offset, location.length], foundMs]),
+  encode: ({ location, foundMs, reason }) =>
+    encode([location && [location.segment, location.offset, location.length], foundMs, reason]),
   decode(payload) {
-    const [place, foundMs] = decode(payload) as [[number, number, number] | null, number]
-    return { location: place && { segment: place[0], offset: place[1], length: place[2] }, foundMs }
+    const [place, foundMs, reason = 'unknown'] = decode(payload) as [
+      [number, number, number] | null,
+      number,
+      DamageReason?,
+    ]
+    return { location: place && { segment: place[0], offset: place[1], length: place[2] }, foundMs, reason }
+  },
+}
+
+/** How far the auditor has come. Times are wall time, ms since 1970: they pace and show, nothing more. */
+export interface AuditMark {
+  /** Counts from 1; 0 before the first. */
+  pass: number
+  /** The pass has ended and the next has not begun. */
+  isOver: boolean
+  passBeganMs: number
+  /** The last chunk looked at; null: none of this pass yet. */
+  after: ChunkHash | null
+  /** When the last whole pass ended; null: never. */
+  lastPassEndedMs: number | null
+}
+
+export const auditRows: RowFormat<null, AuditMark> = {
+  space: KEYSPACES.audit,
+  keyParts: () => [],
+  parseKey: () => null,
+  encode: ({ pass, isOver, passBeganMs, after, lastPassEndedMs }) =>
+    encode([pass, isOver, passBeganMs, after, lastPassEndedMs]),
+  decode(payload) {
+    const [pass, isOver, passBeganMs, after, lastPassEndedMs] = decode(payload) as [
+      number,
+      boolean,
+      number,
+      string | null,
+      number | null,
+    ]
+    return { pass, isOver, passBeganMs, after, lastPassEndedMs }
   },
 }
 

@@ -14,11 +14,13 @@ import {
 import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ChunkClaims, type PinnedUpload } from './chunk-claims.ts'
 import { walkClaims, type WalkedChunk } from './claim-walk.ts'
-import { locationRows, quarantineRows, type Location } from './chunk-rows.ts'
+import { locationRows, type DamageReason, type Location } from './chunk-rows.ts'
+import { DamageLog } from './damage-log.ts'
 import type { Database, WriteOp } from './database.ts'
 import type { FreeSpace } from './free-space.ts'
 import { HeldRoots } from './held-roots.ts'
 import { KeyedLock } from './keyed-lock.ts'
+import { Quarantine, type DamageCounts } from './quarantine.ts'
 import { composeRecord, recordBytes } from './segment-record.ts'
 import type { Place, SegmentStore } from './segment-store.ts'
 import { Table } from './table.ts'
@@ -33,6 +35,16 @@ export interface ChunkStoreComponents {
   buffers: ChunkBufferPool
 }
 
+/** What reading a chunk back has shown. `missing`: it is not here (any more). */
+export interface Verified {
+  state: 'sound' | 'damaged' | 'missing'
+  /** That were read. */
+  bytes: number
+}
+
+/** Told of a chunk that has left the index, with the manifests that want it. */
+export type DamageListener = (hash: ChunkHash, roots: readonly ChunkHash[]) => void
+
 /** What the file system says when bytes are gone for good, as opposed to too many open files and the like. */
 const BYTES_LOST = ['EIO', 'ENOENT', 'EUCLEAN']
 /** Rows of one batch when the index is tidied at start. */
@@ -41,12 +53,13 @@ const TIDY_BATCH = 1024
 export class ChunkStore implements LocalChunks {
   readonly #components: ChunkStoreComponents
   readonly #locations
-  readonly #quarantine
+  readonly #quarantine: Quarantine
+  readonly #damageLog: DamageLog
   readonly #claims: ChunkClaims
   readonly #held: HeldRoots
   readonly #locks = new KeyedLock()
   readonly #underWay = new Set<Promise<unknown>>()
-  readonly #onDamaged: ((hash: ChunkHash) => void)[] = []
+  readonly #onDamaged: DamageListener[] = []
   readonly #onClaimed: ((hash: ChunkHash) => void)[] = []
   #lost: ChunkHash[] = []
   #isClosed = false
@@ -55,7 +68,8 @@ export class ChunkStore implements LocalChunks {
     this.#components = components
     this.#locations = new Table(components.database, locationRows)
     this.#held = new HeldRoots(components.database)
-    this.#quarantine = new Table(components.database, quarantineRows)
+    this.#quarantine = new Quarantine(components.database)
+    this.#damageLog = new DamageLog(components)
     this.#claims = new ChunkClaims(components.database, components.clock)
   }
 
@@ -63,6 +77,7 @@ export class ChunkStore implements LocalChunks {
   static async open(components: ChunkStoreComponents): Promise<ChunkStore> {
     const store = new ChunkStore(components)
     await store.#held.load()
+    await store.#quarantine.load()
     await store.#compareWithSegments()
     await components.segments.startAppending()
     return store
@@ -78,8 +93,12 @@ export class ChunkStore implements LocalChunks {
     return this.#components.segments.liveBytes
   }
 
+  get damage(): DamageCounts {
+    return this.#quarantine.counts
+  }
+
   /** Called when a chunk was found damaged and left the index. */
-  onDamaged(listener: (hash: ChunkHash) => void): void {
+  onDamaged(listener: DamageListener): void {
     this.#onDamaged.push(listener)
   }
 
@@ -145,17 +164,17 @@ export class ChunkStore implements LocalChunks {
     return this.#run(() => this.#held.set(root, held))
   }
 
+  /** How often something of `root` was found damaged since the start: what was looked at before may be gone. */
+  damagesOf(root: ChunkHash): number {
+    return this.#held.damagesOf(root)
+  }
+
   isHeld(root: ChunkHash): boolean {
     return this.#held.has(root)
   }
 
   heldRoots(): ChunkHash[] {
     return this.#held.all()
-  }
-
-  /** Every chunk of the index, in order, for the auditor. */
-  hashes(): AsyncIterable<ChunkHash> {
-    return this.#locations.keys()
   }
 
   /** Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. */
@@ -174,9 +193,29 @@ export class ChunkStore implements LocalChunks {
       if (!row.damaged && row.value.segment === segment) yield { hash: row.key, place: row.value }
   }
 
-  /** Reads a chunk back; false when it is not here (any more). */
-  verify(hash: ChunkHash): Promise<boolean> {
-    return this.#alone(hash, async () => (await this.#findSound(hash)) !== null)
+  /** Up to `count` chunks of the index after `hash`, or from the first on (null), for whoever goes slowly. */
+  hashesAfter(hash: ChunkHash | null, count: number): Promise<ChunkHash[]> {
+    return this.#run(() => this.#locations.keysAfter(hash, count))
+  }
+
+  /** Reads a chunk back; one that is damaged leaves the index. */
+  verify(hash: ChunkHash): Promise<Verified> {
+    return this.#alone(hash, async () => {
+      const before = this.#lookUp(hash)
+      if (before === null) return { state: 'missing', bytes: 0 }
+      const bytes = before === 'damaged' ? 0 : before.length
+      return { state: (await this.#findSound(hash)) ? 'sound' : 'damaged', bytes }
+    })
+  }
+
+  /** Forgets the damage of chunks that no manifest and no upload wants any more. */
+  tidyQuarantine(): Promise<void> {
+    return this.#run(async () => {
+      const unwanted: ChunkHash[] = []
+      for (const hash of this.#quarantine.hashes())
+        if (!(await this.#claims.isClaimed(hash))) unwanted.push(hash)
+      await this.#components.database.write(this.#quarantine.drop(unwanted))
+    })
   }
 
   /** Removes a chunk that has neither reference nor pin; answers whether it did. */
@@ -204,18 +243,20 @@ export class ChunkStore implements LocalChunks {
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.allSettled(this.#underWay)
+    this.#damageLog.close()
   }
 
   async #read(hash: ChunkHash, into: ChunkBuffer): Promise<void> {
     const location = this.#lookUp(hash)
     if (location === null) throw missing(hash)
-    if (location !== 'damaged' && (await this.#readInto(hash, location, into))) return
+    if (location !== 'damaged' && !(await this.#readInto(hash, location, into))) return
     // Once more, while nothing can move it: a rewrite may have taken it elsewhere meanwhile.
     await this.#locks.run(hash, async () => {
       const again = this.#lookUp(hash)
       if (again === null) throw missing(hash)
-      if (again !== 'damaged' && (await this.#readInto(hash, again, into))) return
-      await this.#condemn(hash, again === 'damaged' ? null : again)
+      const wrong = again === 'damaged' ? 'row' : await this.#readInto(hash, again, into)
+      if (!wrong) return
+      await this.#condemn(hash, again, wrong)
       throw new ClusterError('CHUNK_DAMAGED', `the stored bytes of chunk ${hash} are not what was stored`, {
         hash,
       })
@@ -237,24 +278,27 @@ export class ChunkStore implements LocalChunks {
   async #append(hash: ChunkHash, buffer: ChunkBuffer, also: WriteOp[]): Promise<void> {
     const { segments, database } = this.#components
     const place = await segments.append(composeRecord(buffer, hash))
-    const healed = this.#quarantine.has(hash) ? [this.#quarantine.del(hash)] : []
-    await database.write([this.#locations.put(hash, { ...place, length: buffer.length }), ...healed, ...also])
+    const put = this.#locations.put(hash, { ...place, length: buffer.length })
+    await database.write([put, ...this.#quarantine.heal(hash), ...also])
   }
 
   /** Under the hash lock: where the chunk is, if its bytes are right; what is not right leaves the index. */
   async #findSound(hash: ChunkHash): Promise<Location | null> {
     const location = this.#lookUp(hash)
     if (location === null) return null
-    const isSound =
-      location !== 'damaged' && (await this.#withBuffer((buffer) => this.#readInto(hash, location, buffer)))
-    if (isSound) return location
-    await this.#condemn(hash, location === 'damaged' ? null : location)
-    return null
+    if (location === 'damaged') {
+      await this.#condemn(hash, location, 'row')
+      return null
+    }
+    const wrong = await this.#withBuffer((buffer) => this.#readInto(hash, location, buffer))
+    if (wrong) await this.#condemn(hash, location, wrong)
+    return wrong ? null : location
   }
 
   async #move(hash: ChunkHash, from: Location, buffer: ChunkBuffer): Promise<number> {
-    if (!(await this.#readInto(hash, from, buffer))) {
-      await this.#condemn(hash, from)
+    const wrong = await this.#readInto(hash, from, buffer)
+    if (wrong) {
+      await this.#condemn(hash, from, wrong)
       return 0
     }
     await this.#append(hash, buffer, [])
@@ -275,43 +319,44 @@ export class ChunkStore implements LocalChunks {
     }
   }
 
-  /** Whether the bytes at `location` are those of the chunk; they are then in `into`. */
+  /** What is wrong with the bytes at `location`, or null: they are then in `into`. */
   async #readInto(
     hash: ChunkHash,
     { segment, offset, length }: Location,
     into: ChunkBuffer,
-  ): Promise<boolean> {
+  ): Promise<DamageReason | null> {
     try {
       const bytes = into.room.subarray(0, length)
       const filled = await this.#components.segments.read(segment, offset + RECORD_HEADER_BYTES, bytes)
-      if (filled < length) return false
+      if (filled < length) return 'lost'
     } catch (error) {
-      if (BYTES_LOST.includes((error as NodeJS.ErrnoException).code ?? '')) return false
+      if (BYTES_LOST.includes((error as NodeJS.ErrnoException).code ?? '')) return 'lost'
       throw error
     }
     into.length = length
-    return contentHashHex(into.payload) === hash
+    return contentHashHex(into.payload) === hash ? null : 'bytes'
   }
 
   /** Under the hash lock: takes a damaged chunk out of the index, and the held marks of every root that needs it. */
-  async #condemn(hash: ChunkHash, location: Location | null): Promise<void> {
-    const { database, log } = this.#components
-    log.error({ hash, ...location }, 'a chunk is damaged; it leaves the index')
-    const roots = await this.#unmarkHeld(hash)
-    const quarantined = this.#quarantine.put(hash, { location, foundMs: this.#components.clock.wallMs() })
+  async #condemn(hash: ChunkHash, found: Location | 'damaged', reason: DamageReason): Promise<void> {
+    const { database, log, clock } = this.#components
+    const location = found === 'damaged' ? null : found
+    this.#damageLog.report(hash, { reason, ...location })
+    const roots = await this.#rootsWith(hash)
+    const quarantined = this.#quarantine.add(hash, { location, foundMs: clock.wallMs(), reason })
     try {
-      await database.write([this.#locations.del(hash), quarantined, ...roots])
+      await database.write([this.#locations.del(hash), ...quarantined, ...this.#held.unmark(roots)])
       if (location) this.#forget(location)
     } catch (error) {
       // The caller learns that the chunk is damaged either way; the store is then known not to be writable.
       log.error({ hash, error: String(error) }, 'a damaged chunk could not be taken out of the index')
     }
-    for (const listener of this.#onDamaged) listener(hash)
+    for (const listener of this.#onDamaged) listener(hash, roots)
   }
 
-  /** The operations that drop the held marks which are not true without this chunk. */
-  async #unmarkHeld(hash: ChunkHash): Promise<WriteOp[]> {
-    return this.#held.unmark([hash, ...(await this.#claims.rootsOf(hash))])
+  /** The manifests that are not whole without this chunk. */
+  async #rootsWith(hash: ChunkHash): Promise<ChunkHash[]> {
+    return [hash, ...(await this.#claims.rootsOf(hash))]
   }
 
   #forget({ segment, length }: Location): void {
@@ -332,7 +377,8 @@ export class ChunkStore implements LocalChunks {
 
   async #dropLost(hashes: ChunkHash[]): Promise<void> {
     const operations: WriteOp[] = []
-    for (const hash of hashes) operations.push(this.#locations.del(hash), ...(await this.#unmarkHeld(hash)))
+    for (const hash of hashes)
+      operations.push(this.#locations.del(hash), ...this.#held.unmark(await this.#rootsWith(hash)))
     await this.#components.database.write(operations)
   }
 

@@ -8,6 +8,8 @@ export class HeldRoots {
   readonly #database: Database
   readonly #rows: Table<ChunkHash, null>
   readonly #held = new Set<ChunkHash>()
+  /** Of each root, how often something of it was found damaged since the start; bounded by the damage. */
+  readonly #damages = new Map<ChunkHash, number>()
 
   constructor(database: Database) {
     this.#database = database
@@ -37,8 +39,14 @@ export class HeldRoots {
     await this.#database.write([held ? this.#rows.put(root, null) : this.#rows.del(root)])
   }
 
+  /** How often something of a root was found damaged since the start. */
+  damagesOf(root: ChunkHash): number {
+    return this.#damages.get(root) ?? 0
+  }
+
   /** Drops marks that are not true any more; answers the operations for the caller's batch. */
   unmark(roots: readonly ChunkHash[]): WriteOp[] {
+    for (const root of roots) this.#damages.set(root, this.damagesOf(root) + 1)
     return roots.filter((root) => this.#held.delete(root)).map((root) => this.#rows.del(root))
   }
 }

@@ -50,6 +50,8 @@ export const KEYSPACES = {
   quarantine: keyspace(0x46, 'chunks', 'quarantine'),
   /** due time and chunk → try again to pull or push it. */
   resync: keyspace(0x47, 'chunks', 'resync'),
+  /** nothing → how far the auditor has come: one row. */
+  audit: keyspace(0x48, 'chunks', 'audit'),
 } as const satisfies Record<string, Keyspace>
 
 /** The stored key: tag, then parts. */

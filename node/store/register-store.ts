@@ -257,6 +257,15 @@ export class RegisterStore implements RegisterStorage {
     return false
   }
 
+  /** The live images that have these bytes, as the projected `root` rows name them. */
+  async imagesWithRoot(root: string): Promise<string[]> {
+    const prefix = rootKey(root, '')
+    const images: string[] = []
+    for await (const key of this.#components.database.keys(rangeOf(KEYSPACES.root, Buffer.from(root, 'hex'))))
+      images.push(key.toString('utf8', prefix.length))
+    return images
+  }
+
   changesSince(cursor: ChangeCursor | null, limit: number): ChangePage {
     return this.#log.since(this.#dbUuid, cursor, limit)
   }

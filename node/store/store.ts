@@ -18,6 +18,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../../cluster/register/storage.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
+import { AuditRecord } from './audit-record.ts'
 import { ensureBallast, releaseBallast } from './ballast.ts'
 import { ChunkStore } from './chunk-store.ts'
 import { Database } from './database.ts'
@@ -85,6 +86,7 @@ export class Store {
   readonly registers: RegisterStore
   readonly chunks: ChunkStore
   readonly compactor: SegmentCompactor
+  readonly auditRecord: AuditRecord
   readonly space: FreeSpace
   readonly #parts: StoreParts
   readonly #directory: string
@@ -98,6 +100,7 @@ export class Store {
     this.chunks = parts.chunks
     this.space = parts.space
     this.compactor = new SegmentCompactor({ ...parts, clock })
+    this.auditRecord = new AuditRecord(parts.index)
   }
 
   /** Opens the directory, or makes a new store in it. Throws StoreError; nothing stays open then. */

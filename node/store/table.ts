@@ -113,6 +113,18 @@ export class Table<K, V> {
       yield this.#format.parseKey(storedKey.subarray(1))
   }
 
+  /** Up to `count` keys strictly after `key`, or from the first on (null), in order. */
+  async keysAfter(key: K | null, count: number): Promise<K[]> {
+    const range = rangeOf(this.#format.space)
+    if (key !== null) range.gte = Buffer.concat([this.storedKey(key), Uint8Array.of(0)])
+    const keys: K[] = []
+    for await (const storedKey of this.#database.keys(range)) {
+      keys.push(this.#format.parseKey(storedKey.subarray(1)))
+      if (keys.length >= count) break
+    }
+    return keys
+  }
+
   /** The first and the last key; null when there is none. */
   async ends(): Promise<{ first: K; last: K } | null> {
     const ends = await this.#database.ends(rangeOf(this.#format.space))

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
@@ -10,7 +11,12 @@ const member = { id: 'a', address: 'h:1', role: 'voter' as const, zone: null, we
 
 function operator(admin: Partial<ClusterAdminPort>) {
   const clusterStatus = () => Promise.reject(new Error('not asked for here'))
-  const components = { clusterStatus, admin: admin as ClusterAdminPort, log: silentLog }
+  const components = {
+    clusterStatus,
+    admin: admin as ClusterAdminPort,
+    loops: {} as LoopAdminPort,
+    log: silentLog,
+  }
   const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable' })
   t.teardown(() => app.close())
   return app

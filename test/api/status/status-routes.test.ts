@@ -1,6 +1,7 @@
 import t from 'tap'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
 import type { ClusterStatus } from '../../../node/status/status-types.ts'
@@ -24,7 +25,7 @@ function operator(
   clusterStatus: () => Promise<ClusterStatus>,
 ) {
   const app = buildOperatorServer(
-    { clusterStatus, admin: {} as ClusterAdminPort, log: silentLog },
+    { clusterStatus, admin: {} as ClusterAdminPort, loops: {} as LoopAdminPort, log: silentLog },
     { disableFile: '/nonexistent/disable' },
   )
   t.teardown(() => app.close())

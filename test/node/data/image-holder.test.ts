@@ -12,6 +12,11 @@ const { signal } = new AbortController()
 
 class HeldMemoryChunks extends MemoryChunks {
   readonly held = new Set<string>()
+  damages = 0
+
+  damagesOf(): number {
+    return this.damages
+  }
 
   isHeld(root: string): boolean {
     return this.held.has(root)
@@ -146,4 +151,13 @@ t.test('the upload that went through this node marks its image', async (t) => {
   const { holder, source } = await holderOf()
   await holder.noteHeld(source.root)
   t.ok(holder.isHeld(source.root))
+})
+
+t.test('an image of which a chunk was found damaged during the pull is not held', async (t) => {
+  const { chunks, holder, source } = await holderOf()
+  chunks.beforePut = () => void chunks.damages++
+  await t.rejects(holder.pull(source, signal), { code: 'CHUNK_DAMAGED' })
+  t.notOk(holder.isHeld(source.root))
+  await holder.pull(source, signal)
+  t.ok(holder.isHeld(source.root), 'the next look finds all of it')
 })

@@ -62,7 +62,7 @@ function reaperOf() {
     },
     { graceMs: GRACE_MS },
   )
-  t.teardown(() => reaper.stop())
+  t.teardown(() => reaper.loop.stop())
   const claim = (hash: string, fields: Partial<WalkedChunk>) => {
     put(hash, fields)
     onClaimed(hash)
@@ -75,20 +75,20 @@ t.test('what nothing wants goes after the grace, and not before; what is wanted 
   put('unwanted')
   put('referenced', { isReferenced: true })
   put('pinned', { isPinned: true })
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(GRACE_MS - 1000)
   t.strictSame(removed, [])
-  t.match(reaper.describe(), { name: 'chunk-reaper', queued: 1, oldestAgeMs: GRACE_MS - 1000 })
+  t.match(reaper.loop.describe(), { name: 'chunk-reaper', queued: 1, oldestAgeMs: GRACE_MS - 1000 })
   await clock.advance(LATE_MS)
   t.strictSame(removed, ['unwanted'])
   t.strictSame([...chunks.keys()], ['referenced', 'pinned'])
-  t.equal(reaper.describe().queued, 0)
+  t.equal(reaper.loop.describe().queued, 0)
 })
 
 t.test('a put, a have and an unpin begin the grace anew', async (t) => {
   const { reaper, clock, put, claim, removed } = reaperOf()
   put('a')
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(GRACE_MS / 2)
   // Between two rounds: no walk ever sees the pin.
   claim('a', { isPinned: true })
@@ -103,9 +103,9 @@ t.test('a claim that comes behind the walk takes the note back', async (t) => {
   const { reaper, clock, state, claim, put, removed } = reaperOf()
   put('a')
   state.onWalked = (hash) => claim(hash, { isPinned: true })
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
-  t.equal(reaper.describe().queued, 0)
+  t.equal(reaper.loop.describe().queued, 0)
   state.onWalked = () => {}
   put('a')
   await clock.advance(GRACE_MS)
@@ -117,9 +117,9 @@ t.test('stands still until the node has caught up and while its store is not wri
   state.mayRun = false
   put('a')
   put('root', { isReferenced: true, isRoot: true })
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(GRACE_MS)
-  t.strictSame([released, reaper.describe().queued], [[], 0])
+  t.strictSame([released, reaper.loop.describe().queued], [[], 0])
   state.mayRun = true
   await clock.advance(GRACE_MS / 2)
   state.mayRun = false
@@ -133,7 +133,7 @@ t.test('stands still until the node has caught up and while its store is not wri
 t.test('without a majority nothing is let go, and what was in its grace goes all the same', async (t) => {
   const { reaper, clock, state, put, removed, released } = reaperOf()
   put('a')
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(ROUND_MS)
   const before = released.length
   put('root', { isReferenced: true, isRoot: true })
@@ -141,7 +141,7 @@ t.test('without a majority nothing is let go, and what was in its grace goes all
   await clock.advance(GRACE_MS)
   t.strictSame(removed, ['a'])
   t.equal(released.length, before)
-  t.match(reaper.describe(), { state: 'failed', lastError: 'no majority' })
+  t.match(reaper.loop.describe(), { state: 'failed', lastError: 'no majority' })
 })
 
 t.test('roots without an image are proposed, but those of an upload that goes on', async (t) => {
@@ -152,7 +152,7 @@ t.test('roots without an image are proposed, but those of an upload that goes on
   put('uploading', { ...root, isPinned: true })
   put('missing manifest', { ...root, isHere: false })
   state.known.add('known')
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   t.strictSame(released, [['unknown', 'missing manifest']])
 })

@@ -22,14 +22,14 @@ function reaperOf({ self = 'node-b' } = {}) {
     isRunningHere: (id) => state.runningHere.has(id),
     caughtUp: () => state.caughtUp,
   })
-  t.teardown(() => reaper.stop())
+  t.teardown(() => reaper.loop.stop())
   return { reaper, registers, state, clock }
 }
 
 type Parts = ReturnType<typeof reaperOf>
 
 async function statusAfterALook({ reaper, registers, clock }: Parts) {
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   return registers.record(ID)?.status
 }
@@ -76,7 +76,7 @@ t.test('the register decides: an upload that ended meanwhile is left alone', asy
   parts.state.life = { startNonce: null, silentMs: 99_999 }
   parts.registers.beforeExecute = () => parts.registers.put(activeImage())
   t.equal(await statusAfterALook(parts), 'active')
-  t.equal(parts.reaper.describe().lastError, null)
+  t.equal(parts.reaper.loop.describe().lastError, null)
 })
 
 t.test('an image that is no longer saving here is not touched', async (t) => {
@@ -91,7 +91,7 @@ t.test('without a majority it tries again', async (t) => {
   parts.state.life = { startNonce: null, silentMs: 99_999 }
   parts.registers.hasQuorum = false
   t.equal(await statusAfterALook(parts), 'saving')
-  t.equal(parts.reaper.describe().state, 'failed')
+  t.equal(parts.reaper.loop.describe().state, 'failed')
   parts.registers.hasQuorum = true
   await parts.clock.advance(5000)
   t.equal(parts.registers.record(ID)?.status, 'queued')

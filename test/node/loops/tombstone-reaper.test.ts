@@ -58,7 +58,7 @@ function reaperOf() {
     },
     { keepMs: KEEP_MS },
   )
-  t.teardown(() => reaper.stop())
+  t.teardown(() => reaper.loop.stop())
   const put = (key: string, ageMs: number | null) => {
     const deletedAt = ageMs === null ? null : new Date(clock.wallMs() - ageMs).toISOString()
     rows.set(key, { live: ageMs === null, record: imageOf({ deletedAt }) })
@@ -75,7 +75,7 @@ t.test(
     put('young', KEEP_MS - 1000)
     put('live', null)
     for (const key of ['mine', 'young', 'live']) state.mine.add(key)
-    reaper.start()
+    reaper.loop.start()
     await clock.advance(0)
     t.strictSame([collected, forgotten], [['mine'], ['other']])
     t.strictSame([...rows.keys()], ['young', 'live'])
@@ -91,7 +91,7 @@ t.test('a voter that is away blocks it, and is named', async (t) => {
   put('b', KEEP_MS)
   state.mine.add('a').add('b')
   state.away = state.down = ['voter-c']
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   t.strictSame(reaper.blocked, { due: 2, away: ['voter-c'] })
   state.away = []
@@ -112,7 +112,7 @@ t.test('what others work on at that moment is tried again soon', async (t) => {
   put('a', KEEP_MS)
   state.mine.add('a')
   state.contended.add('a')
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   t.strictSame(collected, [])
   await clock.advance(20_000)
@@ -124,7 +124,7 @@ t.test('a voter that is back, and then a contended register: it goes on at the n
   put('a', KEEP_MS)
   state.mine.add('a')
   state.away = state.down = ['voter-c']
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   t.match(reaper.blocked, { due: 1 })
   state.away = state.down = []
@@ -138,7 +138,7 @@ t.test('registers of others without an answer do not hold up those of this node'
   for (const key of ['other 1', 'mine', 'other 2']) put(key, KEEP_MS)
   state.mine.add('mine')
   state.hasMajority = false
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(0)
   t.strictSame([collected, forgotten], [['mine'], []])
   t.equal(reaper.blocked, null)
@@ -152,7 +152,7 @@ t.test('it stands still until this node has caught up', async (t) => {
   put('a', KEEP_MS)
   state.mine.add('a')
   state.caughtUp = false
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(60_000)
   t.strictSame(collected, [])
   state.caughtUp = true
@@ -165,7 +165,7 @@ t.test('what its coordinator leaves is removed by another voter, hours later', a
   put('left', KEEP_MS)
   state.held.add('left')
   state.votes = false
-  reaper.start()
+  reaper.loop.start()
   await clock.advance(4 * HOUR_MS)
   t.strictSame(collected, [], 'whoever does not vote only follows')
   state.votes = true

@@ -34,7 +34,7 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
     isPlacedHere: () => state.placed,
     caughtUp: () => state.caughtUp,
   })
-  t.teardown(() => updater.stop())
+  t.teardown(() => updater.loop.stop())
   return { updater, state, events, held, clock }
 }
 
@@ -42,17 +42,17 @@ const unpin = `unpin ${UPLOAD_ID}`
 
 t.test('pulls an active image that belongs here, then ends its pins', async (t) => {
   const { updater, events, held, clock } = updaterOf(activeImage())
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.strictSame(events, ['pull', unpin])
   t.ok(held.has(ROOT))
-  t.match(updater.describe(), { name: 'updater', queued: 0, oldestAgeMs: 0 })
+  t.match(updater.loop.describe(), { name: 'updater', queue: { depth: 0, oldestAgeMs: 0 } })
 })
 
 t.test('pulls nothing that is here already', async (t) => {
   const { updater, events, held, clock } = updaterOf(activeImage())
   held.add(ROOT)
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.strictSame(events, [unpin])
 })
@@ -60,7 +60,7 @@ t.test('pulls nothing that is here already', async (t) => {
 t.test('pulls nothing that belongs elsewhere', async (t) => {
   const { updater, state, events, clock } = updaterOf(activeImage())
   state.placed = false
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.strictSame(events, [unpin])
 })
@@ -69,7 +69,7 @@ t.test('keeps a whole copy outside the placement: it may be the last', async (t)
   const { updater, state, events, held, clock } = updaterOf(activeImage())
   state.placed = false
   held.add(ROOT)
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.strictSame(events, [unpin])
 })
@@ -77,14 +77,14 @@ t.test('keeps a whole copy outside the placement: it may be the last', async (t)
 t.test('of a deleted image it ends the pins; the rest is for the chunk reaper', async (t) => {
   const { updater, events, held, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
   held.add(ROOT)
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.strictSame(events, [unpin])
 })
 
 t.test('never pulls a deleted image', async (t) => {
   const { updater, events, clock } = updaterOf(imageOf({ status: 'deleted', data }), { live: false })
-  updater.start()
+  updater.loop.start()
   await clock.advance(0)
   t.notOk(events.includes('pull'))
 })
@@ -93,17 +93,17 @@ t.test('has nothing to do for an image without data, or one that is not settled'
   for (const record of [imageOf(), null]) {
     const { updater, events, clock } = updaterOf(record)
     updater.enqueue(ID)
-    updater.start()
+    updater.loop.start()
     await clock.advance(0)
     t.strictSame(events, [])
-    t.equal(updater.describe().queued, 0)
+    t.equal(updater.loop.describe().queue?.depth, 0)
   }
 })
 
 t.test('stands still until this node has caught up', async (t) => {
   const { updater, state, events, clock } = updaterOf(activeImage())
   state.caughtUp = false
-  updater.start()
+  updater.loop.start()
   await clock.advance(5000)
   t.strictSame(events, [])
   state.caughtUp = true
@@ -114,18 +114,18 @@ t.test('stands still until this node has caught up', async (t) => {
 t.test('a failed pull stays queued and is tried again', async (t) => {
   const { updater, state, events, clock } = updaterOf(activeImage())
   state.pull = () => Promise.reject(new Error('no holder'))
-  updater.start()
+  updater.loop.start()
   await clock.advance(100)
-  t.match(updater.describe(), { queued: 1, oldestAgeMs: 100, state: 'idle' })
+  t.match(updater.loop.describe(), { queue: { depth: 1, oldestAgeMs: 100 }, state: 'idle' })
   state.pull = () => Promise.resolve()
   await clock.advance(500)
   t.strictSame(events, ['pull', 'pull', unpin])
-  t.equal(updater.describe().queued, 0)
+  t.equal(updater.loop.describe().queue?.depth, 0)
 })
 
 t.test('a changed record is looked at without waiting for the sweep', async (t) => {
   const { updater, state, events, clock } = updaterOf(imageOf())
-  updater.start()
+  updater.loop.start()
   await clock.advance(10)
   state.known = { live: true, record: activeImage() }
   updater.enqueue(ID)
@@ -135,7 +135,7 @@ t.test('a changed record is looked at without waiting for the sweep', async (t) 
 
 t.test('a sweep finds what no trigger told', async (t) => {
   const { updater, state, events, clock } = updaterOf(imageOf())
-  updater.start()
+  updater.loop.start()
   await clock.advance(10)
   state.known = { live: true, record: activeImage() }
   await clock.advance(59_000)
@@ -146,7 +146,7 @@ t.test('a sweep finds what no trigger told', async (t) => {
 
 t.test('a later sweep passes over what is held', async (t) => {
   const { updater, events, clock } = updaterOf(activeImage())
-  updater.start()
+  updater.loop.start()
   await clock.advance(10)
   t.strictSame(events, ['pull', unpin])
   await clock.advance(61_000)

@@ -18,6 +18,8 @@ const own: NodeReport = {
   readmission: null,
   voterChange: null,
   blockedTombstones: null,
+  integrity: null,
+  loops: [],
   hashing: 'wasm',
   storedBytes: 10,
   freeBytes: 20,

@@ -20,6 +20,8 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     readmission: null,
     storedBytes: 1,
     freeBytes: 1,
+    integrity: null,
+    loops: [],
     ageSeconds: 0,
     ...fields,
   }
@@ -153,4 +155,25 @@ t.test('the summary is one sentence for each case', async (t) => {
   t.equal(summary({ redundancy: { ...allFull, full: 0 } }), '3 of 3 nodes up; no image has data yet.')
   t.equal(summary({ redundancy: null }), '3 of 3 nodes up; the images are not known yet.')
   t.match(summary({ quorum: noQuorum }), /no majority of voters/)
+})
+
+t.test('damage that is not healed degrades the cluster, damage that is healed does not', async (t) => {
+  const integrity = { pass: 1, position: 0.5, found: 5, healed: 3, quarantined: 2, lastPassEndedAt: null }
+  const facts = factsOf({ nodes: [nodeOf('a', { integrity }), nodeOf('b')] })
+  t.match(findFaults(facts), [
+    { code: 'CHUNKS_DAMAGED', who: 'a', why: /^2 chunks .* 5 were found and 3 healed/ },
+  ])
+  t.equal(verdict(facts), 'DEGRADED')
+  const healed = factsOf({
+    nodes: ['a', 'b'].map((id) => nodeOf(id, { integrity: { ...integrity, quarantined: 0 } })),
+  })
+  t.strictSame(codes(healed), [])
+})
+
+t.test('a paused loop is named, so that nobody forgets it', async (t) => {
+  const loop = (name: string, state: 'paused' | 'failed') => ({ name, state, lastError: null })
+  const loops = [loop('auditor', 'paused'), loop('reaper', 'failed'), loop('updater', 'paused')]
+  const facts = factsOf({ nodes: [nodeOf('a', { loops }), nodeOf('b'), nodeOf('c', { loops: null })] })
+  t.match(findFaults(facts), [{ code: 'LOOP_PAUSED', who: 'a', why: /node a: auditor, updater\.$/ }])
+  t.equal(verdict(facts), 'DEGRADED')
 })

@@ -12,6 +12,8 @@ const report: NodeReport = {
   readmission: null,
   voterChange: null,
   blockedTombstones: null,
+  integrity: { pass: 2, position: 0.5, found: 3, healed: 2, quarantined: 1, lastPassEndedAt: null },
+  loops: [{ name: 'updater', state: 'idle', lastError: null }],
   hashing: 'native',
   storedBytes: 10,
   freeBytes: 20,
@@ -51,6 +53,9 @@ t.test('what is no report is refused', async (t) => {
     { ...good, heldRoots: ['0a'.repeat(32)] },
     { ...good, heldRoots: new Uint8Array(33) },
     { ...good, freeBytes: 'much' },
+    { ...good, integrity: { pass: 1 } },
+    { ...good, loops: 'all' },
+    { ...good, loops: [null] },
     { ...good, caughtUp: 'yes' },
   ]
   for (const value of bad) t.throws(() => decodeReport(value), { code: 'BAD_FRAME' })

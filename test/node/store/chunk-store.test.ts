@@ -3,7 +3,12 @@ import { open, readdir, stat, truncate, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
-import { CHUNK_BYTES_MAX, RECORD_HEADER_BYTES } from '../../../cluster/transfer/chunk-buffer.ts'
+import { silentLog } from '../../../cluster/runtime.ts'
+import {
+  CHUNK_BYTES_MAX,
+  RECORD_ALIGN_BYTES,
+  RECORD_HEADER_BYTES,
+} from '../../../cluster/transfer/chunk-buffer.ts'
 import { KEYSPACES } from '../../../node/store/keyspaces.ts'
 import {
   flipBit,
@@ -25,7 +30,14 @@ function segmentPath(directory: string, number = 1): string {
   return join(directory, 'seg', `${String(number).padStart(8, '0')}.seg`)
 }
 
-/** Flips a byte of the first record's payload. */
+/** Flips a byte of the payload of every record. */
+async function damageAll(directory: string): Promise<void> {
+  const { size } = await stat(segmentPath(directory))
+  for (let record = 0; record < size; record += RECORD_ALIGN_BYTES)
+    await damage(directory, record + RECORD_HEADER_BYTES)
+}
+
+/** Flips a byte, by default of the first record's payload. */
 async function damage(directory: string, offset = RECORD_HEADER_BYTES): Promise<void> {
   const file = await open(segmentPath(directory), 'r+')
   try {
@@ -68,7 +80,7 @@ void t.test('an unknown chunk is missing, and no chunk has no bytes', async (t) 
   const hash = contentHashHex(Buffer.from('never put'))
   await t.rejects(readBytes(store, hash), { code: 'CHUNK_MISSING' })
   t.equal(store.chunks.has(hash), false)
-  t.equal(await store.chunks.verify(hash), false)
+  t.strictSame(await store.chunks.verify(hash), { state: 'missing', bytes: 0 })
   t.same(await store.chunks.have([hash], UPLOAD), [false])
   await t.rejects(putBytes(store, Buffer.alloc(0)), RangeError)
 })
@@ -103,16 +115,19 @@ void t.test(
     await store.chunks.setHeld(ROOT, true)
     await store.chunks.setHeld(OTHER_ROOT, true)
     await damage(directory)
-    const told: string[] = []
-    store.chunks.onDamaged((damaged) => told.push(damaged))
+    const told: string[][] = []
+    store.chunks.onDamaged((damaged, roots) => told.push([damaged, ...roots]))
     await t.rejects(readBytes(store, hash), { code: 'CHUNK_DAMAGED' })
-    t.same(told, [hash])
+    t.same(told, [[hash, hash, ROOT]], 'and who misses it')
+    t.equal(store.chunks.damagesOf(ROOT), 1)
+    t.equal(store.chunks.damagesOf(OTHER_ROOT), 0)
     t.equal(store.chunks.has(hash), false)
     t.same(store.chunks.heldRoots(), [OTHER_ROOT])
     await t.rejects(readBytes(store, hash), { code: 'CHUNK_MISSING' })
 
     t.equal(await putBytes(store, bytes), hash)
     t.ok((await readBytes(store, hash)).equals(bytes), 'healed')
+    t.strictSame(store.chunks.damage, { found: 1, healed: 1, quarantined: 0 })
   },
 )
 
@@ -330,4 +345,49 @@ void t.test('closing waits for what is under way and refuses the rest', async (t
   await Promise.all([putting, closing])
   const { store } = await openedStore(t, { directory })
   t.ok((await readBytes(store, hash)).equals(slot.payload))
+})
+
+void t.test('what is damaged is known across a restart, until it is healed or nobody wants it', async (t) => {
+  const directory = t.testdir()
+  const before = await openStore(directory)
+  const [wanted, unwanted] = [randomBytes(5000), randomBytes(5000)]
+  const hashes = [await putBytes(before, wanted), await putBytes(before, unwanted, null)]
+  await damageAll(directory)
+  for (const hash of hashes) t.strictSame(await before.chunks.verify(hash), { state: 'damaged', bytes: 5000 })
+  t.strictSame(before.chunks.damage, { found: 2, healed: 0, quarantined: 2 })
+  await before.close()
+
+  const { store } = await openedStore(t, { directory })
+  t.strictSame(store.chunks.damage, { found: 0, healed: 0, quarantined: 2 })
+  await store.chunks.tidyQuarantine()
+  t.equal(store.chunks.damage.quarantined, 1, 'the pinned one is waited for')
+  const hash = await putBytes(store, wanted)
+  t.strictSame(store.chunks.damage, { found: 0, healed: 1, quarantined: 0 })
+  t.strictSame(await store.chunks.verify(hash), { state: 'sound', bytes: 5000 })
+})
+
+void t.test('chunks are told some at a time, in order', async (t) => {
+  const { store } = await openedStore(t)
+  const hashes: string[] = []
+  for (let size = 1; size <= 5; size++) hashes.push(await putBytes(store, Buffer.alloc(size, 7)))
+  hashes.sort()
+  t.strictSame(await store.chunks.hashesAfter(null, 2), hashes.slice(0, 2))
+  t.strictSame(await store.chunks.hashesAfter(hashes[1]!, 2), hashes.slice(2, 4))
+  t.strictSame(await store.chunks.hashesAfter(hashes[3]!, 2), hashes.slice(4))
+  t.strictSame(await store.chunks.hashesAfter(hashes[4]!, 2), [])
+})
+
+void t.test('a thousand damaged chunks are some lines of the log', async (t) => {
+  const lines: object[] = []
+  const log = { ...silentLog, error: (fields: object) => void lines.push(fields) }
+  const directory = t.testdir()
+  const store = await openStore(directory, { log })
+  const hashes: string[] = []
+  for (let size = 1; size <= 30; size++) hashes.push(await putBytes(store, Buffer.alloc(size, 7)))
+  await damageAll(directory)
+  for (const hash of hashes) await store.chunks.verify(hash)
+  await store.close()
+  t.equal(lines.length, 11)
+  t.match(lines[0], { hash: hashes[0], reason: 'bytes', segment: Number })
+  t.strictSame(lines.at(-1), { chunks: 20 })
 })
