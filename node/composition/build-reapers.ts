@@ -30,7 +30,7 @@ export function buildReapers(parts: ReaperParts): { chunks: ChunkReaper; segment
     holder,
     liveImages: () => index.rows(),
     freshen: () => registers.freshen(),
-    isRootLearned: (root) => store.registers.hasProjectedRoot(root),
+    isRootLearned: async (root) => (await store.registers.imagesWithRoot(root)).length > 0,
     reconcile,
   })
   const options = { graceMs: config.store.reclaimGrace }

@@ -250,13 +250,6 @@ export class RegisterStore implements RegisterStorage {
     return [...this.#heads.keys()]
   }
 
-  /** Whether a live image other than `exceptId` has these bytes, by the projected `root` rows. */
-  async hasProjectedRoot(root: string): Promise<boolean> {
-    const range = rangeOf(KEYSPACES.root, Buffer.from(root, 'hex'))
-    for await (const _key of this.#components.database.keys(range)) return true
-    return false
-  }
-
   /** The live images that have these bytes, as the projected `root` rows name them. */
   async imagesWithRoot(root: string): Promise<string[]> {
     const prefix = rootKey(root, '')

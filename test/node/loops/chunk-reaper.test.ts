@@ -78,11 +78,14 @@ t.test('what nothing wants goes after the grace, and not before; what is wanted 
   reaper.loop.start()
   await clock.advance(GRACE_MS - 1000)
   t.strictSame(removed, [])
-  t.match(reaper.loop.describe(), { name: 'chunk-reaper', queued: 1, oldestAgeMs: GRACE_MS - 1000 })
+  t.match(reaper.loop.describe(), {
+    name: 'chunk-reaper',
+    queue: { depth: 1, oldestAgeMs: GRACE_MS - 1000 },
+  })
   await clock.advance(LATE_MS)
   t.strictSame(removed, ['unwanted'])
   t.strictSame([...chunks.keys()], ['referenced', 'pinned'])
-  t.equal(reaper.loop.describe().queued, 0)
+  t.equal(reaper.loop.describe().queue?.depth, 0)
 })
 
 t.test('a put, a have and an unpin begin the grace anew', async (t) => {
@@ -105,7 +108,7 @@ t.test('a claim that comes behind the walk takes the note back', async (t) => {
   state.onWalked = (hash) => claim(hash, { isPinned: true })
   reaper.loop.start()
   await clock.advance(0)
-  t.equal(reaper.loop.describe().queued, 0)
+  t.equal(reaper.loop.describe().queue?.depth, 0)
   state.onWalked = () => {}
   put('a')
   await clock.advance(GRACE_MS)
@@ -119,7 +122,7 @@ t.test('stands still until the node has caught up and while its store is not wri
   put('root', { isReferenced: true, isRoot: true })
   reaper.loop.start()
   await clock.advance(GRACE_MS)
-  t.strictSame([released, reaper.loop.describe().queued], [[], 0])
+  t.strictSame([released, reaper.loop.describe().queue?.depth], [[], 0])
   state.mayRun = true
   await clock.advance(GRACE_MS / 2)
   state.mayRun = false

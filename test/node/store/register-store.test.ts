@@ -369,10 +369,10 @@ void t.test('projected rows follow the learner row in its batch', async (t) => {
   })
   const { registers } = store
   await registers.vote('image/a', accepted(1, 'one'), true)
-  t.equal(await registers.hasProjectedRoot(roots.one), true)
+  t.strictSame(await registers.imagesWithRoot(roots.one), ['image/a'])
   await registers.learn('image/a', row(2, 'two', true))
-  t.equal(await registers.hasProjectedRoot(roots.one), false)
-  t.equal(await registers.hasProjectedRoot(roots.two), true)
+  t.strictSame(await registers.imagesWithRoot(roots.one), [])
+  t.strictSame(await registers.imagesWithRoot(roots.two), ['image/a'])
 })
 
 void t.test('many votes at once share batches', async (t) => {
