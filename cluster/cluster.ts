@@ -51,13 +51,13 @@ export class Cluster {
   readonly holders: ChunkHolders
   readonly fetcher: ChunkFetcher
   readonly replicator: ChunkReplicator
-  readonly #pools: readonly ChunkBufferPool[]
+  readonly #peers: ChunkBufferPool
   readonly #bulkServer: BulkServer
   readonly #bulkClient: BulkClient
 
   constructor(components: ClusterComponents, options: ClusterOptions) {
     const { identity, config, storage, chunks, downloads } = components
-    this.#pools = [downloads, components.peers]
+    this.#peers = components.peers
     this.control = new ControlPlane(components, {
       listen: `${options.bindHost}:${options.controlPort}`,
       facts: () => ({
@@ -92,9 +92,9 @@ export class Cluster {
     this.#followNews()
   }
 
-  /** Whether image bytes are on their way from or to clients or peers. */
-  get isMovingBytes(): boolean {
-    return this.#pools.some(({ slotsInUse }) => slotsInUse > 0)
+  /** Whether peers send chunks to this node or fetch some from it. */
+  get isServingPeers(): boolean {
+    return this.#peers.slotsInUse > 0
   }
 
   async start(): Promise<void> {

@@ -70,6 +70,7 @@ interface Images {
   holder: ImageHolder
   uploader: ImageUploader
   service: ImageService
+  reader: ImageReader
   /** The uploads' share of the byte budget. */
   uploads: ChunkBufferPool
 }
@@ -164,10 +165,10 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, service, uploads }
+  return { registers, holder, uploader, service, reader, uploads }
 }
 
-function buildLoops(core: Core, { registers, holder, uploader, uploads }: Images): Loops {
+function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }: Images): Loops {
   const { log, identity, currentConfig, store, index, cluster } = core
   const caughtUp = () => cluster.registers.caughtUp
   const updater = new Updater({
@@ -246,7 +247,8 @@ function buildLoops(core: Core, { registers, holder, uploader, uploads }: Images
       log,
       chunks: store.chunks,
       record: store.auditRecord,
-      isForegroundBusy: () => cluster.isMovingBytes || uploads.slotsInUse > 0,
+      // What this node pulls for itself is not among it: to heal is no reason to look for damage more slowly.
+      isForegroundBusy: () => reader.isStreaming || uploads.slotsInUse > 0 || cluster.isServingPeers,
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )

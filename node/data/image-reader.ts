@@ -43,10 +43,16 @@ const zeros = Buffer.alloc(CHUNK_BYTES_MAX)
 export class ImageReader {
   readonly #fetcher: ChunkFetcher
   readonly #config: ConfigView
+  #streams = 0
 
   constructor(components: ImageReaderComponents) {
     this.#fetcher = components.fetcher
     this.#config = components.config
+  }
+
+  /** Whether a client is being served. */
+  get isStreaming(): boolean {
+    return this.#streams > 0
   }
 
   /** Fetches the manifest's root. Throws CHUNK_UNAVAILABLE, CORRUPT_VALUE, the signal's reason. */
@@ -91,6 +97,7 @@ export class ImageReader {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     const slices = manifest.slices(start, end, stop.signal)
+    this.#streams++
     try {
       for (;;) {
         stop.signal.throwIfAborted()
@@ -100,6 +107,7 @@ export class ImageReader {
         yield await next
       }
     } finally {
+      this.#streams--
       signal.removeEventListener('abort', onAbort)
       quit(new Error('the reader has gone'))
     }

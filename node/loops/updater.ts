@@ -3,6 +3,7 @@
  * here it pulls the manifest, writes the references, then pulls the chunks it lacks; then the pins of its upload may go.
  * What deleted images leave is the chunk reaper's. `reconcile` is the one decision; every trigger only enqueues the image.
  */
+import { hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageRecord } from '../images/image-record.ts'
@@ -97,10 +98,11 @@ export class Updater {
     } catch (error) {
       if (signal.aborted) throw error
       this.#queue.failed(ticket)
-      this.#components.log.warn(
-        { image: ticket.name, error: String(error) },
-        'could not bring an image up to date yet',
-      )
+      const { log } = this.#components
+      const fields = { image: ticket.name, error: String(error) }
+      // More of it is found while it is being healed: the store has said so, and it comes again at once.
+      if (hasCode(error, 'CHUNK_DAMAGED')) log.debug(fields, 'an image is damaged further')
+      else log.warn(fields, 'could not bring an image up to date yet')
     }
   }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { ImageSource } from '../../../node/data/image-reader.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
@@ -14,12 +15,13 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
     pull: (): Promise<void> => Promise.resolve(),
   }
   const events: string[] = []
+  const warnings: object[] = []
   const held = new Set<string>()
   const clock = new ManualClock()
   const updater = new Updater({
     clock,
     random: { ...systemRandom, float: () => 0.5 },
-    log: silentLog,
+    log: { ...silentLog, warn: (fields) => void warnings.push(fields) },
     holder: {
       isHeld: (root) => held.has(root),
       pull: async ({ root }: ImageSource) => {
@@ -35,7 +37,7 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
     caughtUp: () => state.caughtUp,
   })
   t.teardown(() => updater.loop.stop())
-  return { updater, state, events, held, clock }
+  return { updater, state, events, held, clock, warnings }
 }
 
 const unpin = `unpin ${UPLOAD_ID}`
@@ -121,6 +123,19 @@ t.test('a failed pull stays queued and is tried again', async (t) => {
   await clock.advance(500)
   t.strictSame(events, ['pull', 'pull', unpin])
   t.equal(updater.loop.describe().queue?.depth, 0)
+})
+
+t.test('damage that is found during a pull is no warning for each chunk of it', async (t) => {
+  const { updater, state, events, clock, warnings } = updaterOf(activeImage())
+  state.pull = () => {
+    updater.enqueue(ID)
+    state.pull = () => Promise.reject(new Error('no holder'))
+    return Promise.reject(new ClusterError('CHUNK_DAMAGED', 'a chunk was found damaged'))
+  }
+  updater.loop.start()
+  await clock.advance(0)
+  t.strictSame(events, ['pull', 'pull'], 'the image comes again at once')
+  t.strictSame(warnings, [{ image: ID, error: 'Error: no holder' }])
 })
 
 t.test('a changed record is looked at without waiting for the sweep', async (t) => {
