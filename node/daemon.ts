@@ -252,10 +252,8 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const all = [
-    ...[updater.loop, reaper.loop, tombstones.loop, votes, auditor.loop],
-    ...[reclaim.chunks.loop, reclaim.segments],
-  ]
+  const own = [updater.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
+  const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor }
 }
 

@@ -68,7 +68,9 @@ export class ImageHolder {
       await this.#bring(source, [root], signal)
       for await (const hashes of this.#steps(source, signal)) await this.#bring(source, hashes, signal)
       if (chunks.damagesOf(root) !== damages)
-        throw new ClusterError('CHUNK_DAMAGED', 'a chunk was found damaged while the others were pulled', { root })
+        throw new ClusterError('CHUNK_DAMAGED', 'a chunk was found damaged while the others were pulled', {
+          root,
+        })
       this.#letGo.delete(root)
       await chunks.setHeld(root, true)
     } finally {

@@ -24,7 +24,7 @@ import { CHANGE_LOG_ENTRIES_MAX, ChangeLog } from './change-log.ts'
 import { corruptValue } from './codec.ts'
 import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
-import { KEYSPACES, rangeOf } from './keyspaces.ts'
+import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { LearnedRows } from './learned-rows.ts'
 import {
   headOf,
