@@ -34,6 +34,8 @@ export interface AdmissionComponents {
 const HELLO_TIMEOUT_MS = 4_000
 /** A refused dialler hangs up when it has read why; this is for one that does not. */
 const REFUSED_LINK_GRACE_MS = 1_000
+/** Most requests have ended by then, one way or the other. */
+const SPARE_LINK_GRACE_MS = 1_000
 
 export class Admission {
   readonly #components: AdmissionComponents
@@ -100,8 +102,8 @@ export class Admission {
   async #admit(link: Link, hello: Hello): Promise<RefusalReason | null> {
     const { peers, refusals } = this.#components
     const current = peers.linkTo(link.peer)
+    const life = peers.hello(link.peer)?.startNonce
     if (current && current !== link) {
-      const life = peers.hello(link.peer)?.startNonce
       if (life === hello.startNonce) {
         if (this.#isPreferred(current) && !this.#isPreferred(link)) return this.#dropSpare(link)
       } else if (await this.#stillAnswers(current, life)) return duplicateIdentity(link.peer)
@@ -109,7 +111,8 @@ export class Admission {
     if (!link.open) return null
     const replaced = peers.admit(link, hello)
     refusals.clear(link.peer)
-    replaced?.close('replaced by a newer link')
+    if (replaced && life === hello.startNonce) this.#dropSpare(replaced)
+    else replaced?.close('replaced by the link of a newer start')
     this.#shareGossip(link)
     return null
   }
@@ -119,9 +122,9 @@ export class Admission {
     return link.dialled === this.#components.identity.id < link.peer
   }
 
-  /** The dialler of the spare link still reads our answer, then closes it by the same rule. */
+  /** Nothing new goes over it, and what is under way still ends: the hello itself, or requests that it was used for. */
   #dropSpare(link: Link): null {
-    this.#components.clock.after(REFUSED_LINK_GRACE_MS, () => link.close('the peer has another link'))
+    this.#components.clock.after(SPARE_LINK_GRACE_MS, () => link.close('the peer has another link'))
     return null
   }
 
