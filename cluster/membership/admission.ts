@@ -111,8 +111,8 @@ export class Admission {
     if (!link.open) return null
     const replaced = peers.admit(link, hello)
     refusals.clear(link.peer)
-    if (replaced && life === hello.startNonce) this.#dropSpare(replaced)
-    else replaced?.close('replaced by the link of a newer start')
+    if (replaced && life === hello.startNonce) return this.#dropSpare(replaced, () => this.#shareGossip(link))
+    replaced?.close('replaced by the link of a newer start')
     this.#shareGossip(link)
     return null
   }
@@ -122,9 +122,15 @@ export class Admission {
     return link.dialled === this.#components.identity.id < link.peer
   }
 
-  /** Nothing new goes over it, and what is under way still ends: the hello itself, or requests that it was used for. */
-  #dropSpare(link: Link): null {
-    this.#components.clock.after(SPARE_LINK_GRACE_MS, () => link.close('the peer has another link'))
+  /**
+   * Nothing new goes over it, and what is under way still ends: the hello itself, or requests that it was used for. Gossip
+   * stays with the link that it began on, and moves on when that is closed.
+   */
+  #dropSpare(link: Link, onClosed = () => {}): null {
+    this.#components.clock.after(SPARE_LINK_GRACE_MS, () => {
+      link.close('the peer has another link')
+      onClosed()
+    })
     return null
   }
 
