@@ -1,4 +1,4 @@
-/** A gossipsub made for libp2p 2 loads beside libp2p 3 and delivers nothing: such an installation must not start. */
+/** A gossipsub made for libp2p 2 loads beside libp2p 3 and delivers nothing: what was built with it must not start. */
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -17,6 +17,8 @@ t.test('serac start with the wrong gossipsub', async (t) => {
   await symlink(join(PROJECT_ROOT, 'node_modules/gossipsub-for-libp2p-2'), join(modules, 'libp2p-gossipsub'))
   await cp(join(PROJECT_ROOT, 'package.json'), join(directory, 'package.json'))
   await cp(join(PROJECT_ROOT, 'dist'), join(directory, 'dist'), { recursive: true })
+  const bundled = await runCommand(process.execPath, [join(directory, 'dist/deploy/bundle.js')])
+  t.equal(bundled.exitCode, 0, bundled.stderr)
   const node = new DevNode(directory, await freeBasePort(4), 0)
   const member = `${await keygen(node.directory)}@127.0.0.1:${node.controlPort}`
   await writeFile(node.configFile, nodeConfig(node, [member], []))
