@@ -11,10 +11,10 @@ import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
 import type { ChosenItem } from './acceptor.ts'
-import { compareBallots, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { compareBallots, maxBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, askEach, goodAnswers, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
+import { allVoters, askMost, goodAnswers, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
 import type { AcceptedDigest, RegisterStorage } from './storage.ts'
 import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
 
@@ -110,10 +110,10 @@ export class Rescan {
   /** The pages of all voters that answer: of a quorum of the old ones at least. */
   async #lists(afterKey: string): Promise<Map<NodeId, AcceptedDigest[]>> {
     const counting = allVoters(this.#sets).filter((voter) => this.#counts(voter))
-    const { voters } = this.#components
-    const answers = await askEach(counting, (voter) =>
-      voters.acceptedAfter(this.#view.epoch, voter, afterKey, this.#options.signal),
-    )
+    const { clock, voters } = this.#components
+    const listOf = (voter: NodeId) =>
+      voters.acceptedAfter(this.#view.epoch, voter, afterKey, this.#options.signal)
+    const answers = await askMost(clock, counting, listOf, (has) => isQuorum(this.#sets, has))
     this.#assertEpoch()
     const pages = new Map(goodAnswers(answers).map(([voter, { rows }]) => [voter, rows]))
     if (!isQuorum([this.#view.voters], (voter) => pages.has(voter)))
@@ -131,11 +131,11 @@ export class Rescan {
         [...copies].map(async ([to, items]) => [to, await this.#copyAll(to, items)] as const),
       ),
     )
+    const hasNow = (voter: NodeId, item: CopyItem) =>
+      holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false)
     const isHeld = (item: CopyItem) =>
-      isQuorum(this.#sets, (voter) => {
-        const has = holds(pages, voter, item) || (taken.get(voter)?.has(item.key) ?? false)
-        return has && this.#counts(voter)
-      })
+      isQuorum(this.#sets, (voter) => this.#counts(voter) && hasNow(voter, item)) &&
+      this.#options.without.every((voter) => hasNow(voter, item))
     const held = new Set(chosen.filter(isHeld).map(({ key }) => key))
     await this.#settleAll(
       keys.filter((key) => !held.has(key)),
@@ -155,13 +155,16 @@ export class Rescan {
     return null
   }
 
-  /** Who must get it: the missing ones of a set without a majority, and whoever is to have everything. */
+  /**
+   * Who must get it: the missing ones of a set without a majority, and whoever is to have everything. Not whoever did not
+   * even list what it has: each copy to one that hangs would hold the rescan up.
+   */
   #lacking(item: CopyItem, pages: PageRows): NodeId[] {
     const has = (voter: NodeId) => holds(pages, voter, item)
     const short = this.#sets.filter((set) => set.filter(has).length < majorityOf(set.length)).flat()
-    return [...new Set([...short.filter((voter) => this.#counts(voter)), ...this.#options.alsoTo])].filter(
-      (voter) => !has(voter),
-    )
+    const isThere = (voter: NodeId) => pages.has(voter) || !this.#counts(voter)
+    const wanted = new Set([...short.filter((voter) => this.#counts(voter)), ...this.#options.alsoTo])
+    return [...wanted].filter((voter) => isThere(voter) && !has(voter))
   }
 
   /** Answers with the keys that the voter took. */
@@ -217,10 +220,34 @@ export class Rescan {
     for (let from = 0; from < keys.length; from += SETTLES_AT_ONCE) {
       this.#assertEpoch()
       const some = keys.slice(from, from + SETTLES_AT_ONCE)
-      await Promise.all(some.map((key) => proposer.settle(key, highestBallot(key, pages))))
+      const settled = await Promise.all(
+        some.map(async (key) => ({ key, chosen: await proposer.settle(key, this.#above(key, pages)) })),
+      )
+      await this.#giveBack(settled.flatMap(({ key, chosen }) => (chosen ? [{ key, ...chosen }] : [])))
       this.#progress.settled += some.length
     }
     this.#assertEpoch()
+  }
+
+  /** A voter that is let in again takes only what lies above its floor (R9). */
+  #above(key: string, pages: PageRows): Ballot {
+    const highest = highestBallot(key, pages)
+    return this.#options.without.length === 0 ? highest : maxBallot(highest, this.#components.storage.floor())
+  }
+
+  /**
+   * What rounds have settled, for the voters that take part in none. They must not count before they hold it: a reader may
+   * have asked one of the others before that round, and would find the two agreeing on nothing (simulation, seed 57764).
+   */
+  async #giveBack(settled: readonly ChosenItem[]): Promise<void> {
+    const values = new Map(settled.map(({ key, value }) => [key, value]))
+    for (const voter of this.#options.without) {
+      const taken = new Set<string>()
+      for (const batch of batches(settled, values)) await this.#copy(voter, batch, taken)
+      if (taken.size === values.size) continue
+      const message = `node ${voter} did not take all of what was settled; it is not let in yet`
+      throw new ClusterError('NO_QUORUM', message, { voter })
+    }
   }
 
   #counts(voter: NodeId): boolean {
@@ -248,7 +275,7 @@ function holds(pages: PageRows, voter: NodeId, item: CopyItem): boolean {
 
 /** Items without a value are left out: a round of their own decides those. */
 function* batches(
-  items: readonly CopyItem[],
+  items: readonly Pick<ChosenItem, 'key' | 'ballot'>[],
   values: ReadonlyMap<string, Uint8Array>,
 ): Generator<ChosenItem[]> {
   let batch: ChosenItem[] = []

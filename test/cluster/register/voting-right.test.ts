@@ -143,6 +143,7 @@ t.test('what only the lost disk and one other held is brought to a majority firs
   cluster.loseDisk('b')
   cluster.start('c', 'b')
   await cluster.allVote('b')
+  t.ok(cluster.disks.get('b')?.acceptors.has('thing/9'), 'and to the one that is let in, before it counts')
   cluster.stop('a')
   t.strictSame(await cluster.words('c', 'thing/9'), ['held by a and b'])
 })
