@@ -13,7 +13,7 @@ import type { EpochFence } from './epoch-fence.ts'
 import { coordinatorsOf } from './key-order.ts'
 import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
-import { allVoters, askEach, goodAnswers, isQuorum, majorityOf, voterSets } from './quorum.ts'
+import { allVoters, askEach, askMost, goodAnswers, isQuorum, majorityOf, voterSets } from './quorum.ts'
 import { decodeValue } from './register-value.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
 import type { RegisterStorage } from './storage.ts'
@@ -50,6 +50,8 @@ export interface VoterPlan {
 /** How often a node looks whether a change that nobody finishes is its to finish. */
 const RESUME_EVERY_MS = 2000
 const RETRY_EVERY_MS = 500
+/** How often the new voters are asked whether they know that they are, before the operator is told that it is not sure. */
+const IN_FORCE_TRIES = 20
 const NOTICE_LOOK_MS = 20
 const NOTICE_PATIENCE_MS = 1000
 
@@ -202,6 +204,27 @@ export class Membership {
         if (config.current() === view) await sleep(clock, RETRY_EVERY_MS, signal)
       }
     }
+    await this.#untilInForce()
+  }
+
+  /**
+   * A new config that was accepted need not be known to be chosen by any of its voters. Until most of them have it in force,
+   * the disks of the old ones are needed: who is told that the change is over may take them away. Throws NO_QUORUM.
+   */
+  async #untilInForce(): Promise<void> {
+    const { config, clock, voters: client } = this.#components
+    const { signal } = this.#stopping
+    for (let tries = 0; tries < IN_FORCE_TRIES; tries++) {
+      const { epoch, voters } = config.current()
+      const ask = (voter: NodeId) => client.witness(epoch, voter, signal)
+      const isEnough = (has: (voter: NodeId) => boolean) => isQuorum([voters], has)
+      const answers = new Map(goodAnswers(await askMost(clock, voters, ask, isEnough)))
+      if (isEnough((voter) => answers.has(voter))) return
+      if (config.current().epoch === epoch) await sleep(clock, RETRY_EVERY_MS, signal)
+    }
+    const message =
+      'the voters have changed, but too few of them say so yet: keep the old ones up until they do'
+    throw new ClusterError('NO_QUORUM', message)
   }
 
   /**
@@ -209,10 +232,11 @@ export class Membership {
    * does not wait would settle by rounds, one by one, what it could copy by the thousand. Throws NO_QUORUM.
    */
   async #assertVoting(view: ClusterConfig): Promise<void> {
-    const { voters: client } = this.#components
+    const { clock, voters: client } = this.#components
     const sets = voterSets(view)
     const question = [{ key: CONFIG_KEY, known: null }]
-    const answers = await askEach(allVoters(sets), (voter) => client.read(view, voter, question))
+    const ask = (voter: NodeId) => client.read(view, voter, question)
+    const answers = await askMost(clock, allVoters(sets), ask, (has) => isQuorum(sets, has))
     const voting = new Map(goodAnswers(answers))
     if (!isQuorum(sets, (voter) => voting.has(voter)))
       throw new ClusterError('NO_QUORUM', 'too few of the new voters vote yet')

@@ -258,8 +258,8 @@ export class Proposer {
     return null
   }
 
-  #impatience<R>(isBad: (answer: R) => boolean): Impatience<R> {
-    return { clock: this.#components.clock, graceMs: REFUSED_GRACE_MS, isBad }
+  #impatience<R>(isDue: (answer: R) => boolean): Impatience<R> {
+    return { clock: this.#components.clock, graceMs: REFUSED_GRACE_MS, isDue }
   }
 
   /**

@@ -33,12 +33,15 @@ export function isQuorum(sets: VoterSets, has: (voter: NodeId) => boolean): bool
 /** Answers gathered so far; an `Error` is a voter that failed to answer. */
 export type Answers<R> = ReadonlyMap<NodeId, R | Error>
 
-/** Ends a wait early: when `isBad` holds for an answer, the others have `graceMs` more. */
+/** Ends a wait early: when `isDue` holds for an answer and those before it, the others have `graceMs` more. */
 export interface Impatience<R> {
   clock: Clock
   graceMs: number
-  isBad: (answer: R) => boolean
+  isDue: (answer: R, answers: Answers<R>) => boolean
 }
+
+/** What the others have when most have answered, ms: many times what a healthy answer takes, little to wait for one that hangs. */
+const STRAGGLER_GRACE_MS = 200
 
 /**
  * Asks all voters at once and resolves as soon as `enough` says so, or when each has answered or failed, or by
@@ -61,7 +64,7 @@ export function askVoters<R>(
     const note = (voter: NodeId, answer: R | Error) => {
       answers.set(voter, answer)
       if (answers.size === voters.length || enough(answers)) return finish()
-      if (!impatience || cancelGrace || answer instanceof Error || !impatience.isBad(answer)) return
+      if (!impatience || cancelGrace || answer instanceof Error || !impatience.isDue(answer, answers)) return
       cancelGrace = impatience.clock.after(impatience.graceMs, finish)
     }
     for (const voter of voters) {
@@ -80,6 +83,26 @@ export function askEach<R>(
   impatience?: Impatience<R>,
 ): Promise<Answers<R>> {
   return askVoters(voters, ask, () => false, impatience)
+}
+
+/**
+ * Asks all of them, for what a quorum can tell though more would tell it better: those that hang hold nobody up once there
+ * is one, or once those that failed rule it out. `isEnough`: whether the voters for which `has` holds are a quorum.
+ */
+export function askMost<R>(
+  clock: Clock,
+  voters: readonly NodeId[],
+  ask: (voter: NodeId) => Promise<R>,
+  isEnough: (has: (voter: NodeId) => boolean) => boolean,
+): Promise<Answers<R>> {
+  const mayCome = (answers: Answers<R>) => isEnough((voter) => !(answers.get(voter) instanceof Error))
+  const isThere = (answers: Answers<R>) =>
+    isEnough((voter) => answers.has(voter) && !(answers.get(voter) instanceof Error))
+  return askVoters(voters, ask, (answers) => !mayCome(answers), {
+    clock,
+    graceMs: STRAGGLER_GRACE_MS,
+    isDue: (_, answers) => isThere(answers),
+  })
 }
 
 /**

@@ -6,10 +6,11 @@
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Clock } from '../runtime.ts'
 import { maxBallot, minBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import { CONFIG_KEY } from './config-register.ts'
 import type { EpochFence } from './epoch-fence.ts'
-import { askEach, goodAnswers, isQuorum, isVoter } from './quorum.ts'
+import { askMost, goodAnswers, isQuorum, isVoter } from './quorum.ts'
 import type { LearnerDigest, LearnerHead, RegisterStorage } from './storage.ts'
 import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
 
@@ -24,6 +25,7 @@ interface AcceptedKeys {
 
 export interface StaleRowsComponents {
   self: NodeId
+  clock: Clock
   fence: EpochFence
   voters: VoterClient
   storage: RegisterStorage
@@ -35,18 +37,21 @@ export interface StaleRowsComponents {
  * NO_QUORUM, STALE_EPOCH.
  */
 export async function dropStaleRows(
-  { self, fence, voters, storage }: StaleRowsComponents,
+  { self, clock, fence, voters, storage }: StaleRowsComponents,
   { epoch, voters: present }: ClusterConfig,
   signal: AbortSignal,
 ): Promise<void> {
   const rows = [...learnedAfter(storage, '')].filter(({ key }) => key !== CONFIG_KEY)
   const others = present.filter((voter) => voter !== self)
   if (rows.length === 0 || others.length === 0) return
-  const lists = new Map(goodAnswers(await askEach(others, (voter) => keysOf(voters, epoch, voter, signal))))
+  // A node that has never voted knows its own list: it is empty.
+  const isEnough = (has: (voter: NodeId) => boolean) =>
+    isQuorum([present], (voter) => has(voter) || (voter === self && storage.isAdmitted))
+  const keysAt = (voter: NodeId) => keysOf(voters, epoch, voter, signal)
+  const lists = new Map(goodAnswers(await askMost(clock, others, keysAt, isEnough)))
   signal.throwIfAborted()
   fence.assertCurrent(epoch)
-  // A node that has never voted knows its own list: it is empty.
-  if (!isQuorum([present], (voter) => lists.has(voter) || (voter === self && storage.isAdmitted)))
+  if (!isEnough((voter) => lists.has(voter)))
     throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
   const isThere = (key: string) => [...lists.values()].some(({ keys }) => keys.has(key))
   const stale = rows.filter(({ key }) => !isThere(key))

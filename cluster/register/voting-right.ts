@@ -193,7 +193,7 @@ export class VotingRight {
     const answers = await askEach(
       [...members],
       (voter) => voters.witness(view.epoch, voter, this.#stopping.signal),
-      { clock, graceMs: WITNESS_GRACE_MS, isBad: () => true },
+      { clock, graceMs: WITNESS_GRACE_MS, isDue: () => true },
     )
     return new Map(goodAnswers(answers))
   }

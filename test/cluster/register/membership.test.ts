@@ -95,6 +95,27 @@ t.test('all voters are replaced by others at once', async (t) => {
   t.strictSame(await allWords(cluster, 'd'), EVERYTHING)
 })
 
+t.test('a change is over when most of the new voters know it, not before', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
+  cluster.network.beforeRequest = ({ kind, to }) => {
+    if (kind === 'committed' && to === 'd') throw new Error('lost on the way')
+  }
+  const change = cluster.at('a').registers.membership.setVoters(['d'])
+  await cluster.during(change)
+  t.match(cluster.at('d').config.current(), { epoch: 3, voters: ['d'] })
+})
+
+t.test('a voter that hangs does not hold a change up', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c', 'd', 'e'], 3)
+  const never = new Promise<void>(() => {})
+  cluster.network.beforeRequest = ({ from, to }) => (from === 'c' || to === 'c' ? never : undefined)
+  const beganMs = cluster.clock.monotonicMs()
+  await setVoters(cluster, 'a', ['b', 'd', 'e'])
+  const tookMs = cluster.clock.monotonicMs() - beganMs
+  t.ok(tookMs < 3000, `${tookMs} ms`)
+  t.strictSame(await allWords(cluster, 'd'), EVERYTHING)
+})
+
 t.test('a voter that is gone for good is replaced', async (t) => {
   const cluster = await running(t, ['a', 'b', 'c', 'd'], 3)
   cluster.stop('c')

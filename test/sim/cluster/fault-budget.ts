@@ -10,12 +10,14 @@ import { witnessedSequence } from '../disk/stored-votes.ts'
 import type { SimCluster } from './sim-cluster.ts'
 
 /** Whether losing the votes of `id` leaves a majority of every voter set unharmed. */
-export function mayLoseVotes(cluster: SimCluster, config: ClusterConfig, id: NodeId): boolean {
-  return [...voterSets(config), ...cluster.wantedVoters].every((set) => {
-    if (!set.includes(id)) return true
-    const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter) || !isNamed(config, voter))
-    return set.length - harmed.length >= majorityOf(set.length)
-  })
+export function mayLoseVotes(cluster: SimCluster, id: NodeId): boolean {
+  return cluster.configsAtStake().every((config) =>
+    [...voterSets(config), ...cluster.wantedVoters].every((set) => {
+      if (!set.includes(id)) return true
+      const harmed = set.filter((voter) => voter === id || cluster.isHarmed(voter) || !isNamed(config, voter))
+      return set.length - harmed.length >= majorityOf(set.length)
+    }),
+  )
 }
 
 /** Whether these may become the voters: with a majority that cannot vote, nobody could go on. */
@@ -46,8 +48,8 @@ export interface Past {
  * later ones are away, nobody can: then a rollback is outside of what Serac promises (R8). The node asks the voters of the
  * config that came back with the votes; where it was alone it asks nobody.
  */
-export function isRollbackSeen(cluster: SimCluster, config: ClusterConfig, id: NodeId, past: Past): boolean {
-  return [...voterSets(config), ...voterSets(past.config)].every((set) => {
+export function isRollbackSeen(cluster: SimCluster, id: NodeId, past: Past): boolean {
+  return [...cluster.configsAtStake(), past.config].flatMap(voterSets).every((set) => {
     const others = set.filter((voter) => voter !== id)
     const { voteSequence } = past.identity
     const blind = others.filter(

@@ -1,6 +1,7 @@
 /** The nodes of a run and their machines: disks, clocks and the lives that come and go. */
 import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
+import { isQuorum, voterSets } from '../../../cluster/register/quorum.ts'
 import type { Log } from '../../../cluster/runtime.ts'
 import { SimDisk, type CrashKind } from '../disk/sim-disk.ts'
 import type { ClockError } from '../world/sim-clock.ts'
@@ -35,6 +36,8 @@ interface Machine {
   downSinceMs: number | null
   /** In which life its stored votes were lost or damaged; null: they were not. */
   harmedInLife: number | null
+  /** Of the newest config that it has in force and on its disk. */
+  epochOnDisk: number
 }
 
 /** How long the others go on taking a dead node for alive. */
@@ -49,11 +52,14 @@ export class SimCluster {
   readonly #options: SimClusterOptions
   readonly #machines = new Map<NodeId, Machine>()
   #newestConfig: ClusterConfig
+  /** The newest that most of its voters have in force. */
+  #configInForce: ClusterConfig
 
   constructor(components: SimClusterComponents, options: SimClusterOptions) {
     this.#components = components
     this.#options = options
     this.#newestConfig = options.genesis
+    this.#configInForce = options.genesis
     const { random } = components.world
     for (const id of options.ids)
       this.#machines.set(id, {
@@ -64,6 +70,7 @@ export class SimCluster {
         node: null,
         downSinceMs: null,
         harmedInLife: null,
+        epochOnDisk: 0,
       })
   }
 
@@ -81,10 +88,21 @@ export class SimCluster {
     return this.#newestConfig
   }
 
+  /**
+   * The configs whose voters' disks are needed: the newest, and while few of its voters know of it the one before. An
+   * operator takes old voters away when told that the change is over (R10).
+   */
+  configsAtStake(): ClusterConfig[] {
+    return this.#isInForce(this.#newestConfig)
+      ? [this.#newestConfig]
+      : [this.#configInForce, this.#newestConfig]
+  }
+
   /** Says that the votes on its disk are lost or damaged. */
   harm(id: NodeId): void {
     const machine = this.#machine(id)
     machine.harmedInLife = machine.lives
+    machine.epochOnDisk = 0
   }
 
   /** Until it was started again and votes. */
@@ -170,8 +188,19 @@ export class SimCluster {
       // The written genesis has the epoch of the one that all were started with, and names the databases.
       const isWritten = config.epoch === this.#newestConfig.epoch && this.#newestConfig.epoch === 1
       if (isWritten || config.epoch > this.#newestConfig.epoch) this.#newestConfig = config
+      const noteOnDisk = () => host.alive && this.#noteOnDisk(machine, config)
+      node.config.durable().then(noteOnDisk, () => {})
     })
     this.#watch(host, node)
+  }
+
+  #noteOnDisk(machine: Machine, config: ClusterConfig): void {
+    machine.epochOnDisk = Math.max(machine.epochOnDisk, config.epoch)
+    if (config.epoch >= this.#configInForce.epoch && this.#isInForce(config)) this.#configInForce = config
+  }
+
+  #isInForce(config: ClusterConfig): boolean {
+    return isQuorum(voterSets(config), (id) => this.#machine(id).epochOnDisk >= config.epoch)
   }
 
   /** A node whose disk refused a write does nothing more until it is started again. */

@@ -27,7 +27,7 @@ export function applyDamage(stage: Stage, event: DamageEvent): boolean {
 }
 
 function loseDisk({ world, cluster }: Stage, node: NodeId, downMs: number): boolean {
-  if (!mayLoseVotes(cluster, cluster.newestConfig(), node)) return false
+  if (!mayLoseVotes(cluster, node)) return false
   cluster.kill(node, 'power')
   cluster.disk(node).replace(new Map())
   cluster.harm(node)
@@ -43,8 +43,7 @@ function planRollback(stage: Stage, { node, ageMs, downMs }: DamageEvent & { kin
   const past = { identity: then.store.identity(), config: then.config.current() }
   const rows = cluster.disk(node).snapshot()
   world.after(ageMs, () => {
-    const config = cluster.newestConfig()
-    if (!mayLoseVotes(cluster, config, node) || !isRollbackSeen(cluster, config, node, past)) return
+    if (!mayLoseVotes(cluster, node) || !isRollbackSeen(cluster, node, past)) return
     stage.note('roll-back done')
     cluster.kill(node, 'power')
     cluster.disk(node).replace(rows)
@@ -59,7 +58,7 @@ function damageRow(
   { kind, node, restartMs, key }: DamageEvent & { kind: 'flip-bit' | 'lose-vote-row' },
   change: (value: Buffer, random: Stage['world']['random']) => Buffer | null,
 ): boolean {
-  if (!mayLoseVotes(cluster, cluster.newestConfig(), node)) return false
+  if (!mayLoseVotes(cluster, node)) return false
   const disk = cluster.disk(node)
   const { random } = disk
   const hitsVote = key !== undefined || kind === 'lose-vote-row' || random.chance(VOTE_ROW_ODDS)
