@@ -1,5 +1,6 @@
 /** The schedule of a seed: how bad the world is, what the clients ask for, and when what breaks. */
 import { RECORD_PREFIX } from '../cluster/record-index.ts'
+import { PEACE } from '../world/sim-network.ts'
 import { SeededRandom } from '../world/seeded-random.ts'
 import { makeFault } from './make-faults.ts'
 import { makeChanges } from './make-changes.ts'
@@ -27,6 +28,8 @@ const STEPS_MAX = 4
 const LOG_ENTRIES = [8, 30, 200]
 /** Of schedules without a plot, how many let the cluster come up in peace. */
 const RISE_ODDS = 0.5
+/** Of schedules with a plot, how many have nothing else in them: some plots come to nothing when anything disturbs them. */
+const ALONE_ODDS = 0.25
 const WALL_SKEW_MS_MAX = 3_600_000
 
 /** How often clients ask for what. Lists cost a read of every key. */
@@ -62,15 +65,16 @@ export function makeSchedule(seed: number): Schedule {
     chaosMs: random.between(CHAOS_MS_MIN, CHAOS_MS_MAX),
   }
   const plot = makePlot(random.fork('plot'), base)
-  const risesFirst = plot.events.length > 0 || random.chance(RISE_ODDS)
-  const events = [
-    ...plot.events,
-    ...makeSessions(random.fork('sessions'), base),
-    ...makeFaults(random.fork('faults'), base, fury),
-    ...makeChanges(random.fork('membership'), base),
-  ]
+  const isPlotted = plot.events.length > 0
+  const risesFirst = isPlotted || random.chance(RISE_ODDS)
+  const isPlotAlone = isPlotted && random.chance(ALONE_ODDS)
+  const sessions = makeSessions(random.fork('sessions'), base)
+  const faults = makeFaults(random.fork('faults'), base, fury)
+  const changes = makeChanges(random.fork('membership'), base)
+  const events = [...plot.events, ...(isPlotAlone ? [] : [...sessions, ...faults, ...changes])]
   return {
     ...base,
+    ...(isPlotAlone && { network: PEACE }),
     risesFirst,
     keys: [...keys, ...plot.keys],
     events: events.sort((a, b) => a.atMs - b.atMs),

@@ -4,6 +4,10 @@ import { coordinatorsOf } from '../../../../cluster/register/key-order.ts'
 import { successors, type PlotMaker } from './plot.ts'
 import { Script } from './script.ts'
 
+/** When, after a change of the voters has begun, its rescan has mostly just been answered, ms. */
+const FORGET_MS_MIN = 700
+const FORGET_MS_MAX = 900
+
 /** The register is changed all the time while the voters are. */
 export const busyChange: PlotMaker = (random, cast, atMs) => {
   const to = successors(random, cast)
@@ -45,5 +49,33 @@ export const voteOfTheEpochBefore: PlotMaker = (random, cast, atMs) => {
   const others = cast.voters.filter((voter) => voter !== proposer)
   script.holdAnswers(appendMs, proposer, others, slowMs * random.between(6, 16), 20)
   for (const lateMs of [500, 900, 1400]) script.ask(changeMs + lateMs, random.pick(to), 'read', 'append')
+  return script
+}
+
+/**
+ * The voters change; one of the old ones hears of it only when it is over. Another answers the rescan, loses the epoch in a
+ * power cut, and the two vote under the old one before the last step of the change reaches either (R10).
+ */
+export const forgottenEpoch: PlotMaker = (random, cast, atMs) => {
+  const [leader] = coordinatorsOf(CONFIG_KEY, cast.voters)
+  const [deaf, forgetful, ...more] = random.shuffled(cast.voters.filter((voter) => voter !== leader))
+  const fresh = random.shuffled(cast.ids.filter((id) => !cast.voters.includes(id)))
+  if (leader === undefined || deaf === undefined || forgetful === undefined) return null
+  if (more.length > 0 || fresh.length === 0) return null
+  const to = fresh.length === 2 ? [...fresh, leader] : fresh.slice(0, fresh.length >= 3 ? 3 : 1)
+  const informed = [leader, ...fresh]
+  const script = new Script(deaf, cast.voters)
+  const changeMs = atMs + random.between(150, 250)
+  const lossMs = changeMs + random.between(FORGET_MS_MIN, FORGET_MS_MAX)
+  const holdMs = random.between(860, 950)
+  script.ask(atMs, deaf, 'mint')
+  for (const from of informed) {
+    script.at(changeMs - 5, { kind: 'cut', from, to: deaf, forMs: lossMs + holdMs + 200 - changeMs })
+    script.at(lossMs, { kind: 'hold', from, to: forgetful, byMs: holdMs, forMs: 800 })
+  }
+  script.at(changeMs, { kind: 'set-voters', at: leader, voters: to.sort() })
+  script.at(lossMs, { kind: 'crash', node: forgetful, how: 'power', downMs: random.between(5, 20) })
+  script.ask(lossMs + random.between(600, 750), deaf, 'append')
+  for (const lateMs of [500, 900]) script.ask(lossMs + holdMs + lateMs, random.pick(to), 'read', 'append')
   return script
 }

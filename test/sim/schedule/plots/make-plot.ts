@@ -1,7 +1,7 @@
 /** The plot of a schedule, if it has one. */
 import type { ScheduledEvent } from '../schedule.ts'
 import type { SeededRandom } from '../../world/seeded-random.ts'
-import { busyChange, voteOfTheEpochBefore } from './change-plots.ts'
+import { busyChange, forgottenEpoch, voteOfTheEpochBefore } from './change-plots.ts'
 import type { Cast, PlotMaker } from './plot.ts'
 import { lateVote, removedBeforeJoin } from './removal-plots.ts'
 import { lostVote, orphanedVote, seenBeforeChosen } from './vote-plots.ts'
@@ -18,6 +18,7 @@ const PLOTS: readonly PlotMaker[] = [
   removedBeforeJoin,
   busyChange,
   voteOfTheEpochBefore,
+  forgottenEpoch,
 ]
 
 /** A register of its own, and what happens to it. */
