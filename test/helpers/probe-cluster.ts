@@ -14,7 +14,7 @@ import { PROJECT_ROOT } from './test-program.ts'
 
 export interface ProbeOptions {
   nodes?: number
-  settings?: Setting[]
+  settings?: readonly Setting[]
 }
 
 /** The built `serac`, a script for node. */
