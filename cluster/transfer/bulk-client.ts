@@ -44,15 +44,15 @@ export interface BulkClientOptions {
   /** A chunk transfer that moves no byte for this long is given up (RPC_TIMEOUT). */
   stallMs?: number
   connectTimeoutMs?: number
-  /** For commands, which answer after disk work and have no bytes to show in between. */
-  commandTimeoutMs?: number
+  /** For a have of many chunks, which are all read before the answer. */
+  haveTimeoutMs?: number
 }
 
 /** The plan's figure: a target without progress for 2 s is replaced. Heartbeats call a node suspect after the same time. */
 const STALL_MS = 2_000
 const CONNECT_TIMEOUT_MS = 2_000
 /** A have of HAVE_MAX chunks reads 256 MiB: 2.5 s on a disk of 100 MB/s, more beside other work. */
-const COMMAND_TIMEOUT_MS = 15_000
+const HAVE_TIMEOUT_MS = 15_000
 
 interface Ask {
   method: 'GET' | 'PUT' | 'POST'
@@ -72,14 +72,14 @@ export class BulkClient implements BulkPeer {
   readonly #agents = new Map<NodeId, PeerAgent>()
   readonly #stallMs: number
   readonly #connectTimeoutMs: number
-  readonly #commandTimeoutMs: number
+  readonly #haveTimeoutMs: number
 
   constructor(components: BulkClientComponents, options: BulkClientOptions = {}) {
     this.#components = components
     this.#credentials = createBulkCredentials(components.identity)
     this.#stallMs = options.stallMs ?? STALL_MS
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
-    this.#commandTimeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS
+    this.#haveTimeoutMs = options.haveTimeoutMs ?? HAVE_TIMEOUT_MS
   }
 
   /** Closes every connection; requests under way fail with PEER_UNREACHABLE. */
@@ -123,14 +123,17 @@ export class BulkClient implements BulkPeer {
   ): Promise<boolean[]> {
     const held: boolean[] = []
     for (const batch of batches(hashes, HAVE_MAX)) {
-      const answer = await this.#command(at, HAVE_PATH, encodeHave({ pin, hashes: batch }), signal)
+      // One chunk is no more work than a get: an upload that asks for it must notice a hung peer as soon.
+      const stallMs = batch.length === 1 ? this.#stallMs : this.#haveTimeoutMs
+      const body = encodeHave({ pin, hashes: batch })
+      const answer = await this.#command(at, { path: HAVE_PATH, body, stallMs, signal })
       held.push(...decodeHaveAnswer(answer, batch.length))
     }
     return held
   }
 
   async unpin(at: NodeId, upload: UploadId): Promise<void> {
-    await this.#command(at, UNPIN_PATH, encodeUnpin({ upload }))
+    await this.#command(at, { path: UNPIN_PATH, body: encodeUnpin({ upload }), stallMs: this.#stallMs })
   }
 
   async addReferences(
@@ -141,25 +144,18 @@ export class BulkClient implements BulkPeer {
   ): Promise<ChunkHash[]> {
     const missing: ChunkHash[] = []
     for (const batch of batches(hashes, REFERENCES_MAX)) {
-      const answer = await this.#command(
-        at,
-        REFERENCES_PATH,
-        encodeReferences({ root, hashes: batch }),
-        signal,
-      )
+      const body = encodeReferences({ root, hashes: batch })
+      const answer = await this.#command(at, { path: REFERENCES_PATH, body, stallMs: this.#stallMs, signal })
       missing.push(...decodeReferencesAnswer(answer))
     }
     return missing
   }
 
-  #command(at: NodeId, path: string, body: Uint8Array, signal?: AbortSignal): Promise<Buffer> {
-    const ask: Ask = {
-      method: 'POST',
-      path,
-      body: Buffer.from(body),
-      stallMs: this.#commandTimeoutMs,
-      signal,
-    }
+  #command(
+    at: NodeId,
+    { body, ...rest }: Omit<Ask, 'method' | 'body'> & { body: Uint8Array },
+  ): Promise<Buffer> {
+    const ask: Ask = { ...rest, method: 'POST', body: Buffer.from(body) }
     return this.#exchange(at, ask, (response, watch) => receiveBody(response, watch))
   }
 

@@ -31,6 +31,12 @@ export class ChunkHolders {
     return this.#bulk.putChunk(at, hash, buffer.payload, pin)
   }
 
+  /** Whether `at` holds the chunk; it has then read and verified it, and pinned it durably. */
+  async have(at: NodeId, hash: ChunkHash, pin: UploadId): Promise<boolean> {
+    const holder = at === this.self ? this.#local.have([hash], pin) : this.#bulk.have(at, [hash], pin)
+    return (await holder)[0] === true
+  }
+
   /** Durable when it resolves; answers which of the chunks `at` does not hold. */
   addReferences(at: NodeId, root: ChunkHash, hashes: readonly ChunkHash[]): Promise<ChunkHash[]> {
     return at === this.self

@@ -68,7 +68,8 @@ export class ImageUploader {
   /** Aborts what runs and waits until each image was given back, as far as a majority is there. */
   async stop(): Promise<void> {
     this.#stopping.abort(new ImageError('UNAVAILABLE', 'This node is stopping; send the data again.'))
-    await Promise.allSettled(this.#running.values())
+    // One that ends may leave something to be ended.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
   }
 
   #track(uploadId: UploadId, running: Promise<unknown>): void {
@@ -132,18 +133,19 @@ export class ImageUploader {
     }
   }
 
-  /** The image is active: whatever fails now is put right by the updater. */
+  /**
+   * The image is active: whatever fails now is put right by the updater. The client does not wait for the end of the pins:
+   * one of the nodes that have some may hang by now.
+   */
   async #conclude(uploadId: UploadId, stored: StoredImage): Promise<void> {
     const { writer, holder, identity, log } = this.#components
-    try {
-      if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root)
-      await writer.unpin(uploadId, stored.pinnedAt)
-    } catch (error) {
+    const onFailure = (error: unknown) =>
       log.warn(
         { upload: uploadId, error: String(error) },
         'the claims of a finished upload are left to the updater',
       )
-    }
+    if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
+    this.#track(uploadId, writer.unpin(uploadId, stored.pinnedAt).catch(onFailure))
   }
 
   /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */

@@ -201,7 +201,7 @@ t.test('a peer that accepts and then hangs is given up', async (t) => {
 })
 
 t.test('requests that wait for a connection to a hung peer are given up too', async (t) => {
-  const { id, client, local, address } = await planeOf(t, { stallMs: 200, connectTimeoutMs: 100 })
+  const { id, client, local, address } = await planeOf(t, { stallMs: 1000, connectTimeoutMs: 1000 })
   const proxy = await freezableProxy(t, address.of ?? '')
   address.of = proxy.address
   const bytes = chunkOf(1000)

@@ -53,7 +53,7 @@ function uploaderOf() {
     { identity, clock, random: systemRandom, log: silentLog, registers: registers.images, writer, holder },
     { sizeBytesMax: 1000 },
   )
-  return { uploader, registers, clock, state, events }
+  return { uploader, registers, clock, state, events, writer }
 }
 
 const failing = (error: Error) => () => Promise.reject<StoredImage>(error)
@@ -69,6 +69,20 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
+})
+
+t.test('the answer does not wait for a node that hangs with its pins; stopping does', async (t) => {
+  const { registers, uploader, writer } = uploaderOf()
+  const unpinned = deferred()
+  writer.unpin = () => unpinned.promise
+  await uploader.upload(request)
+  t.equal(registers.record(ID)?.status, 'active')
+  let isStopped = false
+  const stopping = uploader.stop().then(() => (isStopped = true))
+  await settled()
+  t.notOk(isStopped)
+  unpinned.resolve()
+  await stopping
 })
 
 t.test('while it runs, the record says who uploads', async (t) => {
