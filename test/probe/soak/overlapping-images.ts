@@ -25,10 +25,13 @@ const TAIL_BYTES = [1, 4032, 4033, 65_536, 100_000, CHUNK_BYTES_MAX - 1]
 const WHOLE_ODDS = 0.3
 const WHOLE_MAX = 3
 const NO_TAIL_ODDS = 0.15
+/** Of a whole chunk that no image had before. */
+const NEW_ODDS = 0.2
 
 export class OverlappingImages {
   readonly #random: SeededRandom
   readonly #whole = Array.from({ length: WHOLE }, (_, index) => noise(`whole ${index}`, CHUNK_BYTES_MAX))
+  #new = 0
   readonly #tails = TAIL_BYTES.map((sizeBytes, index) => noise(`tail ${index}`, sizeBytes))
 
   constructor(random: SeededRandom) {
@@ -38,9 +41,14 @@ export class OverlappingImages {
   next(): OverlappingImage {
     const random = this.#random
     const whole = random.chance(WHOLE_ODDS) ? 1 + random.below(WHOLE_MAX) : 0
-    const pieces = Array.from({ length: whole }, () => random.pick(this.#whole))
+    const pieces = Array.from({ length: whole }, () => this.#wholePiece())
     if (!random.chance(NO_TAIL_ODDS)) pieces.push(random.pick(this.#tails))
     return describe(pieces)
+  }
+
+  #wholePiece(): Buffer {
+    if (!this.#random.chance(NEW_ODDS)) return this.#random.pick(this.#whole)
+    return noise(`new ${++this.#new}`, CHUNK_BYTES_MAX)
   }
 }
 

@@ -6,13 +6,11 @@
 import { sleep, systemClock } from '../../../cluster/runtime.ts'
 import type { DevCluster } from '../../../deploy/dev/dev-cluster.ts'
 import type { Setting } from '../../../deploy/dev/node-config.ts'
-import { waitFor } from '../../../deploy/dev/wait-for.ts'
-import { fetchStatus } from '../../../node/cli/status.ts'
 import type { ImageClient } from '../../helpers/image-client.ts'
-import { judgeStored, storedChunks } from '../../helpers/stored-chunks.ts'
 import type { SeededRandom } from '../../sim/world/seeded-random.ts'
+import { awaitRest, damageFound, lookWithin } from './inspection.ts'
 import { OverlappingImages } from './overlapping-images.ts'
-import { SoakClient, type LiveImage, type SoakCounts } from './soak-client.ts'
+import { SoakClient, type SoakCounts } from './soak-client.ts'
 
 export interface SoakComponents {
   cluster: { dev: DevCluster; clients: readonly ImageClient[] }
@@ -32,8 +30,6 @@ export const SOAK_SETTINGS: readonly Setting[] = [
   { section: 'audit', name: 'period', value: '60s' },
 ]
 const CLIENTS = 6
-/** No promise, only the end of waiting for what never comes. */
-const REST_LIMIT_MS = 120_000
 
 export class Soak {
   readonly #components: SoakComponents
@@ -60,55 +56,17 @@ export class Soak {
       this.#isLoaded = false
       await running
     }
-    const wrong = [...(await this.#awaitRest()), ...(await this.#readAll()), ...(await this.#lookWithin())]
+    const wrong = await this.#inspect()
     wrong.unshift(...this.#clients.flatMap((client) => client.wrong.splice(0)))
     return { counts: this.#takeCounts(), wrong }
   }
 
-  /** Until every image is everywhere, and nothing else is. */
-  async #awaitRest(): Promise<string[]> {
-    const bytesOnDisk = new Map(this.#live().flatMap(({ image }) => [...image.bytesOnDisk]))
-    const storedBytes = [...bytesOnDisk.values()].reduce((sum, bytes) => sum + bytes, 0)
+  async #inspect(): Promise<string[]> {
     const { dev } = this.#components.cluster
-    const seen: string[] = []
-    const isAtRest = async () => {
-      const { nodes, images, redundancy } = await fetchStatus(dev.node(0).operatorUrl)
-      seen.splice(0, 1, JSON.stringify({ images, redundancy, stored: nodes.map((node) => node.storedBytes) }))
-      const isFull = images?.active === this.#live().length && redundancy?.full === images.active
-      return isFull && nodes.every((node) => node.storedBytes === storedBytes)
-    }
-    const came = await waitFor(() => isAtRest().catch(() => false), { limitMs: REST_LIMIT_MS })
-    return came ? [] : [`no rest: ${this.#live().length} images of ${storedBytes} bytes wanted, ${seen[0]}`]
-  }
-
-  async #readAll(): Promise<string[]> {
+    const images = this.#clients.flatMap(({ live }) => live.map(({ image }) => image))
+    const wrong = await awaitRest(dev, images)
     for (const client of this.#clients) for (const image of client.live) await client.read(image)
-    const { nodes } = await fetchStatus(this.#components.cluster.dev.node(0).operatorUrl)
-    return nodes.flatMap(({ id, integrity }) =>
-      integrity?.found === 0 ? [] : [`node ${id} found ${integrity?.found ?? '?'} damaged chunks`],
-    )
-  }
-
-  async #lookWithin(): Promise<string[]> {
-    const { dev } = this.#components.cluster
-    const images = this.#live().map(({ image }) => image)
-    for (const { index } of dev.nodes) await dev.stop(index)
-    const wrong: string[] = []
-    for (const { index, directory } of dev.nodes)
-      for (const what of judgeStored(await storedChunks(directory), images))
-        wrong.push(`node ${index}: ${what}`)
-    for (const { index } of dev.nodes) await dev.start(index)
-    const isReady = async () => {
-      const statuses = await Promise.all(dev.nodes.map((node) => node.probe('/ready')))
-      return statuses.every((status) => status === 200)
-    }
-    if (!(await waitFor(isReady, { limitMs: REST_LIMIT_MS })))
-      wrong.push('the nodes did not become ready again')
-    return wrong
-  }
-
-  #live(): LiveImage[] {
-    return this.#clients.flatMap(({ live }) => live)
+    return [...wrong, ...(await damageFound(dev)), ...(await lookWithin(dev, images))]
   }
 
   #takeCounts(): SoakCounts {
