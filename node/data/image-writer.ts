@@ -23,7 +23,7 @@ export interface ImageWriterComponents {
   replicator: ChunkReplicator
   /** The uploads' share of the byte budget. */
   pool: ChunkBufferPool
-  hashes: HashPool
+  hashes: Pick<HashPool, 'open'>
   config: ConfigView
   liveness: LivenessView
   log: Log

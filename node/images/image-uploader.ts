@@ -2,7 +2,7 @@
  * One upload, from `queued` to `active` or back (architecture §4): the register says who uploads, the writer stores the
  * bytes on W nodes, and only then the register says that the image is active.
  */
-import { hasCode } from '../../cluster/errors.ts'
+import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { COPIES_DEFAULT } from '../../cluster/placement/placement-policy.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
@@ -112,7 +112,9 @@ export class ImageUploader {
     try {
       return await writer.write({ ...session, signal: this.#stopping.signal }, body)
     } catch (error) {
-      await this.#giveBack(id, uploadId)
+      const isDeleted = await this.#giveBack(id, uploadId)
+      // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
+      if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
     }
   }
@@ -148,28 +150,34 @@ export class ImageUploader {
     this.#track(uploadId, writer.unpin(uploadId, stored.pinnedAt).catch(onFailure))
   }
 
-  /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */
-  async #giveBack(id: string, uploadId: UploadId): Promise<void> {
-    if (await this.#tryGiveBack(id, uploadId)) return
-    this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
+  /**
+   * `saving` back to `queued`. Tried in the background for a while when no majority answers. Answers whether the image is
+   * known to be deleted.
+   */
+  async #giveBack(id: string, uploadId: UploadId): Promise<boolean> {
+    const outcome = await this.#tryGiveBack(id, uploadId)
+    if (outcome === 'unanswered')
+      this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
+    return outcome === 'deleted'
   }
 
   async #keepGivingBack(id: string, uploadId: UploadId, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#components
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
-      if (await this.#tryGiveBack(id, uploadId)) return
+      if ((await this.#tryGiveBack(id, uploadId)) !== 'unanswered') return
     }
     log.warn({ image: id }, 'a failed upload could not give its image back; the reaper will')
   }
 
-  /** True when the image is queued again, or no longer belongs to this upload. */
-  async #tryGiveBack(id: string, uploadId: UploadId): Promise<boolean> {
+  async #tryGiveBack(id: string, uploadId: UploadId): Promise<'settled' | 'deleted' | 'unanswered'> {
     try {
       await this.#components.registers.apply(id, 'image.abort-upload', { uploadId, now: this.#now() })
-      return true
+      return 'settled'
     } catch (error) {
-      return hasCode(error, 'CONFLICT', 'NOT_FOUND')
+      if (hasCode(error, 'NOT_FOUND')) return 'deleted'
+      // It no longer belongs to this upload.
+      return hasCode(error, 'CONFLICT') ? 'settled' : 'unanswered'
     }
   }
 

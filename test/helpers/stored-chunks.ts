@@ -32,19 +32,24 @@ export interface ImageChunks {
 export async function storedChunks(nodeDirectory: string): Promise<StoredChunks> {
   const database = await Database.open(join(nodeDirectory, 'chunks'), { createIfMissing: false })
   try {
-    const references = new Map<ChunkHash, Set<ChunkHash>>()
-    for await (const { hash, root } of new Table(database, referenceRows).keys())
-      references.set(root, (references.get(root) ?? new Set()).add(hash))
-    const pins = await allOf(new Table(database, pinRows).keys())
-    const uploadPins = await allOf(new Table(database, uploadPinRows).keys())
-    return {
-      located: new Set(await allOf(new Table(database, locationRows).keys())),
-      held: new Set(await allOf(new Table(database, heldRootRows).keys())),
-      references,
-      pins: pins.length + uploadPins.length,
-    }
+    return await chunksIn(database)
   } finally {
     await database.close()
+  }
+}
+
+/** The same of an open chunk index. */
+export async function chunksIn(database: Database): Promise<StoredChunks> {
+  const references = new Map<ChunkHash, Set<ChunkHash>>()
+  for await (const { hash, root } of new Table(database, referenceRows).keys())
+    references.set(root, (references.get(root) ?? new Set()).add(hash))
+  const pins = await allOf(new Table(database, pinRows).keys())
+  const uploadPins = await allOf(new Table(database, uploadPinRows).keys())
+  return {
+    located: new Set(await allOf(new Table(database, locationRows).keys())),
+    held: new Set(await allOf(new Table(database, heldRootRows).keys())),
+    references,
+    pins: pins.length + uploadPins.length,
   }
 }
 

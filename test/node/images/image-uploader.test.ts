@@ -140,6 +140,23 @@ t.test('an image deleted under way is gone, and its claims end', async (t) => {
   t.strictSame(events, ['unpin at 3'])
 })
 
+t.test('an image deleted under way is gone also when its chunks were missed before the end', async (t) => {
+  const { uploader, registers, state } = uploaderOf()
+  const failure = { current: new Error() }
+  state.write = async () => {
+    await registers.images.apply(ID, 'image.delete', { caller: admin, now: LATER })
+    throw failure.current
+  }
+  for (const [error, code] of [
+    [new ClusterError('TOO_FEW_COPIES', 'a chunk is nowhere'), 'GONE'],
+    [new ImageError('INVALID', 'another size than declared'), 'INVALID'],
+  ] as const) {
+    registers.put(imageOf())
+    failure.current = error
+    await t.rejects(uploader.upload(request), { code })
+  }
+})
+
 t.test('an image taken over by another upload is gone for this one', async (t) => {
   const { uploader, registers, state } = uploaderOf()
   const other = { uploadId: 'ee'.repeat(16), node: 'b', startNonce: '2'.repeat(16) }

@@ -43,7 +43,7 @@ export interface KillRound {
 /** At once, through one node. */
 const UPLOADS_PER_KILL = 4
 /** A kill comes before the first byte, under way, or after the answers. */
-const MOMENT_MS_MAX = 400
+const MOMENT_MS_MAX = 800
 /** How long the victims are away. */
 const AWAY_MS_MAX = 1500
 /** No promise, only the end of waiting for what never comes. */
