@@ -104,14 +104,14 @@ function openOn(world: SimWorld, random: SeededRandom, variant: DataVariant): Pr
 
 /** Lets time pass until `work` has ended. */
 async function during<T>(world: SimWorld, work: Promise<T>): Promise<T> {
-  let isOver = false
+  const state = { isOver: false }
   const over = () => {
-    isOver = true
+    state.isOver = true
   }
   work.then(over, over)
   const endMs = world.nowMs + MEETING_MS
-  while (!isOver && world.nowMs < endMs) await world.run(world.nowMs + 1)
-  if (!isOver) throw new Error('it does not end')
+  while (!state.isOver && world.nowMs < endMs) await world.run(world.nowMs + 1)
+  if (!state.isOver) throw new Error('it does not end')
   return work
 }
 

@@ -88,7 +88,7 @@ export class SimBulk implements BulkPeer {
         target.host.run(() => {
           void act(target.chunks).then(
             (value) => target.host.alive && answer(() => resolve(value)),
-            (error: unknown) => target.host.alive && answer(() => reject(error as Error)),
+            (error: unknown) => target.host.alive && answer(() => reject(error)),
           )
         })
       })
