@@ -107,6 +107,10 @@ export class ChunkStore implements LocalChunks {
     this.#onClaimed.push(listener)
   }
 
+  isDamaged(hash: ChunkHash): boolean {
+    return this.#quarantine.has(hash)
+  }
+
   has(hash: ChunkHash): boolean {
     return this.#locations.has(hash)
   }
