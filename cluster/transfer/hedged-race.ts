@@ -86,9 +86,9 @@ class Race<T> {
 
   #start(at: NodeId): void {
     this.#running++
-    const { clock, hedgeAfterMs } = this.#options
+    const { clock } = this.#options
     const sign = new LifeSign(clock)
-    const afterMs = hedgeAfterMs(at)
+    const afterMs = this.#options.hedgeAfterMs(at)
     this.#cancelHedge = clock.after(afterMs, () => this.#lookAt(at, sign, afterMs))
     this.#attempt(at, this.#stop.signal, sign).then(
       (value) => this.#onSuccess(at, value),
