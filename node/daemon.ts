@@ -19,6 +19,7 @@ import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { buildHealer } from './composition/build-healer.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
@@ -224,15 +225,6 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     const record = index.get(id)
     if (!record || record.data) updater.enqueue(id)
   })
-  store.chunks.onDamaged((_hash, roots) => {
-    for (const root of roots)
-      void store.registers.imagesWithRoot(root).then(
-        (ids) => ids.forEach((id) => updater.enqueue(id)),
-        // Its next sweep finds them.
-        (error: unknown) =>
-          log.warn({ root, error: String(error) }, 'could not see which images are damaged'),
-      )
-  })
   const votes = voteAuditor({
     clock,
     log,
@@ -240,6 +232,7 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     onLost: (why) => cluster.registers.loseVotes(why),
   })
   const reconcile = (id: string) => updater.enqueue(id)
+  const healer = buildHealer({ ...core, reconcile })
   const reclaim = buildReapers({ ...core, registers: cluster.registers, holder, reconcile })
   const auditor = new Auditor(
     {
@@ -252,7 +245,7 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const own = [updater.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
+  const own = [updater.loop, healer.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor }
 }

@@ -107,6 +107,15 @@ export class ChunkStore implements LocalChunks {
     this.#onClaimed.push(listener)
   }
 
+  /** What `isDamaged` names, in the order of its finding. */
+  damaged(): ChunkHash[] {
+    return this.#quarantine.hashes()
+  }
+
+  isDamaged(hash: ChunkHash): boolean {
+    return this.#quarantine.has(hash)
+  }
+
   has(hash: ChunkHash): boolean {
     return this.#locations.has(hash)
   }
@@ -175,6 +184,11 @@ export class ChunkStore implements LocalChunks {
 
   heldRoots(): ChunkHash[] {
     return this.#held.all()
+  }
+
+  /** The manifests that are not whole without this chunk. */
+  async rootsWith(hash: ChunkHash): Promise<ChunkHash[]> {
+    return [hash, ...(await this.#claims.rootsOf(hash))]
   }
 
   /** Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. */
@@ -342,7 +356,7 @@ export class ChunkStore implements LocalChunks {
     const { database, log, clock } = this.#components
     const location = found === 'damaged' ? null : found
     this.#damageLog.report(hash, { reason, ...location })
-    const roots = await this.#rootsWith(hash)
+    const roots = await this.rootsWith(hash)
     const quarantined = this.#quarantine.add(hash, { location, foundMs: clock.wallMs(), reason })
     try {
       await database.write([this.#locations.del(hash), ...quarantined, ...this.#held.unmark(roots)])
@@ -352,11 +366,6 @@ export class ChunkStore implements LocalChunks {
       log.error({ hash, error: String(error) }, 'a damaged chunk could not be taken out of the index')
     }
     for (const listener of this.#onDamaged) listener(hash, roots)
-  }
-
-  /** The manifests that are not whole without this chunk. */
-  async #rootsWith(hash: ChunkHash): Promise<ChunkHash[]> {
-    return [hash, ...(await this.#claims.rootsOf(hash))]
   }
 
   #forget({ segment, length }: Location): void {
@@ -378,7 +387,7 @@ export class ChunkStore implements LocalChunks {
   async #dropLost(hashes: ChunkHash[]): Promise<void> {
     const operations: WriteOp[] = []
     for (const hash of hashes)
-      operations.push(this.#locations.del(hash), ...this.#held.unmark(await this.#rootsWith(hash)))
+      operations.push(this.#locations.del(hash), ...this.#held.unmark(await this.rootsWith(hash)))
     await this.#components.database.write(operations)
   }
 

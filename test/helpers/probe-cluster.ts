@@ -118,7 +118,11 @@ export function killAll(directory: string, nodes: number): void {
 }
 
 /** Asks until `condition` holds; a condition that throws does not hold yet. */
-export async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean>,
+  { limitMs = STATE_LIMIT_MS }: { limitMs?: number } = {},
+): Promise<void> {
   let failure: unknown
   const holds = await waitFor(
     async () => {
@@ -129,7 +133,7 @@ export async function eventually(what: string, condition: () => Promise<boolean>
         return false
       }
     },
-    { limitMs: STATE_LIMIT_MS },
+    { limitMs },
   )
   if (!holds) throw new Error(`it never came to this: ${what}`, { cause: failure })
 }
