@@ -63,11 +63,13 @@ export class GlanceServer implements ImageServer {
   readonly port: number
   /** Glance's, and Swift's where there is one; each has its pid files in pids/. */
   readonly #directories: readonly string[]
+  readonly #directory: string
 
-  private constructor(name: string, port: number, directories: readonly string[]) {
+  private constructor(name: string, port: number, directory: string) {
     this.name = name
     this.port = port
-    this.#directories = directories
+    this.#directory = directory
+    this.#directories = ['glance', 'swift'].map((part) => join(directory, part))
   }
 
   /** Null where Debian's packages are not installed. */
@@ -76,7 +78,7 @@ export class GlanceServer implements ImageServer {
     if (!(await run('which', [program]).catch(() => null))) return null
     const port = await freeBasePort(PORTS_PER_PEER)
     const directory = await mkdtemp(join(tmpdir(), 'serac-bench-peer-'))
-    const server = new GlanceServer(kind, port, [join(directory, 'glance'), join(directory, 'swift')])
+    const server = new GlanceServer(kind, port, directory)
     try {
       await server.#up()
       return server
@@ -100,10 +102,8 @@ export class GlanceServer implements ImageServer {
   }
 
   async stop(): Promise<void> {
-    for (const directory of this.#directories) {
-      await run(join(PEERS, 'down'), [directory])
-      await rm(directory, { recursive: true, force: true })
-    }
+    for (const directory of this.#directories) await run(join(PEERS, 'down'), [directory])
+    await rm(this.#directory, { recursive: true, force: true })
   }
 
   async #up(): Promise<void> {
