@@ -1,5 +1,5 @@
 /** Real nodes for one benchmark, from dist/, in a directory of their own that goes with them. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DevCluster, type DevClusterOptions } from '../../deploy/dev/dev-cluster.ts'
@@ -66,16 +66,6 @@ export class BenchCluster {
   async status(): Promise<ClusterStatus> {
     const answer = await fetch(new URL('/v1/cluster/status', this.#dev.node(0).operatorUrl))
     return (await answer.json()) as ClusterStatus
-  }
-
-  /** The last node loses all but its identity, and is started again. */
-  async wipeLast(): Promise<void> {
-    const last = this.#dev.node(this.#dev.nodes.length - 1)
-    await this.#dev.stop(last.index)
-    const kept = ['node.key', 'serac.conf', 'serac.log']
-    for (const name of await readdir(last.directory))
-      if (!kept.includes(name)) await rm(join(last.directory, name), { recursive: true })
-    await this.#dev.start(last.index)
   }
 
   /** Stops all nodes, writes images `from` to `to` into their stores, and starts them again. */

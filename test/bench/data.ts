@@ -1,12 +1,11 @@
 /**
- * Image data: uploads, downloads, small images, and the repair of a wiped node, on one node and on three, beside Debian's
- * Glance where that is installed (`test/bench/peers/install`). Clients share the machine with all of them.
+ * Image data: uploads, downloads, small images, shows and lists, on one node and on three, beside Debian's Glance where that
+ * is installed (`test/bench/peers/install`). Clients share the machine with all of them.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { textTable } from '../../node/cli/text-table.ts'
-import { waitFor } from '../../deploy/dev/wait-for.ts'
 import type { BenchOptions } from './bench-report.ts'
 import { DATA_MEASURES, type DataBed, type DataMeasure } from './data-measures.ts'
 import { FreshFile } from './fresh-file.ts'
@@ -20,8 +19,6 @@ type Report = (row: DataRow) => void
 const MIB = 1024 ** 2
 /** So that a page of a list is full. */
 const LISTED_IMAGES = 100
-const REPAIRED_IMAGES = 4
-const REPAIR_LIMIT_MS = 600_000
 const QUIET_MS = 3000
 
 /** A row per measure and server, as soon as all rounds of the measure are over. */
@@ -74,9 +71,6 @@ async function measureAll(
   for (const server of servers) hot.set(server, await hotImage(server, files[0] as FreshFile))
   const bed: DataBed = { files, seconds: options.seconds, hotImage: (server) => hot.get(server) as string }
   for (const measure of measures) for (const row of await compare(measure, servers, bed, options)) report(row)
-  const largest = servers.findLast((server) => server instanceof SeracServer)
-  if (isWanted('repair') && largest && largest.cluster.ports.length > 1)
-    report(await measureRepair(largest, files, options.runs))
 }
 
 async function makeFiles(
@@ -125,43 +119,6 @@ async function measureIdle(server: ImageServer): Promise<DataRow> {
   const seen = await watched(server, () => new Promise((resolve) => setTimeout(resolve, QUIET_MS)))
   const run = { ...seen, seconds: QUIET_MS / 1000, bytes: 0, operations: 0 }
   return summarize({ what: 'idle', where: server.name }, [run], null)
-}
-
-/** The last node loses its disk; over when every image is whole on it again. */
-async function measureRepair(
-  server: SeracServer,
-  files: readonly FreshFile[],
-  runs: number,
-): Promise<DataRow> {
-  const file = files[0] as FreshFile
-  for (let i = 0; i < REPAIRED_IMAGES; i++) {
-    await file.refresh()
-    await uploadFile(server.port, await createImage(server.port), file.path)
-  }
-  await untilFull(server)
-  const measured = []
-  for (let i = 0; i < runs; i++) {
-    let seconds = 0
-    await server.cluster.wipeLast()
-    const seen = await watched(server, async () => {
-      const beganMs = performance.now()
-      await untilFull(server)
-      seconds = (performance.now() - beganMs) / 1000
-    })
-    const images = (await server.cluster.status()).redundancy?.full ?? 0
-    measured.push({ ...seen, seconds, bytes: images * file.sizeBytes, operations: 0 })
-  }
-  return summarize({ what: 'repair', where: server.name }, measured, null)
-}
-
-async function untilFull({ cluster }: SeracServer): Promise<void> {
-  const isFull = async () => {
-    const { redundancy, nodes } = await cluster.status()
-    if (redundancy === null || nodes.some(({ caughtUp }) => caughtUp !== true)) return false
-    return redundancy.underReplicated + redundancy.unavailable + redundancy.unknown === 0
-  }
-  if (!(await waitFor(isFull, { limitMs: REPAIR_LIMIT_MS })))
-    throw new Error('the node was not repaired in time')
 }
 
 /** Within 80 columns: speed and ratio as median with the range of all runs. */

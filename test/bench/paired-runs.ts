@@ -22,12 +22,12 @@ export interface DataRow {
   what: string
   where: string
   runs: number
-  /** MiB/s of images, or operations a second. */
+  /** MiB/s of images, or operations a second; 0 for a server that was left alone. */
   speed: Range
   unit: 'MiB/s' | '/s'
   /** By how much it is faster than the server it is compared with, pair by pair; null for that one itself. */
   ratio: Range | null
-  /** CPU seconds of all processes of the server, per GiB or per 1000 operations. */
+  /** Of all processes of the server, per GiB, per 1000 operations, or per second for one that was left alone. */
   cpuSeconds: Range
   residentMiB: number
   loopDelayMs: number | null
@@ -76,8 +76,9 @@ function speedOf({ bytes, operations, seconds }: Run): number {
   return (bytes > 0 ? bytes / MIB : operations) / seconds
 }
 
-function cpuOf({ bytes, operations, cpuMs }: Run): number {
-  return cpuMs / 1000 / (bytes > 0 ? bytes / GIB : operations / OPERATIONS)
+function cpuOf({ bytes, operations, cpuMs, seconds }: Run): number {
+  const amount = bytes > 0 ? bytes / GIB : operations > 0 ? operations / OPERATIONS : seconds
+  return cpuMs / 1000 / amount
 }
 
 /** The median of an even number is the mean of the middle two. */
