@@ -41,6 +41,7 @@ import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { Updater } from './loops/updater.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
+import { EventLoopDelay } from './status/event-loop-delay.ts'
 import { LoopAdmin } from './status/loop-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -286,6 +287,9 @@ async function listen(
       containerFormats: config.imageFormat.containerFormats,
     },
   )
+  const eventLoopDelay = new EventLoopDelay(clock)
+  eventLoopDelay.start()
+  onStarted(async () => eventLoopDelay.stop())
   const report = buildReport({
     ...core,
     self: core.identity.id,
@@ -295,6 +299,7 @@ async function listen(
     blockedTombstones: () => loops.tombstones.blocked,
     integrity: () => loops.auditor.progress,
     loops: () => loops.all.map((loop) => loop.describe()),
+    eventLoopDelay: () => eventLoopDelay.recent,
     images: () => core.index.rows(),
   })
   const operator = buildOperatorServer(

@@ -10,6 +10,7 @@ import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
+import type { LoopDelay } from '../status/event-loop-delay.ts'
 import type { NodeReport } from '../status/node-report.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
@@ -27,6 +28,7 @@ export interface ReportComponents {
   blockedTombstones: () => BlockedTombstones | null
   integrity: () => AuditProgress
   loops: () => LoopState[]
+  eventLoopDelay: () => LoopDelay
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -61,6 +63,7 @@ function ownReport(components: ReportComponents): NodeReport {
     blockedTombstones: components.blockedTombstones(),
     integrity: components.integrity(),
     loops: components.loops().map(({ name, state, lastError }) => ({ name, state, lastError })),
+    eventLoopDelay: components.eventLoopDelay(),
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,

@@ -107,6 +107,7 @@ export class ClusterReport {
       freeBytes: report?.freeBytes ?? null,
       integrity: report?.integrity ?? null,
       loops: report?.loops ?? null,
+      eventLoopDelay: report?.eventLoopDelay ?? null,
       ageSeconds: report ? 0 : null,
     }
   }

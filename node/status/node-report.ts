@@ -4,6 +4,7 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import type { LoopDelay } from './event-loop-delay.ts'
 
 /** What the status says of a background loop; the rest is told by the node itself. */
 export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
@@ -25,6 +26,8 @@ export interface NodeReport {
   /** Its chunks: how far they were read back, what was damaged. Null: a release that does not say. */
   integrity: AuditProgress | null
   loops: LoopSummary[]
+  /** How long its event loop kept others waiting of late. Null: a release that does not say. */
+  eventLoopDelay: LoopDelay | null
   /** BLAKE3 by `native` or `wasm`. */
   hashing: string
   storedBytes: number
@@ -45,6 +48,7 @@ const NOTHING_UNDER_WAY = {
   blockedTombstones: null,
   integrity: null,
   loops: [],
+  eventLoopDelay: null,
 }
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
 
@@ -71,6 +75,7 @@ function isReport(value: unknown): value is EncodedReport {
     blockedTombstones = null,
     integrity = null,
     loops = [],
+    eventLoopDelay = null,
   } = report
   return (
     [version, hashing].every((text) => typeof text === 'string') &&
@@ -80,6 +85,7 @@ function isReport(value: unknown): value is EncodedReport {
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&
     isIntegrityOrNull(integrity) &&
+    isDelayOrNull(eventLoopDelay) &&
     Array.isArray(loops) &&
     loops.every(isLoopSummary) &&
     heldRoots instanceof Uint8Array &&
@@ -103,6 +109,12 @@ function isIntegrityOrNull(value: unknown): boolean {
   if (value === null) return true
   const { pass, position, found, healed, quarantined, lastPassEndedAt } = value as Partial<AuditProgress>
   return [pass, position, found, healed, quarantined].every(Number.isFinite) && isTextOrNull(lastPassEndedAt)
+}
+
+function isDelayOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { p99Ms, maxMs } = value as Partial<LoopDelay>
+  return [p99Ms, maxMs].every(Number.isFinite)
 }
 
 function isLoopSummary(value: unknown): boolean {

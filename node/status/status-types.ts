@@ -2,6 +2,7 @@
 
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopDelay } from './event-loop-delay.ts'
 import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -40,6 +41,8 @@ export interface NodeStatus {
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
   loops: LoopSummary[] | null
+  /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
+  eventLoopDelay: LoopDelay | null
   /** Seconds since these figures were read. */
   ageSeconds: number | null
 }

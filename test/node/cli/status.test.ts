@@ -24,6 +24,7 @@ const alive: NodeStatus = {
   freeBytes: 120 * 1024 ** 3,
   integrity: null,
   loops: null,
+  eventLoopDelay: null,
   ageSeconds: 0,
 }
 const lost: NodeStatus = {

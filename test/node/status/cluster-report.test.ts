@@ -20,6 +20,7 @@ const own: NodeReport = {
   blockedTombstones: null,
   integrity: null,
   loops: [],
+  eventLoopDelay: null,
   hashing: 'wasm',
   storedBytes: 10,
   freeBytes: 20,

@@ -22,6 +22,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     freeBytes: 1,
     integrity: null,
     loops: [],
+    eventLoopDelay: null,
     ageSeconds: 0,
     ...fields,
   }
