@@ -31,6 +31,11 @@ export class ChunkHolders {
     return this.#bulk.putChunk(at, hash, buffer.payload, pin)
   }
 
+  /** As LocalChunks.have: which of the chunks `at` has, read back, verified and pinned. */
+  have(at: NodeId, hashes: readonly ChunkHash[], pin: UploadId, signal?: AbortSignal): Promise<boolean[]> {
+    return at === this.self ? this.#local.have(hashes, pin) : this.#bulk.have(at, hashes, pin, signal)
+  }
+
   /** Durable when it resolves; answers which of the chunks `at` does not hold. */
   addReferences(at: NodeId, root: ChunkHash, hashes: readonly ChunkHash[]): Promise<ChunkHash[]> {
     return at === this.self

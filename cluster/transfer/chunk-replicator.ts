@@ -1,5 +1,5 @@
 /**
- * Stores an upload's chunks durably on W of the nodes that the placement names. One upload keeps to the same nodes, so
+ * Stores an upload's chunks durably on W nodes, of the placement as far as they are there. One upload keeps to the same nodes, so
  * that each ends up with the whole image; a node that fails or hangs is replaced by the next in placement order.
  */
 import { ClusterError, hasCode } from '../errors.ts'
@@ -18,7 +18,7 @@ export interface ChunkReplicatorComponents {
 
 export interface UploadPlan {
   upload: UploadId
-  /** The nodes that the placement names, best first (see `writeOrder`); copies elsewhere would not count. */
+  /** Every node that may be used, best first (see `writeOrder`): those of the placement, then those that stand in. */
   candidates: readonly NodeId[]
   /** W: copies that must be durable before the upload counts; fewer where there are fewer candidates. */
   copies: number

@@ -8,6 +8,7 @@ import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { OutView } from '../loops/out-nodes.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
 import type { NodeReport } from '../status/node-report.ts'
@@ -27,6 +28,7 @@ export interface ReportComponents {
   blockedTombstones: () => BlockedTombstones | null
   integrity: () => AuditProgress
   loops: () => LoopState[]
+  out: () => OutView
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -42,6 +44,7 @@ export function buildReport(components: ReportComponents): ClusterReport {
     stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
     ownReport: () => ownReport(components),
+    out: components.out,
     images: () => (registers.caughtUp ? images() : null),
   })
 }
