@@ -19,8 +19,8 @@ const PIECES_AT_ONCE = 3
 const FOREGROUND_REST_FACTOR = 4
 /** How often it looks whether it may go on. */
 const LOOK_MS = 10
-/** A rest is no longer than this, whatever a piece took: a hung peer is no reason to stop. */
-const REST_MS_MAX = 2000
+/** A rest is no longer than this, or a machine that is busy for good would never be whole again: some 10 MiB a second. */
+const REST_MS_MAX = 250
 
 export class RepairPace implements TransferPace {
   readonly #components: RepairPaceComponents
