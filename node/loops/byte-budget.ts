@@ -16,13 +16,13 @@ export class ByteBudget {
     this.#filledMs = clock.monotonicMs()
   }
 
-  /** Until something may be spent, at this many bytes a second; 0: now. */
+  /** Whole milliseconds until something may be spent, at this many bytes a second; 0: now. */
   waitMs(bytesPerSecond: number): number {
     const nowMs = this.#clock.monotonicMs()
     const filled = this.#bytes + (bytesPerSecond * (nowMs - this.#filledMs)) / 1000
     this.#bytes = Math.min(filled, bytesPerSecond * SAVED_SECONDS_MAX)
     this.#filledMs = nowMs
-    return Math.max(0, (-this.#bytes / bytesPerSecond) * 1000)
+    return Math.max(0, Math.ceil((-this.#bytes / bytesPerSecond) * 1000))
   }
 
   spend(bytes: number): void {
