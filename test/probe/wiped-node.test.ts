@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { digestOf, patternImage } from '../helpers/pattern-image.ts'
-import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { ProbeCluster } from '../helpers/probe-cluster.ts'
 
 const MIB = 1024 ** 2
 const IMAGE_BYTES = 24 * MIB + 5

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -83,26 +83,22 @@ t.test('config check lists what is wrong', async (t) => {
 
 t.test('nodes set asks for what to change, and sends it with what its parent takes', async (t) => {
   const asked: string[] = []
-  const server = createServer(async (request, response) => {
+  const member = {
+    id: 'node-0001',
+    address: 'a:1',
+    role: 'voter',
+    zone: null,
+    weight: 1,
+    votes: true,
+    state: 'alive',
+  }
+  const invites = { open: 0, refusedJoins: 0 }
+  const nodes = { clusterId: 'c', epoch: 1, joint: null, nodes: [member], invites }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     asked.push(`${request.method} ${request.url} ${await text(request)}`)
-    const member = {
-      id: 'node-0001',
-      address: 'a:1',
-      role: 'voter',
-      zone: null,
-      weight: 1,
-      votes: true,
-      state: 'alive',
-    }
-    const nodes = {
-      clusterId: 'c',
-      epoch: 1,
-      joint: null,
-      nodes: [member],
-      invites: { open: 0, refusedJoins: 0 },
-    }
     response.end(JSON.stringify(nodes))
-  }).listen(0, '127.0.0.1')
+  }
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

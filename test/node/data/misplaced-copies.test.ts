@@ -128,7 +128,7 @@ async function run(seed: number, mistake: Mistake): Promise<{ givenUp: number; i
       node.isWorking = true
       void work(node).finally(() => (node.isWorking = false))
     } else if (waiting.length > 0) waiting.splice(random.below(waiting.length), 1)[0]!()
-    for (let ticks = 0; ticks < MICROTASKS; ticks++) await undefined
+    for (let ticks = 0; ticks < MICROTASKS; ticks++) await Promise.resolve()
   }
   return { givenUp, isLost: world.holders.length === 0 }
 }
