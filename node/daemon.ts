@@ -2,6 +2,7 @@
  * The composition root: makes every part of a node, hands each what it needs, starts them in order and stops them in
  * reverse. Read it from top to bottom to see what a node is.
  */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
 import { NoAuth } from '../api/auth/noauth.ts'
@@ -14,31 +15,33 @@ import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
-import { placedNodes } from '../cluster/placement/placement-policy.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildReapers } from './composition/build-reapers.ts'
+import { buildUpdater } from './composition/build-updater.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import type { SeracConfig } from './config/options.ts'
+import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
 import { ImageHolder } from './data/image-holder.ts'
 import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { ImageIndex } from './images/image-index.ts'
-import { imageIdOf, imageKey } from './images/image-operations.ts'
+import { imageIdOf } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
+import type { OutNodes } from './loops/out-nodes.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
+import { RepairPace } from './loops/repair-pace.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
-import { Updater } from './loops/updater.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
@@ -63,6 +66,7 @@ interface Core {
   index: ImageIndex
   hashes: HashPool
   cluster: Cluster
+  foreground: Foreground
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -72,9 +76,8 @@ interface Images {
   holder: ImageHolder
   uploader: ImageUploader
   service: ImageService
-  reader: ImageReader
-  /** The uploads' share of the byte budget. */
-  uploads: ChunkBufferPool
+  /** Of what this node brings for itself. */
+  pace: RepairPace
 }
 
 /** The background loops, and those that the status asks for more. */
@@ -82,6 +85,7 @@ interface Loops {
   all: readonly Loop[]
   tombstones: TombstoneReaper
   auditor: Auditor
+  out: OutNodes
 }
 
 const DAY_MS = 24 * 3_600_000
@@ -133,15 +137,17 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
   const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
+  const foreground = new Foreground(clock)
   const { buildCluster } = await building
   const cluster = buildCluster(
-    { config, log, identity, currentConfig, store, hashes },
+    { config, log, identity, currentConfig, store, hashes, foreground },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, apiUrl }
+  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, apiUrl }
 }
 
-function buildImages({ config, log, identity, currentConfig, store, index, hashes, cluster }: Core): Images {
+function buildImages(core: Core): Images {
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -155,10 +161,18 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
     { ...base, holders, replicator, pool: uploads, hashes, liveness: control.liveness },
     { durableCopies: config.replication.durableCopies },
   )
-  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader })
+  foreground.watch(() => reader.isStreaming || uploads.slotsInUse > 0)
+  const pace = new RepairPace(
+    { clock, isForegroundBusy: () => foreground.isBusy || cluster.arePeersBusy },
+    { bytesPerSecondMax: config.repair.bytesPerSecondMax },
+  )
+  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader, pace })
   const uploader = new ImageUploader(
     { ...base, registers, writer, holder },
-    { sizeBytesMax: config.default.imageSizeCap },
+    {
+      sizeBytesMax: config.default.imageSizeCap,
+      copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
+    },
   )
   const service = new ImageService(
     { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
@@ -167,27 +181,14 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, service, reader, uploads }
+  return { registers, holder, uploader, service, pace }
 }
 
-function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }: Images): Loops {
-  const { log, identity, currentConfig, store, index, cluster } = core
+function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): Loops {
+  const { log, identity, currentConfig, store, index, cluster, foreground } = core
   const caughtUp = () => cluster.registers.caughtUp
-  const updater = new Updater({
-    clock,
-    random,
-    log,
-    caughtUp,
-    holder,
-    settled: (id) => {
-      if (!store.registers.isSettled(imageKey(id))) return null
-      const record = index.get(id)
-      return record ? { live: true, record } : registers.local(id)
-    },
-    allImages: () => imageIdsIn(store.registers.learnedKeys()),
-    isPlacedHere: (id, { data }) =>
-      placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
-  })
+  const silentMs = (node: NodeId) => lifeOf(node, cluster.control).silentMs
+  const { updater, out } = buildUpdater({ ...core, registers, holder, pace, silentMs })
   const reaper = new Reaper({
     self: identity.id,
     clock,
@@ -242,13 +243,13 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
       chunks: store.chunks,
       record: store.auditRecord,
       // What this node pulls for itself is not among it: to heal is no reason to look for damage more slowly.
-      isForegroundBusy: () => reader.isStreaming || uploads.slotsInUse > 0 || cluster.isServingPeers,
+      isForegroundBusy: () => foreground.isBusy || cluster.isServingPeers,
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
   const own = [updater.loop, healer.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
-  return { all, tombstones, auditor }
+  return { all, tombstones, auditor, out }
 }
 
 function startLoops({ all }: Loops, onStarted: OnStarted): void {
@@ -290,6 +291,7 @@ async function listen(
   const eventLoopDelay = new EventLoopDelay(clock)
   eventLoopDelay.start()
   onStarted(async () => eventLoopDelay.stop())
+  api.server.on('request', ({ url }: IncomingMessage) => core.foreground.noteRequest(url ?? ''))
   const report = buildReport({
     ...core,
     self: core.identity.id,
@@ -298,6 +300,7 @@ async function listen(
     startedMs: STARTED_MS,
     blockedTombstones: () => loops.tombstones.blocked,
     integrity: () => loops.auditor.progress,
+    out: () => loops.out.view,
     loops: () => loops.all.map((loop) => loop.describe()),
     eventLoopDelay: () => eventLoopDelay.recent,
     images: () => core.index.rows(),
@@ -367,13 +370,6 @@ function lifeOf(node: NodeId, control: ControlPlane): Life {
     return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
   const { silentMs } = control.liveness.view(node)
   return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }
-}
-
-function* imageIdsIn(keys: Iterable<string>): Generator<string> {
-  for (const key of keys) {
-    const id = imageIdOf(key)
-    if (id !== null) yield id
-  }
 }
 
 async function closeServer(server: FastifyInstance): Promise<void> {

@@ -42,10 +42,9 @@ export class ChunkHolders {
     return this.#bulk.putChunk(at, hash, buffer.payload, pin)
   }
 
-  /** Whether `at` holds the chunk; it has then read and verified it, and pinned it durably. */
-  async have(at: NodeId, hash: ChunkHash, pin: UploadId): Promise<boolean> {
-    const holder = at === this.self ? this.#local.have([hash], pin) : this.#bulk.have(at, [hash], pin)
-    return (await holder)[0] === true
+  /** As LocalChunks.have: which of the chunks `at` has, read back, verified and pinned. */
+  have(at: NodeId, hashes: readonly ChunkHash[], pin: UploadId, signal?: AbortSignal): Promise<boolean[]> {
+    return at === this.self ? this.#local.have(hashes, pin) : this.#bulk.have(at, hashes, pin, signal)
   }
 
   /** Durable when it resolves; answers which of the chunks `at` does not hold. */

@@ -1,5 +1,5 @@
 /**
- * Stores an upload's chunks durably on W of the nodes that the placement names. One upload keeps to the same nodes, so
+ * Stores an upload's chunks durably on W nodes, of the placement as far as they are there. One upload keeps to the same nodes, so
  * that each ends up with the whole image; a node that fails or hangs is replaced by the next in placement order.
  */
 import { ClusterError, hasCode } from '../errors.ts'
@@ -18,7 +18,7 @@ export interface ChunkReplicatorComponents {
 
 export interface UploadPlan {
   upload: UploadId
-  /** The nodes that the placement names, best first (see `writeOrder`); copies elsewhere would not count. */
+  /** Every node that may be used, best first (see `writeOrder`): those of the placement, then those that stand in. */
   candidates: readonly NodeId[]
   /** W: copies that must be durable before the upload counts; fewer where there are fewer candidates. */
   copies: number
@@ -120,7 +120,7 @@ export class ReplicatedUpload {
   async #has(place: Place, hash: ChunkHash): Promise<boolean> {
     const { holders } = this.#components
     if (place.node === holders.self || place.misses >= HAVE_MISSES_MAX) return false
-    const isHeld = await holders.have(place.node, hash, this.#upload)
+    const [isHeld = false] = await holders.have(place.node, [hash], this.#upload)
     place.misses = isHeld ? 0 : place.misses + 1
     return isHeld
   }

@@ -8,6 +8,7 @@ import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { OutView } from '../loops/out-nodes.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
 import type { LoopDelay } from '../status/event-loop-delay.ts'
@@ -29,6 +30,7 @@ export interface ReportComponents {
   integrity: () => AuditProgress
   loops: () => LoopState[]
   eventLoopDelay: () => LoopDelay
+  out: () => OutView
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -44,6 +46,7 @@ export function buildReport(components: ReportComponents): ClusterReport {
     stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
     ownReport: () => ownReport(components),
+    out: components.out,
     images: () => (registers.caughtUp ? images() : null),
   })
 }

@@ -2,6 +2,7 @@
  * Every option of `serac.conf`. The parser, the environment, the sample file and the type of the loaded configuration all
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
+import { copies, copiesRule } from './copies.ts'
 import { member } from './members.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
@@ -29,6 +30,8 @@ const REQUEST_ID_LENGTH_MAX = 1024
 const QUOTA_MAX = 100_000
 /** Below it one chunk takes longer than a minute. */
 const AUDIT_RATE_BYTES_MIN = 64 * 1024
+/** A chunk each four seconds: slower repair is no repair. */
+const REPAIR_RATE_BYTES_MIN = MIB
 /** Ten years. */
 const TOMBSTONE_DAYS_MAX = 3650
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
@@ -150,8 +153,18 @@ export const OPTIONS = {
     },
   },
   replication: {
-    help: 'When an upload counts as done.',
+    help: 'How many copies there are.',
     options: {
+      copies: option(
+        copies,
+        '3',
+        'Nodes that hold an image, from four storage nodes on (up to three hold everything). Fixed when its upload begins. ' +
+          'The image property serac_replicas goes before, and so do the rules below.',
+      ),
+      copies_rule: multi(
+        copiesRule,
+        'Other copies for the images of one visibility or one project. The first rule that fits counts.',
+      ),
       durable_copies: option(
         integer(1, COPIES_MAX),
         '2',
@@ -196,6 +209,22 @@ export const OPTIONS = {
         size(AUDIT_RATE_BYTES_MIN),
         '50 MiB',
         'Most bytes read in a second for it, even if the period then does not suffice.',
+      ),
+    },
+  },
+  repair: {
+    help: 'What the updater does by itself: it brings the images that belong on this node, and gives up those that do not.',
+    options: {
+      out_after: option(
+        duration,
+        '15min',
+        'A storage node that is silent for so long counts as out: from four storage nodes on, others stand in for it until ' +
+          'it is back. Not when more than a third of them vanish together.',
+      ),
+      bytes_per_second_max: option(
+        size(REPAIR_RATE_BYTES_MIN),
+        '200 MiB',
+        'Most bytes that this node brings in a second. While clients are busy here or elsewhere, it takes a fifth of its time.',
       ),
     },
   },

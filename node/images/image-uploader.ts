@@ -4,12 +4,13 @@
  */
 import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
-import { COPIES_DEFAULT } from '../../cluster/placement/placement-policy.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
+import type { Copies } from '../config/copies.ts'
 import { ImageError } from '../errors.ts'
+import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 import type { CallerRights } from './visibility.ts'
@@ -27,6 +28,7 @@ export interface ImageUploaderComponents {
 export interface ImageUploaderOptions {
   /** Largest image. */
   sizeBytesMax: number
+  copies: CopiesPolicy
 }
 
 export interface UploadRequest {
@@ -81,17 +83,19 @@ export class ImageUploader {
   }
 
   async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
-    await this.#begin(uploadId, request)
-    const stored = await this.#store(uploadId, request)
-    await this.#activate(request.id, uploadId, stored)
+    const copies = await this.#begin(uploadId, request)
+    const stored = await this.#store(uploadId, request, copies)
+    await this.#activate(request.id, uploadId, stored, copies)
     await this.#conclude(uploadId, stored)
   }
 
-  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<void> {
+  /** Answers how many copies the image shall have: from here on that is fixed. */
+  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<Copies> {
     const { registers, identity } = this.#components
     const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
     try {
-      await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+      const record = await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+      return wantedCopies(record, this.#options.copies)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)
@@ -99,13 +103,17 @@ export class ImageUploader {
     }
   }
 
-  async #store(uploadId: UploadId, { id, body, declaredSizeBytes }: UploadRequest): Promise<StoredImage> {
+  async #store(
+    uploadId: UploadId,
+    { id, body, declaredSizeBytes }: UploadRequest,
+    copies: Copies,
+  ): Promise<StoredImage> {
     const { sizeBytesMax } = this.#options
     const { writer } = this.#components
     const session = {
       imageId: id,
       upload: uploadId,
-      copies: COPIES_DEFAULT,
+      copies,
       sizeBytesMax,
       declaredSizeBytes,
     }
@@ -119,9 +127,9 @@ export class ImageUploader {
     }
   }
 
-  async #activate(id: string, uploadId: UploadId, stored: StoredImage): Promise<void> {
+  async #activate(id: string, uploadId: UploadId, stored: StoredImage, copies: Copies): Promise<void> {
     const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
-    const data = { root, chunkSizeBytes, copies: COPIES_DEFAULT, uploadId }
+    const data = { root, chunkSizeBytes, copies, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, md5, sha512, now: this.#now() }
       await this.#components.registers.apply(id, 'image.finish-upload', args)

@@ -5,7 +5,7 @@ import type { Check, ClusterStatus, Verdict } from './status-types.ts'
 
 export type Finding = Omit<Check, 'since'>
 
-type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange'> & {
+type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out'> & {
   /** Peers that were not let in, and why. */
   refusals: readonly { peer: string; code: string; reason: string }[]
   /** Nodes that do not vote although they should, and why. */
@@ -18,6 +18,7 @@ export function findFaults(facts: Facts): Finding[] {
     ...quorumFaults(facts),
     ...nodeFaults(facts),
     ...redundancyFaults(facts),
+    ...placementFaults(facts),
     ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
@@ -112,6 +113,44 @@ function redundancyFaults({ redundancy }: Facts): Finding[] {
       who: null,
       why: `${underReplicated} images lack a copy.`,
       remedy: 'Nothing while all nodes are up: the updater copies them.',
+    })
+  return findings
+}
+
+function placementFaults({ redundancy, out }: Facts): Finding[] {
+  const findings: Finding[] = out.out.map((node) => ({
+    code: 'NODE_OUT',
+    severity: 'info',
+    who: node,
+    why: `Node ${node} was silent for longer than [repair] out_after: others stand in for it.`,
+    remedy:
+      'Bring it back, and it gets its images again; or take it out with "serac replace" or "serac remove".',
+  }))
+  if (out.braked.length > 0)
+    findings.push({
+      code: 'REPAIR_BRAKED',
+      severity: 'warning',
+      who: null,
+      why: `More than a third of the storage nodes vanished together: nobody stands in for ${out.braked.join(', ')}.`,
+      remedy:
+        'See whether the network is cut. Those that are lost for good: "serac replace" or "serac remove".',
+    })
+  const { oneZone = 0, misplaced = 0 } = redundancy ?? {}
+  if (oneZone > 0)
+    findings.push({
+      code: 'ZONE_SPREAD',
+      severity: 'warning',
+      who: null,
+      why: `${oneZone} images have all their copies in one zone.`,
+      remedy: 'Nothing while nodes of other zones are up: the updater copies them there.',
+    })
+  if (misplaced > 0)
+    findings.push({
+      code: 'MISPLACED',
+      severity: 'info',
+      who: null,
+      why: `${misplaced} copies lie on nodes that they do not belong on.`,
+      remedy: 'Nothing: they go when every node of their placement has verified its own.',
     })
   return findings
 }

@@ -3,6 +3,7 @@
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
+import type { OutView } from '../loops/out-nodes.ts'
 import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -56,6 +57,11 @@ export interface ClusterStatus {
   nodes: NodeStatus[]
   /** A change of the voters under way (R10), with what its rescan has looked at so far; null when there is none. */
   voterChange: { from: string[]; to: string[]; progress: RescanProgress | null } | null
+  /**
+   * Storage nodes that the node that was asked counts as out: others stand in for them. `braked`: would be, but too many
+   * vanished together.
+   */
+  out: OutView
   quorum: { votersUp: number; votersTotal: number; needed: number; canWrite: boolean }
   images: { total: number; active: number; queued: number; saving: number; other: number } | null
   redundancy: {
@@ -68,6 +74,12 @@ export interface ClusterStatus {
     unknown: number
     /** Lowest number of full copies of any active image with data; null when there is none. */
     copiesMin: number | null
+    /** Copies on nodes that they do not belong on (any more): they go when every other copy was verified. */
+    misplaced: number
+    /** Images with two and more copies, all in one zone, although there are more zones. */
+    oneZone: number
+    /** What nodes that answer still have to bring: images that are lacking somewhere, and the bytes of all such copies. */
+    toCopy: { images: number; bytes: number }
   } | null
   as_of: string
 }

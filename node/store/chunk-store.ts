@@ -160,6 +160,11 @@ export class ChunkStore implements LocalChunks {
     return hashes.filter((hash) => !this.has(hash))
   }
 
+  /** Whether the manifest `root` claims a chunk here. */
+  isReferenced(root: ChunkHash, hash: ChunkHash): boolean {
+    return this.#claims.isReferenced({ hash, root })
+  }
+
   /**
    * Removes every reference of `roots`, found in the index and not by their manifests, which may be gone. A root that is
    * referenced again meanwhile keeps what was not removed yet, and what is written from then on. Answers how many went.

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { type CliIo, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from '../../../node/cli/cli-io.ts'
 import { runCli } from '../../../node/cli.ts'
@@ -75,4 +79,37 @@ t.test('config check lists what is wrong', async (t) => {
         "OS_CLUSTER__INITIAL_MEMBERS: initial_members must be NODE_ID@HOST:CONTROL_PORT[?zone=ZONE&weight=NUMBER&role=voter|storage|edge], not 'x'\n",
     },
   )
+})
+
+t.test('nodes set asks for what to change, and sends it with what its parent takes', async (t) => {
+  const asked: string[] = []
+  const member = {
+    id: 'node-0001',
+    address: 'a:1',
+    role: 'voter',
+    zone: null,
+    weight: 1,
+    votes: true,
+    state: 'alive',
+  }
+  const invites = { open: 0, refusedJoins: 0 }
+  const nodes = { clusterId: 'c', epoch: 1, joint: null, nodes: [member], invites }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    asked.push(`${request.method} ${request.url} ${await text(request)}`)
+    response.end(JSON.stringify(nodes))
+  }
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const set = (...args: string[]) => run(['nodes', 'set', '0001', '--url', url, '-f', 'json', ...args])
+  t.match(await set('--zone', 'rack-2', '--weight', '2.5'), { exitCode: EXIT_OK, stdout: /"node-0001"/ })
+  t.match(await set('--no-zone'), { exitCode: EXIT_OK })
+  t.match(await set(), { exitCode: EXIT_FAILED, stderr: /say what to change/ })
+  t.match(await set('--weight', '0'), { exitCode: EXIT_USAGE, stderr: /above 0/ })
+  const puts = asked.filter((line) => line.startsWith('PUT'))
+  t.strictSame(puts, [
+    'PUT /v1/cluster/nodes/node-0001 {"zone":"rack-2","weight":2.5}',
+    'PUT /v1/cluster/nodes/node-0001 {"zone":null}',
+  ])
 })

@@ -4,6 +4,7 @@ import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { StoredImage } from '../../../node/data/upload-session.ts'
 import { ImageError } from '../../../node/errors.ts'
+import { wantedCopies, type CopiesPolicy } from '../../../node/images/copies-policy.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
@@ -21,6 +22,13 @@ const stored: StoredImage = {
   pinnedAt: [identity.id, 'b', 'c'],
 }
 const body = (async function* () {})()
+const COPIES: CopiesPolicy = {
+  copies: 3,
+  rules: [
+    { by: 'project', value: 'project-9', copies: 5 },
+    { by: 'visibility', value: 'private', copies: 2 },
+  ],
+}
 const request = { caller: owner, id: ID, body, declaredSizeBytes: null }
 
 function uploaderOf() {
@@ -51,7 +59,7 @@ function uploaderOf() {
   }
   const uploader = new ImageUploader(
     { identity, clock, random: systemRandom, log: silentLog, registers: registers.images, writer, holder },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
   return { uploader, registers, clock, state, events, writer }
 }
@@ -83,6 +91,28 @@ t.test('the answer does not wait for a node that hangs with its pins; stopping d
   t.notOk(isStopped)
   unpinned.resolve()
   await stopping
+})
+
+t.test('how many copies: the property, else the first rule that fits, else the default', async (t) => {
+  const cases = [
+    [imageOf(), 3],
+    [imageOf({ visibility: 'private' }), 2],
+    [imageOf({ visibility: 'private', properties: { serac_replicas: 'all' } }), null],
+    [imageOf({ properties: { serac_replicas: '1' } }), 1],
+  ] as const
+  for (const [image, copies] of cases) {
+    const { uploader, registers, state } = uploaderOf()
+    registers.put(image)
+    state.write = () => {
+      // Too late: it was fixed when the upload began.
+      registers.put({ ...registers.record(ID)!, properties: { serac_replicas: '7' } })
+      return Promise.resolve(stored)
+    }
+    await uploader.upload(request)
+    t.equal(registers.record(ID)?.data?.copies, copies)
+  }
+  const foreign = imageOf({ visibility: 'private', owner: 'project-9' })
+  t.equal(wantedCopies(foreign, COPIES), 5, 'the first rule counts')
 })
 
 t.test('while it runs, the record says who uploads', async (t) => {
@@ -235,7 +265,7 @@ t.test('an upload that ended well stays so when its claims cannot be ended', asy
       writer: { write: () => Promise.resolve(stored), unpin: broken },
       holder: { noteHeld: broken },
     },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
   await uploader.upload(request)
   t.equal(registers.record(ID)?.status, 'active')
@@ -264,7 +294,7 @@ t.test('stopping aborts what runs and waits until the image was given back', asy
       },
       holder: { noteHeld: () => Promise.resolve() },
     },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
   const running = uploader.upload(request).catch((error: unknown) => error)
   await begun.promise

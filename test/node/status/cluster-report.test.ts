@@ -46,6 +46,7 @@ function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 
     rpc: network.join('a'),
     stateOf: (id) => states.get(id) ?? 'alive',
     refusals: () => [],
+    out: () => ({ out: [], braked: [] }),
     ownReport: () => own,
     images: () => state.images,
   })

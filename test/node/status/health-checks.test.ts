@@ -28,14 +28,23 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
   }
 }
 
-const allFull = { full: 4, underReplicated: 0, unavailable: 0, unknown: 0, copiesMin: 3 }
+const allFull = {
+  full: 4,
+  underReplicated: 0,
+  unavailable: 0,
+  unknown: 0,
+  copiesMin: 3,
+  misplaced: 0,
+  oneZone: 0,
+  toCopy: { images: 0, bytes: 0 },
+}
 const quorum = { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true }
 const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
 
 function factsOf(fields: Partial<Facts> = {}): Facts {
   const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
   const nothing = { voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
-  return { nodes, quorum, redundancy: allFull, ...nothing, ...fields }
+  return { nodes, quorum, redundancy: allFull, out: { out: [], braked: [] }, ...nothing, ...fields }
 }
 
 const codes = (facts: Facts) => findFaults(facts).map(({ code }) => code)
@@ -81,6 +90,21 @@ t.test('an unavailable image is critical, a missing or an unknown copy a warning
     codes(factsOf({ redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 } })),
     ['UNAVAILABLE', 'COPIES_UNKNOWN', 'UNDER_REPLICATED'],
   )
+})
+
+t.test('who is out is mentioned; when too many vanish together, an operator must look', async (t) => {
+  const out = factsOf({ out: { out: ['c'], braked: [] } })
+  t.match(findFaults(out), [{ code: 'NODE_OUT', severity: 'info', who: 'c' }])
+  const braked = factsOf({ out: { out: [], braked: ['b', 'c'] } })
+  t.match(findFaults(braked), [{ code: 'REPAIR_BRAKED', severity: 'warning', why: /stands in for b, c/ }])
+  t.equal(verdict(braked), 'DEGRADED')
+})
+
+t.test('copies in one zone are a warning, misplaced ones none', async (t) => {
+  t.strictSame(codes(factsOf({ redundancy: { ...allFull, oneZone: 1 } })), ['ZONE_SPREAD'])
+  const facts = factsOf({ redundancy: { ...allFull, misplaced: 2 } })
+  t.match(findFaults(facts), [{ code: 'MISPLACED', severity: 'info' }])
+  t.equal(verdict(facts), 'HEALTHY')
 })
 
 t.test('a node that does not vote is a warning while the others can write, and critical else', async (t) => {

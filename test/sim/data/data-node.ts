@@ -18,6 +18,7 @@ import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { ChunkReaper } from '../../../node/loops/chunk-reaper.ts'
 import { ClaimReaper } from '../../../node/loops/claim-reaper.ts'
 import { Reaper } from '../../../node/loops/reaper.ts'
+import { RepairPace } from '../../../node/loops/repair-pace.ts'
 import { Loop } from '../../../node/loops/loop.ts'
 import { Updater } from '../../../node/loops/updater.ts'
 import { ChunkStore } from '../../../node/store/chunk-store.ts'
@@ -99,14 +100,15 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
   const reader = new ImageReader({ fetcher, config })
   const hashes = { open: () => Promise.resolve(inlineChecksums()) }
   const writer = new ImageWriter(
-    { holders, replicator, pool, hashes, config, liveness, log },
+    { holders, replicator, pool, hashes, config, liveness, clock, log },
     { chunkSizeBytes: CHUNK_BYTES },
   )
-  const holder = new ImageHolder({ chunks, fetcher, reader, config })
+  const pace = new RepairPace({ clock, isForegroundBusy: () => false }, { bytesPerSecondMax: PLENTY_BYTES })
+  const holder = new ImageHolder({ chunks, fetcher, reader, config, pace })
   const identity = { id: self, startNonce } as NodeIdentity
   const uploader = new ImageUploader(
     { identity, clock, random, log, registers: records, writer, holder },
-    { sizeBytesMax: PLENTY_BYTES },
+    { sizeBytesMax: PLENTY_BYTES, copies: { copies: null, rules: [] } },
   )
   const mayRun = () => true
   const updater = new Updater({
@@ -117,7 +119,11 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
     holder,
     settled: (id) => records.local(id),
     allImages: () => records.ids(),
-    isPlacedHere: () => true,
+    misplaced: { giveUp: () => Promise.reject(new Error('every node holds everything')) },
+    out: { look: () => false },
+    pace,
+    belongsHere: () => true,
+    isVoter: () => true,
   })
   records.onLearned = (id) => updater.enqueue(id)
   store.onDamaged((_hash, roots) => {
