@@ -105,6 +105,7 @@ export class ClusterReport {
       readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
+      store: report?.store ?? null,
       integrity: report?.integrity ?? null,
       loops: report?.loops ?? null,
       ageSeconds: report ? 0 : null,

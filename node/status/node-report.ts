@@ -4,6 +4,7 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import type { StoreCondition } from '../store/store.ts'
 
 /** What the status says of a background loop; the rest is told by the node itself. */
 export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
@@ -30,6 +31,8 @@ export interface NodeReport {
   storedBytes: number
   freeBytes: number
   totalBytes: number
+  /** Null: a release that does not say. */
+  store: StoreCondition | null
   /** Manifest roots of which it holds everything, 64 hex digits each. */
   heldRoots: string[]
 }
@@ -44,6 +47,7 @@ const NOTHING_UNDER_WAY = {
   voterChange: null,
   blockedTombstones: null,
   integrity: null,
+  store: null,
   loops: [],
 }
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
@@ -70,6 +74,7 @@ function isReport(value: unknown): value is EncodedReport {
     voterChange = null,
     blockedTombstones = null,
     integrity = null,
+    store = null,
     loops = [],
   } = report
   return (
@@ -80,6 +85,7 @@ function isReport(value: unknown): value is EncodedReport {
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&
     isIntegrityOrNull(integrity) &&
+    isConditionOrNull(store) &&
     Array.isArray(loops) &&
     loops.every(isLoopSummary) &&
     heldRoots instanceof Uint8Array &&
@@ -103,6 +109,18 @@ function isIntegrityOrNull(value: unknown): boolean {
   if (value === null) return true
   const { pass, position, found, healed, quarantined, lastPassEndedAt } = value as Partial<AuditProgress>
   return [pass, position, found, healed, quarantined].every(Number.isFinite) && isTextOrNull(lastPassEndedAt)
+}
+
+function isConditionOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const condition = value as Partial<StoreCondition>
+  const { failure, isFull, registersLost, indexRebuilt, freeBytesMin } = condition
+  const { lostChunks, lostSegments, rescuedChunks } = condition
+  return (
+    isTextOrNull(failure) &&
+    [isFull, registersLost].every((flag) => typeof flag === 'boolean') &&
+    [freeBytesMin, lostChunks, lostSegments, rescuedChunks, indexRebuilt ?? 0].every(Number.isFinite)
+  )
 }
 
 function isLoopSummary(value: unknown): boolean {

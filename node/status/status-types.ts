@@ -2,6 +2,7 @@
 
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { StoreCondition } from '../store/store.ts'
 import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -37,6 +38,8 @@ export interface NodeStatus {
   readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
+  /** What is wrong with its disk, and what was found wrong at its start. */
+  store: StoreCondition | null
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
   loops: LoopSummary[] | null

@@ -24,6 +24,7 @@ const own: NodeReport = {
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: null,
   heldRoots: [ROOT],
 }
 

@@ -20,6 +20,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     readmission: null,
     storedBytes: 1,
     freeBytes: 1,
+    store: null,
     integrity: null,
     loops: [],
     ageSeconds: 0,

@@ -18,6 +18,16 @@ const report: NodeReport = {
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: {
+    failure: null,
+    isFull: false,
+    freeBytesMin: 5,
+    registersLost: false,
+    indexRebuilt: null,
+    lostChunks: 1,
+    lostSegments: 0,
+    rescuedChunks: 0,
+  },
   heldRoots: ['0a'.repeat(32), 'ff'.repeat(32)],
 }
 
@@ -54,6 +64,7 @@ t.test('what is no report is refused', async (t) => {
     { ...good, heldRoots: new Uint8Array(33) },
     { ...good, freeBytes: 'much' },
     { ...good, integrity: { pass: 1 } },
+    { ...good, store: { failure: 7 } },
     { ...good, loops: 'all' },
     { ...good, loops: [null] },
     { ...good, caughtUp: 'yes' },
