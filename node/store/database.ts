@@ -177,7 +177,7 @@ export class Database {
    * would take longer than to read it. While one page is worked on, LevelDB's thread reads the next.
    */
   async *pages(range: KeyRange): AsyncGenerator<[Buffer, Buffer][]> {
-    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    const iterator = this.#iterator(range)
     const read = () => {
       const page = iterator.nextv(PAGE_ENTRIES).catch(rethrow)
       // Whoever ends early never awaits it.
@@ -221,6 +221,14 @@ export class Database {
     await this.#writes.close()
     await this.#level.close()
     this.#hooks.onClose()
+  }
+
+  #iterator(range: KeyRange): LevelIterator {
+    try {
+      return this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    } catch (error) {
+      return rethrow(error)
+    }
   }
 
   async #writeBatch(writes: Write[]): Promise<void> {

@@ -118,7 +118,7 @@ export class SegmentStore {
    */
   async *unindexed(): AsyncGenerator<RecordHeader & Place> {
     const last = this.#last()
-    if (last && !last.sealed && !this.#unlisted.includes(last.number)) yield* this.#named(last)
+    if (last && !last.sealed && last.sizeBytes !== null) yield* this.#named(last)
     for (const number of this.#unlisted) yield* this.#named({ number, indexedBytes: 0 })
   }
 

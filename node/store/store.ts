@@ -189,8 +189,8 @@ export class Store {
     const { meta, index, segments, registers, chunks, space, ballast } = this.#parts
     space.stop()
     ballast.stop()
-    await this.#recovery.stop()
     await chunks.close()
+    await this.#recovery.stop()
     await registers.close()
     await segments.close()
     await index.close()
