@@ -72,7 +72,9 @@ function addRecover(program: Command, io: CliIo, finish: Finish): void {
 function addRepair(program: Command, io: CliIo, finish: Finish): void {
   const repair = program
     .command('repair')
-    .description('Take the data directory of this stopped node as it is: copied, restored, or with parts lost.')
+    .description(
+      'Take the data directory of this stopped node as it is: copied, restored, or with parts lost.',
+    )
     .option('--forget-votes', 'its votes are lost, or may be older than what it promised: forget them')
     .option('--lost-segments', 'seg/ is lost for good: begin an empty one')
   withConfigFlags(repair).action(async (flags: ConfigFlags & RepairFlags) => {

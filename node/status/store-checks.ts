@@ -33,7 +33,8 @@ function unusable({ id }: NodeStatus, store: StoreCondition, canWrite: boolean):
       severity: 'warning',
       who: id,
       why: `Node ${id} takes no more image data: it keeps ${store.freeBytesMin} bytes of its disk free.`,
-      remedy: 'Delete images, or give it a larger disk. What is deleted is freed after [store] reclaim_grace.',
+      remedy:
+        'Delete images, or give it a larger disk. What is deleted is freed after [store] reclaim_grace.',
     })
   return findings
 }

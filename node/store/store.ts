@@ -125,8 +125,7 @@ export class Store {
       ballastPath: join(directory, BALLAST_FILE),
       ...(recoveryRoomBytes !== undefined && { roomBytesMin: recoveryRoomBytes }),
     })
-    for (const part of [parts.meta, parts.index, parts.segments])
-      part.onFailed(() => this.#recovery.begin())
+    for (const part of [parts.meta, parts.index, parts.segments]) part.onFailed(() => this.#recovery.begin())
     this.registers = parts.registers
     this.chunks = parts.chunks
     this.space = parts.space

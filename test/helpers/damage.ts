@@ -43,7 +43,10 @@ export async function flipTableIndex(database: string): Promise<void> {
   await (await Database.open(database, { createIfMissing: false })).close()
   const tables = (await readdir(database)).filter((name) => name.endsWith('.ldb'))
   const sized = await Promise.all(
-    tables.map(async (name) => ({ path: join(database, name), size: (await stat(join(database, name))).size })),
+    tables.map(async (name) => ({
+      path: join(database, name),
+      size: (await stat(join(database, name))).size,
+    })),
   )
   const largest = sized.toSorted((a, b) => b.size - a.size)[0]
   if (!largest) throw new Error(`there is no table in ${database}`)

@@ -26,7 +26,8 @@ export class ImageSet {
     const seed = this.#seeds++
     const id = await client.newImage()
     const reply = await client.put(id, patternImage(sizeBytes, seed)).catch(() => null)
-    if (reply?.status === 204) this.#images.push({ id, wanted: await digestOf(patternImage(sizeBytes, seed)) })
+    if (reply?.status === 204)
+      this.#images.push({ id, wanted: await digestOf(patternImage(sizeBytes, seed)) })
     return reply?.status ?? null
   }
 

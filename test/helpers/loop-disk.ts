@@ -20,9 +20,10 @@ export interface LoopDiskOptions {
 const MIB = 1024 ** 2
 /** What tmpfs may take beside the backing file. */
 const BACKING_ROOM_BYTES = 16 * MIB
-const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'filefrag', 'perl']
+const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'fstrim', 'filefrag', 'perl']
 /** EXT4_IOC_SHUTDOWN, and its flag that drops what is not on the disk yet, the journal included. */
-const CUT = 'open(my $f, "<", $ARGV[0]) or die $!; ioctl($f, 0x8004587D, pack("L", 2)) or die $!'
+const CUT =
+  'open(my $f, "<", $ARGV[0]) or die $!; my $flag = pack("L", 2); ioctl($f, 0x8004587D, $flag) or die $!'
 
 export class LoopDisk {
   /** Where it is mounted. */
@@ -40,7 +41,9 @@ export class LoopDisk {
   static unavailable(): string | null {
     if (process.getuid?.() !== 0) return 'not root'
     if (!existsSync('/dev/loop-control')) return 'no loop devices'
-    const missing = TOOLS.filter((tool) => !['/usr/sbin', '/usr/bin'].some((at) => existsSync(join(at, tool))))
+    const missing = TOOLS.filter(
+      (tool) => !['/usr/sbin', '/usr/bin'].some((at) => existsSync(join(at, tool))),
+    )
     return missing.length > 0 ? `not installed: ${missing.join(', ')}` : null
   }
 
@@ -50,7 +53,14 @@ export class LoopDisk {
     process.once('exit', () => disk.remove())
     await mkdir(disk.path)
     await mkdir(disk.#tmpfs)
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${options.sizeBytes + BACKING_ROOM_BYTES}`, 'serac', disk.#tmpfs])
+    await run('mount', [
+      '-t',
+      'tmpfs',
+      '-o',
+      `size=${options.sizeBytes + BACKING_ROOM_BYTES}`,
+      'serac',
+      disk.#tmpfs,
+    ])
     await (await open(disk.#backing, 'w')).close()
     await truncate(disk.#backing, options.sizeBytes)
     const features = options.hasJournal ? [] : ['-O', '^has_journal']
@@ -107,6 +117,8 @@ export class LoopDisk {
 
   /** From here on blocks that were never written cannot be: the kernel says EIO when they are synced. `heal` ends it. */
   async failNewBlocks(): Promise<void> {
+    // What was deleted still has its blocks.
+    await run('fstrim', [this.path])
     const { blocks } = await stat(this.#backing)
     await this.#resizeTmpfs(blocks * 512)
   }

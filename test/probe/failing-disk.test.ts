@@ -61,23 +61,30 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
     await servedByAll('after EIO on read')
   })
 
-  await t.test('ENOSPC: it steps down when even the ballast is used up, and comes back when there is room', async (t) => {
-    await disk.fill()
-    await cluster.shows(0, 'STORE_FULL', FAILING)
-    // Votes take room, too. The ballast is given up for them; then it is taken as well.
-    await eventually('nothing can be written any more', async () => {
-      await cluster.client(0).newImage()
+  await t.test(
+    'ENOSPC: it steps down when even the ballast is used up, and comes back when there is room',
+    async (t) => {
       await disk.fill()
-      return (await cluster.ownStatus(FAILING)).store?.failure !== null
-    })
-    await cluster.shows(0, 'STORE_NOT_WRITABLE', FAILING)
-    await servedByAll('ENOSPC')
-    t.equal(await images.upload(cluster.client(FAILING), IMAGE_BYTES), 204, 'the others store what comes to it')
-    t.equal((await cluster.pids()).filter((pid) => pid === null).length, 0, 'nobody has died')
-    await disk.empty()
-    await isHealed('ENOSPC')
-    await servedByAll('after ENOSPC')
-  })
+      await cluster.shows(0, 'STORE_FULL', FAILING)
+      // Votes take room, too. The ballast is given up for them; then it is taken as well.
+      await eventually('nothing can be written any more', async () => {
+        await cluster.client(0).newImage()
+        await disk.fill()
+        return (await cluster.ownStatus(FAILING)).store?.failure !== null
+      })
+      await cluster.shows(0, 'STORE_NOT_WRITABLE', FAILING)
+      await servedByAll('ENOSPC')
+      t.equal(
+        await images.upload(cluster.client(FAILING), IMAGE_BYTES),
+        204,
+        'the others store what comes to it',
+      )
+      t.equal((await cluster.pids()).filter((pid) => pid === null).length, 0, 'nobody has died')
+      await disk.empty()
+      await isHealed('ENOSPC')
+      await servedByAll('after ENOSPC')
+    },
+  )
 
   await t.test('EIO on fsync: it steps down, and is opened again when the disk writes', async (t) => {
     await disk.failNewBlocks()

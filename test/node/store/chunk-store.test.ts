@@ -368,11 +368,7 @@ void t.test('a torn write behind the index is cut off', async (t) => {
   const { store } = await openedStore(t, { directory })
   await putBytes(store, randomBytes(4000))
   t.ok((await readBytes(store, hash)).equals(bytes))
-  t.equal(
-    (await stat(segmentPath(directory))).size,
-    size + 4096,
-    'the next record took its place',
-  )
+  t.equal((await stat(segmentPath(directory))).size, size + 4096, 'the next record took its place')
 })
 
 void t.test('above the watermark a chunk is refused before it is written', async (t) => {

@@ -146,7 +146,11 @@ void t.test('after a failed write it is opened again, and is as before that writ
   database.onFailed(() => failures++)
   await database.write([put('kept', 'old'), put('doomed')])
   levels[0]!.failsWith = new Error('Input/output error')
-  const failing = database.write([put('kept', 'new'), put('added'), { type: 'del', key: Buffer.from('doomed') }])
+  const failing = database.write([
+    put('kept', 'new'),
+    put('added'),
+    { type: 'del', key: Buffer.from('doomed') },
+  ])
   await t.rejects(failing, { code: 'STORE_NOT_WRITABLE' })
   t.equal(failures, 1)
   t.equal(disk.get('kept'), 'new', 'the failed write has reached the disk')
