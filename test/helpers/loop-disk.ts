@@ -115,7 +115,10 @@ export class LoopDisk {
     await rm(this.#filler, { force: true })
   }
 
-  /** From here on blocks that were never written cannot be: the kernel says EIO when they are synced. `heal` ends it. */
+  /**
+   * From here on blocks that were never written cannot be. A write succeeds, the sync after it fails: with EIO or, where the
+   * kernel hands on the backing file's own error, ENOSPC. `heal` ends it.
+   */
   async failNewBlocks(): Promise<void> {
     // What was deleted still has its blocks.
     await run('fstrim', [this.path])

@@ -86,7 +86,7 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
     },
   )
 
-  await t.test('EIO on fsync: it steps down, and is opened again when the disk writes', async (t) => {
+  await t.test('syncs fail: it steps down, and is opened again when the disk writes', async (t) => {
     await disk.failNewBlocks()
     await eventually('a sync has failed', async () => {
       const status = await images.upload(cluster.client(0), MIB)
@@ -94,10 +94,10 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
       return (await cluster.ownStatus(FAILING)).store?.failure !== null
     })
     await cluster.shows(0, 'STORE_NOT_WRITABLE', FAILING)
-    await servedByAll('EIO on fsync')
+    await servedByAll('failing syncs')
     await disk.heal()
-    await isHealed('EIO on fsync')
-    await servedByAll('after EIO on fsync')
+    await isHealed('failing syncs')
+    await servedByAll('after failing syncs')
     t.equal(await images.upload(cluster.client(FAILING), IMAGE_BYTES), 204)
   })
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { findFaults, summaryOf, verdictOf } from '../../../node/status/health-checks.ts'
 import type { ClusterStatus, NodeStatus } from '../../../node/status/status-types.ts'
+import type { StoreCondition } from '../../../node/store/store.ts'
 
 type Facts = Parameters<typeof findFaults>[0]
 
@@ -179,7 +180,7 @@ t.test('a paused loop is named, so that nobody forgets it', async (t) => {
   t.equal(verdict(facts), 'DEGRADED')
 })
 
-const condition = {
+const condition: StoreCondition = {
   failure: null,
   isFull: false,
   freeBytesMin: 1,
