@@ -5,10 +5,10 @@ import { placedNodes } from '../../cluster/placement/placement-policy.ts'
 import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
-import { findFaults, summaryOf, verdictOf, type Finding } from './health-checks.ts'
+import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import { decodeReport, encodeReport, type NodeReport } from './node-report.ts'
 import { countRedundancy } from './redundancy.ts'
-import type { Check, ClusterStatus, NodeStatus } from './status-types.ts'
+import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
 export interface ClusterReportComponents {
   self: NodeId

@@ -2,9 +2,7 @@
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { storeFaults } from './store-checks.ts'
-import type { Check, ClusterStatus, Verdict } from './status-types.ts'
-
-export type Finding = Omit<Check, 'since'>
+import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
 type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange'> & {
   /** Peers that were not let in, and why. */

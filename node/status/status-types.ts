@@ -20,6 +20,9 @@ export interface Check {
   remedy: string
 }
 
+/** A check before it is known since when it holds. */
+export type Finding = Omit<Check, 'since'>
+
 export interface NodeStatus {
   id: string
   address: string

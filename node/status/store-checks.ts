@@ -1,7 +1,6 @@
 /** Checks on what the nodes say of their disks: what is wrong now, and what was found wrong when they started. */
 import type { StoreCondition } from '../store/store.ts'
-import type { Finding } from './health-checks.ts'
-import type { ClusterStatus, NodeStatus } from './status-types.ts'
+import type { ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
 type Facts = Pick<ClusterStatus, 'nodes' | 'quorum'>
 
