@@ -126,7 +126,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   gossipProved.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
-  const store = await openStore(config, identity, log, { onFound: onLearned })
+  const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
+  const store = await openStore(config, identity, log, { onFound: onLearned, registersElsewhere })
   onStarted(() => store.close())
   await gossipProved
   // Before anything can learn a row: the index must never lag behind what is known to be settled.

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { ConfigPaths } from '../config/config-files.ts'
 import type { CliIo } from './cli-io.ts'
 import { parseWeight } from './parse-weight.ts'
+import type { RepairFlags } from './repair.ts'
 
 export interface ConfigFlags {
   configFile: string[]
@@ -81,11 +82,14 @@ function addRecover(program: Command, io: CliIo, finish: Finish): void {
 function addRepair(program: Command, io: CliIo, finish: Finish): void {
   const repair = program
     .command('repair')
-    .description('Take a copied or restored data directory as the own one of this stopped node.')
-    .requiredOption('--forget-votes', 'its votes may be older than what it promised: forget them')
-  withConfigFlags(repair).action(async (flags: ConfigFlags) => {
-    const { forgetVotesCommand } = await import('./repair.ts')
-    finish(await forgetVotesCommand(pathsOf(flags), io))
+    .description(
+      'Take the data directory of this stopped node as it is: copied, restored, or with parts lost.',
+    )
+    .option('--forget-votes', 'its votes are lost, or may be older than what it promised: forget them')
+    .option('--lost-segments', 'seg/ is lost for good: begin an empty one')
+  withConfigFlags(repair).action(async (flags: ConfigFlags & RepairFlags) => {
+    const { repairCommand } = await import('./repair.ts')
+    finish(await repairCommand(flags, pathsOf(flags), io))
   })
 }
 

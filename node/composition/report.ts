@@ -71,6 +71,7 @@ function ownReport(components: ReportComponents): NodeReport {
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,
     totalBytes: store.space.totalBytes,
+    store: store.condition,
     heldRoots: store.chunks.heldRoots(),
   }
 }

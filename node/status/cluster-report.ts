@@ -7,10 +7,10 @@ import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import type { OutView } from '../loops/out-nodes.ts'
-import { findFaults, summaryOf, verdictOf, type Finding } from './health-checks.ts'
+import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import { decodeReport, encodeReport, type NodeReport } from './node-report.ts'
 import { countRedundancy } from './redundancy.ts'
-import type { Check, ClusterStatus, NodeStatus } from './status-types.ts'
+import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
 export interface ClusterReportComponents {
   self: NodeId
@@ -122,6 +122,7 @@ export class ClusterReport {
       readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
+      store: report?.store ?? null,
       integrity: report?.integrity ?? null,
       loops: report?.loops ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,

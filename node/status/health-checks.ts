@@ -1,9 +1,8 @@
 /** Coded checks and the verdict that follows from them (architecture §7). */
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
-import type { Check, ClusterStatus, Verdict } from './status-types.ts'
-
-export type Finding = Omit<Check, 'since'>
+import { storeFaults } from './store-checks.ts'
+import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
 type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out'> & {
   /** Peers that were not let in, and why. */
@@ -22,7 +21,7 @@ export function findFaults(facts: Facts): Finding[] {
     ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
-    ...damageFaults(facts),
+    ...storeFaults(facts),
     ...pausedLoops(facts),
   ]
 }
@@ -229,25 +228,6 @@ function tombstoneFaults({ blockedTombstones }: Facts): Finding[] {
       remedy: 'Bring them back, or choose other voters with "serac replace".',
     },
   ]
-}
-
-function damageFaults({ nodes }: Facts): Finding[] {
-  return nodes.flatMap(({ id, integrity }): Finding[] => {
-    if (!integrity || integrity.quarantined === 0) return []
-    const { quarantined, found, healed } = integrity
-    return [
-      {
-        code: 'CHUNKS_DAMAGED',
-        severity: 'warning',
-        who: id,
-        why:
-          `${quarantined} chunks on the disk of node ${id} are damaged and not healed yet; since its start ` +
-          `${found} were found and ${healed} healed.`,
-        remedy:
-          'Nothing while another node has them: the updater pulls them again. See whether the disk fails.',
-      },
-    ]
-  })
 }
 
 function pausedLoops({ nodes }: Facts): Finding[] {

@@ -5,6 +5,7 @@ import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
+import type { StoreCondition } from '../store/store.ts'
 
 /** What the status says of a background loop; the rest is told by the node itself. */
 export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
@@ -33,6 +34,8 @@ export interface NodeReport {
   storedBytes: number
   freeBytes: number
   totalBytes: number
+  /** Null: a release that does not say. */
+  store: StoreCondition | null
   /** Manifest roots of which it holds everything, 64 hex digits each. */
   heldRoots: string[]
 }
@@ -47,6 +50,7 @@ const NOTHING_UNDER_WAY = {
   voterChange: null,
   blockedTombstones: null,
   integrity: null,
+  store: null,
   loops: [],
   eventLoopDelay: null,
 }
@@ -74,6 +78,7 @@ function isReport(value: unknown): value is EncodedReport {
     voterChange = null,
     blockedTombstones = null,
     integrity = null,
+    store = null,
     loops = [],
     eventLoopDelay = null,
   } = report
@@ -86,6 +91,7 @@ function isReport(value: unknown): value is EncodedReport {
     isBlockedOrNull(blockedTombstones) &&
     isIntegrityOrNull(integrity) &&
     isDelayOrNull(eventLoopDelay) &&
+    isConditionOrNull(store) &&
     Array.isArray(loops) &&
     loops.every(isLoopSummary) &&
     heldRoots instanceof Uint8Array &&
@@ -115,6 +121,18 @@ function isDelayOrNull(value: unknown): boolean {
   if (value === null) return true
   const { p99Ms, maxMs } = value as Partial<LoopDelay>
   return [p99Ms, maxMs].every(Number.isFinite)
+}
+
+function isConditionOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const condition = value as Partial<StoreCondition>
+  const { failure, isFull, registersLost, indexRebuilt, freeBytesMin } = condition
+  const { lostChunks, lostSegments, rescuedChunks } = condition
+  return (
+    isTextOrNull(failure) &&
+    [isFull, registersLost].every((flag) => typeof flag === 'boolean') &&
+    [freeBytesMin, lostChunks, lostSegments, rescuedChunks, indexRebuilt ?? 0].every(Number.isFinite)
+  )
 }
 
 function isLoopSummary(value: unknown): boolean {

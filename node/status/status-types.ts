@@ -4,6 +4,7 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { StoreCondition } from '../store/store.ts'
 import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -20,6 +21,9 @@ export interface Check {
   /** What the operator can do. */
   remedy: string
 }
+
+/** A check before it is known since when it holds. */
+export type Finding = Omit<Check, 'since'>
 
 export interface NodeStatus {
   id: string
@@ -39,6 +43,8 @@ export interface NodeStatus {
   readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
+  /** What is wrong with its disk, and what was found wrong at its start. */
+  store: StoreCondition | null
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
   loops: LoopSummary[] | null

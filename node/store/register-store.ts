@@ -423,6 +423,7 @@ export class RegisterStore implements RegisterStorage {
     }
     await database.write(operations, { sync: batch.needsSync })
     this.#voteSequence = voteSequence
+    if (batch.hasVotes) this.#witnesses.noteWritten()
     this.#publish(batch)
   }
 

@@ -22,6 +22,7 @@ const alive: NodeStatus = {
   readmission: null,
   storedBytes: 3.4 * 1024 ** 3,
   freeBytes: 120 * 1024 ** 3,
+  store: null,
   integrity: null,
   loops: null,
   eventLoopDelay: null,

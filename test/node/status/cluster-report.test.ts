@@ -25,6 +25,7 @@ const own: NodeReport = {
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: null,
   heldRoots: [ROOT],
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { findFaults, summaryOf, verdictOf } from '../../../node/status/health-checks.ts'
 import type { ClusterStatus, NodeStatus } from '../../../node/status/status-types.ts'
+import type { StoreCondition } from '../../../node/store/store.ts'
 
 type Facts = Parameters<typeof findFaults>[0]
 
@@ -20,6 +21,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     readmission: null,
     storedBytes: 1,
     freeBytes: 1,
+    store: null,
     integrity: null,
     loops: [],
     eventLoopDelay: null,
@@ -201,4 +203,42 @@ t.test('a paused loop is named, so that nobody forgets it', async (t) => {
   const facts = factsOf({ nodes: [nodeOf('a', { loops }), nodeOf('b'), nodeOf('c', { loops: null })] })
   t.match(findFaults(facts), [{ code: 'LOOP_PAUSED', who: 'a', why: /node a: auditor, updater\.$/ }])
   t.equal(verdict(facts), 'DEGRADED')
+})
+
+const condition: StoreCondition = {
+  failure: null,
+  isFull: false,
+  freeBytesMin: 1,
+  registersLost: false,
+  indexRebuilt: null,
+  lostChunks: 0,
+  lostSegments: 0,
+  rescuedChunks: 0,
+}
+const integrity = { pass: 1, position: 1, found: 2, healed: 0, quarantined: 2, lastPassEndedAt: null }
+
+t.test('what a node says of its disk is told, and what was found at its start stays told', async (t) => {
+  const checksOf = (
+    fields: Partial<typeof condition> | { failure: string } | { indexRebuilt: number },
+    more = {},
+  ) =>
+    factsOf({
+      nodes: [nodeOf('a'), nodeOf('b'), nodeOf('c', { store: { ...condition, ...fields }, ...more })],
+    })
+  t.strictSame(codes(checksOf({})), [])
+  const failing = checksOf({ failure: 'Input/output error' })
+  t.match(findFaults(failing), [
+    { code: 'STORE_NOT_WRITABLE', severity: 'warning', who: 'c', why: /Input\/output error/ },
+  ])
+  t.match(findFaults({ ...failing, quorum: noQuorum }), [
+    { code: 'NO_QUORUM' },
+    { code: 'STORE_NOT_WRITABLE', severity: 'critical' },
+  ])
+  t.match(findFaults(checksOf({ isFull: true })), [{ code: 'STORE_FULL', severity: 'warning' }])
+  const healed = checksOf({ registersLost: true, indexRebuilt: 7, lostChunks: 3, lostSegments: 1 })
+  t.strictSame(codes(healed), ['REGISTERS_LOST', 'INDEX_REBUILT', 'CHUNKS_LOST'])
+  t.equal(verdict(healed), 'HEALTHY')
+  const healing = checksOf({ lostChunks: 3 }, { integrity })
+  t.strictSame(codes(healing), ['CHUNKS_LOST', 'CHUNKS_DAMAGED'])
+  t.equal(verdict(healing), 'DEGRADED')
 })

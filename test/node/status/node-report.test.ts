@@ -22,6 +22,16 @@ const report: NodeReport = {
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: {
+    failure: null,
+    isFull: false,
+    freeBytesMin: 5,
+    registersLost: false,
+    indexRebuilt: null,
+    lostChunks: 1,
+    lostSegments: 0,
+    rescuedChunks: 0,
+  },
   heldRoots: ['0a'.repeat(32), 'ff'.repeat(32)],
 }
 
@@ -59,6 +69,7 @@ t.test('what is no report is refused', async (t) => {
     { ...good, freeBytes: 'much' },
     { ...good, integrity: { pass: 1 } },
     { ...good, eventLoopDelay: { p99Ms: 'short' } },
+    { ...good, store: { failure: 7 } },
     { ...good, loops: 'all' },
     { ...good, loops: [null] },
     { ...good, caughtUp: 'yes' },
