@@ -7,7 +7,7 @@ import type { ApiComponents, ApiOptions } from './api-components.ts'
 import { ClientErrorAnswers } from './client-errors.ts'
 import { globalRequestId, newRequestId, REQUEST_ID_HEADER } from './context.ts'
 import { earlyAnswerHook } from './early-answer.ts'
-import { renderError } from './error-body.ts'
+import { renderError, renderJson } from './error-body.ts'
 import { describeError, HttpError } from './errors.ts'
 import { healthRoutes, readinessRoutes } from './health.ts'
 import { v2Routes } from './v2/v2-routes.ts'
@@ -105,12 +105,12 @@ function logRequests(app: FastifyInstance, log: Log): void {
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
-  const { status, message, headers } = describeError(error)
+  const { status, message, headers, json } = describeError(error)
   const fields = { requestId: request.id, err: error }
   if (request.raw.socket.destroyed) log.info(fields, 'the client left before its answer')
   else if (status === 500) log.error(fields, 'a request failed unexpectedly')
   else if (status === 503) log.warn(fields, 'a request could not be served')
-  const { contentType, body } = renderError(request.headers.accept, status, message)
+  const { contentType, body } = json ? renderJson(json) : renderError(request.headers.accept, status, message)
   return reply
     .code(status)
     .headers({ ...headers, 'content-type': contentType, [REQUEST_ID_HEADER]: request.id })

@@ -4,8 +4,6 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
-import { NoAuth } from '../api/auth/noauth.ts'
-import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
@@ -19,6 +17,7 @@ import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
@@ -96,14 +95,15 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
   }
   const onStarted: OnStarted = (end) => started.push(end)
   try {
-    const authenticator = chooseAuthenticator(config)
+    const authentication = await buildAuthenticator(config, log)
+    onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
     const images = buildImages(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
     const loops = buildLoops(core, images)
     startLoops(loops, onStarted)
-    await listen(core, images, loops, authenticator, onStarted)
+    await listen(core, images, loops, authentication.authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -340,19 +340,6 @@ function ownAddressIn(config: CurrentConfig, self: NodeId): string {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
-}
-
-function chooseAuthenticator(config: SeracConfig): Authenticator {
-  switch (config.default.authStrategy) {
-    case 'noauth':
-      return new NoAuth()
-    case 'trusted_headers':
-      return new TrustedHeaders()
-    case 'keystone':
-      throw new Error(
-        'auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens',
-      )
-  }
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

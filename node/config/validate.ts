@@ -7,6 +7,8 @@ import type { Settings } from './settings.ts'
 /** Adds a problem to `settings` for every rule that `config` breaks. */
 export function validate(config: SeracConfig, settings: Settings): void {
   checkAuthentication(config, settings)
+  checkKeystone(config, settings)
+  checkCertificate(config, settings)
   checkPages(config, settings)
   checkPorts(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
@@ -24,6 +26,41 @@ function checkAuthentication({ default: api }: SeracConfig, settings: Settings):
     `auth_strategy ${api.authStrategy} believes everybody who can connect to bind_host ${api.bindHost}: ` +
       'bind to 127.0.0.1, or say insecure_allow_remote = true if other machines really may',
   )
+}
+
+/** What a service user cannot do without; whoever has none yet is told all of it at once. */
+const KEYSTONE_NEEDS = ['auth_url', 'username', 'password', 'project_name'] as const
+
+function checkKeystone({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  if (api.authStrategy !== 'keystone') return
+  const { authUrl, username, password, projectName, httpConnectTimeout } = keystoneAuthtoken
+  const values = [authUrl, username, password, projectName]
+  const missing = KEYSTONE_NEEDS.filter((_, index) => values[index] === null)
+  if (missing.length > 0)
+    settings.refuse(
+      originOf(settings, OPTIONS.DEFAULT.options.auth_strategy),
+      `auth_strategy keystone needs ${missing.join(', ')} in [keystone_authtoken]`,
+    )
+  if (httpConnectTimeout <= 0)
+    settings.refuse(
+      originOf(settings, OPTIONS.keystone_authtoken.options.http_connect_timeout),
+      'http_connect_timeout must not be 0: a Keystone that hangs would be waited for in vain',
+    )
+}
+
+function checkCertificate({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  const { cert_file, key_file } = OPTIONS.DEFAULT.options
+  if ((api.certFile === null) !== (api.keyFile === null))
+    settings.refuse(
+      originOf(settings, cert_file) ?? originOf(settings, key_file),
+      'cert_file and key_file need each other',
+    )
+  const { certfile, keyfile } = OPTIONS.keystone_authtoken.options
+  if ((keystoneAuthtoken.certfile === null) !== (keystoneAuthtoken.keyfile === null))
+    settings.refuse(
+      originOf(settings, certfile) ?? originOf(settings, keyfile),
+      'certfile and keyfile in [keystone_authtoken] need each other',
+    )
 }
 
 function checkPages({ default: api }: SeracConfig, settings: Settings): void {

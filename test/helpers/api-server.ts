@@ -75,7 +75,7 @@ export async function listen(app: FastifyInstance): Promise<number> {
   return Number(new URL(app.listeningOrigin).port)
 }
 
-function recordingLog(entries: LogEntry[]): Log {
+export function recordingLog(entries: LogEntry[]): Log {
   const at = (level: keyof Log) => (fields: object, message: string) =>
     void entries.push({ level, fields, message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
