@@ -20,23 +20,28 @@ t.test('holds no more tokens than it may, and lets the one go that was not used 
   for (const token of ['a', 'b', 'a', 'c', 'a', 'b']) await cache.find(token, false)
   t.strictSame(asked, ['a', 'b', 'c', 'b'])
   t.equal(cache.size, 2)
-  t.notMatch(JSON.stringify([...Object.values(cache)]), /"a"/)
 })
 
 t.test('counts the time from before the question', async (t) => {
   const clock = new ManualClock()
-  const answer = deferred<TokenFacts>()
-  const cache = new TokenCache(clock, () => answer.promise, { keepMs: 1000 })
+  const answer = deferred()
+  let asked = 0
+  const lookUp = async () => {
+    asked++
+    await answer.promise
+    return FACTS
+  }
+  const cache = new TokenCache(clock, lookUp, { keepMs: 1000 })
   const found = cache.find('a', false)
   await clock.advance(600)
-  answer.resolve(FACTS)
+  answer.resolve()
   await found
-  await clock.advance(400)
-  let asked = false
-  const again = new TokenCache(clock, async () => ((asked = true), null), { keepMs: 1000 })
-  t.equal(await again.find('a', false), null)
-  t.ok(asked)
-  t.equal(cache.size, 1)
+  await clock.advance(399)
+  await cache.find('a', false)
+  t.equal(asked, 1)
+  await clock.advance(1)
+  await cache.find('a', false)
+  t.equal(asked, 2)
 })
 
 t.test('what is unknown is not remembered, and a failure neither', async (t) => {
@@ -58,11 +63,14 @@ t.test('what is unknown is not remembered, and a failure neither', async (t) => 
 })
 
 t.test('only so many questions wait', async (t) => {
-  const answer = deferred<TokenFacts>()
-  const cache = new TokenCache(new ManualClock(), () => answer.promise, { keepMs: 1000, questionsMax: 2 })
+  const answer = deferred()
+  const cache = new TokenCache(new ManualClock(), () => answer.promise.then(() => FACTS), {
+    keepMs: 1000,
+    questionsMax: 2,
+  })
   const waiting = [cache.find('a', false), cache.find('b', false), cache.find('a', false)]
   await t.rejects(cache.find('c', false), { code: 'UNAVAILABLE' })
-  answer.resolve(FACTS)
+  answer.resolve()
   t.strictSame(await Promise.all(waiting), [FACTS, FACTS, FACTS])
   t.equal(await cache.find('c', false), FACTS)
 })
