@@ -2,9 +2,12 @@
  * The composition root: makes every part of a node, hands each what it needs, starts them in order and stops them in
  * reverse. Read it from top to bottom to see what a node is.
  */
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
+import type { CorsOptions } from '../api/cors.ts'
 import { buildApiServer } from '../api/server.ts'
+import { ServerCertificate } from '../api/server-certificate.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -130,7 +133,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   hashes.start()
   onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
-  const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
+  const scheme = config.default.certFile === null ? 'http' : 'https'
+  const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
   const { buildCluster } = await building
   const cluster = buildCluster(
     { config, log, identity, currentConfig, store, hashes },
@@ -281,10 +285,17 @@ async function listen(
     reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
   }
   const disableFile = config.healthcheck.disableByFilePath
+  const { certFile, keyFile } = config.default
+  const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
   const api = buildApiServer(
     { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
     {
       publicEndpoint: config.default.publicEndpoint,
+      pathPrefix: config.default.pathPrefix,
+      believeProxies: config.osloMiddleware.enableProxyHeadersParsing,
+      cors: corsOf(config),
+      tls: certificate?.pair ?? null,
+      clientPauseMs: config.default.clientSocketTimeout,
       limitDefault: config.default.limitParamDefault,
       limitMax: config.default.apiLimitMax,
       maxRequestIdLength: config.default.maxRequestIdLength,
@@ -317,6 +328,10 @@ async function listen(
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   onStarted(() => closeServer(api))
+  if (certificate && api.server instanceof TlsServer) {
+    const unfollow = certificate.follow(api.server, { clock, log })
+    onStarted(async () => unfollow())
+  }
   onStarted(() => images.uploader.stop())
 }
 
@@ -340,6 +355,17 @@ function ownAddressIn(config: CurrentConfig, self: NodeId): string {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
+}
+
+function corsOf({ cors }: SeracConfig): CorsOptions {
+  return {
+    allowedOrigins: cors.allowedOrigin,
+    allowCredentials: cors.allowCredentials,
+    exposeHeaders: cors.exposeHeaders,
+    maxAgeSeconds: cors.maxAge,
+    allowMethods: cors.allowMethods,
+    allowHeaders: cors.allowHeaders,
+  }
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

@@ -9,6 +9,7 @@ export function validate(config: SeracConfig, settings: Settings): void {
   checkAuthentication(config, settings)
   checkKeystone(config, settings)
   checkCertificate(config, settings)
+  checkPatience(config, settings)
   checkPages(config, settings)
   checkPorts(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
@@ -33,7 +34,7 @@ const KEYSTONE_NEEDS = ['auth_url', 'username', 'password', 'project_name'] as c
 
 function checkKeystone({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
   if (api.authStrategy !== 'keystone') return
-  const { authUrl, username, password, projectName, httpConnectTimeout } = keystoneAuthtoken
+  const { authUrl, username, password, projectName } = keystoneAuthtoken
   const values = [authUrl, username, password, projectName]
   const missing = KEYSTONE_NEEDS.filter((_, index) => values[index] === null)
   if (missing.length > 0)
@@ -41,11 +42,16 @@ function checkKeystone({ default: api, keystoneAuthtoken }: SeracConfig, setting
       originOf(settings, OPTIONS.DEFAULT.options.auth_strategy),
       `auth_strategy keystone needs ${missing.join(', ')} in [keystone_authtoken]`,
     )
-  if (httpConnectTimeout <= 0)
-    settings.refuse(
-      originOf(settings, OPTIONS.keystone_authtoken.options.http_connect_timeout),
-      'http_connect_timeout must not be 0: a Keystone that hangs would be waited for in vain',
-    )
+}
+
+/** Elsewhere 0 stands for ever, and nothing here is waited for that long. */
+function checkPatience({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  const { client_socket_timeout } = OPTIONS.DEFAULT.options
+  if (api.clientSocketTimeout <= 0)
+    settings.refuse(originOf(settings, client_socket_timeout), 'client_socket_timeout must be above 0')
+  const { http_connect_timeout } = OPTIONS.keystone_authtoken.options
+  if (keystoneAuthtoken.httpConnectTimeout <= 0)
+    settings.refuse(originOf(settings, http_connect_timeout), 'http_connect_timeout must be above 0')
 }
 
 function checkCertificate({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {

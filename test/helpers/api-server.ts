@@ -26,6 +26,18 @@ export interface TestApi {
 
 export const testOptions: ApiOptions = {
   publicEndpoint: null,
+  pathPrefix: '',
+  believeProxies: false,
+  cors: {
+    allowedOrigins: [],
+    allowCredentials: true,
+    exposeHeaders: ['X-OpenStack-Request-ID'],
+    maxAgeSeconds: 3600,
+    allowMethods: ['GET', 'PUT'],
+    allowHeaders: ['X-Auth-Token'],
+  },
+  tls: null,
+  clientPauseMs: 300_000,
   limitDefault: 25,
   limitMax: 1000,
   maxRequestIdLength: 64,

@@ -226,6 +226,13 @@ t.test('rules between options', async (t) => {
   t.match(await refused(t, { 'a.conf': `[DEFAULT]\ncert_file = /tls/cert.pem\n${MEMBER}` }), [
     ['a.conf:2', 'cert_file and key_file need each other'],
   ])
+  t.match(
+    await refused(t, { 'a.conf': `[DEFAULT]\nclient_socket_timeout = 0\npath_prefix = image\n${MEMBER}` }),
+    [['a.conf:3', /^path_prefix must be a path/]],
+  )
+  t.match(await refused(t, { 'a.conf': `[DEFAULT]\nclient_socket_timeout = 0\n${MEMBER}` }), [
+    ['a.conf:2', 'client_socket_timeout must be above 0'],
+  ])
   t.match(await refused(t, { 'a.conf': `${MEMBER}initial_members = ${two}\n` }), [
     ['a.conf:3', /there must be 1, 3, 5, 7 voters, not 2/],
   ])
@@ -247,7 +254,7 @@ t.test('[keystone_authtoken]', async (t) => {
     ['a.conf:2', 'certfile and keyfile in [keystone_authtoken] need each other'],
   ])
   t.match(await refused(t, { 'a.conf': `[keystone_authtoken]\nhttp_connect_timeout = 0\n${MEMBER}` }), [
-    ['a.conf:2', /^http_connect_timeout must not be 0/],
+    ['a.conf:2', 'http_connect_timeout must be above 0'],
   ])
 })
 
