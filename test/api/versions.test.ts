@@ -72,9 +72,10 @@ t.test('links take the public endpoint, and no junk from Host', async (t) => {
 })
 
 t.test('links follow a proxy that is believed, and no other', async (t) => {
-  const href = async (app: TestApi['app'], headers: Record<string, string>, url = '/') =>
-    ((await app.inject({ url, headers: { host: 'own:9292', ...headers } })).json() as Versions).versions[0]
-      ?.links[0]?.href
+  const href = async (app: TestApi['app'], headers: Record<string, string>, url = '/') => {
+    const answer = await app.inject({ url, headers: { host: 'own:9292', ...headers } })
+    return answer.json<Versions>().versions[0]?.links[0]?.href
+  }
   const older = {
     'x-forwarded-proto': 'https',
     'x-forwarded-host': 'cloud.example, inner',
