@@ -4,12 +4,14 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
+/** Named as in the section [cors]. */
 export interface CorsOptions {
   /** `*` stands for any; none turns CORS off. */
-  allowedOrigins: readonly string[]
+  allowedOrigin: readonly string[]
   allowCredentials: boolean
   exposeHeaders: readonly string[]
-  maxAgeSeconds: number
+  /** Seconds for which a browser may remember what it was told. */
+  maxAge: number
   allowMethods: readonly string[]
   allowHeaders: readonly string[]
 }
@@ -28,7 +30,7 @@ const SIMPLE_HEADERS = [
 
 /** Answers every OPTIONS of `app` and marks every other answer, when any origin is allowed at all. */
 export function allowOrigins(app: FastifyInstance, options: CorsOptions): void {
-  if (options.allowedOrigins.length === 0) return
+  if (options.allowedOrigin.length === 0) return
   const askable = new Set([...SIMPLE_HEADERS, ...options.allowHeaders.map((name) => name.toLowerCase())])
   app.addHook('onRequest', (request, reply, done) => {
     const origin = allowedOrigin(request, options)
@@ -42,11 +44,11 @@ export function allowOrigins(app: FastifyInstance, options: CorsOptions): void {
 }
 
 /** How an allowed origin is named in answers; null when it is not allowed, or when the request has none. */
-function allowedOrigin({ headers }: FastifyRequest, { allowedOrigins }: CorsOptions): string | null {
+function allowedOrigin({ headers }: FastifyRequest, options: CorsOptions): string | null {
   const { origin } = headers
   if (origin === undefined) return null
-  if (allowedOrigins.includes(origin)) return origin
-  return allowedOrigins.includes('*') ? '*' : null
+  if (options.allowedOrigin.includes(origin)) return origin
+  return options.allowedOrigin.includes('*') ? '*' : null
 }
 
 function mayBeSent({ headers }: FastifyRequest, options: CorsOptions, askable: ReadonlySet<string>): boolean {
@@ -67,7 +69,7 @@ function askedHeaders(value = ''): string[] {
 function allow({ headers }: FastifyRequest, reply: FastifyReply, origin: string, options: CorsOptions): void {
   markOrigin(reply, origin, options)
   const asked = askedHeaders(headers['access-control-request-headers'])
-  if (options.maxAgeSeconds > 0) reply.header('access-control-max-age', String(options.maxAgeSeconds))
+  if (options.maxAge > 0) reply.header('access-control-max-age', String(options.maxAge))
   reply.header('access-control-allow-methods', headers['access-control-request-method'])
   if (asked.length > 0) reply.header('access-control-allow-headers', asked.join(','))
 }

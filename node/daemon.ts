@@ -5,7 +5,6 @@
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
-import type { CorsOptions } from '../api/cors.ts'
 import { buildApiServer } from '../api/server.ts'
 import { ServerCertificate } from '../api/server-certificate.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
@@ -293,7 +292,7 @@ async function listen(
       publicEndpoint: config.default.publicEndpoint,
       pathPrefix: config.default.pathPrefix,
       believeProxies: config.osloMiddleware.enableProxyHeadersParsing,
-      cors: corsOf(config),
+      cors: config.cors,
       tls: certificate?.pair ?? null,
       clientPauseMs: config.default.clientSocketTimeout,
       limitDefault: config.default.limitParamDefault,
@@ -355,17 +354,6 @@ function ownAddressIn(config: CurrentConfig, self: NodeId): string {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
-}
-
-function corsOf({ cors }: SeracConfig): CorsOptions {
-  return {
-    allowedOrigins: cors.allowedOrigin,
-    allowCredentials: cors.allowCredentials,
-    exposeHeaders: cors.exposeHeaders,
-    maxAgeSeconds: cors.maxAge,
-    allowMethods: cors.allowMethods,
-    allowHeaders: cors.allowHeaders,
-  }
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

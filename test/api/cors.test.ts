@@ -3,8 +3,8 @@ import { testApi, testOptions } from '../helpers/api-server.ts'
 
 const ORIGIN = 'https://horizon.example'
 
-function corsApi(t: Parameters<typeof testApi>[0], allowedOrigins: string[]) {
-  return testApi(t, { options: { cors: { ...testOptions.cors, allowedOrigins } } }).app
+function corsApi(t: Parameters<typeof testApi>[0], allowedOrigin: string[]) {
+  return testApi(t, { options: { cors: { ...testOptions.cors, allowedOrigin } } }).app
 }
 
 /** What the answer says to a browser. */

@@ -78,11 +78,13 @@ export class RealKeystone {
   /** Makes `urls` the endpoints of the image service, each in a region of its own, which is named `regionOf` it. */
   async registerImageService(urls: readonly string[]): Promise<void> {
     const { id } = await this.#create('services', { service: { type: 'image', name: 'serac' } })
-    for (const [index, url] of urls.entries())
+    for (const [index, url] of urls.entries()) {
+      await this.#create('regions', { region: { id: regionOf(index) } })
       for (const kind of ['public', 'internal', 'admin'])
         await this.#create('endpoints', {
           endpoint: { service_id: id, interface: kind, url, region_id: regionOf(index) },
         })
+    }
   }
 
   /** A token by which `user` acts in its project. */

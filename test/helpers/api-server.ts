@@ -29,10 +29,10 @@ export const testOptions: ApiOptions = {
   pathPrefix: '',
   believeProxies: false,
   cors: {
-    allowedOrigins: [],
+    allowedOrigin: [],
     allowCredentials: true,
     exposeHeaders: ['X-OpenStack-Request-ID'],
-    maxAgeSeconds: 3600,
+    maxAge: 3600,
     allowMethods: ['GET', 'PUT'],
     allowHeaders: ['X-Auth-Token'],
   },
