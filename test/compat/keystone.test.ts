@@ -80,7 +80,7 @@ for (const name of ['admin', 'demo'] as const)
     t.strictSame(JSON.parse(await user.run(['image', 'list', '-f', 'json'])), [])
   })
 
-t.test('a reader of the project reads, and no more; a wrong password gets nowhere', async (t) => {
+t.test('a reader of the project reads, and no more', async (t) => {
   const reader = await userOf(t, 'reader')
   t.strictSame(JSON.parse(await reader.run(['image', 'list', '-f', 'json'])), [])
   t.match(await reader.refusal('image', 'create', 'of-reader'), /403/)
