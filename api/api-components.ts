@@ -3,6 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock, Log, Random } from '../cluster/runtime.ts'
 import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
+import type { CorsOptions } from './cors.ts'
+import type { CertificatePair } from './server-certificate.ts'
 import type { StreamLimit } from './stream-limit.ts'
 
 /** Tells who sent a request. Throws UNAUTHENTICATED, or UNAVAILABLE when it cannot find out. */
@@ -34,6 +36,15 @@ export interface ApiComponents {
 export interface ApiOptions {
   /** Base of absolute links, e.g. `https://image.example`; null = what the request's Host says. */
   publicEndpoint: string | null
+  /** Path below which the API also is, e.g. `/image`; '' for none. */
+  pathPrefix: string
+  /** Whether what proxies say (api/forwarded.ts) goes into links. */
+  believeProxies: boolean
+  cors: CorsOptions
+  /** null = plain HTTP. */
+  tls: CertificatePair | null
+  /** How long a client may stand still in the middle of a body, ms: ours or its own. */
+  clientPauseMs: number
   /** Page size of a list without `limit`. Glance's limit_param_default is 25. */
   limitDefault: number
   /** Larger limits are cut to it. Glance's api_limit_max is 1000. */

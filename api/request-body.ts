@@ -11,8 +11,6 @@ import { HttpError } from './errors.ts'
 export const JSON_BODY_BYTES_MAX = 1024 * 1024
 /** A JSON body must be here within this time, ms: it fits in a few packets. */
 export const JSON_BODY_MS_MAX = 30_000
-/** A client may pause its upload for this long, ms, while we are ready to read: slow disks and busy links do. */
-export const UPLOAD_PAUSE_MS_MAX = 300_000
 
 /** Thrown to whoever reads a body when the client hangs up before its end. Nobody is there to get an answer. */
 export class ClientLeftError extends Error {
@@ -67,13 +65,17 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** The body as it comes, pulled: nothing is read from the socket while nobody asks for the next piece. */
+/**
+ * The body as it comes, pulled: nothing is read from the socket while nobody asks for the next piece. A client may pause for
+ * `pauseMs` while we are ready to read: slow disks and busy links do.
+ */
 export function uploadBody(
   request: IncomingMessage,
   response: ServerResponse,
   clock: Clock,
+  pauseMs: number,
 ): AsyncIterable<Uint8Array> {
-  return bodyOf(request, response, clock, () => UPLOAD_PAUSE_MS_MAX)
+  return bodyOf(request, response, clock, () => pauseMs)
 }
 
 /**

@@ -3,11 +3,11 @@
  * reverse. Read it from top to bottom to see what a node is.
  */
 import type { IncomingMessage } from 'node:http'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
-import { NoAuth } from '../api/auth/noauth.ts'
-import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
+import { ServerCertificate } from '../api/server-certificate.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -20,6 +20,7 @@ import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
+import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { openStore } from './composition/open-store.ts'
@@ -102,14 +103,15 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
   }
   const onStarted: OnStarted = (end) => started.push(end)
   try {
-    const authenticator = chooseAuthenticator(config)
+    const authentication = await buildAuthenticator(config, log)
+    onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
     const images = buildImages(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
     const loops = buildLoops(core, images)
     startLoops(loops, onStarted)
-    await listen(core, images, loops, authenticator, onStarted)
+    await listen(core, images, loops, authentication.authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -137,7 +139,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   hashes.start()
   onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
-  const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
+  const scheme = config.default.certFile === null ? 'http' : 'https'
+  const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
   const foreground = new Foreground(clock)
   const { buildCluster } = await building
   const cluster = buildCluster(
@@ -277,10 +280,17 @@ async function listen(
     reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
   }
   const disableFile = config.healthcheck.disableByFilePath
+  const { certFile, keyFile } = config.default
+  const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
   const api = buildApiServer(
     { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
     {
       publicEndpoint: config.default.publicEndpoint,
+      pathPrefix: config.default.pathPrefix,
+      believeProxies: config.osloMiddleware.enableProxyHeadersParsing,
+      cors: config.cors,
+      tls: certificate?.pair ?? null,
+      clientPauseMs: config.default.clientSocketTimeout,
       limitDefault: config.default.limitParamDefault,
       limitMax: config.default.apiLimitMax,
       maxRequestIdLength: config.default.maxRequestIdLength,
@@ -319,6 +329,10 @@ async function listen(
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   onStarted(() => closeServer(api))
+  if (certificate && api.server instanceof TlsServer) {
+    const unfollow = certificate.follow(api.server, { clock, log })
+    onStarted(async () => unfollow())
+  }
   onStarted(() => images.uploader.stop())
 }
 
@@ -342,19 +356,6 @@ function ownAddressIn(config: CurrentConfig, self: NodeId): string {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
-}
-
-function chooseAuthenticator(config: SeracConfig): Authenticator {
-  switch (config.default.authStrategy) {
-    case 'noauth':
-      return new NoAuth()
-    case 'trusted_headers':
-      return new TrustedHeaders()
-    case 'keystone':
-      throw new Error(
-        'auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens',
-      )
-  }
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

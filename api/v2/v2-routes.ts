@@ -20,7 +20,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
       request.caller = await components.authenticator.authenticate(request.headers, request.id)
     })
     imageRoutes(app, components, options)
-    imageDataRoutes(app, components)
+    imageDataRoutes(app, components, options)
     schemaRoutes(app, options)
     app.setNotFoundHandler((request) => {
       throw noRouteError(app, request)

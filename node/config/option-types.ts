@@ -68,6 +68,15 @@ export const path: OptionType<string> = {
   },
 }
 
+/** No slash at its end, so that it can stand before any path; '' for none. */
+export const pathPrefix: OptionType<string> = {
+  description: 'a path of plain letters and digits, e.g. /image, or nothing',
+  parse(value) {
+    if (!/^(\/[\w.~-]+)*\/?$/.test(value)) throw mustBe(this)
+    return value.replace(/\/$/, '')
+  },
+}
+
 /** Also 1 and 0, yes and no, on and off, as in oslo. */
 export const boolean: OptionType<boolean> = {
   description: 'true or false',

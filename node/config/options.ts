@@ -3,6 +3,7 @@
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
 import { copies, copiesRule } from './copies.ts'
+import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { member } from './members.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
@@ -13,6 +14,7 @@ import {
   integer,
   list,
   path,
+  pathPrefix,
   port,
   size,
   text,
@@ -32,6 +34,8 @@ const QUOTA_MAX = 100_000
 const AUDIT_RATE_BYTES_MIN = 64 * 1024
 /** A chunk each four seconds: slower repair is no repair. */
 const REPAIR_RATE_BYTES_MIN = MIB
+/** Longer than any browser remembers. */
+const CORS_AGE_SECONDS_MAX = 7 * 86_400
 /** Ten years. */
 const TOMBSTONE_DAYS_MAX = 3650
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
@@ -55,14 +59,36 @@ export const OPTIONS = {
       auth_strategy: option(
         choice('keystone', 'noauth', 'trusted_headers'),
         'keystone',
-        'Who says who a request comes from. noauth: everybody is an administrator, for laboratories. trusted_headers: ' +
-          'the X-User-Id, X-Project-Id and X-Roles headers are believed, for a proxy that has checked the token.',
+        'Who says who a request comes from. keystone: the identity service, see [keystone_authtoken]. noauth: everybody ' +
+          'is an administrator, for laboratories. trusted_headers: the X-User-Id, X-Project-Id and X-Roles headers are ' +
+          'believed, for a proxy that has checked the token.',
       ),
       insecure_allow_remote: option(
         boolean,
         'false',
         'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
           'whoever they say they are.',
+      ),
+      allow_anonymous_access: option(
+        boolean,
+        'false',
+        'With delay_auth_decision: whoever comes without a token may see what everybody may see. Else it is a 401.',
+      ),
+      path_prefix: option(
+        pathPrefix,
+        '',
+        'Path below which the API is, e.g. /image, for a proxy that passes paths on as they are. The links in answers get ' +
+          'it, too. The API answers without it as well.',
+      ),
+      cert_file: optional(
+        path,
+        'Certificates with which the image API speaks TLS, in PEM: its own first. Read again when it or key_file changes.',
+      ),
+      key_file: optional(path, 'The key to cert_file, in PEM, without a pass phrase.'),
+      client_socket_timeout: option(
+        duration,
+        '900',
+        'How long a client may stand still in the middle of an upload or a download before its connection is cut.',
       ),
       debug: option(boolean, 'false', 'Log debug messages, too.'),
       log_format: option(
@@ -94,6 +120,49 @@ export const OPTIONS = {
         choice('sha512'),
         'sha512',
         'Algorithm of os_hash_value, next to the md5 checksum.',
+      ),
+    },
+  },
+  keystone_authtoken: {
+    help: 'How tokens are checked with auth_strategy = keystone, as in the file of any other OpenStack service.',
+    options: KEYSTONE_OPTIONS,
+  },
+  cors: {
+    help: 'Which web pages may use the API from a browser.',
+    options: {
+      allowed_origin: option(
+        list(text),
+        '',
+        'Origins (PROTOCOL://HOST[:PORT]) of such pages, * for any; none turns CORS off.',
+      ),
+      allow_credentials: option(boolean, 'true', 'Whether such a page may send cookies and the like.'),
+      expose_headers: option(
+        list(text),
+        'X-Image-Meta-Checksum,X-Auth-Token,X-Subject-Token,X-Service-Token,X-OpenStack-Request-ID',
+        'Headers of answers that such a page may read.',
+      ),
+      max_age: option(
+        integer(0, CORS_AGE_SECONDS_MAX),
+        '3600',
+        'Seconds for which a browser may remember the answer to its question.',
+      ),
+      allow_methods: option(list(text), 'GET,PUT,POST,DELETE,PATCH', 'Methods that such a page may use.'),
+      allow_headers: option(
+        list(text),
+        'Content-MD5,X-Image-Meta-Checksum,X-Storage-Token,Accept-Encoding,X-Auth-Token,X-Identity-Status,X-Roles,' +
+          'X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID',
+        'Headers that such a page may send.',
+      ),
+    },
+  },
+  oslo_middleware: {
+    help: 'What proxies in front say.',
+    options: {
+      enable_proxy_headers_parsing: option(
+        boolean,
+        'false',
+        'Believe Forwarded, or X-Forwarded-Proto, -Host and -Prefix, for the links in answers. Only where a proxy sets or ' +
+          'strips them.',
       ),
     },
   },

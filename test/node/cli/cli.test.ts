@@ -58,7 +58,8 @@ t.test('keygen makes the key once, for its owner only, and config check takes it
   t.equal((await stat(join(statePath, 'node.key'))).mode & 0o777, 0o600)
 
   const member = `${first.stdout.trim()}@10.0.0.1:9293`
-  const file = join(t.testdir({ 'serac.conf': `[cluster]\ninitial_members = ${member}\n` }), 'serac.conf')
+  const text = `[DEFAULT]\nauth_strategy = noauth\nbind_host = ::1\n[cluster]\ninitial_members = ${member}\n`
+  const file = join(t.testdir({ 'serac.conf': text }), 'serac.conf')
   t.strictSame(await run(['config', 'check', '--config-file', file]), {
     exitCode: EXIT_OK,
     stdout: `The configuration is valid (${file}).\n`,
