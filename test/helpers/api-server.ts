@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
+import { callerWith } from '../../api/auth/caller.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
 import { buildApiServer } from '../../api/server.ts'
 import { StreamLimit } from '../../api/stream-limit.ts'
@@ -32,6 +33,9 @@ export const testOptions: ApiOptions = {
   diskFormats: DISK_FORMATS,
   containerFormats: CONTAINER_FORMATS,
 }
+
+/** Who every request comes from, unless a test says otherwise. */
+export const admin = callerWith('req-test', { roles: ['admin'] })
 
 /** Closed with the test. */
 export function testApi(

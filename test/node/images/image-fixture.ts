@@ -15,9 +15,15 @@ export const quotas = { properties: 3, tags: 3 }
 export function callerOf(fields: Partial<Caller> = {}): Caller {
   return {
     userId: 'user-1',
+    userDomainId: 'default',
     projectId: PROJECT,
+    projectDomainId: 'default',
+    domainId: null,
+    systemScope: null,
     roles: ['member', 'reader'],
+    isAdminProject: true,
     isAdmin: false,
+    serviceRoles: [],
     requestId: 'req-1',
     ...fields,
   }
