@@ -7,6 +7,7 @@ import type { Authenticator } from '../api/api-components.ts'
 import { NoAuth } from '../api/auth/noauth.ts'
 import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
+import type { Policy } from '../api/auth/policy/policy.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -19,6 +20,7 @@ import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
@@ -61,6 +63,7 @@ interface Core {
   index: ImageIndex
   hashes: HashPool
   cluster: Cluster
+  policy: Policy
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -114,6 +117,9 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
+  const watch = await openPolicy({ clock, log }, config)
+  watch.start()
+  onStarted(() => watch.stop())
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
@@ -136,10 +142,12 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     { config, log, identity, currentConfig, store, hashes },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, apiUrl }
+  const { policy } = watch
+  return { config, log, identity, currentConfig, store, index, hashes, cluster, policy, apiUrl }
 }
 
-function buildImages({ config, log, identity, currentConfig, store, index, hashes, cluster }: Core): Images {
+function buildImages(core: Core): Images {
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, policy } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -159,7 +167,7 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
     { sizeBytesMax: config.default.imageSizeCap },
   )
   const service = new ImageService(
-    { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       staleLists: config.cluster.staleLists,
@@ -282,7 +290,16 @@ async function listen(
   }
   const disableFile = config.healthcheck.disableByFilePath
   const api = buildApiServer(
-    { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
+    {
+      images: images.service,
+      authenticator,
+      policy: core.policy,
+      readiness,
+      streams: new StreamLimit(),
+      clock,
+      random,
+      log,
+    },
     {
       publicEndpoint: config.default.publicEndpoint,
       limitDefault: config.default.limitParamDefault,

@@ -52,6 +52,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
+  { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 

@@ -94,6 +94,32 @@ export const OPTIONS = {
       ),
     },
   },
+  oslo_policy: {
+    help: 'Who may do what: rules as oslo.policy writes them, over the defaults of Glance.',
+    options: {
+      policy_file: option(
+        path,
+        '/etc/serac/policy.yaml',
+        'Rules that differ from the defaults; need not exist. Read again when it changes; one that is wrong changes nothing.',
+      ),
+      policy_dirs: option(
+        list(path),
+        '/etc/serac/policy.d',
+        'Directories with more such files, read in the order of their names, each over the ones before.',
+      ),
+      enforce_scope: option(
+        boolean,
+        'true',
+        'Refuse tokens for a domain or for the whole cloud: the rules are for those of a project.',
+      ),
+      enforce_new_defaults: option(
+        boolean,
+        'true',
+        'Only the defaults with reader, member and admin hold. false: those from before that, where an owner needs no role, ' +
+          'hold as well.',
+      ),
+    },
+  },
   image_format: {
     help: 'Formats that images may declare.',
     options: {

@@ -10,9 +10,9 @@ import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import { ImageError } from '../errors.ts'
+import type { Grant } from './image-policy.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
-import type { CallerRights } from './visibility.ts'
 
 export interface ImageUploaderComponents {
   identity: NodeIdentity
@@ -30,7 +30,7 @@ export interface ImageUploaderOptions {
 }
 
 export interface UploadRequest {
-  caller: CallerRights
+  grant: Grant
   id: string
   body: AsyncIterable<Uint8Array>
   declaredSizeBytes: number | null
@@ -86,11 +86,11 @@ export class ImageUploader {
     await this.#conclude(uploadId, stored)
   }
 
-  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<void> {
+  async #begin(uploadId: UploadId, { id, grant }: UploadRequest): Promise<void> {
     const { registers, identity } = this.#components
     const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
     try {
-      await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+      await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)

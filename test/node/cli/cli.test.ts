@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { type CliIo, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from '../../../node/cli/cli-io.ts'
@@ -75,4 +75,30 @@ t.test('config check lists what is wrong', async (t) => {
         "OS_CLUSTER__INITIAL_MEMBERS: initial_members must be NODE_ID@HOST:CONTROL_PORT[?zone=ZONE&weight=NUMBER&role=voter|storage|edge], not 'x'\n",
     },
   )
+})
+
+t.test('policy list and check', async (t) => {
+  const directory = t.testdir({ 'policy.yaml': 'get_image: "role:auditor"\nmodfy_image: "!"\n' })
+  const file = join(directory, 'policy.yaml')
+  const environment = { OS_OSLO_POLICY__POLICY_FILE: file, OS_OSLO_POLICY__POLICY_DIRS: '' }
+  t.strictSame(await run(['policy', 'check'], environment), {
+    exitCode: EXIT_OK,
+    stdout: 'The policy is valid: 2 of 68 rules come from files.\n',
+    stderr: `${file}: nothing asks for the rule modfy_image (did you mean modify_image?)\n`,
+  })
+  const { stdout } = await run(['policy', 'list'], environment)
+  t.match(
+    stdout,
+    `get_image (${file})\n    role:auditor\nget_images\n    rule:context_is_admin or (role:reader and`,
+  )
+  t.ok(stdout.split('\n').every((line) => line.length <= 80 || line.includes(file)))
+  const json = JSON.parse(
+    (await run(['policy', 'list', '--format', 'json'], environment)).stdout,
+  ) as unknown[]
+  t.match(json[0], { name: 'default', rule: '', file: null })
+
+  await writeFile(file, 'get_image: "http://x/"\nadd_image: "role:a role:b"\n')
+  const wrong = await run(['policy', 'check'], environment)
+  t.equal(wrong.exitCode, EXIT_FAILED)
+  t.match(wrong.stderr, /get_image: .*ask a server.*\n.*add_image: .*is missing/)
 })
