@@ -14,6 +14,7 @@ import {
   path,
   port,
   size,
+  storageQuota,
   text,
   url,
 } from './option-types.ts'
@@ -78,6 +79,12 @@ export const OPTIONS = {
         'Most images on a page, whatever a list asks for.',
       ),
       image_size_cap: option(size(1), '1 TiB', 'Largest image.'),
+      user_storage_quota: option(
+        storageQuota,
+        '0',
+        'All images of one project together; 0 = no limit. Uploads that run side by side may exceed it together, unless ' +
+          'they announce their sizes.',
+      ),
       image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),

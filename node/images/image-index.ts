@@ -68,6 +68,11 @@ export class ImageIndex {
     return this.#rows.values()
   }
 
+  /** The images of a project. They must not change while they are looked at. */
+  async ownedBy(owner: string): Promise<Iterable<ImageRecord>> {
+    return (await this.#column('owner')).having(owner)
+  }
+
   /** The page after the marker, which must be known. `maySee`: what else is asked of a row. */
   async page(caller: CallerRights, query: ImageQuery, maySee: Test = () => true): Promise<ImagePage> {
     const { limit } = query

@@ -23,6 +23,7 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
+import { roomForImage } from './storage-quota.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -43,6 +44,8 @@ export interface ImageServiceComponents {
 
 export interface ImageServiceOptions {
   quotas: PatchQuotas
+  /** Of all images of one project together; 0 = no limit. */
+  storageQuotaBytes: number
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
@@ -111,9 +114,19 @@ export class ImageService implements ImageServicePort {
     declaredSizeBytes: number | null,
   ): Promise<void> {
     // A grant that does not hold any more is refused before the body is touched.
-    await this.#guard.change(caller, id, ['upload_image'], (grant) =>
-      this.#components.uploader.upload({ grant, id, body, declaredSizeBytes }),
-    )
+    await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
+      const roomBytes = await this.#roomFor(image, declaredSizeBytes)
+      await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
+    })
+  }
+
+  /** null: the owner has no quota. Throws TOO_LARGE. */
+  async #roomFor({ id, owner }: ImageRecord, declaredSizeBytes: number | null): Promise<number | null> {
+    const quotaBytes = this.#options.storageQuotaBytes
+    if (quotaBytes === 0 || owner === null) return null
+    const { registers, index } = this.#components
+    await registers.freshen()
+    return roomForImage(await index.ownedBy(owner), { id, quotaBytes, declaredSizeBytes })
   }
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {

@@ -34,6 +34,8 @@ export interface UploadRequest {
   id: string
   body: AsyncIterable<Uint8Array>
   declaredSizeBytes: number | null
+  /** What is left of the owner's quota; null = no quota. */
+  roomBytes: number | null
 }
 
 const UPLOAD_ID_BYTES = 16
@@ -86,9 +88,14 @@ export class ImageUploader {
     await this.#conclude(uploadId, stored)
   }
 
-  async #begin(uploadId: UploadId, { id, grant }: UploadRequest): Promise<void> {
+  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<void> {
     const { registers, identity } = this.#components
-    const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
+    const upload = {
+      uploadId,
+      node: identity.id,
+      startNonce: identity.startNonce,
+      ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
+    }
     try {
       await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
     } catch (error) {
@@ -98,8 +105,11 @@ export class ImageUploader {
     }
   }
 
-  async #store(uploadId: UploadId, { id, body, declaredSizeBytes }: UploadRequest): Promise<StoredImage> {
-    const { sizeBytesMax } = this.#options
+  async #store(
+    uploadId: UploadId,
+    { id, body, declaredSizeBytes, roomBytes }: UploadRequest,
+  ): Promise<StoredImage> {
+    const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
     const session = {
       imageId: id,

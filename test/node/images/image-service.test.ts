@@ -28,7 +28,7 @@ import { MemoryRegisters } from './memory-registers.ts'
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
-function serviceOf({ staleLists = false } = {}) {
+function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -52,7 +52,7 @@ function serviceOf({ staleLists = false } = {}) {
       },
       holdsWhole: (root) => whole.has(root),
     },
-    { quotas, staleLists },
+    { quotas, staleLists, storageQuotaBytes },
   )
   return { service, registers, opened, uploads, whole }
 }
@@ -230,9 +230,28 @@ t.test('patch, delete and upload', async (t) => {
         id: ID,
         body,
         declaredSizeBytes: 17,
+        roomBytes: null,
       },
     ])
   })
+})
+
+t.test('a project fills its storage quota and no more', async (t) => {
+  const { service, registers, uploads } = serviceOf({ storageQuotaBytes: 100 })
+  const fill = (sizeBytes: number | null) => service.upload(owner, ID, (async function* () {})(), sizeBytes)
+  registers.put(imageOf())
+  registers.put({ ...activeImage(), id: OTHER_ID, size: 60 })
+  registers.put(imageOf({ id: ID.replace('7', '8'), owner: 'project-2', size: 99, data }))
+  await fill(null)
+  await fill(40)
+  t.match(uploads.splice(0), [{ roomBytes: 40 }, { roomBytes: 40 }])
+  await t.rejects(fill(41), { code: 'TOO_LARGE', message: /40 remaining bytes/ })
+
+  const saving = savingImage()
+  registers.put({ ...saving, id: ID.replace('7', '9'), upload: { ...saving.upload!, reservedBytes: 30 } })
+  await t.rejects(fill(11), { code: 'TOO_LARGE', message: /10 remaining bytes/ })
+  await fill(10)
+  t.match(uploads, [{ roomBytes: 10 }], 'what others have announced is taken')
 })
 
 t.test('open data', async (t) => {

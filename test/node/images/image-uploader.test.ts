@@ -21,7 +21,7 @@ const stored: StoredImage = {
   pinnedAt: [identity.id, 'b', 'c'],
 }
 const body = (async function* () {})()
-const request = { grant: grantOf(owner), id: ID, body, declaredSizeBytes: null }
+const request = { grant: grantOf(owner), id: ID, body, declaredSizeBytes: null, roomBytes: null }
 
 function uploaderOf() {
   const registers = new MemoryRegisters()
