@@ -12,6 +12,14 @@ export interface Authenticator {
   authenticate(headers: IncomingHttpHeaders, requestId: string): Promise<Caller>
 }
 
+/** What callers may do, where it is not about one image: for those the image service asks. */
+export interface AccessPolicy {
+  /** The caller, administrator or not as the policy has it. */
+  known(caller: Caller): Caller
+  /** Throws FORBIDDEN. */
+  require(rule: string, caller: Caller): void
+}
+
 /** Whether this node should get traffic, beyond Glance's /healthcheck. */
 export interface Readiness {
   /** A majority is reachable and the store takes writes. */
@@ -25,6 +33,7 @@ export interface Readiness {
 export interface ApiComponents {
   images: ImageServicePort
   authenticator: Authenticator
+  policy: AccessPolicy
   readiness: Readiness
   /** Uploads and downloads of all versions of the API together. */
   streams: StreamLimit

@@ -70,6 +70,8 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   UNSUPPORTED_MEDIA: ownMessage(415),
   RANGE_NOT_SATISFIABLE: ownMessage(416),
   UNAVAILABLE: ownMessage(503),
+  // Only an image that changes hands all the time lets it through.
+  BASIS_CHANGED: unavailable,
 
   METHOD_NOT_ALLOWED: ownMessage(405),
   REQUEST_TIMEOUT: ownMessage(408),

@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
 import { buildApiServer } from '../api/server.ts'
 import { ServerCertificate } from '../api/server-certificate.ts'
+import type { Policy } from '../api/auth/policy/policy.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -21,6 +22,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../clust
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
+import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { openStore } from './composition/open-store.ts'
@@ -68,6 +70,7 @@ interface Core {
   hashes: HashPool
   cluster: Cluster
   foreground: Foreground
+  policy: Policy
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -122,6 +125,9 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
+  const watch = await openPolicy({ clock, log }, config)
+  watch.start()
+  onStarted(() => watch.stop())
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
@@ -147,11 +153,12 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     { config, log, identity, currentConfig, store, hashes, foreground },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, apiUrl }
+  const { policy } = watch
+  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy, apiUrl }
 }
 
 function buildImages(core: Core): Images {
-  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -179,9 +186,10 @@ function buildImages(core: Core): Images {
     },
   )
   const service = new ImageService(
-    { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
+      storageQuotaBytes: config.default.userStorageQuota,
       staleLists: config.cluster.staleLists,
     },
   )
@@ -283,7 +291,16 @@ async function listen(
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
   const api = buildApiServer(
-    { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
+    {
+      images: images.service,
+      authenticator,
+      policy: core.policy,
+      readiness,
+      streams: new StreamLimit(),
+      clock,
+      random,
+      log,
+    },
     {
       publicEndpoint: config.default.publicEndpoint,
       pathPrefix: config.default.pathPrefix,

@@ -53,6 +53,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
   { packages: /^undici$/, homes: ['api/auth/keystone-transport.ts'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
+  { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 

@@ -17,6 +17,7 @@ import {
   pathPrefix,
   port,
   size,
+  storageQuota,
   text,
   url,
 } from './option-types.ts'
@@ -107,6 +108,12 @@ export const OPTIONS = {
         'Most images on a page, whatever a list asks for.',
       ),
       image_size_cap: option(size(1), '1 TiB', 'Largest image.'),
+      user_storage_quota: option(
+        storageQuota,
+        '0',
+        'All images of one project together; 0 = no limit. Uploads that run side by side may exceed it together, unless ' +
+          'they announce their sizes.',
+      ),
       image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
@@ -163,6 +170,32 @@ export const OPTIONS = {
         'false',
         'Believe Forwarded, or X-Forwarded-Proto, -Host and -Prefix, for the links in answers. Only where a proxy sets or ' +
           'strips them.',
+      ),
+    },
+  },
+  oslo_policy: {
+    help: 'Who may do what: rules as oslo.policy writes them, over the defaults of Glance.',
+    options: {
+      policy_file: option(
+        path,
+        '/etc/serac/policy.yaml',
+        'Rules that differ from the defaults; need not exist. Read again when it changes; one that is wrong changes nothing.',
+      ),
+      policy_dirs: option(
+        list(path),
+        '/etc/serac/policy.d',
+        'Directories with more such files, read in the order of their names, each over the ones before.',
+      ),
+      enforce_scope: option(
+        boolean,
+        'true',
+        'Refuse tokens for a domain or for the whole cloud: the rules are for those of a project.',
+      ),
+      enforce_new_defaults: option(
+        boolean,
+        'true',
+        'Only the defaults with reader, member and admin hold. false: those from before that, where an owner needs no role, ' +
+          'hold as well.',
       ),
     },
   },

@@ -5,10 +5,11 @@
 import type { Decision, Operation, OperationTable, RecordState } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageErrorCode } from '../errors.ts'
+import { stillRests, type Grant } from './image-policy.ts'
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
-import { canModify, canSee, type CallerRights } from './visibility.ts'
+import { canSee } from './visibility.ts'
 
 /** `now`: ISO time with second precision, from the node that took the request. */
 interface Timed {
@@ -21,17 +22,17 @@ export interface CreateArgs {
 }
 
 export interface PatchArgs extends Timed {
-  caller: CallerRights
+  grant: Grant
   changes: ImageChange[]
   quotas: PatchQuotas
 }
 
 export interface DeleteArgs extends Timed {
-  caller: CallerRights
+  grant: Grant
 }
 
 export interface StartUploadArgs extends Timed {
-  caller: CallerRights
+  grant: Grant
   upload: ImageUpload
 }
 
@@ -66,16 +67,16 @@ const create = operation<CreateArgs>((current, { record, quotas }) => {
   return isRefusal(checked) ? refuse(checked.code, checked.message) : write(checked)
 })
 
-const patch = onLiveImage<PatchArgs>((record, { caller, changes, quotas, now }) => {
-  const denied = deny(caller, record, 'modify')
+const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
-  const next = applyChanges(record, changes, caller, quotas)
+  const next = applyChanges(record, changes, grant.caller, quotas)
   if (isRefusal(next)) return refuse(next.code, next.message)
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
 
-const remove = onLiveImage<DeleteArgs>((record, { caller, now }) => {
-  const denied = deny(caller, record, 'delete')
+const remove = onLiveImage<DeleteArgs>((record, { grant, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
   if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
   // `data` stays: the reaper needs to know whose bytes are no longer wanted.
@@ -83,8 +84,8 @@ const remove = onLiveImage<DeleteArgs>((record, { caller, now }) => {
   return { kind: 'write', next: { live: false, record: next } }
 })
 
-const startUpload = onLiveImage<StartUploadArgs>((record, { caller, upload, now }) => {
-  const denied = deny(caller, record, 'upload data for')
+const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
   if (record.status !== 'queued')
     return refuse('CONFLICT', `Image status transition from ${record.status} to saving is not allowed`)
@@ -157,10 +158,10 @@ function onUpload<Args extends { uploadId: UploadId }>(
   )
 }
 
-/** 404 where the caller may not even see, 403 where it may see but not touch. */
-function deny(caller: CallerRights, record: ImageRecord, verb: string): Decision | null {
-  if (!canSee(caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
-  if (!canModify(caller, record)) return refuse('FORBIDDEN', `You are not authorized to ${verb} this image.`)
+/** Refuses what policy allowed for an image that was another one then: owner, visibility or members have changed since. */
+function recheck(grant: Grant, record: ImageRecord): Decision | null {
+  if (!canSee(grant.caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
+  if (!stillRests(grant, record)) return refuse('BASIS_CHANGED', `Image ${record.id} has changed hands.`)
   return null
 }
 

@@ -73,7 +73,7 @@ export function normalTags(tags: readonly string[]): string[] {
 
 function setField(record: ImageRecord, change: ImageChange & { kind: 'set' }, caller: CallerRights): Result {
   const { field, value } = change
-  const refusal = checkField(record, field, value, caller)
+  const refusal = checkField(record, field, caller)
   if (refusal) return refusal
   if (field === 'tags') return { ...record, tags: normalTags(value as string[]) }
   if (field === 'owner') return { ...record, owner: (value as string | null) || null }
@@ -83,13 +83,10 @@ function setField(record: ImageRecord, change: ImageChange & { kind: 'set' }, ca
 function checkField(
   record: ImageRecord,
   field: (ImageChange & { kind: 'set' })['field'],
-  value: unknown,
   caller: CallerRights,
 ): PatchRefusal | null {
   if (field === 'owner' && !caller.isAdmin)
     return refuse('FORBIDDEN', 'Only an admin may change the owner of an image.')
-  if (field === 'visibility' && value === 'public' && !caller.isAdmin)
-    return refuse('FORBIDDEN', 'You are not authorized to publicize this image.')
   const isFormat = field === 'containerFormat' || field === 'diskFormat'
   if (isFormat && record.status !== 'queued' && record.status !== 'importing')
     return refuse('FORBIDDEN', `Attribute ${formatName(field)} can be only replaced for a queued image.`)

@@ -3,12 +3,14 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
+import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
+import { asText, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
 import type { ImageRecord } from './image-record.ts'
-import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
+import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
   Caller,
@@ -21,7 +23,7 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
-import { canDownload, canSee, canWrite } from './visibility.ts'
+import { roomForImage } from './storage-quota.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -33,6 +35,7 @@ export interface ImageServiceComponents {
   log: Log
   registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'freshen'>
   index: ImageIndex
+  policy: ImagePolicy
   uploader: Pick<ImageUploader, 'upload'>
   reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
@@ -41,6 +44,8 @@ export interface ImageServiceComponents {
 
 export interface ImageServiceOptions {
   quotas: PatchQuotas
+  /** Of all images of one project together; 0 = no limit. */
+  storageQuotaBytes: number
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
@@ -48,19 +53,18 @@ export interface ImageServiceOptions {
 export class ImageService implements ImageServicePort {
   readonly #components: ImageServiceComponents
   readonly #options: ImageServiceOptions
+  readonly #guard: ImageGuard
 
   constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
     this.#components = components
     this.#options = options
+    const { policy, registers } = components
+    this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
   }
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
-    if (!canWrite(caller)) throw new ImageError('FORBIDDEN', 'You are not authorized to create images.')
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
-    if (owner !== caller.projectId && !caller.isAdmin)
-      throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
-    if (draft.visibility === 'public' && !caller.isAdmin)
-      throw new ImageError('FORBIDDEN', 'You are not authorized to publicize this image.')
+    this.#requireCreate(caller, draft, owner)
     const record = this.#newRecord(draft, owner)
     const { quotas } = this.#options
     // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
@@ -77,31 +81,30 @@ export class ImageService implements ImageServicePort {
 
   async list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>> {
     const { index } = this.#components
+    this.#guard.require('get_images', caller, ownProject(caller))
     const stale = await this.#freshenIndex()
     if (query.marker !== null) {
       const marker = index.get(query.marker)
-      if (!marker || !canSee(caller, marker))
+      if (!marker || !this.#guard.sees(caller, marker))
         throw stale
           ? noMajority()
           : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
     // What the index holds is settled, and since it was freshened, nothing acknowledged before this call is missing.
-    return { value: await index.page(caller, query), stale }
+    return { value: await index.page(caller, query, this.#guard.rowTest(caller)), stale }
   }
 
   async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
-    await this.#findStrong(caller, id)
-    return this.#components.registers.apply(id, 'image.patch', {
-      caller: rightsOf(caller),
-      changes,
-      quotas: this.#options.quotas,
-      now: this.#now(),
-    })
+    const { registers } = this.#components
+    return this.#guard.change(caller, id, rulesOf(changes), (grant) =>
+      registers.apply(id, 'image.patch', { grant, changes, quotas: this.#options.quotas, now: this.#now() }),
+    )
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
-    await this.#findStrong(caller, id)
-    await this.#components.registers.apply(id, 'image.delete', { caller: rightsOf(caller), now: this.#now() })
+    await this.#guard.change(caller, id, ['delete_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.delete', { grant, now: this.#now() }),
+    )
   }
 
   async upload(
@@ -110,14 +113,25 @@ export class ImageService implements ImageServicePort {
     body: AsyncIterable<Uint8Array>,
     declaredSizeBytes: number | null,
   ): Promise<void> {
-    await this.#findStrong(caller, id)
-    await this.#components.uploader.upload({ caller: rightsOf(caller), id, body, declaredSizeBytes })
+    // A grant that does not hold any more is refused before the body is touched.
+    await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
+      const roomBytes = await this.#roomFor(image, declaredSizeBytes)
+      await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
+    })
+  }
+
+  /** null: the owner has no quota. Throws TOO_LARGE. */
+  async #roomFor({ id, owner }: ImageRecord, declaredSizeBytes: number | null): Promise<number | null> {
+    const quotaBytes = this.#options.storageQuotaBytes
+    if (quotaBytes === 0 || owner === null) return null
+    const { registers, index } = this.#components
+    await registers.freshen()
+    return roomForImage(await index.ownedBy(owner), { id, quotaBytes, declaredSizeBytes })
   }
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
     const { value: record, stale } = await this.#find(caller, id)
-    if (!canDownload(caller))
-      throw new ImageError('FORBIDDEN', 'You are not authorized to download this image.')
+    this.#guard.requireOn(record, caller, 'download_image')
     if (record.status === 'deactivated' && !caller.isAdmin)
       throw new ImageError(
         'FORBIDDEN',
@@ -134,6 +148,21 @@ export class ImageService implements ImageServicePort {
     const image = await this.#openManifest(source)
     const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
     return { value: { record, sizeBytes: record.size, read }, stale }
+  }
+
+  /** Throws FORBIDDEN. As in Glance, rules see what is asked for, and `private` where no visibility is. */
+  #requireCreate(caller: Caller, draft: ImageDraft, owner: string | null): void {
+    const attributes: Record<string, string> = {
+      project_id: asText(owner),
+      owner: asText(owner),
+      visibility: draft.visibility ?? 'private',
+    }
+    const target: PolicyTarget = (attribute) =>
+      Object.hasOwn(attributes, attribute) ? attributes[attribute]! : null
+    if (owner !== caller.projectId && !this.#components.policy.allows('add_image', caller, target))
+      throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
+    for (const rule of ['add_image' as const, ...visibilityRules(draft.visibility)])
+      this.#guard.require(rule, caller, target)
   }
 
   async #openManifest(source: ImageSource): Promise<OpenImage> {
@@ -155,12 +184,12 @@ export class ImageService implements ImageServicePort {
       if (!isWithoutQuorum(error)) throw error
       const known = this.#components.registers.local(id)
       if (!known) throw noMajority(error)
-      return { value: visible(caller, id, known), stale: true }
+      return { value: this.#guard.visible(caller, id, known), stale: true }
     }
   }
 
   async #findStrong(caller: Caller, id: string): Promise<ImageRecord> {
-    return visible(caller, id, await this.#components.registers.read(id))
+    return this.#guard.visible(caller, id, await this.#components.registers.read(id))
   }
 
   /** Answers whether the index may be stale. */
@@ -210,15 +239,23 @@ export class ImageService implements ImageServicePort {
   }
 }
 
-/** Throws NOT_FOUND for what is absent, deleted or hidden: the caller cannot tell which. */
-function visible(caller: Caller, id: string, known: KnownRecord | null): ImageRecord {
-  if (!known?.live || !canSee(caller, known.record))
-    throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
-  return known.record
+/** As Glance asks: a visibility has a rule of its own beside the one for changes. */
+function rulesOf(changes: readonly ImageChange[]): ImageRule[] {
+  return changes.flatMap((change): ImageRule[] =>
+    change.kind === 'set' && change.field === 'visibility'
+      ? [...visibilityRules(change.value), 'modify_image']
+      : ['modify_image'],
+  )
 }
 
-function rightsOf({ projectId, isAdmin, roles }: Caller) {
-  return { projectId, isAdmin, roles: [...roles] }
+function visibilityRules(visibility: unknown): ImageRule[] {
+  if (visibility === 'public') return ['publicize_image']
+  return visibility === 'community' ? ['communitize_image'] : []
+}
+
+/** What Glance lets rules see where there is no image. */
+function ownProject({ projectId }: Caller): PolicyTarget {
+  return (attribute) => (attribute === 'project_id' ? asText(projectId) : null)
 }
 
 function noMajority(cause?: unknown): ImageError {

@@ -11,9 +11,9 @@ import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import type { Copies } from '../config/copies.ts'
 import { ImageError } from '../errors.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
+import type { Grant } from './image-policy.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
-import type { CallerRights } from './visibility.ts'
 
 export interface ImageUploaderComponents {
   identity: NodeIdentity
@@ -32,10 +32,12 @@ export interface ImageUploaderOptions {
 }
 
 export interface UploadRequest {
-  caller: CallerRights
+  grant: Grant
   id: string
   body: AsyncIterable<Uint8Array>
   declaredSizeBytes: number | null
+  /** What is left of the owner's quota; null = no quota. */
+  roomBytes: number | null
 }
 
 const UPLOAD_ID_BYTES = 16
@@ -90,11 +92,16 @@ export class ImageUploader {
   }
 
   /** Answers how many copies the image shall have: from here on that is fixed. */
-  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<Copies> {
+  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<Copies> {
     const { registers, identity } = this.#components
-    const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
+    const upload = {
+      uploadId,
+      node: identity.id,
+      startNonce: identity.startNonce,
+      ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
+    }
     try {
-      const record = await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+      const record = await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
       return wantedCopies(record, this.#options.copies)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
@@ -105,10 +112,10 @@ export class ImageUploader {
 
   async #store(
     uploadId: UploadId,
-    { id, body, declaredSizeBytes }: UploadRequest,
+    { id, body, declaredSizeBytes, roomBytes }: UploadRequest,
     copies: Copies,
   ): Promise<StoredImage> {
-    const { sizeBytesMax } = this.#options
+    const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
     const session = {
       imageId: id,

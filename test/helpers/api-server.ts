@@ -5,6 +5,7 @@ import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
 import { callerWith } from '../../api/auth/caller.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
 import { buildApiServer } from '../../api/server.ts'
+import { defaultPolicy } from './default-policy.ts'
 import { StreamLimit } from '../../api/stream-limit.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
@@ -61,6 +62,7 @@ export function testApi(
     {
       images,
       authenticator: new NoAuth(),
+      policy: defaultPolicy,
       readiness: {
         canWrite: () => readiness.write,
         canRead: () => readiness.read,

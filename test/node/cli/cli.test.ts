@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { readFile, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -113,4 +113,30 @@ t.test('nodes set asks for what to change, and sends it with what its parent tak
     'PUT /v1/cluster/nodes/node-0001 {"zone":"rack-2","weight":2.5}',
     'PUT /v1/cluster/nodes/node-0001 {"zone":null}',
   ])
+})
+
+t.test('policy list and check', async (t) => {
+  const directory = t.testdir({ 'policy.yaml': 'get_image: "role:auditor"\nmodfy_image: "!"\n' })
+  const file = join(directory, 'policy.yaml')
+  const environment = { OS_OSLO_POLICY__POLICY_FILE: file, OS_OSLO_POLICY__POLICY_DIRS: '' }
+  t.strictSame(await run(['policy', 'check'], environment), {
+    exitCode: EXIT_OK,
+    stdout: 'The policy is valid: 2 of 68 rules come from files.\n',
+    stderr: `${file}: nothing asks for the rule modfy_image (did you mean modify_image?)\n`,
+  })
+  const { stdout } = await run(['policy', 'list'], environment)
+  t.match(
+    stdout,
+    `get_image (${file})\n    role:auditor\nget_images\n    rule:context_is_admin or (role:reader and`,
+  )
+  t.ok(stdout.split('\n').every((line) => line.length <= 80 || line.includes(file)))
+  const json = JSON.parse(
+    (await run(['policy', 'list', '--format', 'json'], environment)).stdout,
+  ) as unknown[]
+  t.match(json[0], { name: 'default', rule: '', file: null })
+
+  await writeFile(file, 'get_image: "http://x/"\nadd_image: "role:a role:b"\n')
+  const wrong = await run(['policy', 'check'], environment)
+  t.equal(wrong.exitCode, EXIT_FAILED)
+  t.match(wrong.stderr, /get_image: .*ask a server.*\n.*add_image: .*is missing/)
 })

@@ -99,12 +99,6 @@ t.test('the owner is an admin\u2019s to change; nobody is the empty owner', asyn
   t.match(after(imageOf(), [set('owner', '')], admin), { owner: null })
 })
 
-t.test('only an admin publishes; anybody may take back or share', async (t) => {
-  t.equal(after(imageOf(), [set('visibility', 'public')]), 'FORBIDDEN')
-  t.match(after(imageOf(), [set('visibility', 'public')], admin), { visibility: 'public' })
-  t.match(after(imageOf({ visibility: 'public' }), [set('visibility', 'private')]), { visibility: 'private' })
-})
-
 for (const field of ['diskFormat', 'containerFormat'] as const) {
   t.test(`${field} can be set while there is no data`, async (t) => {
     for (const status of ['queued', 'importing'] as const)

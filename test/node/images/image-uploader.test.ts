@@ -8,7 +8,7 @@ import { wantedCopies, type CopiesPolicy } from '../../../node/images/copies-pol
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
-import { admin, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
+import { admin, grantOf, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
 
 const identity = createIdentity(systemRandom)
@@ -29,7 +29,7 @@ const COPIES: CopiesPolicy = {
     { by: 'visibility', value: 'private', copies: 2 },
   ],
 }
-const request = { caller: owner, id: ID, body, declaredSizeBytes: null }
+const request = { grant: grantOf(owner), id: ID, body, declaredSizeBytes: null, roomBytes: null }
 
 function uploaderOf() {
   const registers = new MemoryRegisters()
@@ -136,7 +136,7 @@ t.test('a node that keeps no copy does not say that it has one', async (t) => {
 
 t.test('a refused start reads no body', async (t) => {
   const { uploader, registers, state } = uploaderOf()
-  await t.rejects(uploader.upload({ ...request, caller: stranger }), { code: 'NOT_FOUND' })
+  await t.rejects(uploader.upload({ ...request, grant: grantOf(stranger) }), { code: 'NOT_FOUND' })
   t.equal(state.uploadIds.length, 0)
   t.strictSame(registers.calls, ['image.start-upload'])
 })
@@ -162,7 +162,7 @@ t.test('after a failure the same image can be uploaded', async (t) => {
 t.test('an image deleted under way is gone, and its claims end', async (t) => {
   const { uploader, registers, state, events } = uploaderOf()
   state.write = async () => {
-    await registers.images.apply(ID, 'image.delete', { caller: admin, now: LATER })
+    await registers.images.apply(ID, 'image.delete', { grant: grantOf(admin), now: LATER })
     return stored
   }
   await t.rejects(uploader.upload(request), { code: 'GONE' })
@@ -174,7 +174,7 @@ t.test('an image deleted under way is gone also when its chunks were missed befo
   const { uploader, registers, state } = uploaderOf()
   const failure = { current: new Error() }
   state.write = async () => {
-    await registers.images.apply(ID, 'image.delete', { caller: admin, now: LATER })
+    await registers.images.apply(ID, 'image.delete', { grant: grantOf(admin), now: LATER })
     throw failure.current
   }
   for (const [error, code] of [

@@ -7,7 +7,7 @@ import { hasCode, SeracError } from '../../../cluster/errors.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { newImageId } from '../../../node/images/image-id.ts'
 import { judgeStored } from '../../helpers/stored-chunks.ts'
-import { admin, imageOf, NOW } from '../../node/images/image-fixture.ts'
+import { admin, grantOf, imageOf, NOW } from '../../node/images/image-fixture.ts'
 import type { SeededRandom } from '../world/seeded-random.ts'
 import { SimWorld } from '../world/sim-world.ts'
 import { DataCluster, NODE_IDS } from './data-cluster.ts'
@@ -124,7 +124,7 @@ class DataRun {
     const beganMs = this.#world.nowMs
     const body = this.#bodyOf(image, random)
     await node.uploader
-      .upload({ caller: admin, id, body, declaredSizeBytes: null })
+      .upload({ grant: grantOf(admin), id, body, declaredSizeBytes: null, roomBytes: null })
       .catch((error: unknown) => {
         this.#checkFailure(id, error)
         throw error
@@ -149,13 +149,13 @@ class DataRun {
   async #remove(node: DataNode, random: SeededRandom): Promise<void> {
     if (this.#live.length === 0) return
     const [{ id }] = this.#live.splice(random.below(this.#live.length), 1) as [LiveImage]
-    await node.records.apply(id, 'image.delete', { caller: admin, now: NOW })
+    await node.records.apply(id, 'image.delete', { grant: grantOf(admin), now: NOW })
     this.#count('deletes')
   }
 
   #decideRemoval(id: string): void {
     try {
-      this.#cluster.authority.decide(id, 'image.delete', { caller: admin, now: NOW })
+      this.#cluster.authority.decide(id, 'image.delete', { grant: grantOf(admin), now: NOW })
     } catch {
       // It is gone already.
     }
