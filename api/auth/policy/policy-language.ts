@@ -46,7 +46,7 @@ function tokensOf(text: string): Token[] {
     .flatMap((word): Token[] => {
       const [, opening = '', rest = ''] = /^(\(*)(.*)$/s.exec(word) ?? []
       const body = rest.replace(/\)+$/, '')
-      const parens = (text: string) => text.split('') as ('(' | ')')[]
+      const parens = (some: string) => some.split('') as ('(' | ')')[]
       return [...parens(opening), ...wordToken(body), ...parens(rest.slice(body.length))]
     })
 }

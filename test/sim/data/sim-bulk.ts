@@ -1,6 +1,6 @@
 /** The bulk plane between simulated nodes: requests that are lost, late, or answered to nobody. */
 import { contentHashHex } from '../../../cluster/content-hash.ts'
-import { ClusterError } from '../../../cluster/errors.ts'
+import { ClusterError, toError } from '../../../cluster/errors.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import type { BulkPeer } from '../../../cluster/transfer/bulk-port.ts'
 import { ChunkBuffer } from '../../../cluster/transfer/chunk-buffer.ts'
@@ -88,7 +88,7 @@ export class SimBulk implements BulkPeer {
         target.host.run(() => {
           void act(target.chunks).then(
             (value) => target.host.alive && answer(() => resolve(value)),
-            (error: unknown) => target.host.alive && answer(() => reject(error)),
+            (error: unknown) => target.host.alive && answer(() => reject(toError(error))),
           )
         })
       })
