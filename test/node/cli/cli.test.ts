@@ -118,7 +118,12 @@ t.test('nodes set asks for what to change, and sends it with what its parent tak
 t.test('policy list and check', async (t) => {
   const directory = t.testdir({ 'policy.yaml': 'get_image: "role:auditor"\nmodfy_image: "!"\n' })
   const file = join(directory, 'policy.yaml')
-  const environment = { OS_OSLO_POLICY__POLICY_FILE: file, OS_OSLO_POLICY__POLICY_DIRS: '' }
+  const environment = {
+    OS_DEFAULT__AUTH_STRATEGY: 'trusted_headers',
+    OS_DEFAULT__BIND_HOST: '127.0.0.1',
+    OS_OSLO_POLICY__POLICY_FILE: file,
+    OS_OSLO_POLICY__POLICY_DIRS: '',
+  }
   t.strictSame(await run(['policy', 'check'], environment), {
     exitCode: EXIT_OK,
     stdout: 'The policy is valid: 2 of 68 rules come from files.\n',

@@ -63,6 +63,7 @@ t.test('the defaults, in their types', async (t) => {
     imagePropertyQuota: 128,
     imageTagQuota: 128,
     imageLocationQuota: 10,
+    userStorageQuota: 0,
     maxRequestIdLength: 64,
     hashingAlgorithm: 'sha512',
   })

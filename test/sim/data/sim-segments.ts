@@ -45,6 +45,9 @@ export class SegmentDisk {
 type SegmentLog = Pick<
   SegmentStore,
   | 'adopt'
+  | 'unindexed'
+  | 'lost'
+  | 'assertMounted'
   | 'startAppending'
   | 'append'
   | 'read'
@@ -62,7 +65,11 @@ export class SimSegments implements SegmentLog {
   readonly #host: SimHost
   readonly #disk: SegmentDisk
   readonly #random: SeededRandom
+  /** Whole files do not vanish here. */
+  readonly lost: readonly number[] = []
   readonly #liveBytes = new Map<number, number>()
+  /** By segment, the offset of the last record that the index named at the start. */
+  readonly #indexedTo = new Map<number, number>()
   #current: number | null = null
 
   constructor(parts: { world: SimWorld; host: SimHost; segments: SegmentDisk; random: SeededRandom }) {
@@ -79,7 +86,16 @@ export class SimSegments implements SegmentLog {
   adopt({ segment, offset, length }: Location): boolean {
     if (!this.#disk.files.get(segment)?.records.has(offset)) return false
     this.#count(segment, recordBytes(length))
+    this.#indexedTo.set(segment, Math.max(offset, this.#indexedTo.get(segment) ?? -1))
     return true
+  }
+
+  /** Behind the last record that the index names: what a crash left between bytes and row. */
+  async *unindexed(): AsyncGenerator<RecordHeader & Place> {
+    for (const [segment, { sealed }] of this.#disk.files)
+      if (!sealed)
+        for await (const record of this.records(segment))
+          if (record.offset > (this.#indexedTo.get(segment) ?? -1)) yield { ...record, segment }
   }
 
   startAppending(): Promise<void> {
@@ -110,6 +126,10 @@ export class SimSegments implements SegmentLog {
     for (const [at, record] of file.records)
       if (at <= offset && offset < at + record.length) return record.copy(into, 0, offset - at)
     return 0
+  }
+
+  assertMounted(): Promise<void> {
+    return Promise.resolve()
   }
 
   forget(segment: number, sizeBytes: number): void {
