@@ -1,8 +1,9 @@
 /** The power of all three nodes goes at once while images are uploaded: whatever was acknowledged is there afterwards. */
-import { symlink } from 'node:fs/promises'
+import { readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { lookUpProcess } from '../../deploy/dev/process-table.ts'
+import { writeDurably } from '../../node/store/durable-file.ts'
 import { ImageSet } from '../helpers/image-set.ts'
 import { LoopDisk } from '../helpers/loop-disk.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
@@ -27,6 +28,9 @@ t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, 
     for (const [i, disk] of disks.entries()) await symlink(disk.path, join(directory, `node-${i}`))
   }
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
+  // What an operator has written long ago.
+  for (const { configFile } of cluster.dev.nodes)
+    await writeDurably(configFile, await readFile(configFile, 'utf8'))
   const sets: ImageSet[] = []
   for (let cut = 0; cut < CUTS; cut++) {
     const run = { isOver: false }
