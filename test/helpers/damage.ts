@@ -1,14 +1,16 @@
 /** Damages files of a stopped node as a rotting disk does. */
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
 import { Database } from '../../node/store/database.ts'
 import { locationRows } from '../../node/store/chunk-rows.ts'
+import { parseHeader, recordBytes } from '../../node/store/segment-record.ts'
 import { Table } from '../../node/store/table.ts'
 
 const FOOTER_BYTES = 48
 
 /** Flips one bit of a file. */
-export async function flipByte(path: string, at: number): Promise<void> {
+async function flipByte(path: string, at: number): Promise<void> {
   const file = await open(path, 'r+')
   try {
     const byte = Buffer.alloc(1)
@@ -17,6 +19,18 @@ export async function flipByte(path: string, at: number): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** Flips one bit in the middle of the largest chunk of a segment file. */
+export async function flipChunk(segment: string): Promise<void> {
+  let largest = { at: 0, length: 0 }
+  const bytes = await readFile(segment)
+  for (let at = 0; at < bytes.length;) {
+    const record = parseHeader(bytes.subarray(at, at + RECORD_HEADER_BYTES))
+    if (record && record.length > largest.length) largest = { at, length: record.length }
+    at += record ? recordBytes(record.length) : RECORD_ALIGN_BYTES
+  }
+  await flipByte(segment, largest.at + RECORD_HEADER_BYTES + Math.floor(largest.length / 2))
 }
 
 /** Flips one bit in the value of the first row that says where a chunk is. */

@@ -20,6 +20,8 @@ export interface LoopDiskOptions {
 const MIB = 1024 ** 2
 /** What tmpfs may take beside the backing file. */
 const BACKING_ROOM_BYTES = 16 * MIB
+/** Of the file system. */
+const BLOCK_BYTES = 4096
 const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'fstrim', 'filefrag', 'perl']
 /** EXT4_IOC_SHUTDOWN, and its flag that drops what is not on the disk yet, the journal included. */
 const CUT =
@@ -64,7 +66,17 @@ export class LoopDisk {
     await (await open(disk.#backing, 'w')).close()
     await truncate(disk.#backing, options.sizeBytes)
     const features = options.hasJournal ? [] : ['-O', '^has_journal']
-    await run('mkfs.ext4', ['-q', '-m', '0', '-E', 'lazy_itable_init=0', ...features, disk.#backing])
+    await run('mkfs.ext4', [
+      '-q',
+      '-m',
+      '0',
+      '-b',
+      String(BLOCK_BYTES),
+      '-E',
+      'lazy_itable_init=0',
+      ...features,
+      disk.#backing,
+    ])
     await disk.mount()
     return disk
   }
@@ -130,13 +142,15 @@ export class LoopDisk {
     await this.#resizeTmpfs(this.#options.sizeBytes + BACKING_ROOM_BYTES)
   }
 
-  /** From the middle of a file on the disk cannot be read: EIO. What is written anew can. */
+  /** From the middle of a file's largest piece on the disk cannot be read: EIO. What is written anew can. */
   async failReadsIn(file: string): Promise<void> {
-    const { stdout } = await run('filefrag', ['-e', '-b4096', file])
-    const extents = [...stdout.matchAll(/^ *\d+: +\d+\.\. +\d+: +(\d+)\.\. +(\d+):/gm)]
-    const [first, last] = [extents[0]?.[1], extents.at(-1)?.[2]].map(Number) as [number, number]
-    if (!(last > first)) throw new Error(`no extents of ${file} in: ${stdout}`)
-    await truncate(this.#backing, Math.floor((first + last) / 2) * 4096)
+    const { stdout } = await run('filefrag', ['-e', `-b${BLOCK_BYTES}`, file])
+    const extents = [...stdout.matchAll(/^ *\d+: +\d+\.\. +\d+: +(\d+)\.\. +\d+: +(\d+):/gm)].map(
+      ([, first, blocks]) => ({ first: Number(first), blocks: Number(blocks) }),
+    )
+    const largest = extents.toSorted((a, b) => b.blocks - a.blocks)[0]
+    if (!largest) throw new Error(`no extents of ${file} in: ${stdout}`)
+    await truncate(this.#backing, (largest.first + Math.floor(largest.blocks / 2)) * BLOCK_BYTES)
   }
 
   /** Idempotent. */

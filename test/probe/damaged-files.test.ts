@@ -5,8 +5,7 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { RECORD_HEADER_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
-import { flipByte, flipLocation, flipTableIndex } from '../helpers/damage.ts'
+import { flipChunk, flipLocation, flipTableIndex } from '../helpers/damage.ts'
 import { ImageSet } from '../helpers/image-set.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 
@@ -30,7 +29,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a flipped bit in a segment',
     check: 'CHUNKS_DAMAGED',
-    inflict: async (directory) => flipByte(await segmentOf(directory), RECORD_HEADER_BYTES + 1000),
+    inflict: async (directory) => flipChunk(await segmentOf(directory)),
     isSilent: true,
   },
   { name: 'a flipped bit in a row of the chunk index', check: 'CHUNKS_LOST', inflict: flipLocation },

@@ -2,7 +2,7 @@
  * The disk of one of three nodes cannot be read in places, is full, fails now and then: the status says so, no wrong byte
  * is served, writes go on through the others and through it, and it comes back by itself.
  */
-import { readdir, symlink } from 'node:fs/promises'
+import { mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ImageSet } from '../helpers/image-set.ts'
@@ -13,7 +13,10 @@ const MIB = 1024 ** 2
 const DISK_BYTES = 256 * MIB
 const IMAGES = 3
 const IMAGE_BYTES = 8 * MIB + 5
+/** All that this one has is on a disk that fails ... */
 const FAILING = 1
+/** ... of this one its segments are on a disk of their own. */
+const ROTTING = 2
 const FULL_RATE = 1024 ** 4
 /** So that the node itself meets the end of the disk, and not its own watermark long before. */
 const SETTINGS = [
@@ -22,16 +25,20 @@ const SETTINGS = [
 ]
 
 t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t) => {
-  const disk = await LoopDisk.create({ sizeBytes: DISK_BYTES, hasJournal: false })
-  const prepare = (directory: string) => symlink(disk.path, join(directory, `node-${FAILING}`))
+  const [disk, segments] = [await newDisk(), await newDisk()]
+  const prepare = async (directory: string) => {
+    await symlink(disk.path, join(directory, `node-${FAILING}`))
+    await mkdir(join(directory, `node-${ROTTING}`))
+    await symlink(segments.path, join(directory, `node-${ROTTING}`, 'seg'))
+  }
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
   const images = new ImageSet()
   for (let i = 0; i < IMAGES; i++) t.equal(await images.upload(cluster.client(i), IMAGE_BYTES), 204)
   await cluster.full(0)
-  const isHealed = (what: string) =>
+  const isHealed = (what: string, node = FAILING) =>
     eventually(`${what}: nothing is left to do`, async () => {
       const { verdict, redundancy, images: counts } = await cluster.status(0)
-      const { store, integrity } = await cluster.ownStatus(FAILING)
+      const { store, integrity } = await cluster.ownStatus(node)
       const isWhole = store?.failure === null && integrity?.quarantined === 0
       return verdict === 'HEALTHY' && isWhole && redundancy?.full === counts?.active
     })
@@ -41,22 +48,21 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
   }
 
   await t.test('EIO on read: the chunks there are healed elsewhere on it', async (t) => {
-    await cluster.dev.stop(FAILING)
+    await cluster.dev.stop(ROTTING)
     // The kernel shall not answer from its memory.
-    await disk.unmount()
-    await disk.mount()
-    await cluster.dev.start(FAILING)
-    await cluster.ready(FAILING)
-    await cluster.setLoop(FAILING, 'updater', { paused: true })
-    const seg = join(disk.path, 'seg')
-    const segment = (await readdir(seg)).filter((name) => name.endsWith('.seg')).toSorted()[0]!
-    await disk.failReadsIn(join(seg, segment))
-    await cluster.setLoop(FAILING, 'auditor', { rate: FULL_RATE })
-    await cluster.shows(0, 'CHUNKS_DAMAGED', FAILING)
+    await segments.unmount()
+    await segments.mount()
+    await cluster.dev.start(ROTTING)
+    await cluster.ready(ROTTING)
+    await cluster.setLoop(ROTTING, 'updater', { paused: true })
+    const names = (await readdir(segments.path)).filter((name) => name.endsWith('.seg'))
+    await segments.failReadsIn(join(segments.path, names.toSorted()[0]!))
+    await cluster.setLoop(ROTTING, 'auditor', { rate: FULL_RATE })
+    await cluster.shows(0, 'CHUNKS_DAMAGED', ROTTING)
     await servedByAll('EIO on read')
-    t.ok(((await cluster.ownStatus(FAILING)).integrity?.found ?? 0) > 0)
-    await cluster.setLoop(FAILING, 'updater', { paused: false })
-    await isHealed('EIO on read')
+    t.ok(((await cluster.ownStatus(ROTTING)).integrity?.found ?? 0) > 0)
+    await cluster.setLoop(ROTTING, 'updater', { paused: false })
+    await isHealed('EIO on read', ROTTING)
     await servedByAll('after EIO on read')
   })
 
@@ -101,6 +107,11 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
   })
 
   await cluster.full(0)
-  for (const index of [0, 2]) await cluster.dev.stop(index)
+  // Without the others it serves what is its own.
+  for (const index of [0, ROTTING]) await cluster.dev.stop(index)
   await images.assertServedBy(t, cluster.client(FAILING), 'all that is on the disk that failed')
 })
+
+function newDisk(): Promise<LoopDisk> {
+  return LoopDisk.create({ sizeBytes: DISK_BYTES, hasJournal: false })
+}

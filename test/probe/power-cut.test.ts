@@ -1,7 +1,9 @@
 /** The power of all three nodes goes at once while images are uploaded: whatever was acknowledged is there afterwards. */
-import { symlink } from 'node:fs/promises'
+import { readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { lookUpProcess } from '../../deploy/dev/process-table.ts'
+import { writeDurably } from '../../node/store/durable-file.ts'
 import { ImageSet } from '../helpers/image-set.ts'
 import { LoopDisk } from '../helpers/loop-disk.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
@@ -10,7 +12,7 @@ const MIB = 1024 ** 2
 const DISK_BYTES = 384 * MIB
 const NODES = [0, 1, 2]
 const LANES = 4
-/** Acknowledged uploads in each of two rounds before the power goes. */
+/** Uploads that must be acknowledged in each round before the power goes. */
 const ACKNOWLEDGED = 6
 const CUTS = 2
 const SETTINGS = [
@@ -26,6 +28,9 @@ t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, 
     for (const [i, disk] of disks.entries()) await symlink(disk.path, join(directory, `node-${i}`))
   }
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
+  // What an operator has written long ago.
+  for (const { configFile } of cluster.dev.nodes)
+    await writeDurably(configFile, await readFile(configFile, 'utf8'))
   const sets: ImageSet[] = []
   for (let cut = 0; cut < CUTS; cut++) {
     const run = { isOver: false }
@@ -37,10 +42,11 @@ t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, 
     })
     const acknowledged = () => lanes.reduce((sum, { size }) => sum + size, 0)
     await eventually('uploads are acknowledged', async () => acknowledged() >= ACKNOWLEDGED)
+    // Afterwards no file tells them.
+    const pids = await cluster.pids()
     await Promise.all(disks.map((disk) => disk.cutPower()))
     run.isOver = true
-    // It is dead; only its pid file cannot be removed from such a disk.
-    await Promise.all(NODES.map((index) => cluster.dev.node(index).process.kill().catch(ignoreDeadDisk)))
+    await Promise.all(pids.map(kill))
     await Promise.all(uploads)
     t.comment(`${acknowledged()} uploads were acknowledged before the power went`)
     for (const disk of disks) {
@@ -59,6 +65,8 @@ t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, 
   }
 })
 
-function ignoreDeadDisk(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EIO') throw error
+async function kill(pid: number | null): Promise<void> {
+  if (pid === null) throw new Error('a node died before the power went')
+  process.kill(pid, 'SIGKILL')
+  await eventually(`process ${pid} is gone`, async () => (await lookUpProcess(pid)) === null)
 }
