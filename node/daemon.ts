@@ -162,6 +162,7 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
     { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
+      memberQuota: config.default.imageMemberQuota,
       staleLists: config.cluster.staleLists,
     },
   )

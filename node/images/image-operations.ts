@@ -1,37 +1,37 @@
 /**
  * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
- * the status machine (glance-api.md §7) included. Each change of meaning gets a new name.
+ * the status machine (glance-api.md §7) included; what concerns members, tags and activation is next door. Each change of meaning gets a new name.
  */
-import type { Decision, Operation, OperationTable, RecordState } from '../../cluster/register/operations.ts'
+import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
-import type { ImageErrorCode } from '../errors.ts'
+import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
+import {
+  deny,
+  onLiveImage,
+  operation,
+  refuse,
+  touch,
+  write,
+  type CalledArgs,
+  type Timed,
+} from './image-decisions.ts'
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
-import { canModify, canSee, type CallerRights } from './visibility.ts'
-
-/** `now`: ISO time with second precision, from the node that took the request. */
-interface Timed {
-  now: string
-}
+import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
+import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
 export interface CreateArgs {
   record: ImageRecord
   quotas: PatchQuotas
 }
 
-export interface PatchArgs extends Timed {
-  caller: CallerRights
+export interface PatchArgs extends CalledArgs {
   changes: ImageChange[]
   quotas: PatchQuotas
 }
 
-export interface DeleteArgs extends Timed {
-  caller: CallerRights
-}
-
-export interface StartUploadArgs extends Timed {
-  caller: CallerRights
+export interface StartUploadArgs extends CalledArgs {
   upload: ImageUpload
 }
 
@@ -74,7 +74,7 @@ const patch = onLiveImage<PatchArgs>((record, { caller, changes, quotas, now }) 
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
 
-const remove = onLiveImage<DeleteArgs>((record, { caller, now }) => {
+const remove = onLiveImage<CalledArgs>((record, { caller, now }) => {
   const denied = deny(caller, record, 'delete')
   if (denied) return denied
   if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
@@ -124,26 +124,19 @@ export const imageOperations: OperationTable = {
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
+  ...memberOperations,
+  ...tagOperations,
+  ...activationOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
-export interface ImageOperationArgs {
+export interface ImageOperationArgs extends MemberOperationArgs, TagOperationArgs, ActivationOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
-  'image.delete': DeleteArgs
+  'image.delete': CalledArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs
-}
-
-function operation<Args>(decide: (current: RecordState | null, args: Args) => Decision): Operation {
-  return (current, args) => decide(current, args as Args)
-}
-
-function onLiveImage<Args>(decide: (record: ImageRecord, args: Args) => Decision): Operation {
-  return operation<Args>((current, args) =>
-    current?.live ? decide(current.record as ImageRecord, args) : refuse('NOT_FOUND', 'No image found'),
-  )
 }
 
 /** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
@@ -155,25 +148,4 @@ function onUpload<Args extends { uploadId: UploadId }>(
       ? decide(record, args)
       : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
   )
-}
-
-/** 404 where the caller may not even see, 403 where it may see but not touch. */
-function deny(caller: CallerRights, record: ImageRecord, verb: string): Decision | null {
-  if (!canSee(caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
-  if (!canModify(caller, record)) return refuse('FORBIDDEN', `You are not authorized to ${verb} this image.`)
-  return null
-}
-
-/** Times never run back, whatever the nodes' clocks say (R3). */
-function touch(record: ImageRecord, now: string): ImageRecord {
-  const updatedAt = [now, record.createdAt, record.updatedAt].reduce((a, b) => (a > b ? a : b))
-  return { ...record, updatedAt }
-}
-
-function write(record: ImageRecord): Decision {
-  return { kind: 'write', next: { live: true, record } }
-}
-
-function refuse(code: ImageErrorCode, message: string): Decision {
-  return { kind: 'refuse', refusal: { code, message } }
 }

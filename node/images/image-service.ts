@@ -3,11 +3,14 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
+import type { ActivationOperationArgs } from './activation-operations.ts'
+import type { CalledArgs } from './image-decisions.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
+import type { ImageOperationArgs } from './image-operations.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
-import type { ImageRecord } from './image-record.ts'
+import type { ImageMember, ImageRecord } from './image-record.ts'
 import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
 import type {
   Answer,
@@ -21,7 +24,9 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
-import { canDownload, canSee, canWrite } from './visibility.ts'
+import type { MemberOperationArgs } from './member-operations.ts'
+import type { TagOperationArgs } from './tag-operations.ts'
+import { canDownload, canSee, canWrite, membersSeenBy } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -41,9 +46,19 @@ export interface ImageServiceComponents {
 
 export interface ImageServiceOptions {
   quotas: PatchQuotas
+  /** Members per image; -1 = unlimited. */
+  memberQuota: number
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
+
+/** Operations that are asked for by a caller and need nothing but its arguments. */
+type CalledOperation =
+  | 'image.patch'
+  | 'image.delete'
+  | keyof MemberOperationArgs
+  | keyof TagOperationArgs
+  | keyof ActivationOperationArgs
 
 export class ImageService implements ImageServicePort {
   readonly #components: ImageServiceComponents
@@ -89,19 +104,59 @@ export class ImageService implements ImageServicePort {
     return { value: await index.page(caller, query), stale }
   }
 
-  async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
-    await this.#findStrong(caller, id)
-    return this.#components.registers.apply(id, 'image.patch', {
-      caller: rightsOf(caller),
-      changes,
-      quotas: this.#options.quotas,
-      now: this.#now(),
-    })
+  patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
+    return this.#apply(caller, id, 'image.patch', { changes, quotas: this.#options.quotas })
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
-    await this.#findStrong(caller, id)
-    await this.#components.registers.apply(id, 'image.delete', { caller: rightsOf(caller), now: this.#now() })
+    await this.#apply(caller, id, 'image.delete', {})
+  }
+
+  async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {
+    const { value: record, stale } = await this.#find(caller, id)
+    if (record.visibility !== 'shared')
+      throw new ImageError(
+        'FORBIDDEN',
+        `Image ${id} is ${record.visibility}: only shared images have members.`,
+      )
+    return { value: membersSeenBy(caller, record), stale }
+  }
+
+  async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
+    const { value: record, stale } = await this.#find(caller, id)
+    const seen = record.visibility === 'shared' ? membersSeenBy(caller, record) : []
+    return { value: memberAmong(seen, id, memberId), stale }
+  }
+
+  async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
+    const quota = this.#options.memberQuota
+    const record = await this.#apply(caller, id, 'image.add-member', { memberId, quota })
+    return memberAmong(record.members, id, memberId)
+  }
+
+  async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
+    const record = await this.#apply(caller, id, 'image.answer-member', { memberId, status })
+    return memberAmong(record.members, id, memberId)
+  }
+
+  async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
+    await this.#apply(caller, id, 'image.remove-member', { memberId })
+  }
+
+  async addTag(caller: Caller, id: string, tag: string): Promise<void> {
+    await this.#apply(caller, id, 'image.add-tag', { tag, quotas: this.#options.quotas })
+  }
+
+  async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
+    await this.#apply(caller, id, 'image.remove-tag', { tag })
+  }
+
+  async deactivate(caller: Caller, id: string): Promise<void> {
+    await this.#apply(caller, id, 'image.deactivate', {})
+  }
+
+  async reactivate(caller: Caller, id: string): Promise<void> {
+    await this.#apply(caller, id, 'image.reactivate', {})
   }
 
   async upload(
@@ -157,6 +212,19 @@ export class ImageService implements ImageServicePort {
       if (!known) throw noMajority(error)
       return { value: visible(caller, id, known), stale: true }
     }
+  }
+
+  /** Applies what a caller asks for to an image that it can see, and answers the record as it is then. */
+  async #apply<Name extends CalledOperation>(
+    caller: Caller,
+    id: string,
+    name: Name,
+    args: Omit<ImageOperationArgs[Name], keyof CalledArgs>,
+  ): Promise<ImageRecord> {
+    await this.#findStrong(caller, id)
+    const called: CalledArgs = { caller: rightsOf(caller), now: this.#now() }
+    // oxlint-disable-next-line no-unsafe-type-assertion -- the two halves of the arguments, which the types cannot add up
+    return this.#components.registers.apply(id, name, { ...args, ...called } as ImageOperationArgs[Name])
   }
 
   async #findStrong(caller: Caller, id: string): Promise<ImageRecord> {
@@ -215,6 +283,13 @@ function visible(caller: Caller, id: string, known: KnownRecord | null): ImageRe
   if (!known?.live || !canSee(caller, known.record))
     throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
   return known.record
+}
+
+/** Throws NOT_FOUND. */
+function memberAmong(members: readonly ImageMember[], id: string, memberId: string): ImageMember {
+  const member = members.find((known) => known.memberId === memberId)
+  if (member) return member
+  throw new ImageError('NOT_FOUND', `${memberId} not found in the member list of the image ${id}.`)
 }
 
 function rightsOf({ projectId, isAdmin, roles }: Caller) {

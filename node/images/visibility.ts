@@ -2,7 +2,7 @@
  * Who may see and change an image. The rules are Glance's defaults under secure RBAC (glance-api.md §5.2 and §12) as far
  * as they depend on the record; they run inside the register where a race matters, so they must stay pure.
  */
-import type { ImageMember, Visibility } from './image-record.ts'
+import type { ImageMember, ImageRecord, Visibility } from './image-record.ts'
 import type { Caller } from './image-requests.ts'
 
 /** What travels with an operation of a caller. */
@@ -44,6 +44,20 @@ export function canWrite(caller: CallerRights): boolean {
 /** Whether the caller may download data of an image that it can see: readers may not. */
 export function canDownload(caller: CallerRights): boolean {
   return canWrite(caller)
+}
+
+/** The members that the caller may know of: the owner all of them, a member itself. */
+export function membersSeenBy(
+  caller: CallerRights,
+  image: Pick<ImageRecord, 'owner' | 'visibility' | 'members'>,
+): ImageMember[] {
+  if (caller.isAdmin || isOwner(caller, image)) return image.members
+  return image.members.filter(({ memberId }) => memberId === caller.projectId)
+}
+
+/** Whether the caller may accept or reject for this member. */
+export function canAnswer(caller: CallerRights, memberId: string): boolean {
+  return caller.isAdmin || (caller.projectId === memberId && canWrite(caller))
 }
 
 /** What a list asks about visibility: see ImageQuery. */

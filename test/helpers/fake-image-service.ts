@@ -1,7 +1,8 @@
 /** The image service in memory, after its port: for tests of the façade. */
 import { createHash, randomUUID } from 'node:crypto'
-import { ImageError } from '../../node/errors.ts'
-import type { ImageRecord } from '../../node/images/image-record.ts'
+import { ImageError, type ImageErrorCode } from '../../node/errors.ts'
+import { imageOperations, type ImageOperationArgs } from '../../node/images/image-operations.ts'
+import type { ImageMember, ImageRecord } from '../../node/images/image-record.ts'
 import type {
   Answer,
   ByteLease,
@@ -14,6 +15,7 @@ import type {
   ImageQuery,
 } from '../../node/images/image-requests.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
+import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
 
 export interface StoredImage {
   record: ImageRecord
@@ -59,7 +61,7 @@ export class FakeImageService implements ImageServicePort {
     this.queries.push(query)
     const all = [...this.images.values()].map(({ record }) => record).sort(byOrder(query))
     const wanted = all.filter(
-      (image) => sees(caller, image) && query.filters.every((one) => holds(one, image)),
+      (image) => canSee(caller, image) && query.filters.every((one) => holds(one, image)),
     )
     const start = query.marker === null ? 0 : 1 + wanted.findIndex(({ id }) => id === query.marker)
     if (query.marker !== null && start === 0) throw new ImageError('INVALID', 'Unknown marker.')
@@ -116,6 +118,53 @@ export class FakeImageService implements ImageServicePort {
     })
   }
 
+  async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {
+    return this.#answer(membersSeenBy(caller, this.#visible(caller, id).record))
+  }
+
+  async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
+    return this.#answer(memberOf(this.#visible(caller, id).record, memberId))
+  }
+
+  async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
+    return memberOf(this.#apply(caller, id, 'image.add-member', { memberId, quota: 2 }), memberId)
+  }
+
+  async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
+    return memberOf(this.#apply(caller, id, 'image.answer-member', { memberId, status }), memberId)
+  }
+
+  async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
+    this.#apply(caller, id, 'image.remove-member', { memberId })
+  }
+
+  async addTag(caller: Caller, id: string, tag: string): Promise<void> {
+    this.#apply(caller, id, 'image.add-tag', { tag, quotas: { properties: -1, tags: 3 } })
+  }
+
+  async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
+    this.#apply(caller, id, 'image.remove-tag', { tag })
+  }
+
+  async deactivate(caller: Caller, id: string): Promise<void> {
+    this.#apply(caller, id, 'image.deactivate', {})
+  }
+
+  async reactivate(caller: Caller, id: string): Promise<void> {
+    this.#apply(caller, id, 'image.reactivate', {})
+  }
+
+  /** The real operations: there is nothing about them that a façade test would want otherwise. */
+  #apply(caller: Caller, id: string, name: keyof ImageOperationArgs, args: object): ImageRecord {
+    const stored = this.#visible(caller, id)
+    const now = stored.record.updatedAt
+    const decision = imageOperations[name]?.({ live: true, record: stored.record }, { ...args, caller, now })
+    if (decision?.kind === 'refuse')
+      throw new ImageError(decision.refusal.code as ImageErrorCode, decision.refusal.message)
+    if (decision?.kind === 'write') stored.record = decision.next.record as ImageRecord
+    return stored.record
+  }
+
   async *#counted(leases: AsyncIterable<ByteLease>): AsyncGenerator<ByteLease> {
     for await (const lease of leases) {
       yield {
@@ -145,7 +194,8 @@ export class FakeImageService implements ImageServicePort {
   #visible(caller: Caller, id: string): StoredImage {
     this.#mayFail()
     const stored = this.images.get(id)
-    if (!stored || !sees(caller, stored.record)) throw new ImageError('NOT_FOUND', `No image with id ${id}.`)
+    if (!stored || !canSee(caller, stored.record))
+      throw new ImageError('NOT_FOUND', `No image with id ${id}.`)
     return stored
   }
 
@@ -196,8 +246,10 @@ function newRecord(id: string, draft: ImageDraft): ImageRecord {
   }
 }
 
-function sees(caller: Caller, { owner, visibility }: ImageRecord): boolean {
-  return caller.isAdmin || visibility === 'public' || owner === null || owner === caller.projectId
+function memberOf(record: ImageRecord, memberId: string): ImageMember {
+  const member = record.members.find((known) => known.memberId === memberId)
+  if (!member) throw new ImageError('NOT_FOUND', 'No such member.')
+  return member
 }
 
 function applyChange(record: ImageRecord, change: ImageChange): void {

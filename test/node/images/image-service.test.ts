@@ -49,7 +49,7 @@ function serviceOf({ staleLists = false } = {}) {
       },
       holdsWhole: (root) => whole.has(root),
     },
-    { quotas, staleLists },
+    { quotas, memberQuota: 2, staleLists },
   )
   return { service, registers, opened, uploads, whole }
 }
@@ -305,4 +305,34 @@ t.test('list', async (t) => {
     t.match(await service.list(stranger, queryOf()), { value: { images: [{ id: ID }] }, stale: true })
     await t.rejects(service.list(owner, queryOf({ marker: OTHER_ID })), { code: 'UNAVAILABLE' })
   })
+})
+
+t.test('members, tags and activation go through the register', async (t) => {
+  const { service, registers } = serviceOf()
+  registers.put(activeImage())
+  t.match(await service.addMember(owner, ID, 'project-2'), { memberId: 'project-2', status: 'pending' })
+  t.equal((await service.list(stranger, queryOf())).value.images.length, 0, 'not accepted yet')
+  t.equal((await service.list(stranger, queryOf({ memberStatus: 'pending' }))).value.images.length, 1)
+  t.match(await service.answerMember(stranger, ID, 'project-2', 'accepted'), { status: 'accepted' })
+  t.equal((await service.list(stranger, queryOf({ visibility: 'shared' }))).value.images.length, 1)
+  t.equal((await service.members(owner, ID)).value.length, 1)
+  t.match((await service.member(stranger, ID, 'project-2')).value, { status: 'accepted' })
+  await t.rejects(service.member(owner, ID, 'none'), { code: 'NOT_FOUND' })
+
+  registers.hasQuorum = false
+  t.match(await service.members(owner, ID), { stale: true, value: { length: 1 } })
+  registers.hasQuorum = true
+  await service.removeMember(owner, ID, 'project-2')
+  await t.rejects(service.show(stranger, ID), { code: 'NOT_FOUND' })
+  await service.addTag(owner, ID, 'a')
+  await service.addTag(owner, ID, 'b')
+  await service.removeTag(owner, ID, 'a')
+  await service.deactivate(owner, ID)
+  t.match(registers.record(ID), { tags: ['b'], status: 'deactivated', members: { length: 0 } })
+  await service.reactivate(owner, ID)
+  t.equal(registers.record(ID)?.status, 'active')
+
+  registers.put(activeImage({ visibility: 'private', members: [memberOf('project-2')] }))
+  await t.rejects(service.members(owner, ID), { code: 'FORBIDDEN' })
+  await t.rejects(service.member(owner, ID, 'project-2'), { code: 'NOT_FOUND' })
 })
