@@ -123,7 +123,8 @@ export class FakeImageService implements ImageServicePort {
   }
 
   async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
-    return this.#answer(memberOf(this.#visible(caller, id).record, memberId))
+    const { record } = this.#visible(caller, id)
+    return this.#answer(memberOf({ members: membersSeenBy(caller, record) }, memberId))
   }
 
   async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
@@ -246,8 +247,8 @@ function newRecord(id: string, draft: ImageDraft): ImageRecord {
   }
 }
 
-function memberOf(record: ImageRecord, memberId: string): ImageMember {
-  const member = record.members.find((known) => known.memberId === memberId)
+function memberOf({ members }: Pick<ImageRecord, 'members'>, memberId: string): ImageMember {
+  const member = members.find((known) => known.memberId === memberId)
   if (!member) throw new ImageError('NOT_FOUND', 'No such member.')
   return member
 }
