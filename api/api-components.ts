@@ -3,11 +3,21 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock, Log, Random } from '../cluster/runtime.ts'
 import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
+import type { CorsOptions } from './cors.ts'
+import type { CertificatePair } from './server-certificate.ts'
 import type { StreamLimit } from './stream-limit.ts'
 
 /** Tells who sent a request. Throws UNAUTHENTICATED, or UNAVAILABLE when it cannot find out. */
 export interface Authenticator {
   authenticate(headers: IncomingHttpHeaders, requestId: string): Promise<Caller>
+}
+
+/** What callers may do, where it is not about one image: for those the image service asks. */
+export interface AccessPolicy {
+  /** The caller, administrator or not as the policy has it. */
+  known(caller: Caller): Caller
+  /** Throws FORBIDDEN. */
+  require(rule: string, caller: Caller): void
 }
 
 /** Whether this node should get traffic, beyond Glance's /healthcheck. */
@@ -23,6 +33,7 @@ export interface Readiness {
 export interface ApiComponents {
   images: ImageServicePort
   authenticator: Authenticator
+  policy: AccessPolicy
   readiness: Readiness
   /** Uploads and downloads of all versions of the API together. */
   streams: StreamLimit
@@ -34,6 +45,15 @@ export interface ApiComponents {
 export interface ApiOptions {
   /** Base of absolute links, e.g. `https://image.example`; null = what the request's Host says. */
   publicEndpoint: string | null
+  /** Path below which the API also is, e.g. `/image`; '' for none. */
+  pathPrefix: string
+  /** Whether what proxies say (api/forwarded.ts) goes into links. */
+  believeProxies: boolean
+  cors: CorsOptions
+  /** null = plain HTTP. */
+  tls: CertificatePair | null
+  /** How long a client may stand still in the middle of a body, ms: ours or its own. */
+  clientPauseMs: number
   /** Page size of a list without `limit`. Glance's limit_param_default is 25. */
   limitDefault: number
   /** Larger limits are cut to it. Glance's api_limit_max is 1000. */

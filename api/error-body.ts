@@ -10,6 +10,11 @@ export interface RenderedBody {
   body: Buffer
 }
 
+/** An error body of the one form that was asked for nowhere, but that clients know. */
+export function renderJson(json: object): RenderedBody {
+  return { contentType: 'application/json', body: Buffer.from(JSON.stringify(json)) }
+}
+
 /** The body of an error answer. `message` is text; it is escaped where the form needs it. */
 export function renderError(accept: string | undefined, status: number, message: string): RenderedBody {
   const title = STATUS_CODES[status] ?? 'Error'

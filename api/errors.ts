@@ -18,16 +18,25 @@ export type HttpErrorCode =
   | 'URI_TOO_LONG'
   /** A header value is over its cap. */
   | 'HEADER_TOO_LONG'
+  /** No token, or one that Keystone does not vouch for. */
+  | 'TOKEN_REFUSED'
 
-/** Thrown by the façade for matters of HTTP; `headers` go into the answer. */
+/** Thrown by the façade for matters of HTTP; `headers` go into the answer, `json` is its body whatever the client accepts. */
 export class HttpError extends SeracError {
   declare readonly code: HttpErrorCode
   readonly headers: Readonly<Record<string, string>>
+  readonly json: object | null
 
-  constructor(code: HttpErrorCode, message: string, headers: Record<string, string> = {}) {
+  constructor(
+    code: HttpErrorCode,
+    message: string,
+    headers: Record<string, string> = {},
+    json: object | null = null,
+  ) {
     super(code, message)
     this.name = 'HttpError'
     this.headers = headers
+    this.json = json
   }
 }
 
@@ -61,6 +70,8 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   UNSUPPORTED_MEDIA: ownMessage(415),
   RANGE_NOT_SATISFIABLE: ownMessage(416),
   UNAVAILABLE: ownMessage(503),
+  // Only an image that changes hands all the time lets it through.
+  BASIS_CHANGED: unavailable,
 
   METHOD_NOT_ALLOWED: ownMessage(405),
   REQUEST_TIMEOUT: ownMessage(408),
@@ -68,6 +79,7 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
   URI_TOO_LONG: ownMessage(414),
   UNSUPPORTED_PATCH: ownMessage(415),
   HEADER_TOO_LONG: ownMessage(431),
+  TOKEN_REFUSED: ownMessage(401),
 
   // Asked for by operators alone; the message says what stands in the way.
   MEMBERSHIP_REFUSED: ownMessage(409),
@@ -109,6 +121,8 @@ export interface ErrorAnswer {
   status: number
   message: string
   headers: Record<string, string>
+  /** The body; null = by what the client accepts. */
+  json: object | null
 }
 
 /** What the caller may know of `error`. Anything unforeseen becomes a 500 that says nothing of the inside. */
@@ -116,7 +130,7 @@ export function describeError(error: unknown): ErrorAnswer {
   const { status, message } = outcomeOf(error)
   const headers: Record<string, string> = error instanceof HttpError ? { ...error.headers } : {}
   if (status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS)
-  return { status, message, headers }
+  return { status, message, headers, json: error instanceof HttpError ? error.json : null }
 }
 
 function outcomeOf(error: unknown): { status: number; message: string } {

@@ -11,8 +11,6 @@ import { HttpError } from './errors.ts'
 export const JSON_BODY_BYTES_MAX = 1024 * 1024
 /** A JSON body must be here within this time, ms: it fits in a few packets. */
 export const JSON_BODY_MS_MAX = 30_000
-/** A client may pause its upload for this long, ms, while we are ready to read: slow disks and busy links do. */
-export const UPLOAD_PAUSE_MS_MAX = 300_000
 
 /** Thrown to whoever reads a body when the client hangs up before its end. Nobody is there to get an answer. */
 export class ClientLeftError extends Error {
@@ -67,13 +65,17 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** The body as it comes, pulled: nothing is read from the socket while nobody asks for the next piece. */
+/**
+ * The body as it comes, pulled: nothing is read from the socket while nobody asks for the next piece. A client may pause for
+ * `pauseMs` while we are ready to read: slow disks and busy links do.
+ */
 export function uploadBody(
   request: IncomingMessage,
   response: ServerResponse,
   clock: Clock,
+  pauseMs: number,
 ): AsyncIterable<Uint8Array> {
-  return bodyOf(request, response, clock, () => UPLOAD_PAUSE_MS_MAX)
+  return bodyOf(request, response, clock, () => pauseMs)
 }
 
 /**
@@ -88,15 +90,20 @@ async function* bodyOf(
   patienceMs: () => number,
 ): AsyncGenerator<Uint8Array> {
   if (request.headers.expect !== undefined) response.writeContinue()
-  for (;;) {
-    const chunk = pieceOf(request)
-    if (chunk !== null) {
-      yield chunk
-      continue
+  const watch = new BodyWatch(request, clock)
+  try {
+    for (;;) {
+      const chunk = pieceOf(request)
+      if (chunk !== null) {
+        yield chunk
+        continue
+      }
+      if (request.readableEnded) return
+      if (request.destroyed) throw new ClientLeftError()
+      await watch.change(patienceMs())
     }
-    if (request.readableEnded) return
-    if (request.destroyed) throw new ClientLeftError()
-    await moreOf(request, clock, patienceMs())
+  } finally {
+    watch.end()
   }
 }
 
@@ -107,21 +114,59 @@ function pieceOf(request: IncomingMessage): Uint8Array | null {
 
 const BODY_EVENTS = ['readable', 'end', 'close', 'error'] as const
 
-/** Waits until `request` has bytes, has ended, or is gone: its state tells which. */
-function moreOf(request: IncomingMessage, clock: Clock, patienceMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onEvent = () => {
-      leave()
-      resolve()
+/**
+ * Tells when `request` has bytes, has ended, or is gone: its state tells which. It listens once for a whole body, and has
+ * one timer: a GiB comes in 16 000 pieces, and to begin and end a wait for each would cost as much as to copy them.
+ */
+class BodyWatch {
+  readonly #request: IncomingMessage
+  readonly #clock: Clock
+  #changed = false
+  #waiting: { resolve: () => void; reject: (error: Error) => void } | null = null
+  #lateMs = Infinity
+  #timerAtMs = Infinity
+  #cancelTimer: () => void = () => {}
+
+  constructor(request: IncomingMessage, clock: Clock) {
+    this.#request = request
+    this.#clock = clock
+    for (const event of BODY_EVENTS) request.on(event, this.#onEvent)
+  }
+
+  /** Resolves at the next change, or at once if there was one since the last call. Rejects with REQUEST_TIMEOUT. */
+  async change(patienceMs: number): Promise<void> {
+    if (!this.#changed) {
+      this.#lateMs = this.#clock.monotonicMs() + patienceMs
+      if (this.#timerAtMs > this.#lateMs) this.#setTimer(patienceMs)
+      await new Promise<void>((resolve, reject) => (this.#waiting = { resolve, reject }))
     }
-    const leave = () => {
-      cancel()
-      for (const event of BODY_EVENTS) request.off(event, onEvent)
-    }
-    const cancel = clock.after(Math.max(0, patienceMs), () => {
-      leave()
-      reject(new HttpError('REQUEST_TIMEOUT', 'The body did not come in time.'))
-    })
-    for (const event of BODY_EVENTS) request.on(event, onEvent)
-  })
+    this.#changed = false
+  }
+
+  end(): void {
+    this.#cancelTimer()
+    for (const event of BODY_EVENTS) this.#request.off(event, this.#onEvent)
+  }
+
+  readonly #onEvent = () => {
+    this.#changed = true
+    this.#waiting?.resolve()
+    this.#waiting = null
+  }
+
+  #setTimer(afterMs: number): void {
+    this.#cancelTimer()
+    this.#timerAtMs = this.#clock.monotonicMs() + afterMs
+    this.#cancelTimer = this.#clock.after(Math.max(0, afterMs), () => this.#onTimer())
+  }
+
+  /** Set for an earlier wait perhaps: then it is set again for the one under way. */
+  #onTimer(): void {
+    this.#timerAtMs = Infinity
+    if (!this.#waiting) return
+    const leftMs = this.#lateMs - this.#clock.monotonicMs()
+    if (leftMs > 0) return this.#setTimer(leftMs)
+    this.#waiting.reject(new HttpError('REQUEST_TIMEOUT', 'The body did not come in time.'))
+    this.#waiting = null
+  }
 }

@@ -1,15 +1,20 @@
 /** The Glance façade: puts routes, limits and error answers together. */
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:https'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../cluster/runtime.ts'
 import { ImageError } from '../node/errors.ts'
 import type { ApiComponents, ApiOptions } from './api-components.ts'
+import { withoutPrefix } from './base-url.ts'
 import { ClientErrorAnswers } from './client-errors.ts'
 import { globalRequestId, newRequestId, REQUEST_ID_HEADER } from './context.ts'
+import { allowOrigins } from './cors.ts'
 import { earlyAnswerHook } from './early-answer.ts'
-import { renderError } from './error-body.ts'
+import { renderError, renderJson } from './error-body.ts'
 import { describeError, HttpError } from './errors.ts'
 import { healthRoutes, readinessRoutes } from './health.ts'
+import type { CertificatePair } from './server-certificate.ts'
 import { v2Routes } from './v2/v2-routes.ts'
 import { rewriteVersionPrefix, sendVersions } from './versions.ts'
 
@@ -19,6 +24,10 @@ export const URL_LENGTH_MAX = 8192
 export const HEADER_BYTES_MAX = 32 * 1024
 /** A client must have sent its headers within this time, ms. Bodies have deadlines of their own: uploads take hours. */
 export const HEADERS_MS_MAX = 60_000
+/** A TLS handshake must be done within this time, ms: it fits in a few packets. */
+const HANDSHAKE_MS_MAX = 15_000
+/** An idle connection is kept for the next request this long, ms: longer than load balancers keep theirs, usually 60 s. */
+const KEEP_ALIVE_MS = 72_000
 /** Open connections; more are turned away at once, so that a load balancer tries another node. */
 export const CONNECTIONS_MAX = 4096
 
@@ -32,10 +41,13 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
     // Its own 503 has neither Retry-After nor a body that glanceclient can read; `refuseWhileClosing` does it.
     return503OnClosing: false,
     requestTimeout: 0,
-    http: { headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADER_BYTES_MAX },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: HTTP_LIMITS,
+    ...(options.tls && { serverFactory: tlsServer(options.tls) }),
     // Over-long ids are 404 like any other unknown one, not 414.
     routerOptions: { maxParamLength: URL_LENGTH_MAX },
-    rewriteUrl: (request) => rewriteVersionPrefix(request.url ?? '/', request.headers.accept),
+    rewriteUrl: ({ url = '/', headers }) =>
+      rewriteVersionPrefix(withoutPrefix(url, options.pathPrefix) ?? url, headers.accept),
     // What fastify refuses before any hook runs: a URL that cannot be decoded. Any body stays unread.
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply.header('connection', 'close'), log)
@@ -59,11 +71,25 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
   app.addHook('onSend', earlyAnswerHook(clock))
   logRequests(app, log)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
-  app.setNotFoundHandler((request, reply) => sendVersions(request, reply, options.publicEndpoint))
   healthRoutes(app, options.disableFile)
   readinessRoutes(app, components.readiness)
+  allowOrigins(app, options.cors)
+  app.setNotFoundHandler((request, reply) => sendVersions(request, reply, options))
   app.register(v2Routes(components, options), { prefix: '/v2' })
   return app
+}
+
+const HTTP_LIMITS = { headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADER_BYTES_MAX }
+
+/** With the limits that fastify gives to a server of its own. */
+function tlsServer(pair: CertificatePair) {
+  const limits = {
+    ...HTTP_LIMITS,
+    handshakeTimeout: HANDSHAKE_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: 0,
+  }
+  return (handler: RequestListener) => createServer({ ...pair, ...limits }, handler)
 }
 
 /**
@@ -105,12 +131,12 @@ function logRequests(app: FastifyInstance, log: Log): void {
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
-  const { status, message, headers } = describeError(error)
+  const { status, message, headers, json } = describeError(error)
   const fields = { requestId: request.id, err: error }
   if (request.raw.socket.destroyed) log.info(fields, 'the client left before its answer')
   else if (status === 500) log.error(fields, 'a request failed unexpectedly')
   else if (status === 503) log.warn(fields, 'a request could not be served')
-  const { contentType, body } = renderError(request.headers.accept, status, message)
+  const { contentType, body } = json ? renderJson(json) : renderError(request.headers.accept, status, message)
   return reply
     .code(status)
     .headers({ ...headers, 'content-type': contentType, [REQUEST_ID_HEADER]: request.id })

@@ -1,6 +1,6 @@
 /** The version documents, with which every client begins, and the version prefixes of paths. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { baseUrl } from './base-url.ts'
+import { baseUrl, type LinkOptions } from './base-url.ts'
 import { sendJson } from './replies.ts'
 
 /**
@@ -38,9 +38,9 @@ function isListed(version: string): boolean {
 export function sendVersions(
   request: FastifyRequest,
   reply: FastifyReply,
-  publicEndpoint: string | null,
+  options: LinkOptions,
 ): FastifyReply {
-  const href = `${baseUrl(request, publicEndpoint)}/v2/`
+  const href = `${baseUrl(request, options)}/v2/`
   const versions = MINOR_VERSIONS.map((id) => ({
     id,
     status: id === CURRENT_VERSION ? 'CURRENT' : 'SUPPORTED',

@@ -43,6 +43,8 @@ export interface ClusterOptions {
   facts(): Pick<NodeFacts, 'version' | 'apiUrl'>
   /** Host under which the others reach this node. */
   advertiseHost: string
+  /** Whether this node serves clients at the moment; its heartbeats say so. */
+  isBusy(): boolean
 }
 
 export class Cluster {
@@ -66,7 +68,7 @@ export class Cluster {
         bulkAddress: `${options.advertiseHost}:${options.bulkPort}`,
         controlAddress: `${options.advertiseHost}:${options.controlPort}`,
       }),
-      describe: () => null,
+      describe: () => ({ isBusy: options.isBusy() }),
       onNewerEpoch: (from) => this.registers.fetchConfig(from),
     })
     const { rpc, liveness } = this.control
@@ -95,6 +97,15 @@ export class Cluster {
   /** Whether peers send chunks to this node or fetch some from it. */
   get isServingPeers(): boolean {
     return this.#peers.slotsInUse > 0
+  }
+
+  /** Whether a peer serves clients, as of its last heartbeat. */
+  get arePeersBusy(): boolean {
+    const { peers, liveness } = this.control
+    return peers.memberIds().some((id) => {
+      const { state, info } = liveness.view(id)
+      return state === 'alive' && (info as { isBusy?: unknown } | null)?.isBusy === true
+    })
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,5 @@
 /** The `serac` command line: what commands there are and what they take. */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, EXIT_USAGE, NotAskedError } from './cli/cli-io.ts'
 import { addClusterCommands } from './cli/cluster-commands.ts'
 import { checkConfig, printSample } from './cli/config-commands.ts'
@@ -31,6 +31,7 @@ function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
     .configureOutput({ writeOut: io.print, writeErr: io.complain })
   addNodeCommands(program, io, finish)
   addConfig(program, io)
+  addPolicy(program, io)
   addClusterCommands(program, io, finish)
   return program
 }
@@ -44,5 +45,27 @@ function addConfig(program: Command, io: CliIo): void {
   const check = config.command('check').description('Say what is wrong with the configuration, if anything.')
   withConfigFlags(check).action(async (flags: ConfigFlags) => {
     await checkConfig(pathsOf(flags), io)
+  })
+}
+
+// The rules bring the YAML parser along; the other commands should not have to wait for it.
+function addPolicy(program: Command, io: CliIo): void {
+  const policy = program
+    .command('policy')
+    .description('Who may do what: the rules in policy.yaml and policy.d.')
+  const list = policy
+    .command('list')
+    .description(
+      'Print every rule that counts, with the file it comes from; without a file it is the default.',
+    )
+    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+  withConfigFlags(list).action(async (flags: ConfigFlags & { format: 'text' | 'json' }) => {
+    const { listPolicy } = await import('./cli/policy-commands.ts')
+    await listPolicy(pathsOf(flags), flags.format, io)
+  })
+  const check = policy.command('check').description('Say what is wrong with the policy files, if anything.')
+  withConfigFlags(check).action(async (flags: ConfigFlags) => {
+    const { checkPolicy } = await import('./cli/policy-commands.ts')
+    await checkPolicy(pathsOf(flags), io)
   })
 }

@@ -2,11 +2,13 @@
  * The composition root: makes every part of a node, hands each what it needs, starts them in order and stops them in
  * reverse. Read it from top to bottom to see what a node is.
  */
+import type { IncomingMessage } from 'node:http'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
-import { NoAuth } from '../api/auth/noauth.ts'
-import { TrustedHeaders } from '../api/auth/trusted-headers.ts'
 import { buildApiServer } from '../api/server.ts'
+import { ServerCertificate } from '../api/server-certificate.ts'
+import type { Policy } from '../api/auth/policy/policy.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -14,32 +16,38 @@ import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
-import { placedNodes } from '../cluster/placement/placement-policy.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { buildHealer } from './composition/build-healer.ts'
+import { buildAuthenticator } from './composition/build-authenticator.ts'
+import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
+import { buildUpdater } from './composition/build-updater.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import type { SeracConfig } from './config/options.ts'
+import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
 import { ImageHolder } from './data/image-holder.ts'
 import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { ImageIndex } from './images/image-index.ts'
-import { imageIdOf, imageKey } from './images/image-operations.ts'
+import { imageIdOf } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
+import type { OutNodes } from './loops/out-nodes.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
+import { RepairPace } from './loops/repair-pace.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
-import { Updater } from './loops/updater.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
+import { EventLoopDelay } from './status/event-loop-delay.ts'
 import { LoopAdmin } from './status/loop-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -61,6 +69,8 @@ interface Core {
   index: ImageIndex
   hashes: HashPool
   cluster: Cluster
+  foreground: Foreground
+  policy: Policy
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -70,9 +80,8 @@ interface Images {
   holder: ImageHolder
   uploader: ImageUploader
   service: ImageService
-  reader: ImageReader
-  /** The uploads' share of the byte budget. */
-  uploads: ChunkBufferPool
+  /** Of what this node brings for itself. */
+  pace: RepairPace
 }
 
 /** The background loops, and those that the status asks for more. */
@@ -80,6 +89,7 @@ interface Loops {
   all: readonly Loop[]
   tombstones: TombstoneReaper
   auditor: Auditor
+  out: OutNodes
 }
 
 const DAY_MS = 24 * 3_600_000
@@ -96,14 +106,15 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
   }
   const onStarted: OnStarted = (end) => started.push(end)
   try {
-    const authenticator = chooseAuthenticator(config)
+    const authentication = await buildAuthenticator(config, log)
+    onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
     const images = buildImages(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
     const loops = buildLoops(core, images)
     startLoops(loops, onStarted)
-    await listen(core, images, loops, authenticator, onStarted)
+    await listen(core, images, loops, authentication.authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -114,13 +125,17 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, random)
+  const watch = await openPolicy({ clock, log }, config)
+  watch.start()
+  onStarted(() => watch.stop())
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
   gossipProved.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
-  const store = await openStore(config, identity, log, { onFound: onLearned })
+  const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
+  const store = await openStore(config, identity, log, { onFound: onLearned, registersElsewhere })
   onStarted(() => store.close())
   await gossipProved
   // Before anything can learn a row: the index must never lag behind what is known to be settled.
@@ -130,16 +145,20 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   hashes.start()
   onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
-  const apiUrl = `http://${advertiseHost}:${config.default.bindPort}`
+  const scheme = config.default.certFile === null ? 'http' : 'https'
+  const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
+  const foreground = new Foreground(clock)
   const { buildCluster } = await building
   const cluster = buildCluster(
-    { config, log, identity, currentConfig, store, hashes },
+    { config, log, identity, currentConfig, store, hashes, foreground },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, apiUrl }
+  const { policy } = watch
+  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy, apiUrl }
 }
 
-function buildImages({ config, log, identity, currentConfig, store, index, hashes, cluster }: Core): Images {
+function buildImages(core: Core): Images {
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -153,40 +172,36 @@ function buildImages({ config, log, identity, currentConfig, store, index, hashe
     { ...base, holders, replicator, pool: uploads, hashes, liveness: control.liveness },
     { durableCopies: config.replication.durableCopies },
   )
-  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader })
+  foreground.watch(() => reader.isStreaming || uploads.slotsInUse > 0)
+  const pace = new RepairPace(
+    { clock, isForegroundBusy: () => foreground.isBusy || cluster.arePeersBusy },
+    { bytesPerSecondMax: config.repair.bytesPerSecondMax },
+  )
+  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader, pace })
   const uploader = new ImageUploader(
     { ...base, registers, writer, holder },
-    { sizeBytesMax: config.default.imageSizeCap },
+    {
+      sizeBytesMax: config.default.imageSizeCap,
+      copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
+    },
   )
   const service = new ImageService(
-    { ...base, registers, index, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       memberQuota: config.default.imageMemberQuota,
+      storageQuotaBytes: config.default.userStorageQuota,
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, service, reader, uploads }
+  return { registers, holder, uploader, service, pace }
 }
 
-function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }: Images): Loops {
-  const { log, identity, currentConfig, store, index, cluster } = core
+function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): Loops {
+  const { log, identity, currentConfig, store, index, cluster, foreground } = core
   const caughtUp = () => cluster.registers.caughtUp
-  const updater = new Updater({
-    clock,
-    random,
-    log,
-    caughtUp,
-    holder,
-    settled: (id) => {
-      if (!store.registers.isSettled(imageKey(id))) return null
-      const record = index.get(id)
-      return record ? { live: true, record } : registers.local(id)
-    },
-    allImages: () => imageIdsIn(store.registers.learnedKeys()),
-    isPlacedHere: (id, { data }) =>
-      placedNodes(currentConfig.current(), id, data?.copies ?? null).includes(identity.id),
-  })
+  const silentMs = (node: NodeId) => lifeOf(node, cluster.control).silentMs
+  const { updater, out } = buildUpdater({ ...core, registers, holder, pace, silentMs })
   const reaper = new Reaper({
     self: identity.id,
     clock,
@@ -225,15 +240,6 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     const record = index.get(id)
     if (!record || record.data) updater.enqueue(id)
   })
-  store.chunks.onDamaged((_hash, roots) => {
-    for (const root of roots)
-      void store.registers.imagesWithRoot(root).then(
-        (ids) => ids.forEach((id) => updater.enqueue(id)),
-        // Its next sweep finds them.
-        (error: unknown) =>
-          log.warn({ root, error: String(error) }, 'could not see which images are damaged'),
-      )
-  })
   const votes = voteAuditor({
     clock,
     log,
@@ -241,6 +247,7 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
     onLost: (why) => cluster.registers.loseVotes(why),
   })
   const reconcile = (id: string) => updater.enqueue(id)
+  const healer = buildHealer({ ...core, reconcile })
   const reclaim = buildReapers({ ...core, registers: cluster.registers, holder, reconcile })
   const auditor = new Auditor(
     {
@@ -249,13 +256,13 @@ function buildLoops(core: Core, { registers, holder, uploader, reader, uploads }
       chunks: store.chunks,
       record: store.auditRecord,
       // What this node pulls for itself is not among it: to heal is no reason to look for damage more slowly.
-      isForegroundBusy: () => reader.isStreaming || uploads.slotsInUse > 0 || cluster.isServingPeers,
+      isForegroundBusy: () => foreground.isBusy || cluster.isServingPeers,
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const own = [updater.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
+  const own = [updater.loop, healer.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
-  return { all, tombstones, auditor }
+  return { all, tombstones, auditor, out }
 }
 
 function startLoops({ all }: Loops, onStarted: OnStarted): void {
@@ -282,10 +289,26 @@ async function listen(
     reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
   }
   const disableFile = config.healthcheck.disableByFilePath
+  const { certFile, keyFile } = config.default
+  const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
   const api = buildApiServer(
-    { images: images.service, authenticator, readiness, streams: new StreamLimit(), clock, random, log },
+    {
+      images: images.service,
+      authenticator,
+      policy: core.policy,
+      readiness,
+      streams: new StreamLimit(),
+      clock,
+      random,
+      log,
+    },
     {
       publicEndpoint: config.default.publicEndpoint,
+      pathPrefix: config.default.pathPrefix,
+      believeProxies: config.osloMiddleware.enableProxyHeadersParsing,
+      cors: config.cors,
+      tls: certificate?.pair ?? null,
+      clientPauseMs: config.default.clientSocketTimeout,
       limitDefault: config.default.limitParamDefault,
       limitMax: config.default.apiLimitMax,
       maxRequestIdLength: config.default.maxRequestIdLength,
@@ -294,6 +317,10 @@ async function listen(
       containerFormats: config.imageFormat.containerFormats,
     },
   )
+  const eventLoopDelay = new EventLoopDelay(clock)
+  eventLoopDelay.start()
+  onStarted(async () => eventLoopDelay.stop())
+  api.server.on('request', ({ url }: IncomingMessage) => core.foreground.noteRequest(url ?? ''))
   const report = buildReport({
     ...core,
     self: core.identity.id,
@@ -302,7 +329,9 @@ async function listen(
     startedMs: STARTED_MS,
     blockedTombstones: () => loops.tombstones.blocked,
     integrity: () => loops.auditor.progress,
+    out: () => loops.out.view,
     loops: () => loops.all.map((loop) => loop.describe()),
+    eventLoopDelay: () => eventLoopDelay.recent,
     images: () => core.index.rows(),
   })
   const operator = buildOperatorServer(
@@ -318,6 +347,10 @@ async function listen(
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   onStarted(() => closeServer(api))
+  if (certificate && api.server instanceof TlsServer) {
+    const unfollow = certificate.follow(api.server, { clock, log })
+    onStarted(async () => unfollow())
+  }
   onStarted(() => images.uploader.stop())
 }
 
@@ -343,19 +376,6 @@ function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
 }
 
-function chooseAuthenticator(config: SeracConfig): Authenticator {
-  switch (config.default.authStrategy) {
-    case 'noauth':
-      return new NoAuth()
-    case 'trusted_headers':
-      return new TrustedHeaders()
-    case 'keystone':
-      throw new Error(
-        'auth_strategy = keystone is not in this release yet: use trusted_headers behind a proxy that checks tokens',
-      )
-  }
-}
-
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
   const reasons: string[] = []
   if (!hasQuorum) reasons.push('No majority of voters is reachable.')
@@ -370,13 +390,6 @@ function lifeOf(node: NodeId, control: ControlPlane): Life {
     return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
   const { silentMs } = control.liveness.view(node)
   return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }
-}
-
-function* imageIdsIn(keys: Iterable<string>): Generator<string> {
-  for (const key of keys) {
-    const id = imageIdOf(key)
-    if (id !== null) yield id
-  }
 }
 
 async function closeServer(server: FastifyInstance): Promise<void> {

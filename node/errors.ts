@@ -20,6 +20,8 @@ export const IMAGE_ERROR_CODES = [
   'UNSUPPORTED_MEDIA',
   /** The byte range cannot be served (416). */
   'RANGE_NOT_SATISFIABLE',
+  /** The image is not any more what the policy was asked about; it is asked again before anybody sees this (503). */
+  'BASIS_CHANGED',
   /** Cannot be answered now; nothing was decided; ask again (503 with Retry-After). */
   'UNAVAILABLE',
 ] as const

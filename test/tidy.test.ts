@@ -51,7 +51,9 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(level|classic-level)$/, homes: ['node/store/'] },
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
+  { packages: /^undici$/, homes: ['api/auth/keystone-transport.ts'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
+  { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 

@@ -6,25 +6,28 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { ImageError } from '../../node/errors.ts'
 import type { Caller } from '../../node/images/image-requests.ts'
 import type { Authenticator } from '../api-components.ts'
+import { callerWith } from './caller.ts'
 
-/** Characters of a user or project id: the width of an image's owner. */
+/** Characters of a user, project or domain id: the width of an image's owner. */
 const IDENTITY_LENGTH_MAX = 255
-const ADMIN_ROLE = 'admin'
 
 export class TrustedHeaders implements Authenticator {
   async authenticate(headers: IncomingHttpHeaders, requestId: string): Promise<Caller> {
     if (headers['x-identity-status'] !== 'Confirmed') {
       throw new ImageError('UNAUTHENTICATED', 'This request needs an authenticated identity.')
     }
-    const roles = rolesOf(headers['x-roles'])
-    return {
+    return callerWith(requestId, {
       userId: identity(headers['x-user-id']),
+      userDomainId: identity(headers['x-user-domain-id']),
       // X-Tenant-Id is the older name of the same thing.
       projectId: identity(headers['x-project-id']) ?? identity(headers['x-tenant-id']),
-      roles,
-      isAdmin: roles.includes(ADMIN_ROLE),
-      requestId,
-    }
+      projectDomainId: identity(headers['x-project-domain-id']),
+      domainId: identity(headers['x-domain-id']),
+      systemScope: headers['openstack-system-scope'] === 'all' ? 'all' : null,
+      isAdminProject: headers['x-is-admin-project'] !== 'False',
+      roles: rolesOf(headers['x-roles']),
+      serviceRoles: rolesOf(headers['x-service-roles']),
+    })
   }
 }
 
@@ -33,7 +36,7 @@ function identity(value: string | string[] | undefined): string | null {
   if (value.length <= IDENTITY_LENGTH_MAX) return value
   throw new ImageError(
     'UNAUTHENTICATED',
-    `A user or project id is longer than ${IDENTITY_LENGTH_MAX} characters.`,
+    `A user, project or domain id is longer than ${IDENTITY_LENGTH_MAX} characters.`,
   )
 }
 
@@ -41,6 +44,6 @@ function rolesOf(value: string | string[] | undefined): string[] {
   if (typeof value !== 'string') return []
   return value
     .split(',')
-    .map((role) => role.trim().toLowerCase())
+    .map((role) => role.trim())
     .filter((role) => role !== '')
 }

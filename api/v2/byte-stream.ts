@@ -6,9 +6,6 @@ import type { ByteLease, ImageBytes } from '../../node/images/image-requests.ts'
 import { ClientLeftError } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
 
-/** A download whose socket takes nothing for this long is cut, ms: its bytes hold memory that others wait for. */
-export const DOWNLOAD_STALL_MS_MAX = 300_000
-
 /** Where the bytes go. The socket is told apart because a pipelined response gets its own only in turn. */
 export interface ByteSink {
   response: ServerResponse
@@ -57,11 +54,12 @@ export class ByteStream {
 
   /**
    * To be called when status and headers of the response are set. Resolves when all bytes were handed to the socket; else cuts
-   * the connection, so that the client notices, and rejects with the reason.
+   * the connection, so that the client notices, and rejects with the reason. A client that takes nothing for `stallMs` is
+   * cut: its bytes hold memory that others wait for.
    */
-  async send(): Promise<void> {
+  async send(stallMs: number): Promise<void> {
     const { response, socket } = this.#sink
-    response.setTimeout(DOWNLOAD_STALL_MS_MAX, () => response.destroy())
+    response.setTimeout(stallMs, () => response.destroy())
     try {
       for (; this.#next.done !== true; this.#next = await this.#source.next())
         await this.#sendLease(this.#next.value)

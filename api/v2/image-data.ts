@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ImageBytes } from '../../node/images/image-requests.ts'
-import type { ApiComponents } from '../api-components.ts'
+import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { callerOf } from '../context.ts'
 import { sendNothing, takeOver, unwrap } from '../replies.ts'
 import { bodyMediaType, ClientLeftError, hasBody, refuseBody, uploadBody } from '../request-body.ts'
@@ -18,14 +18,18 @@ import { imageIdOf } from './image-id.ts'
 const DATA_TYPE = 'application/octet-stream'
 const SIZE_HEADER = 'x-openstack-image-size'
 
-export function imageDataRoutes(app: FastifyInstance, { images, streams, clock, log }: ApiComponents): void {
+export function imageDataRoutes(
+  app: FastifyInstance,
+  { images, streams, clock, log }: ApiComponents,
+  { clientPauseMs }: Pick<ApiOptions, 'clientPauseMs'>,
+): void {
   app.put<ImageParams>('/images/:imageId/file', async (request, reply) => {
     const imageId = imageIdOf(request)
     if (bodyMediaType(request.raw) !== DATA_TYPE) {
       throw new ImageError('UNSUPPORTED_MEDIA', `Image data has the content type ${DATA_TYPE}.`)
     }
     const sizeBytes = declaredSize(request.headers, hasBody(request.raw))
-    const body = uploadBody(request.raw, reply.raw, clock)
+    const body = uploadBody(request.raw, reply.raw, clock, clientPauseMs)
     await streams.run(() => images.upload(callerOf(request), imageId, body, sizeBytes))
     return sendNothing(reply)
   })
@@ -40,7 +44,7 @@ export function imageDataRoutes(app: FastifyInstance, { images, streams, clock, 
     return streams.run(async () => {
       const stream = await openByteStream(data, range ?? whole(data), sink)
       takeOver(reply.code(range ? 206 : 200).headers(dataHeaders(data, range)))
-      await stream.send().catch((error: unknown) => logCut(log, request.id, data, error))
+      await stream.send(clientPauseMs).catch((error: unknown) => logCut(log, request.id, data, error))
       return reply
     })
   })

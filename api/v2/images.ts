@@ -22,7 +22,7 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   app.post('/images', async (request, reply) => {
     const body = await readJsonBody(request.raw, reply.raw, clock)
     const image = await images.create(callerOf(request), parseImageDraft(body, rules))
-    reply.header('location', `${baseUrl(request, options.publicEndpoint)}${IMAGES_PATH}/${image.id}`)
+    reply.header('location', `${baseUrl(request, options)}${IMAGES_PATH}/${image.id}`)
     return sendJsonText(reply, 201, json.image(image))
   })
 

@@ -20,10 +20,11 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     // Before routing is heeded: without identity even an unknown path is a 401.
     app.addHook('onRequest', async (request) => {
       refuseLongRequestId(request, options.maxRequestIdLength)
-      request.caller = await components.authenticator.authenticate(request.headers, request.id)
+      const { authenticator, policy } = components
+      request.caller = policy.known(await authenticator.authenticate(request.headers, request.id))
     })
     imageRoutes(app, components, options)
-    imageDataRoutes(app, components)
+    imageDataRoutes(app, components, options)
     memberRoutes(app, components)
     tagRoutes(app, components)
     actionRoutes(app, components)

@@ -27,6 +27,8 @@ export const PROTOCOLS: Readonly<Record<WireProtocol, ProtocolLimits>> = {
   'catch-up': { id: '/serac/catch-up/1', inFlightMax: 8, queueMax: 64 },
   /** Status documents, asked for by operators and pages. */
   status: { id: '/serac/status/1', inFlightMax: 16, queueMax: 64 },
+  /** Asked for each image that is to be given up where it is misplaced; costs a look into memory. */
+  holding: { id: '/serac/holding/1', inFlightMax: 64, queueMax: 256 },
   /** Joins and invites: rare. */
   admission: { id: '/serac/admission/1', inFlightMax: 4, queueMax: 16 },
   /** One per link. */

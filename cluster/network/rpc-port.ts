@@ -6,9 +6,9 @@ export type NodeId = string
 /**
  * Control-plane protocols. Each has a stream of its own, so that none waits behind another.
  * votes: prepare, accept, read, commit notices, forwarded operations; catch-up: change logs and digests;
- * status: heartbeats and status; admission: hello.
+ * status: status documents; holding: whether a node holds an image; admission: hello.
  */
-export type ControlProtocol = 'votes' | 'catch-up' | 'status' | 'admission'
+export type ControlProtocol = 'votes' | 'catch-up' | 'status' | 'holding' | 'admission'
 
 /** Answers one request. What it throws as a `SeracError` reaches the caller with code, message and fields. */
 export type RpcHandler = (from: NodeId, request: unknown) => Promise<unknown>

@@ -5,8 +5,8 @@ import { rendezvousOrder } from './rendezvous.ts'
 
 /** Up to so many storage nodes every one holds every image: three are a complete cluster. */
 export const FULL_COPY_NODES_MAX = 3
-/** What an image gets unless image or policy ask for another number; matters from four storage nodes on. */
-export const COPIES_DEFAULT = 3
+
+const NOBODY: ReadonlySet<NodeId> = new Set()
 
 /** The members that hold chunks. Edges only cache. */
 export function storageNodes(config: ClusterConfig): MemberNode[] {
@@ -16,34 +16,54 @@ export function storageNodes(config: ClusterConfig): MemberNode[] {
 /**
  * The nodes that must hold the image, in rendezvous order, spread over as many zones as there are. `copies` null = every
  * storage node, which is also the rule for clusters of up to three. A node that leaves moves nothing but its own copies.
+ *
+ * `out`: nodes that are away for so long that others stand in for them, the next of the order. Who holds an image for
+ * good, and whose copy may be given up, is always decided without it.
  */
-export function placedNodes(config: ClusterConfig, imageId: string, copies: number | null): NodeId[] {
-  const order = rendezvousOrder(imageId, storageNodes(config))
-  const count = copies === null || order.length <= FULL_COPY_NODES_MAX ? order.length : copies
-  return spreadOverZones(order, count).map(({ id }) => id)
+export function placedNodes(
+  config: ClusterConfig,
+  imageId: string,
+  copies: number | null,
+  out: ReadonlySet<NodeId> = NOBODY,
+): NodeId[] {
+  const storage = storageNodes(config)
+  const isEverywhere = copies === null || storage.length <= FULL_COPY_NODES_MAX
+  const present = storage.filter(({ id }) => !out.has(id))
+  const order = spreadOverZones(rendezvousOrder(imageId, present))
+  return order.slice(0, isEverywhere ? order.length : copies).map(({ id }) => id)
 }
 
 /**
- * The placed nodes in the order in which an upload should use them: this node first (no network), then alive ones of
- * other zones, alive ones of its own, and last those believed dead.
+ * All storage nodes in the order in which an upload should use them. The alive nodes of the placement come first: this
+ * node (no network), then one of another zone, so that the first two copies survive the loss of a zone. Where too few of
+ * them are alive, others stand in, the next of the order; those that are believed dead are the last to be asked.
  */
 export function writeOrder(
   config: ClusterConfig,
-  placed: readonly NodeId[],
-  self: NodeId,
-  liveness: LivenessView,
+  imageId: string,
+  copies: number | null,
+  { self, liveness }: { self: NodeId; liveness: LivenessView },
 ): NodeId[] {
-  const zones = new Map(config.nodes.map((node) => [node.id, zoneOf(node)]))
-  const rank = (id: NodeId) => {
-    if (id === self) return 0
-    if (!liveness.isAlive(id)) return 3
-    return zones.get(id) === zones.get(self) ? 2 : 1
-  }
-  return [...placed].sort((a, b) => rank(a) - rank(b))
+  const placed = placedNodes(config, imageId, copies)
+  const order = [...new Set([...placed, ...placedNodes(config, imageId, null)])]
+  const isPlaced = (id: NodeId) => placed.includes(id)
+  const alive = order.filter((id) => liveness.isAlive(id))
+  const first = alive.filter((id) => isPlaced(id)).toSorted((a, b) => Number(b === self) - Number(a === self))
+  const standIns = alive.filter((id) => !isPlaced(id))
+  return [
+    ...newZonesFirst(config, first),
+    ...newZonesFirst(config, standIns),
+    ...order.filter((id) => !alive.includes(id)),
+  ]
+}
+
+/** In how many zones the nodes are. */
+export function zonesOf(config: ClusterConfig, nodes: readonly NodeId[]): number {
+  return new Set(config.nodes.filter(({ id }) => nodes.includes(id)).map(zoneOf)).size
 }
 
 /** Takes from each zone in turn: no zone gets its next copy while another with nodes left has fewer. */
-function spreadOverZones(order: readonly MemberNode[], count: number): MemberNode[] {
+function spreadOverZones(order: readonly MemberNode[]): MemberNode[] {
   const seenIn = new Map<string, number>()
   const rounds: MemberNode[][] = []
   for (const node of order) {
@@ -51,10 +71,15 @@ function spreadOverZones(order: readonly MemberNode[], count: number): MemberNod
     seenIn.set(zoneOf(node), round + 1)
     ;(rounds[round] ??= []).push(node)
   }
-  return rounds.flat().slice(0, count)
+  return rounds.flat()
 }
 
-/** A node without a zone is one of its own. */
-function zoneOf({ zone, id }: MemberNode): string {
+function newZonesFirst(config: ClusterConfig, order: readonly NodeId[]): NodeId[] {
+  const nodes = order.flatMap((id) => config.nodes.filter((node) => node.id === id))
+  return spreadOverZones(nodes).map(({ id }) => id)
+}
+
+/** The failure domain of a node: without a zone it is one of its own. */
+export function zoneOf({ zone, id }: MemberNode): string {
   return zone ?? id
 }

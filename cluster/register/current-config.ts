@@ -20,8 +20,10 @@ export class CurrentConfig implements ConfigView {
   constructor(storage: RegisterStorage, initial: ClusterConfig) {
     this.#storage = storage
     this.#config = initial
+    const kept = storage.configInForce()
+    if (kept) this.#take(kept)
     const learned = storage.learned(CONFIG_KEY)
-    if (learned?.settled) this.#take(learned)
+    if (learned?.settled) void this.adopt(learned).catch(() => {})
     storage.onLearned((key, row) => {
       if (key === CONFIG_KEY && row) void this.adopt(row).catch(() => {})
     })
@@ -52,8 +54,8 @@ export class CurrentConfig implements ConfigView {
    */
   adopt(row: LearnerRow): Promise<void> {
     if (!row.settled || !this.#take(row)) return this.#durable
-    const written = this.#storage.learnDurably(CONFIG_KEY, row)
-    this.#durable = Promise.all([this.#durable, written]).then(() => {})
+    const written = [this.#storage.keepConfig(row), this.#storage.learn(CONFIG_KEY, row)]
+    this.#durable = Promise.all([this.#durable, ...written]).then(() => {})
     this.#durable.catch(() => {})
     for (const listener of this.#listeners) listener(this.#config)
     return this.#durable

@@ -66,6 +66,8 @@ export async function recoverAlone(
 /** The config that this store knows best: the one in force, else one that was at least proposed; null when there is none. */
 export function configInStore(storage: RegisterStorage): ClusterConfig | null {
   const learned = storage.learned(CONFIG_KEY)
+  const kept = storage.configInForce()
+  if (kept && !(learned?.settled && compareBallots(learned.ballot, kept.ballot) > 0)) return configIn(kept)
   if (learned) return configIn(learned)
   const accepted = readableState(storage)?.accepted
   return accepted ? configIn(accepted) : null
@@ -88,7 +90,7 @@ async function learnOwnVotes(storage: RecoverableStorage): Promise<Ballot> {
     highest = maxBallot(highest, state.promised)
     const learned = storage.learned(key)
     if (!state.accepted || (learned && compareBallots(learned.ballot, state.accepted.ballot) >= 0)) continue
-    await storage.learnDurably(key, { ...state.accepted, settled: false })
+    await storage.learn(key, { ...state.accepted, settled: false })
   }
   return highest
 }
@@ -127,7 +129,8 @@ async function writeConfig(
   const value = encodeValue({ live: true, record: config, version: version + 1, ring: [] })
   const accepted = { ballot, value, digest: valueDigest(value) }
   await storage.vote(CONFIG_KEY, { promised: ballot, accepted }, true)
-  await storage.learnDurably(CONFIG_KEY, { ...accepted, settled: true })
+  await storage.keepConfig({ ...accepted, settled: true })
+  await storage.learn(CONFIG_KEY, { ...accepted, settled: true })
 }
 
 function configVersion(row: LearnerRow | null): number {

@@ -96,6 +96,14 @@ export interface RegisterStorage {
    * `isAdmitted` false: the votes were incomplete.
    */
   renewIdentity(isAdmitted: boolean): Promise<void>
+  /**
+   * The row of the config register that was kept last; null = none was, or it is damaged, and then this store is not intact.
+   * It stays when the next config is voted for: until that is known to be chosen, a node that starts again is held to this
+   * one (R10).
+   */
+  configInForce(): LearnerRow | null
+  /** Keeps a settled row of the config register. Resolves when a power cut cannot take it back. */
+  keepConfig(row: LearnerRow): Promise<void>
   /** Absent keys behave as promised = floor (R9). */
   floor(): Ballot
   /** Never lowers it. Resolves when durable. */
@@ -130,8 +138,6 @@ export interface RegisterStorage {
    * settled, a lower one is ignored. Never touches acceptor state. Resolves when durable.
    */
   learn(key: string, row: LearnerRow): Promise<void>
-  /** As `learn`, also when the row is only settled by it: resolves when a power cut cannot take it back. */
-  learnDurably(key: string, row: LearnerRow): Promise<void>
   /**
    * Drops the learner row of a register that is no more, and learns nothing of it again, up to `upTo`: a late notice may
    * still be on its way. Resolves when it is durable. Not for keys with votes.

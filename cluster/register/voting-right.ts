@@ -4,7 +4,7 @@
  *
  * | found | then |
  * |---|---|
- * | no config register anywhere, at a majority | a new cluster: it votes on the config alone, and writes the genesis |
+ * | no config register anywhere, at a majority | a new cluster: it votes on the config alone, and writes the genesis, unless it has lost votes |
  * | its database is named, nobody has seen a higher vote sequence of it | it votes |
  * | it is not named, and has never voted | it claims its place in the config, then votes |
  * | another database is named, or votes of its own are missing or damaged | re-admission |
@@ -154,8 +154,15 @@ export class VotingRight {
       return 'unknown'
     }
     for (const { floor } of witnesses.values()) this.#components.voters.noteFloor(floor)
-    if (!config.row()) return 'genesis'
+    if (!config.row()) return this.#mayFound()
     return this.#judgeDatabase(view, [...witnesses.values()])
+  }
+
+  /** Who has lost votes was in a cluster: it waits for somebody who still knows its config. */
+  #mayFound(): Verdict {
+    if (this.#components.storage.isAdmitted) return 'genesis'
+    this.#right = { votes: 'never', why: `${FORGOTTEN}; nobody who answers knows the cluster config` }
+    return 'unknown'
   }
 
   #judgeDatabase(view: ClusterConfig, witnesses: readonly WitnessAnswer[]): Verdict {

@@ -11,7 +11,7 @@ import type { Clock } from '../runtime.ts'
 import { nodeIdOfCertificate, type BulkCredentials } from './bulk-certificate.ts'
 
 /** Enough to keep a link and two disks busy with 4 MiB chunks. */
-const SOCKETS_MAX = 4
+export const CONNECTIONS_MAX = 4
 /** Below the server's own 60 s, so that a request seldom meets a connection that is just being closed. */
 const IDLE_TIMEOUT_MS = 30_000
 
@@ -27,8 +27,8 @@ export class PeerAgent extends Agent {
 
   constructor(clock: Clock, options: PeerAgentOptions) {
     const limits: AgentOptions = {
-      maxSockets: SOCKETS_MAX,
-      maxFreeSockets: SOCKETS_MAX,
+      maxSockets: CONNECTIONS_MAX,
+      maxFreeSockets: CONNECTIONS_MAX,
       timeout: IDLE_TIMEOUT_MS,
     }
     super({ ...limits, keepAlive: true })

@@ -5,7 +5,7 @@ import { ClusterError } from '../errors.ts'
 import type { NodeIdentity } from '../network/identity.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
-import { PeerAgent } from './bulk-agent.ts'
+import { CONNECTIONS_MAX, PeerAgent } from './bulk-agent.ts'
 import { abortable } from './abortable.ts'
 import { createBulkCredentials, type BulkCredentials } from './bulk-certificate.ts'
 import type { BulkPeer } from './bulk-port.ts'
@@ -29,7 +29,9 @@ import {
 import { announcedBytes, receivePayload, sendPayload, StallWatch } from './bulk-streams.ts'
 import { CHUNK_BYTES_MAX, type ChunkBuffer } from './chunk-buffer.ts'
 import type { ChunkHasher } from './chunk-hasher.ts'
+import { LifeSign } from './life-sign.ts'
 import type { ChunkHash, UploadId } from './local-chunks.ts'
+import { Semaphore } from './semaphore.ts'
 
 export interface BulkClientComponents {
   identity: NodeIdentity
@@ -44,15 +46,15 @@ export interface BulkClientOptions {
   /** A chunk transfer that moves no byte for this long is given up (RPC_TIMEOUT). */
   stallMs?: number
   connectTimeoutMs?: number
-  /** For commands, which answer after disk work and have no bytes to show in between. */
-  commandTimeoutMs?: number
+  /** For a have of many chunks, which are all read before the answer. */
+  haveTimeoutMs?: number
 }
 
 /** The plan's figure: a target without progress for 2 s is replaced. Heartbeats call a node suspect after the same time. */
 const STALL_MS = 2_000
 const CONNECT_TIMEOUT_MS = 2_000
 /** A have of HAVE_MAX chunks reads 256 MiB: 2.5 s on a disk of 100 MB/s, more beside other work. */
-const COMMAND_TIMEOUT_MS = 15_000
+const HAVE_TIMEOUT_MS = 15_000
 
 interface Ask {
   method: 'GET' | 'PUT' | 'POST'
@@ -62,6 +64,17 @@ interface Ask {
   /** No sign of life for this long = RPC_TIMEOUT. */
   stallMs: number
   signal?: AbortSignal | undefined
+  /** Of the caller, who wants to know, too. */
+  sign?: LifeSign | undefined
+}
+
+/** The connections to one peer. */
+interface PeerLink {
+  agent: PeerAgent
+  /** One for each connection. The agent keeps no count of those that it is just opening, and a peer cuts what is too much. */
+  turns: Semaphore
+  /** Of whatever moves on one of them. */
+  sign: LifeSign
 }
 
 type Receive<T> = (response: IncomingMessage, watch: StallWatch) => Promise<T>
@@ -69,27 +82,33 @@ type Receive<T> = (response: IncomingMessage, watch: StallWatch) => Promise<T>
 export class BulkClient implements BulkPeer {
   readonly #components: BulkClientComponents
   readonly #credentials: BulkCredentials
-  readonly #agents = new Map<NodeId, PeerAgent>()
+  readonly #links = new Map<NodeId, PeerLink>()
   readonly #stallMs: number
   readonly #connectTimeoutMs: number
-  readonly #commandTimeoutMs: number
+  readonly #haveTimeoutMs: number
 
   constructor(components: BulkClientComponents, options: BulkClientOptions = {}) {
     this.#components = components
     this.#credentials = createBulkCredentials(components.identity)
     this.#stallMs = options.stallMs ?? STALL_MS
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS
-    this.#commandTimeoutMs = options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS
+    this.#haveTimeoutMs = options.haveTimeoutMs ?? HAVE_TIMEOUT_MS
   }
 
   /** Closes every connection; requests under way fail with PEER_UNREACHABLE. */
   stop(): void {
-    for (const agent of this.#agents.values()) agent.destroy()
-    this.#agents.clear()
+    for (const { agent } of this.#links.values()) agent.destroy()
+    this.#links.clear()
   }
 
-  async getChunk(from: NodeId, hash: ChunkHash, into: ChunkBuffer, signal?: AbortSignal): Promise<void> {
-    const ask: Ask = { method: 'GET', path: CHUNK_PATH + hash, stallMs: this.#stallMs, signal }
+  async getChunk(
+    from: NodeId,
+    hash: ChunkHash,
+    into: ChunkBuffer,
+    signal?: AbortSignal,
+    sign?: LifeSign,
+  ): Promise<void> {
+    const ask: Ask = { method: 'GET', path: CHUNK_PATH + hash, stallMs: this.#stallMs, signal, sign }
     await this.#exchange(from, ask, async (response, watch) => {
       into.length = announcedBytes(response, CHUNK_BYTES_MAX)
       await receivePayload(response, into.payload, watch)
@@ -123,14 +142,17 @@ export class BulkClient implements BulkPeer {
   ): Promise<boolean[]> {
     const held: boolean[] = []
     for (const batch of batches(hashes, HAVE_MAX)) {
-      const answer = await this.#command(at, HAVE_PATH, encodeHave({ pin, hashes: batch }), signal)
+      // One chunk is no more work than a get: an upload that asks for it must notice a hung peer as soon.
+      const stallMs = batch.length === 1 ? this.#stallMs : this.#haveTimeoutMs
+      const body = encodeHave({ pin, hashes: batch })
+      const answer = await this.#command(at, { path: HAVE_PATH, body, stallMs, signal })
       held.push(...decodeHaveAnswer(answer, batch.length))
     }
     return held
   }
 
   async unpin(at: NodeId, upload: UploadId): Promise<void> {
-    await this.#command(at, UNPIN_PATH, encodeUnpin({ upload }))
+    await this.#command(at, { path: UNPIN_PATH, body: encodeUnpin({ upload }), stallMs: this.#stallMs })
   }
 
   async addReferences(
@@ -141,25 +163,18 @@ export class BulkClient implements BulkPeer {
   ): Promise<ChunkHash[]> {
     const missing: ChunkHash[] = []
     for (const batch of batches(hashes, REFERENCES_MAX)) {
-      const answer = await this.#command(
-        at,
-        REFERENCES_PATH,
-        encodeReferences({ root, hashes: batch }),
-        signal,
-      )
+      const body = encodeReferences({ root, hashes: batch })
+      const answer = await this.#command(at, { path: REFERENCES_PATH, body, stallMs: this.#stallMs, signal })
       missing.push(...decodeReferencesAnswer(answer))
     }
     return missing
   }
 
-  #command(at: NodeId, path: string, body: Uint8Array, signal?: AbortSignal): Promise<Buffer> {
-    const ask: Ask = {
-      method: 'POST',
-      path,
-      body: Buffer.from(body),
-      stallMs: this.#commandTimeoutMs,
-      signal,
-    }
+  #command(
+    at: NodeId,
+    { body, ...rest }: Omit<Ask, 'method' | 'body'> & { body: Uint8Array },
+  ): Promise<Buffer> {
+    const ask: Ask = { ...rest, method: 'POST', body: Buffer.from(body) }
     return this.#exchange(at, ask, (response, watch) => receiveBody(response, watch))
   }
 
@@ -175,29 +190,30 @@ export class BulkClient implements BulkPeer {
 
   async #exchangeOnce<T>(peer: NodeId, ask: Ask, receive: Receive<T>): Promise<T> {
     ask.signal?.throwIfAborted()
-    const request = this.#open(peer, ask)
+    const { clock } = this.#components
+    const { stallMs, sign = new LifeSign(clock) } = ask
     const stop = new AbortController()
-    const { stallMs } = ask
-    const watch = new StallWatch(this.#components.clock, stallMs, () =>
+    const watch = new StallWatch(clock, sign, stallMs, () =>
       stop.abort(new ClusterError('RPC_TIMEOUT', 'the peer makes no progress', { peer, stallMs })),
     )
     const onAbort = () => stop.abort(ask.signal?.reason)
     ask.signal?.addEventListener('abort', onAbort, { once: true })
-    stop.signal.addEventListener('abort', () => request.destroy(), { once: true })
+    const link = this.#linkTo(peer)
+    let endTurn = () => {}
     try {
-      // Not left to the request's own events: one that waits for a connection tells nobody that it was destroyed.
-      return await abortable(converse(request, ask.body, watch, receive), stop.signal)
-    } catch (error) {
-      request.destroy()
-      stop.signal.throwIfAborted()
-      throw error
+      sign.queueAt(link.sign)
+      endTurn = await link.turns.acquire(stop.signal)
+      sign.begin()
+      const request = this.#open(peer, ask, link.agent)
+      return await untilStopped(request, converse(request, ask.body, watch, receive), stop.signal)
     } finally {
+      endTurn()
       watch.stop()
       ask.signal?.removeEventListener('abort', onAbort)
     }
   }
 
-  #open(peer: NodeId, ask: Ask): ClientRequest {
+  #open(peer: NodeId, ask: Ask, agent: PeerAgent): ClientRequest {
     const address = this.#components.addressOf(peer)
     if (address === null)
       throw new ClusterError('PEER_UNREACHABLE', 'the address of the peer is not known', { peer })
@@ -209,7 +225,7 @@ export class BulkClient implements BulkPeer {
     }
     const { method, path } = ask
     return httpsRequest({
-      agent: this.#agentOf(peer),
+      agent,
       host: unbracketed(hostname),
       port,
       method,
@@ -218,23 +234,41 @@ export class BulkClient implements BulkPeer {
     })
   }
 
-  #agentOf(peer: NodeId): PeerAgent {
-    let agent = this.#agents.get(peer)
-    if (!agent) {
+  #linkTo(peer: NodeId): PeerLink {
+    let link = this.#links.get(peer)
+    if (!link) {
+      const { clock } = this.#components
       const connectTimeoutMs = this.#connectTimeoutMs
-      agent = new PeerAgent(this.#components.clock, {
-        peer,
-        credentials: this.#credentials,
-        connectTimeoutMs,
-      })
-      this.#agents.set(peer, agent)
+      const agent = new PeerAgent(clock, { peer, credentials: this.#credentials, connectTimeoutMs })
+      link = { agent, turns: new Semaphore(CONNECTIONS_MAX), sign: new LifeSign(clock) }
+      this.#links.set(peer, link)
     }
-    return agent
+    return link
   }
 }
 
 /** A kept-alive connection was closed before the peer can have answered. */
 class StaleConnection extends ClusterError {}
+
+/**
+ * `conversing`, or the signal's reason. Not left to the request's own events: one that waits for a connection tells nobody
+ * that it was destroyed.
+ */
+async function untilStopped<T>(
+  request: ClientRequest,
+  conversing: Promise<T>,
+  stop: AbortSignal,
+): Promise<T> {
+  const onStop = () => request.destroy()
+  stop.addEventListener('abort', onStop, { once: true })
+  try {
+    return await abortable(conversing, stop)
+  } catch (error) {
+    request.destroy()
+    stop.throwIfAborted()
+    throw error
+  }
+}
 
 /** Sends the body, awaits the answer and receives it; a refusal may come before the whole body has left. */
 async function converse<T>(

@@ -20,6 +20,7 @@ import {
 import { announcedBytes, receivePayload, sendPayload, StallWatch } from './bulk-streams.ts'
 import { CHUNK_BYTES_MAX, type ChunkBufferPool } from './chunk-buffer.ts'
 import type { ChunkHasher } from './chunk-hasher.ts'
+import { LifeSign } from './life-sign.ts'
 import type { ChunkHash, LocalChunks, UploadId } from './local-chunks.ts'
 
 export interface BulkRoutesComponents {
@@ -134,7 +135,9 @@ export class BulkRoutes {
     stream: IncomingMessage | ServerResponse,
     transfer: (watch: StallWatch) => Promise<void>,
   ): Promise<void> {
-    const watch = new StallWatch(this.#clock, this.#stallMs, () => stream.destroy())
+    const watch = new StallWatch(this.#clock, new LifeSign(this.#clock), this.#stallMs, () =>
+      stream.destroy(),
+    )
     try {
       await transfer(watch)
     } finally {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { ClusterError } from '../errors.ts'
 import type { Clock } from '../runtime.ts'
+import type { LifeSign } from './life-sign.ts'
 
 /**
  * Bytes per write: small enough that each write that leaves shows the other end alive many times a second on a slow
@@ -11,34 +12,47 @@ import type { Clock } from '../runtime.ts'
 const WRITE_BYTES = 256 * 1024
 const DECIMAL = /^\d{1,15}$/
 
-/** Calls `onStall` once when nothing moved for `stallMs`. Cheap to feed: `progress` only notes the time. */
+/**
+ * Where the own event loop was late, what came meanwhile is still unread when a timer looks: it looks twice, so much
+ * apart.
+ */
+const SECOND_LOOK_MS = 20
+
+/** Calls `onStall` once when nothing moved for `stallMs`. */
 export class StallWatch {
   readonly #clock: Clock
+  readonly #sign: LifeSign
   readonly #stallMs: number
   readonly #onStall: () => void
-  #lastMs: number
   #cancel: () => void
 
-  constructor(clock: Clock, stallMs: number, onStall: () => void) {
+  constructor(clock: Clock, sign: LifeSign, stallMs: number, onStall: () => void) {
     this.#clock = clock
+    this.#sign = sign
     this.#stallMs = stallMs
     this.#onStall = onStall
-    this.#lastMs = clock.monotonicMs()
-    this.#cancel = clock.after(stallMs, () => this.#check())
+    this.#cancel = clock.after(stallMs, () => this.#look())
   }
 
   progress(): void {
-    this.#lastMs = this.#clock.monotonicMs()
+    this.#sign.note()
   }
 
   stop(): void {
     this.#cancel()
   }
 
-  #check(): void {
-    const leftMs = this.#lastMs + this.#stallMs - this.#clock.monotonicMs()
-    if (leftMs <= 0) return this.#onStall()
-    this.#cancel = this.#clock.after(Math.ceil(leftMs), () => this.#check())
+  #look(): void {
+    const leftMs = Math.ceil(this.#stallMs - this.#sign.silentMs)
+    this.#cancel =
+      leftMs > 0
+        ? this.#clock.after(leftMs, () => this.#look())
+        : this.#clock.after(SECOND_LOOK_MS, () => this.#lookAgain())
+  }
+
+  #lookAgain(): void {
+    if (this.#sign.silentMs >= this.#stallMs) this.#onStall()
+    else this.#look()
   }
 }
 

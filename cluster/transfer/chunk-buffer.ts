@@ -66,10 +66,18 @@ interface Waiter {
   reject(error: Error): void
 }
 
+/**
+ * The part of a pool that may hold bytes which nobody uses at the moment. More would seldom be read again: who is so far
+ * behind is behind the page cache, too.
+ */
+const PARKED_SHARE_MAX = 1 / 4
+
 /** A byte budget made of slots: `acquire` waits while all are in use. */
 export class ChunkBufferPool {
   readonly #slotsMax: number
   readonly #free: Buffer[] = []
+  /** With what to call when the slot is needed; the longest parked first. */
+  readonly #parked = new Map<ChunkBuffer, () => void>()
   readonly #waiters: Waiter[] = []
   #allocated = 0
   #inUse = 0
@@ -79,8 +87,9 @@ export class ChunkBufferPool {
     this.#slotsMax = Math.max(SLOTS_PER_SLAB, Math.floor(budgetBytes / SLOT_BYTES))
   }
 
+  /** Without the parked ones: those are to be had at once. */
   get slotsInUse(): number {
-    return this.#inUse
+    return this.#inUse - this.#parked.size
   }
 
   get slotsMax(): number {
@@ -109,8 +118,30 @@ export class ChunkBufferPool {
     })
   }
 
+  /**
+   * Instead of a release: the bytes stay as they are until the slot is needed, or too many others were parked since. Then
+   * `onGone` is called. Until then `unpark` makes it a slot in use again.
+   */
+  park(buffer: ChunkBuffer, onGone: () => void): void {
+    this.#parked.set(buffer, onGone)
+    if (this.#waiters.length > 0 || this.#parked.size > this.#slotsMax * PARKED_SHARE_MAX) this.#reclaim()
+  }
+
+  unpark(buffer: ChunkBuffer): void {
+    this.#parked.delete(buffer)
+  }
+
+  #reclaim(): void {
+    for (const [buffer, onGone] of this.#parked) {
+      this.#parked.delete(buffer)
+      onGone()
+      return buffer.release()
+    }
+  }
+
   #take(): ChunkBuffer | null {
     if (this.#free.length === 0) this.#grow()
+    if (this.#free.length === 0) this.#reclaim()
     const record = this.#free.pop()
     if (!record) return null
     this.#inUse++

@@ -1,22 +1,18 @@
 /**
  * Brings one verified chunk into memory, from this node's disk or from a peer. Callers that want the same chunk at the
- * same time share one read, one check and one slot of the pool.
+ * same time share one read, one check and one slot of the pool; those that come a little later may still find it there.
  */
 import { ClusterError, hasCode, SeracError } from '../errors.ts'
 import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock, Log } from '../runtime.ts'
-import { abortable } from './abortable.ts'
 import type { ChunkBuffer, ChunkBufferPool } from './chunk-buffer.ts'
+import { ChunkFlight, type ChunkLease } from './chunk-flight.ts'
 import type { ChunkHolders } from './chunk-holders.ts'
 import { hedgedRace, type FailedAttempt } from './hedged-race.ts'
+import { HolderOrder } from './holder-order.ts'
+import type { LifeSign } from './life-sign.ts'
 import type { ChunkHash } from './local-chunks.ts'
-
-/** A verified chunk, shared with others: read only. Give it back once. */
-export interface ChunkLease {
-  readonly buffer: ChunkBuffer
-  release(): void
-}
 
 export interface ChunkFetcherComponents {
   holders: ChunkHolders
@@ -29,26 +25,30 @@ export interface ChunkFetcherComponents {
 
 export interface ChunkFetcherOptions {
   hedgeAfterMs?: number
-  /** Told when a holder's copy turned out damaged, so that it can be healed. */
-  onDamaged?: (hash: ChunkHash, at: NodeId) => void
+  localHedgeAfterMs?: number
 }
 
 /**
- * 4 MiB take 4 ms on a 10 Gbit/s link and 40 ms on 1 Gbit/s, and a busy disk answers within 100 ms: who needs longer is
- * in trouble, and asking a second holder then costs little because it happens rarely.
+ * A link that delivers shows something many times a second, and a busy disk answers within 100 ms: who is silent for
+ * longer is in trouble, and asking a second holder then costs little because it happens rarely.
  */
 const HEDGE_AFTER_MS = 300
+/** A read of the own disk shows nothing in between, and a peer's help costs more than waiting for a disk that is busy. */
+const LOCAL_HEDGE_AFTER_MS = 1_000
 
 export class ChunkFetcher {
   readonly #components: ChunkFetcherComponents
   readonly #hedgeAfterMs: number
-  readonly #onDamaged: (hash: ChunkHash, at: NodeId) => void
-  readonly #flights = new Map<ChunkHash, Flight>()
+  readonly #localHedgeAfterMs: number
+  readonly #order: HolderOrder
+  readonly #flights = new Map<ChunkHash, ChunkFlight>()
+  readonly #repairs = new Map<ChunkHash, Promise<void>>()
 
   constructor(components: ChunkFetcherComponents, options: ChunkFetcherOptions = {}) {
     this.#components = components
     this.#hedgeAfterMs = options.hedgeAfterMs ?? HEDGE_AFTER_MS
-    this.#onDamaged = options.onDamaged ?? (() => {})
+    this.#localHedgeAfterMs = options.localHedgeAfterMs ?? LOCAL_HEDGE_AFTER_MS
+    this.#order = new HolderOrder({ ...components, self: components.holders.self })
   }
 
   /** Whether reading ahead would leave others without a slot: above three quarters of the pool. */
@@ -59,124 +59,100 @@ export class ChunkFetcher {
 
   /**
    * Fetches from this node, then from `placed` (the image's placement, in order), then from every other member: a copy
-   * may still be where an earlier placement wanted it. Alive nodes come first. Throws CHUNK_UNAVAILABLE naming what was
-   * tried, or the signal's reason.
+   * may still be where an earlier placement wanted it. A chunk that was found damaged here is stored anew on the way.
+   * Throws CHUNK_UNAVAILABLE naming what was tried, or the signal's reason.
    */
-  fetch(hash: ChunkHash, placed: readonly NodeId[], signal?: AbortSignal): Promise<ChunkLease> {
-    let flight = this.#flights.get(hash)
-    if (!flight) {
-      const launched = new Flight(
-        (stop) => this.#bring(hash, placed, stop),
-        () => this.#forget(hash, launched),
-      )
-      flight = launched
-      this.#flights.set(hash, flight)
-    }
-    return flight.join(signal)
+  async fetch(hash: ChunkHash, placed: readonly NodeId[], signal?: AbortSignal): Promise<ChunkLease> {
+    const lease = await this.#flightOf(hash, placed).join(signal)
+    if (this.#components.holders.isDamagedHere(hash)) void this.#repairOnce(hash).catch(() => {})
+    return lease
   }
 
-  #forget(hash: ChunkHash, flight: Flight): void {
-    if (this.#flights.get(hash) === flight) this.#flights.delete(hash)
+  /** Stores a chunk anew that was found damaged here. Throws as `fetch`, and what storing throws. */
+  async repair(hash: ChunkHash, placed: readonly NodeId[], signal?: AbortSignal): Promise<void> {
+    const lease = await this.fetch(hash, placed, signal)
+    try {
+      await this.#repairs.get(hash)
+    } finally {
+      lease.release()
+    }
+  }
+
+  #flightOf(hash: ChunkHash, placed: readonly NodeId[]): ChunkFlight {
+    const known = this.#flights.get(hash)
+    if (known) return known
+    const flight = new ChunkFlight(
+      this.#components.pool,
+      (stop) => this.#bring(hash, placed, stop),
+      () => {
+        if (this.#flights.get(hash) === flight) this.#flights.delete(hash)
+      },
+    )
+    this.#flights.set(hash, flight)
+    return flight
+  }
+
+  /** While somebody holds a lease of the chunk: its bytes are at hand. */
+  #repairOnce(hash: ChunkHash): Promise<void> {
+    const known = this.#repairs.get(hash)
+    if (known) return known
+    const repair = this.#store(hash).finally(() => this.#repairs.delete(hash))
+    this.#repairs.set(hash, repair)
+    return repair
+  }
+
+  async #store(hash: ChunkHash): Promise<void> {
+    const { holders, log } = this.#components
+    const lease = await this.#flights.get(hash)?.join()
+    if (!lease) return
+    try {
+      await holders.putHere(hash, lease.buffer)
+    } catch (error) {
+      log.debug({ hash, error: codeOf(error) }, 'a damaged chunk could not be stored anew by the way')
+      throw error
+    } finally {
+      lease.release()
+    }
   }
 
   async #bring(hash: ChunkHash, placed: readonly NodeId[], stop: AbortSignal): Promise<ChunkBuffer> {
-    const failures: FailedAttempt[] = []
-    const { holders } = this.#components
-    if (holders.hasLocally(hash)) {
-      try {
-        return await this.#attempt(holders.self, hash, stop)
-      } catch (error) {
-        stop.throwIfAborted()
-        failures.push({ at: holders.self, error })
-      }
-    }
+    const { holders, clock } = this.#components
+    const peers = this.#order.of(placed)
     const outcome = await hedgedRace(
-      this.#peersInOrder(placed),
-      (at, signal) => this.#attempt(at, hash, signal),
+      holders.hasLocally(hash) ? [holders.self, ...peers] : peers,
+      (at, signal, sign) => this.#attempt(at, hash, signal, sign),
       {
-        clock: this.#components.clock,
-        hedgeAfterMs: this.#hedgeAfterMs,
+        clock,
+        hedgeAfterMs: (at) => (at === holders.self ? this.#localHedgeAfterMs : this.#hedgeAfterMs),
         mayHedge: () => !this.isMemoryShort,
+        onSilent: (at) => this.#order.avoid(at),
         discard: (late) => late.release(),
         signal: stop,
       },
     )
     if (outcome.won) return outcome.value
-    throw unavailable(hash, [...failures, ...outcome.failures])
+    throw unavailable(hash, outcome.failures)
   }
 
   /** One try at one holder, in a slot of its own. */
-  async #attempt(at: NodeId, hash: ChunkHash, signal: AbortSignal): Promise<ChunkBuffer> {
+  async #attempt(at: NodeId, hash: ChunkHash, signal: AbortSignal, sign: LifeSign): Promise<ChunkBuffer> {
     const slot = await this.#components.pool.acquire(signal)
     try {
-      await this.#components.holders.read(at, hash, slot, signal)
+      await this.#components.holders.read(at, hash, slot, signal, sign)
       return slot
     } catch (error) {
       slot.release()
-      if (hasCode(error, 'CHUNK_DAMAGED')) this.#reportDamage(hash, at)
+      this.#noteFailure(at, hash, error)
       throw error
     }
   }
 
-  #reportDamage(hash: ChunkHash, at: NodeId): void {
+  #noteFailure(at: NodeId, hash: ChunkHash, error: unknown): void {
     const { log, holders } = this.#components
-    // This node's own store has said so already, and it bounds how often.
-    if (at !== holders.self) log.warn({ hash, at }, 'a copy of a chunk is damaged; another holder is asked')
-    this.#onDamaged(hash, at)
-  }
-
-  #peersInOrder(placed: readonly NodeId[]): NodeId[] {
-    const { holders, config, liveness } = this.#components
-    const members = config.current().nodes.map(({ id }) => id)
-    const peers = [...new Set([...placed, ...members])].filter((id) => id !== holders.self)
-    const alive = peers.filter((id) => liveness.isAlive(id))
-    return [...alive, ...peers.filter((id) => !alive.includes(id))]
-  }
-}
-
-/** One chunk on its way into memory, and then in it, as long as somebody uses it. */
-class Flight {
-  readonly #landing: Promise<ChunkBuffer>
-  readonly #stop = new AbortController()
-  readonly #onOver: () => void
-  #landed: ChunkBuffer | null = null
-  #users = 0
-
-  constructor(bring: (stop: AbortSignal) => Promise<ChunkBuffer>, onOver: () => void) {
-    this.#onOver = onOver
-    this.#landing = bring(this.#stop.signal).then((buffer) => this.#land(buffer))
-    this.#landing.catch(onOver)
-  }
-
-  async join(signal?: AbortSignal): Promise<ChunkLease> {
-    this.#users++
-    try {
-      const buffer = await abortable(this.#landing, signal)
-      let held = true
-      const release = () => {
-        if (held) this.#leave()
-        held = false
-      }
-      return { buffer, release }
-    } catch (error) {
-      this.#leave()
-      throw error
-    }
-  }
-
-  #leave(): void {
-    this.#users--
-    if (this.#users > 0) return
-    this.#onOver()
-    this.#stop.abort(new ClusterError('STOPPING', 'nobody waits for the chunk any more'))
-    this.#landed?.release()
-  }
-
-  #land(buffer: ChunkBuffer): ChunkBuffer {
-    this.#landed = buffer
-    // A read of the own disk cannot be stopped: it may land when all have gone.
-    if (this.#users === 0) buffer.release()
-    return buffer
+    if (hasCode(error, 'RPC_TIMEOUT') || hasCode(error, 'PEER_UNREACHABLE')) this.#order.avoid(at)
+    // Each node says by itself what is damaged on its disk, and bounds how often.
+    if (at !== holders.self && hasCode(error, 'CHUNK_DAMAGED'))
+      log.debug({ hash, at }, 'a copy of a chunk is damaged; another holder is asked')
   }
 }
 

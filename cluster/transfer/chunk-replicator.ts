@@ -1,5 +1,5 @@
 /**
- * Stores an upload's chunks durably on W of the nodes that the placement names. One upload keeps to the same nodes, so
+ * Stores an upload's chunks durably on W nodes, of the placement as far as they are there. One upload keeps to the same nodes, so
  * that each ends up with the whole image; a node that fails or hangs is replaced by the next in placement order.
  */
 import { ClusterError, hasCode } from '../errors.ts'
@@ -18,7 +18,7 @@ export interface ChunkReplicatorComponents {
 
 export interface UploadPlan {
   upload: UploadId
-  /** The nodes that the placement names, best first (see `writeOrder`); copies elsewhere would not count. */
+  /** Every node that may be used, best first (see `writeOrder`): those of the placement, then those that stand in. */
   candidates: readonly NodeId[]
   /** W: copies that must be durable before the upload counts; fewer where there are fewer candidates. */
   copies: number
@@ -27,9 +27,16 @@ export interface UploadPlan {
 /** A node that failed once is asked again when no other is left: one dropped connection must not fail an upload. */
 const FAILURES_MAX = 2
 
+/** A peer that lacks so many chunks in a row, all of which this node holds, lacks the others, too: it is not asked any more. */
+const HAVE_MISSES_MAX = 3
+
 interface Place {
   readonly node: NodeId
+  /** Chunks in a row that the node was asked for and did not hold. */
+  misses: number
 }
+
+type Act = (target: NodeId, place: Place) => Promise<void>
 
 export class ChunkReplicator {
   readonly #components: ChunkReplicatorComponents
@@ -58,7 +65,7 @@ export class ReplicatedUpload {
     this.#components = components
     this.#upload = upload
     this.#candidates = candidates
-    this.#places = candidates.slice(0, copies).map((node) => ({ node }))
+    this.#places = candidates.slice(0, copies).map((node) => ({ node, misses: 0 }))
   }
 
   /** The nodes in use now; after `seal` each holds the whole image. */
@@ -71,9 +78,17 @@ export class ReplicatedUpload {
     return [...this.#touched]
   }
 
-  /** Resolves when the chunk is durable on every target. Throws TOO_FEW_COPIES; `buffer` is free again either way. */
+  /**
+   * Resolves when the chunk is durable on every target. Throws TOO_FEW_COPIES; `buffer` is free again either way. A peer
+   * is asked whether it has a chunk that this node has already: most likely from the same upload, which went to both.
+   * What is new here costs no question.
+   */
   store(hash: ChunkHash, buffer: ChunkBuffer): Promise<void> {
-    return this.#onEveryTarget((target) => this.#components.holders.put(target, hash, buffer, this.#upload))
+    const isKnown = this.#components.holders.hasLocally(hash)
+    return this.#onEveryTarget(async (target, place) => {
+      if (isKnown && (await this.#has(place, hash))) return
+      await this.#components.holders.put(target, hash, buffer, this.#upload)
+    })
   }
 
   /**
@@ -102,19 +117,27 @@ export class ReplicatedUpload {
     }
   }
 
+  async #has(place: Place, hash: ChunkHash): Promise<boolean> {
+    const { holders } = this.#components
+    if (place.node === holders.self || place.misses >= HAVE_MISSES_MAX) return false
+    const [isHeld = false] = await holders.have(place.node, [hash], this.#upload)
+    place.misses = isHeld ? 0 : place.misses + 1
+    return isHeld
+  }
+
   /** Runs `act` for every place, with a replacement where a node fails; waits for all of them. */
-  async #onEveryTarget(act: (target: NodeId) => Promise<void>): Promise<void> {
+  async #onEveryTarget(act: Act): Promise<void> {
     const results = await Promise.allSettled(
       this.#places.map((place, index) => this.#atPlace(index, place, act)),
     )
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  async #atPlace(index: number, first: Place, act: (target: NodeId) => Promise<void>): Promise<void> {
+  async #atPlace(index: number, first: Place, act: Act): Promise<void> {
     for (let place = first; ; place = this.#places[index] ?? first) {
       this.#touched.add(place.node)
       try {
-        return await act(place.node)
+        return await act(place.node, place)
       } catch (error) {
         this.#replace(index, place, error)
       }
@@ -133,7 +156,7 @@ export class ReplicatedUpload {
       next === null ? 'too few nodes can store the upload' : 'a target of an upload is replaced',
     )
     if (next === null) throw this.#tooFewCopies(error)
-    this.#places[index] = { node: next }
+    this.#places[index] = { node: next, misses: 0 }
   }
 
   /** The least failed of the nodes that hold no other place, in their order. */

@@ -1,13 +1,19 @@
-/** Asks candidates one after another until one delivers; a slow one gets company before it has failed. */
+/** Asks candidates one after another until one delivers; a silent one gets company before it has failed. */
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock } from '../runtime.ts'
+import { LifeSign } from './life-sign.ts'
 
 export interface HedgedRaceOptions<T> {
   clock: Clock
-  /** How long an attempt may run before the next candidate is asked beside it. */
-  hedgeAfterMs: number
-  /** Whether there is room for a second attempt now. */
+  /**
+   * How long an attempt may be silent before the next candidate is asked beside it. Not how long it may take: where all
+   * are slow because there is much to do, twice the work would make it worse.
+   */
+  hedgeAfterMs(at: NodeId): number
+  /** Whether there is room for a second attempt now; asked again and again. */
   mayHedge(): boolean
+  /** An attempt was silent for so long that another had to be asked. */
+  onSilent(at: NodeId): void
   /** Takes a result that came too late. */
   discard(late: T): void
   /** Stops every attempt. */
@@ -20,6 +26,9 @@ export interface FailedAttempt {
   error: unknown
 }
 
+/** Notes in `sign` whatever moves; rejects soon after `signal`. */
+export type Attempt<T> = (at: NodeId, signal: AbortSignal, sign: LifeSign) => Promise<T>
+
 export type RaceOutcome<T> = { won: true; value: T; by: NodeId } | { won: false; failures: FailedAttempt[] }
 
 /** Attempts at once: the slow one and one beside it. More would turn one slow node into load on all. */
@@ -31,7 +40,7 @@ const ATTEMPTS_MAX = 2
  */
 export function hedgedRace<T>(
   candidates: readonly NodeId[],
-  attempt: (at: NodeId, signal: AbortSignal) => Promise<T>,
+  attempt: Attempt<T>,
   options: HedgedRaceOptions<T>,
 ): Promise<RaceOutcome<T>> {
   return new Race(candidates, attempt, options).outcome()
@@ -39,7 +48,7 @@ export function hedgedRace<T>(
 
 class Race<T> {
   readonly #candidates: NodeId[]
-  readonly #attempt: (at: NodeId, signal: AbortSignal) => Promise<T>
+  readonly #attempt: Attempt<T>
   readonly #options: HedgedRaceOptions<T>
   readonly #failures: FailedAttempt[] = []
   readonly #stop = new AbortController()
@@ -49,11 +58,7 @@ class Race<T> {
   #resolve: (outcome: RaceOutcome<T>) => void = () => {}
   #reject: (error: Error) => void = () => {}
 
-  constructor(
-    candidates: readonly NodeId[],
-    attempt: (at: NodeId, signal: AbortSignal) => Promise<T>,
-    options: HedgedRaceOptions<T>,
-  ) {
+  constructor(candidates: readonly NodeId[], attempt: Attempt<T>, options: HedgedRaceOptions<T>) {
     this.#candidates = [...candidates]
     this.#attempt = attempt
     this.#options = options
@@ -81,14 +86,26 @@ class Race<T> {
 
   #start(at: NodeId): void {
     this.#running++
-    this.#cancelHedge = this.#options.clock.after(this.#options.hedgeAfterMs, () => {
-      if (this.#running < ATTEMPTS_MAX && this.#candidates.length > 0 && this.#options.mayHedge())
-        this.#startNext()
-    })
-    this.#attempt(at, this.#stop.signal).then(
+    const { clock } = this.#options
+    const sign = new LifeSign(clock)
+    const afterMs = this.#options.hedgeAfterMs(at)
+    this.#cancelHedge = clock.after(afterMs, () => this.#lookAt(at, sign, afterMs))
+    this.#attempt(at, this.#stop.signal, sign).then(
       (value) => this.#onSuccess(at, value),
       (error: unknown) => this.#onFailure(at, error),
     )
+  }
+
+  /** Of the attempt that began last: the one before it has company already. */
+  #lookAt(at: NodeId, sign: LifeSign, afterMs: number): void {
+    if (this.#running >= ATTEMPTS_MAX || this.#candidates.length === 0) return
+    const leftMs = Math.ceil(afterMs - sign.silentMs)
+    if (leftMs <= 0 && this.#options.mayHedge()) {
+      this.#options.onSilent(at)
+      return this.#startNext()
+    }
+    const againMs = leftMs > 0 ? leftMs : afterMs
+    this.#cancelHedge = this.#options.clock.after(againMs, () => this.#lookAt(at, sign, afterMs))
   }
 
   #onSuccess(by: NodeId, value: T): void {

@@ -10,6 +10,8 @@ export type UploadId = string
 export interface LocalChunks {
   /** Whether the index names this chunk. Says nothing about the bytes. */
   has(hash: ChunkHash): boolean
+  /** Whether it was found damaged here and is not stored anew yet: bytes that come by are then welcome. */
+  isDamaged(hash: ChunkHash): boolean
   /**
    * Reads the chunk into `into` and verifies it before it resolves. Throws CHUNK_MISSING, or CHUNK_DAMAGED (the chunk is
    * then no longer in the index).

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
 import { duration, size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
+import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
 import {
   abortCommand,
@@ -11,6 +12,7 @@ import {
   nodesCommand,
   removeCommand,
   replaceCommand,
+  setNodeCommand,
   votersCommand,
 } from './membership.ts'
 import { printStatus } from './status.ts'
@@ -27,6 +29,12 @@ type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
 
 type LoopFlags = Asking & { pause?: true; resume?: true; rate?: { perSecond: number | null } }
 
+interface NodeFlags {
+  zone?: string | false
+  weight?: number
+  address?: string
+}
+
 const OPERATOR_URL = 'http://127.0.0.1:9295'
 
 export function addClusterCommands(program: Command, io: CliIo, finish: Finish): void {
@@ -42,6 +50,7 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
   withFormat(withUrl(nodes)).action(async ({ url, format }: Asking) => {
     finish(await nodesCommand(url, format, io))
   })
+  addNodeSettings(nodes, io, finish)
   const invite = program
     .command('invite')
     .description('Print an invite: with it, one node may join ("serac join").')
@@ -51,6 +60,27 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
   })
   addLoops(program, io, finish)
   addChanges(program, io, finish)
+}
+
+function addNodeSettings(nodes: Command, io: CliIo, finish: Finish): void {
+  const set = nodes
+    .command('set')
+    .description('Change what the cluster goes by when it places images. They move by themselves.')
+    .argument('<id>', 'its id, or how it ends')
+    .option('--zone <zone>', 'its failure domain')
+    .option('--no-zone', 'it is a failure domain of its own')
+    .option('--weight <number>', 'its share of the data, relative to the others', parseWeight)
+    .option('--address <host:port>', 'where the others reach its control plane')
+  withFormat(withUrl(set)).action(async (id: string, _own: unknown, command: Command) => {
+    // Both commands take --url and --format: wherever they stand, they count.
+    const { zone, weight, address, ...asking } = command.optsWithGlobals<Asking & NodeFlags>()
+    const changes = {
+      ...(zone === false ? { zone: null } : typeof zone === 'string' ? { zone } : {}),
+      ...(weight === undefined ? {} : { weight }),
+      ...(address === undefined ? {} : { address }),
+    }
+    finish(await setNodeCommand(id, changes, asking, io))
+  })
 }
 
 function addLoops(program: Command, io: CliIo, finish: Finish): void {

@@ -15,14 +15,18 @@ import { loadNode, withStore, type OfflineNode } from './offline-node.ts'
 const SEED_LIMIT_MS = 2000
 
 /** Resolves with the exit code. Throws an Error for the operator when a cluster is there already. May be repeated after a crash. */
-export async function initCommand(paths: ConfigPaths, io: CliIo): Promise<number> {
+export async function initCommand(
+  { zone, weight }: { zone: string | null; weight: number },
+  paths: ConfigPaths,
+  io: CliIo,
+): Promise<number> {
   const node = await loadNode(paths, io)
   await refuseMember(node)
   await refuseLivingSeeds(node)
   const address = ownAddress(node.config)
   const config = await withStore(node, async (store) => {
     refuseKnownCluster(node, store)
-    const self = { id: node.identity.id, address, role: 'voter' as const, zone: null, weight: 1 }
+    const self = { id: node.identity.id, address, role: 'voter' as const, zone, weight }
     const founded = await foundCluster(store.registers, self, systemRandom)
     await store.setClusterId(founded.clusterId)
     return founded

@@ -36,7 +36,8 @@ export async function joinCommand(
     )
     if (configIn(row).clusterId !== token.clusterId)
       throw new Error(`the voters of the invite belong to another cluster by now: ask for a new invite`)
-    await store.registers.learnDurably(CONFIG_KEY, row)
+    await store.registers.keepConfig(row)
+    await store.registers.learn(CONFIG_KEY, row)
     await store.setClusterId(token.clusterId)
   })
   io.print(

@@ -1,5 +1,5 @@
-/** `serac nodes | voters | replace | remove | invite`: what operators ask of the membership, over the operator port. */
-import type { InviteDocument, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
+/** `serac nodes | nodes set | voters | replace | remove | invite`: what operators ask of the membership, over the operator port. */
+import type { InviteDocument, MemberChanges, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
 import { sleep, systemClock } from '../../cluster/runtime.ts'
 import { type CliIo, EXIT_FAILED, EXIT_OK } from './cli-io.ts'
 import { renderNodes, renderPlan } from './membership-view.ts'
@@ -20,6 +20,22 @@ const ENDING_LENGTH_MIN = 4
 
 export async function nodesCommand(url: string, format: StatusFormat, io: CliIo): Promise<number> {
   io.print(renderNodes(await new OperatorClient(url).nodes(), format))
+  return EXIT_OK
+}
+
+/** Changes what the cluster config says of a member: the images that belong elsewhere by it move by themselves. */
+export async function setNodeCommand(
+  name: string,
+  changes: MemberChanges,
+  { url, format }: { url: string; format: StatusFormat },
+  io: CliIo,
+): Promise<number> {
+  if (Object.keys(changes).length === 0)
+    throw new Error('say what to change: --zone, --no-zone, --weight or --address')
+  const client = new OperatorClient(url)
+  const id = resolveNode(name, await client.nodes())
+  await client.send('PUT', `/v1/cluster/nodes/${id}`, changes)
+  io.print(renderNodes(await client.nodes(), format))
   return EXIT_OK
 }
 

@@ -1,17 +1,23 @@
 /** The commands that work on this node: start it, or change its data directory while it is stopped. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ConfigPaths } from '../config/config-files.ts'
 import type { CliIo } from './cli-io.ts'
+import { parseWeight } from './parse-weight.ts'
+import type { RepairFlags } from './repair.ts'
 
 export interface ConfigFlags {
   configFile: string[]
   configDir: string[]
 }
 
-interface JoinOptions extends ConfigFlags {
-  role: 'storage' | 'edge'
+/** What the placement goes by. */
+interface PlaceFlags {
   zone?: string
   weight: number
+}
+
+interface JoinOptions extends ConfigFlags, PlaceFlags {
+  role: 'storage' | 'edge'
 }
 
 interface RecoverOptions extends ConfigFlags {
@@ -29,9 +35,10 @@ export function addNodeCommands(program: Command, io: CliIo, finish: Finish): vo
     finish(await startCommand(pathsOf(flags), io))
   })
   const init = program.command('init').description('Found a new cluster with this node as its only member.')
-  withConfigFlags(init).action(async (flags: ConfigFlags) => {
+  withConfigFlags(withPlaceFlags(init)).action(async (flags: PlaceFlags & ConfigFlags) => {
     const { initCommand } = await import('./init.ts')
-    finish(await initCommand(pathsOf(flags), io))
+    const { zone = null, weight } = flags
+    finish(await initCommand({ zone, weight }, pathsOf(flags), io))
   })
   addJoin(program, io, finish)
   addRecover(program, io, finish)
@@ -47,13 +54,17 @@ function addJoin(program: Command, io: CliIo, finish: Finish): void {
     .addOption(
       new Option('--role <role>', 'edge: only caches').choices(['storage', 'edge']).default('storage'),
     )
-    .option('--zone <zone>', 'failure domain; unset: the node itself')
-    .option('--weight <number>', 'share of the data, relative to the others', parseWeight, 1)
-  withConfigFlags(join).action(async (invite: string, flags: JoinOptions) => {
+  withConfigFlags(withPlaceFlags(join)).action(async (invite: string, flags: JoinOptions) => {
     const { joinCommand } = await import('./join.ts')
     const { role, zone = null, weight } = flags
     finish(await joinCommand(invite, { role, zone, weight }, pathsOf(flags), io))
   })
+}
+
+function withPlaceFlags(command: Command): Command {
+  return command
+    .option('--zone <zone>', 'failure domain; unset: the node itself')
+    .option('--weight <number>', 'share of the data, relative to the others', parseWeight, 1)
 }
 
 function addRecover(program: Command, io: CliIo, finish: Finish): void {
@@ -71,11 +82,14 @@ function addRecover(program: Command, io: CliIo, finish: Finish): void {
 function addRepair(program: Command, io: CliIo, finish: Finish): void {
   const repair = program
     .command('repair')
-    .description('Take a copied or restored data directory as the own one of this stopped node.')
-    .requiredOption('--forget-votes', 'its votes may be older than what it promised: forget them')
-  withConfigFlags(repair).action(async (flags: ConfigFlags) => {
-    const { forgetVotesCommand } = await import('./repair.ts')
-    finish(await forgetVotesCommand(pathsOf(flags), io))
+    .description(
+      'Take the data directory of this stopped node as it is: copied, restored, or with parts lost.',
+    )
+    .option('--forget-votes', 'its votes are lost, or may be older than what it promised: forget them')
+    .option('--lost-segments', 'seg/ is lost for good: begin an empty one')
+  withConfigFlags(repair).action(async (flags: ConfigFlags & RepairFlags) => {
+    const { repairCommand } = await import('./repair.ts')
+    finish(await repairCommand(flags, pathsOf(flags), io))
   })
 }
 
@@ -99,10 +113,4 @@ export function withConfigFlags(command: Command): Command {
 
 export function pathsOf({ configFile, configDir }: ConfigFlags): ConfigPaths {
   return { files: configFile, directories: configDir }
-}
-
-function parseWeight(text: string): number {
-  const weight = Number(text)
-  if (weight > 0) return weight
-  throw new InvalidArgumentError('It must be a number above 0.')
 }

@@ -31,7 +31,7 @@ export async function loadNode(paths: ConfigPaths, io: CliIo): Promise<Omit<Offl
 export async function withStore<T>(
   { config, identity }: Omit<OfflineNode, 'store'>,
   use: (store: Store) => Promise<T>,
-  options: Pick<StoreOptions, 'forgetVotes'> = {},
+  options: Pick<StoreOptions, 'forgetVotes' | 'segmentsLost'> = {},
 ): Promise<T> {
   const store = await openStore(config, identity, silentLog, options)
   try {

@@ -24,6 +24,8 @@ export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<numbe
     minLength: LOG_BUFFER_BYTES,
     periodicFlush: LOG_FLUSH_EVERY_MS,
   })
+  // A disk that takes no log line, full or broken, must not end the node; what was not written is tried again.
+  sink.on('error', () => {})
   // The last words before an exit are not lost.
   process.once('exit', () => sink.flushSync())
   const log = createLog(systemClock, sink, { debug, format: logFormat })

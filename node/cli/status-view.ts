@@ -50,11 +50,23 @@ function describeFigures({ quorum, images, redundancy }: ClusterStatus): string[
         : `${redundancy.full} full, ${redundancy.underReplicated} under-replicated, ` +
           `${redundancy.unavailable} unavailable, ${redundancy.unknown} unknown` +
           (copies === null ? '' : `; at least ${copies} of each`),
+    ...(redundancy && describeRepair(redundancy)),
   }
   return Object.entries(figures).flatMap(([name, text]) => {
     const [first = '', ...rest] = wordWrap(text, COLUMNS - name.length - 2)
     return [`${name}  ${first}`, ...rest.map((line) => `${' '.repeat(name.length + 2)}${line}`)]
   })
+}
+
+/** Shown only where there is something to do. */
+function describeRepair({ toCopy, misplaced }: NonNullable<ClusterStatus['redundancy']>): {
+  Repair?: string
+} {
+  const parts = [
+    ...(toCopy.images > 0 ? [`${toCopy.images} images to copy, ${formatBytes(toCopy.bytes)}`] : []),
+    ...(misplaced > 0 ? [`${misplaced} misplaced copies to give up`] : []),
+  ]
+  return parts.length > 0 ? { Repair: parts.join('; ') } : {}
 }
 
 function describeCheck(check: Check, nodes: readonly NodeStatus[]): string[] {

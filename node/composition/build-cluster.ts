@@ -12,6 +12,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../../cl
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { inlineHasher, type ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import type { SeracConfig } from '../config/options.ts'
+import type { Foreground } from '../data/foreground.ts'
 import type { HashPool } from '../data/hash-pool.ts'
 import { imageOperations } from '../images/image-operations.ts'
 import type { Store } from '../store/store.ts'
@@ -23,6 +24,7 @@ export interface ClusterParts {
   currentConfig: CurrentConfig
   store: Store
   hashes: HashPool
+  foreground: Foreground
 }
 
 /** What the other nodes are told of this one. */
@@ -40,7 +42,7 @@ export function proveGossip(): Promise<void> {
 
 /** Not started. */
 export function buildCluster(
-  { config, log, identity, currentConfig, store, hashes }: ClusterParts,
+  { config, log, identity, currentConfig, store, hashes, foreground }: ClusterParts,
   { version, advertiseHost, apiUrl }: NodeFacts,
 ): Cluster {
   const hasher: ChunkHasher =
@@ -66,6 +68,7 @@ export function buildCluster(
       bulkPort: config.cluster.bulkPort,
       advertiseHost,
       facts: () => ({ version, apiUrl }),
+      isBusy: () => foreground.isBusy,
     },
   )
 }

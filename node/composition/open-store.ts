@@ -15,7 +15,7 @@ export function openStore(
   config: SeracConfig,
   identity: NodeIdentity,
   log: Log,
-  options: Pick<StoreOptions, 'forgetVotes' | 'onFound'> = {},
+  options: Pick<StoreOptions, 'forgetVotes' | 'registersElsewhere' | 'segmentsLost' | 'onFound'> = {},
 ): Promise<Store> {
   return Store.open(
     {

@@ -8,8 +8,10 @@ import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { OutView } from '../loops/out-nodes.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
+import type { LoopDelay } from '../status/event-loop-delay.ts'
 import type { NodeReport } from '../status/node-report.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
@@ -27,6 +29,8 @@ export interface ReportComponents {
   blockedTombstones: () => BlockedTombstones | null
   integrity: () => AuditProgress
   loops: () => LoopState[]
+  eventLoopDelay: () => LoopDelay
+  out: () => OutView
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -42,6 +46,7 @@ export function buildReport(components: ReportComponents): ClusterReport {
     stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
     ownReport: () => ownReport(components),
+    out: components.out,
     images: () => (registers.caughtUp ? images() : null),
   })
 }
@@ -61,10 +66,12 @@ function ownReport(components: ReportComponents): NodeReport {
     blockedTombstones: components.blockedTombstones(),
     integrity: components.integrity(),
     loops: components.loops().map(({ name, state, lastError }) => ({ name, state, lastError })),
+    eventLoopDelay: components.eventLoopDelay(),
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,
     totalBytes: store.space.totalBytes,
+    store: store.condition,
     heldRoots: store.chunks.heldRoots(),
   }
 }

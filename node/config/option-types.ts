@@ -22,6 +22,14 @@ const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
   gib: KIB ** 3,
   tib: KIB ** 4,
 }
+const QUOTA_UNITS_BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: KIB,
+  mb: KIB ** 2,
+  gb: KIB ** 3,
+  tb: KIB ** 4,
+}
 /** A number alone is seconds, as everywhere in OpenStack's files. */
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   '': 1000,
@@ -68,6 +76,15 @@ export const path: OptionType<string> = {
   },
 }
 
+/** No slash at its end, so that it can stand before any path; '' for none. */
+export const pathPrefix: OptionType<string> = {
+  description: 'a path of plain letters and digits, e.g. /image, or nothing',
+  parse(value) {
+    if (!/^(\/[\w.~-]+)*\/?$/.test(value)) throw mustBe(this)
+    return value.replace(/\/$/, '')
+  },
+}
+
 /** Also 1 and 0, yes and no, on and off, as in oslo. */
 export const boolean: OptionType<boolean> = {
   description: 'true or false',
@@ -103,6 +120,16 @@ export function size(minBytes = 0): OptionType<number> {
       return bytes
     },
   }
+}
+
+/** In bytes, with units as Glance's quotas have them: a KB is 1024 bytes there. */
+export const storageQuota: OptionType<number> = {
+  description: 'a size in bytes, or with a unit of 1024 (B, KB, MB, GB, TB)',
+  parse(value) {
+    const bytes = withUnit(value, QUOTA_UNITS_BYTES)
+    if (!Number.isSafeInteger(bytes)) throw mustBe(this)
+    return bytes
+  },
 }
 
 /** In milliseconds. */

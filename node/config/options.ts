@@ -2,6 +2,8 @@
  * Every option of `serac.conf`. The parser, the environment, the sample file and the type of the loaded configuration all
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
+import { copies, copiesRule } from './copies.ts'
+import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { member } from './members.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
@@ -12,8 +14,10 @@ import {
   integer,
   list,
   path,
+  pathPrefix,
   port,
   size,
+  storageQuota,
   text,
   url,
 } from './option-types.ts'
@@ -29,6 +33,10 @@ const REQUEST_ID_LENGTH_MAX = 1024
 const QUOTA_MAX = 100_000
 /** Below it one chunk takes longer than a minute. */
 const AUDIT_RATE_BYTES_MIN = 64 * 1024
+/** A chunk each four seconds: slower repair is no repair. */
+const REPAIR_RATE_BYTES_MIN = MIB
+/** Longer than any browser remembers. */
+const CORS_AGE_SECONDS_MAX = 7 * 86_400
 /** Ten years. */
 const TOMBSTONE_DAYS_MAX = 3650
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
@@ -52,14 +60,36 @@ export const OPTIONS = {
       auth_strategy: option(
         choice('keystone', 'noauth', 'trusted_headers'),
         'keystone',
-        'Who says who a request comes from. noauth: everybody is an administrator, for laboratories. trusted_headers: ' +
-          'the X-User-Id, X-Project-Id and X-Roles headers are believed, for a proxy that has checked the token.',
+        'Who says who a request comes from. keystone: the identity service, see [keystone_authtoken]. noauth: everybody ' +
+          'is an administrator, for laboratories. trusted_headers: the X-User-Id, X-Project-Id and X-Roles headers are ' +
+          'believed, for a proxy that has checked the token.',
       ),
       insecure_allow_remote: option(
         boolean,
         'false',
         'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
           'whoever they say they are.',
+      ),
+      allow_anonymous_access: option(
+        boolean,
+        'false',
+        'With delay_auth_decision: whoever comes without a token may see what everybody may see. Else it is a 401.',
+      ),
+      path_prefix: option(
+        pathPrefix,
+        '',
+        'Path below which the API is, e.g. /image, for a proxy that passes paths on as they are. The links in answers get ' +
+          'it, too. The API answers without it as well.',
+      ),
+      cert_file: optional(
+        path,
+        'Certificates with which the image API speaks TLS, in PEM: its own first. Read again when it or key_file changes.',
+      ),
+      key_file: optional(path, 'The key to cert_file, in PEM, without a pass phrase.'),
+      client_socket_timeout: option(
+        duration,
+        '900',
+        'How long a client may stand still in the middle of an upload or a download before its connection is cut.',
       ),
       debug: option(boolean, 'false', 'Log debug messages, too.'),
       log_format: option(
@@ -78,6 +108,12 @@ export const OPTIONS = {
         'Most images on a page, whatever a list asks for.',
       ),
       image_size_cap: option(size(1), '1 TiB', 'Largest image.'),
+      user_storage_quota: option(
+        storageQuota,
+        '0',
+        'All images of one project together; 0 = no limit. Uploads that run side by side may exceed it together, unless ' +
+          'they announce their sizes.',
+      ),
       image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
@@ -91,6 +127,75 @@ export const OPTIONS = {
         choice('sha512'),
         'sha512',
         'Algorithm of os_hash_value, next to the md5 checksum.',
+      ),
+    },
+  },
+  keystone_authtoken: {
+    help: 'How tokens are checked with auth_strategy = keystone, as in the file of any other OpenStack service.',
+    options: KEYSTONE_OPTIONS,
+  },
+  cors: {
+    help: 'Which web pages may use the API from a browser.',
+    options: {
+      allowed_origin: option(
+        list(text),
+        '',
+        'Origins (PROTOCOL://HOST[:PORT]) of such pages, * for any; none turns CORS off.',
+      ),
+      allow_credentials: option(boolean, 'true', 'Whether such a page may send cookies and the like.'),
+      expose_headers: option(
+        list(text),
+        'X-Image-Meta-Checksum,X-Auth-Token,X-Subject-Token,X-Service-Token,X-OpenStack-Request-ID',
+        'Headers of answers that such a page may read.',
+      ),
+      max_age: option(
+        integer(0, CORS_AGE_SECONDS_MAX),
+        '3600',
+        'Seconds for which a browser may remember the answer to its question.',
+      ),
+      allow_methods: option(list(text), 'GET,PUT,POST,DELETE,PATCH', 'Methods that such a page may use.'),
+      allow_headers: option(
+        list(text),
+        'Content-MD5,X-Image-Meta-Checksum,X-Storage-Token,Accept-Encoding,X-Auth-Token,X-Identity-Status,X-Roles,' +
+          'X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID',
+        'Headers that such a page may send.',
+      ),
+    },
+  },
+  oslo_middleware: {
+    help: 'What proxies in front say.',
+    options: {
+      enable_proxy_headers_parsing: option(
+        boolean,
+        'false',
+        'Believe Forwarded, or X-Forwarded-Proto, -Host and -Prefix, for the links in answers. Only where a proxy sets or ' +
+          'strips them.',
+      ),
+    },
+  },
+  oslo_policy: {
+    help: 'Who may do what: rules as oslo.policy writes them, over the defaults of Glance.',
+    options: {
+      policy_file: option(
+        path,
+        '/etc/serac/policy.yaml',
+        'Rules that differ from the defaults; need not exist. Read again when it changes; one that is wrong changes nothing.',
+      ),
+      policy_dirs: option(
+        list(path),
+        '/etc/serac/policy.d',
+        'Directories with more such files, read in the order of their names, each over the ones before.',
+      ),
+      enforce_scope: option(
+        boolean,
+        'true',
+        'Refuse tokens for a domain or for the whole cloud: the rules are for those of a project.',
+      ),
+      enforce_new_defaults: option(
+        boolean,
+        'true',
+        'Only the defaults with reader, member and admin hold. false: those from before that, where an owner needs no role, ' +
+          'hold as well.',
       ),
     },
   },
@@ -150,8 +255,18 @@ export const OPTIONS = {
     },
   },
   replication: {
-    help: 'When an upload counts as done.',
+    help: 'How many copies there are.',
     options: {
+      copies: option(
+        copies,
+        '3',
+        'Nodes that hold an image, from four storage nodes on (up to three hold everything). Fixed when its upload begins. ' +
+          'The image property serac_replicas goes before, and so do the rules below.',
+      ),
+      copies_rule: multi(
+        copiesRule,
+        'Other copies for the images of one visibility or one project. The first rule that fits counts.',
+      ),
       durable_copies: option(
         integer(1, COPIES_MAX),
         '2',
@@ -196,6 +311,22 @@ export const OPTIONS = {
         size(AUDIT_RATE_BYTES_MIN),
         '50 MiB',
         'Most bytes read in a second for it, even if the period then does not suffice.',
+      ),
+    },
+  },
+  repair: {
+    help: 'What the updater does by itself: it brings the images that belong on this node, and gives up those that do not.',
+    options: {
+      out_after: option(
+        duration,
+        '15min',
+        'A storage node that is silent for so long counts as out: from four storage nodes on, others stand in for it until ' +
+          'it is back. Not when more than a third of them vanish together.',
+      ),
+      bytes_per_second_max: option(
+        size(REPAIR_RATE_BYTES_MIN),
+        '200 MiB',
+        'Most bytes that this node brings in a second. While clients are busy here or elsewhere, it takes a fifth of its time.',
       ),
     },
   },

@@ -27,7 +27,9 @@ function resolveOption(settings: Settings, section: string, name: string, option
   try {
     texts = substituted(settings, section, option, [`${section}.${name}`])
   } catch (error) {
-    settings.refuse(origin, `${name}: ${(error as Error).message}`)
+    // The message quotes from the value.
+    const why = option.isSecret ? 'write $$ for a dollar sign' : (error as Error).message
+    settings.refuse(origin, `${name}: ${why}`)
     return option.whenUnset
   }
   if (texts.length === 0) return option.whenUnset

@@ -7,6 +7,9 @@ import type { Settings } from './settings.ts'
 /** Adds a problem to `settings` for every rule that `config` breaks. */
 export function validate(config: SeracConfig, settings: Settings): void {
   checkAuthentication(config, settings)
+  checkKeystone(config, settings)
+  checkCertificate(config, settings)
+  checkPatience(config, settings)
   checkPages(config, settings)
   checkPorts(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
@@ -24,6 +27,46 @@ function checkAuthentication({ default: api }: SeracConfig, settings: Settings):
     `auth_strategy ${api.authStrategy} believes everybody who can connect to bind_host ${api.bindHost}: ` +
       'bind to 127.0.0.1, or say insecure_allow_remote = true if other machines really may',
   )
+}
+
+/** What a service user cannot do without; whoever has none yet is told all of it at once. */
+const KEYSTONE_NEEDS = ['auth_url', 'username', 'password', 'project_name'] as const
+
+function checkKeystone({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  if (api.authStrategy !== 'keystone') return
+  const { authUrl, username, password, projectName } = keystoneAuthtoken
+  const values = [authUrl, username, password, projectName]
+  const missing = KEYSTONE_NEEDS.filter((_, index) => values[index] === null)
+  if (missing.length > 0)
+    settings.refuse(
+      originOf(settings, OPTIONS.DEFAULT.options.auth_strategy),
+      `auth_strategy keystone needs ${missing.join(', ')} in [keystone_authtoken]`,
+    )
+}
+
+/** Elsewhere 0 stands for ever, and nothing here is waited for that long. */
+function checkPatience({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  const { client_socket_timeout } = OPTIONS.DEFAULT.options
+  if (api.clientSocketTimeout <= 0)
+    settings.refuse(originOf(settings, client_socket_timeout), 'client_socket_timeout must be above 0')
+  const { http_connect_timeout } = OPTIONS.keystone_authtoken.options
+  if (keystoneAuthtoken.httpConnectTimeout <= 0)
+    settings.refuse(originOf(settings, http_connect_timeout), 'http_connect_timeout must be above 0')
+}
+
+function checkCertificate({ default: api, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  const { cert_file, key_file } = OPTIONS.DEFAULT.options
+  if ((api.certFile === null) !== (api.keyFile === null))
+    settings.refuse(
+      originOf(settings, cert_file) ?? originOf(settings, key_file),
+      'cert_file and key_file need each other',
+    )
+  const { certfile, keyfile } = OPTIONS.keystone_authtoken.options
+  if ((keystoneAuthtoken.certfile === null) !== (keystoneAuthtoken.keyfile === null))
+    settings.refuse(
+      originOf(settings, certfile) ?? originOf(settings, keyfile),
+      'certfile and keyfile in [keystone_authtoken] need each other',
+    )
 }
 
 function checkPages({ default: api }: SeracConfig, settings: Settings): void {

@@ -8,11 +8,14 @@ import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/lo
 import type { ConfigView } from '../../cluster/membership/cluster-config.ts'
 import { placedNodes } from '../../cluster/placement/placement-policy.ts'
 import type { ImageReader, ImageSource } from './image-reader.ts'
+import type { TransferPace } from './transfer-pace.ts'
 
 /** This node's chunks, with the roots of which it holds everything. */
 export interface HeldChunks extends LocalChunks {
   isHeld(root: ChunkHash): boolean
   setHeld(root: ChunkHash, held: boolean): Promise<void>
+  /** Whether `root` claims the chunk here. */
+  isReferenced(root: ChunkHash, hash: ChunkHash): boolean
   /** Removes every reference of the roots; one that is referenced again meanwhile keeps what is written from then on. */
   dropRoots(roots: readonly ChunkHash[]): Promise<number>
   /** How often something of `root` was found damaged since the start. */
@@ -24,7 +27,11 @@ export interface ImageHolderComponents {
   fetcher: Pick<ChunkFetcher, 'fetch'>
   reader: Pick<ImageReader, 'manifest'>
   config: ConfigView
+  pace: TransferPace
 }
+
+/** What this node has of an image: `part` claims at least one of its chunks, `manifest` none. */
+export type Holding = 'whole' | 'part' | 'manifest' | 'nothing'
 
 /** Chunks pulled side by side: hides a peer's round trip without taking its whole attention. */
 const PULLS_AT_ONCE = 3
@@ -47,6 +54,17 @@ export class ImageHolder {
     return this.#components.chunks.isHeld(root)
   }
 
+  async holding(source: ImageSource, signal: AbortSignal): Promise<Holding> {
+    const { chunks, reader } = this.#components
+    const { root } = source
+    if (chunks.isHeld(root)) return 'whole'
+    if (!chunks.isReferenced(root, root)) return 'nothing'
+    const pages = new Set((await reader.manifest(source, signal)).leaves)
+    for await (const hashes of this.steps(source, HASHES_PER_STEP, signal))
+      if (hashes.some((hash) => !pages.has(hash) && chunks.isReferenced(root, hash))) return 'part'
+    return 'manifest'
+  }
+
   /**
    * Notes that everything of `root` is here: the upload that stored it went through this node. Where its references were
    * dropped meanwhile, with those of an earlier image of the same bytes, that is left to the next pull.
@@ -66,7 +84,8 @@ export class ImageHolder {
     try {
       const damages = chunks.damagesOf(root)
       await this.#bring(source, [root], signal)
-      for await (const hashes of this.#steps(source, signal)) await this.#bring(source, hashes, signal)
+      for await (const hashes of this.steps(source, HASHES_PER_STEP, signal))
+        await this.#bring(source, hashes, signal)
       if (chunks.damagesOf(root) !== damages)
         throw new ClusterError('CHUNK_DAMAGED', 'a chunk was found damaged while the others were pulled', {
           root,
@@ -78,8 +97,15 @@ export class ImageHolder {
     }
   }
 
+  /** Brings the pages of an image whose chunks belong elsewhere; the root is the last, and stands for all. */
+  async keepManifest(source: ImageSource, signal: AbortSignal): Promise<void> {
+    const { leaves } = await this.#components.reader.manifest(source, signal)
+    if (leaves.length > 0) await this.#bring(source, leaves, signal)
+    await this.#bring(source, [source.root], signal)
+  }
+
   /**
-   * Gives up all references of roots that no image has any more; those that are being pulled stay. The mark goes first:
+   * Gives up all references of roots that no image has any more, or none that belongs here; those that are being pulled stay. The mark goes first:
    * what is marked as held is never looked at again, so it must not lack a reference. Answers how many rows went.
    */
   async release(roots: readonly ChunkHash[]): Promise<number> {
@@ -122,22 +148,29 @@ export class ImageHolder {
   }
 
   async #pullChunk({ imageId, copies }: ImageSource, hash: ChunkHash, signal: AbortSignal): Promise<void> {
-    const { chunks, fetcher, config } = this.#components
-    const lease = await fetcher.fetch(hash, placedNodes(config.current(), imageId, copies), signal)
+    const { chunks, fetcher, config, pace } = this.#components
+    const end = await pace.begin(signal)
+    let bytes = 0
     try {
-      await chunks.put(hash, lease.buffer, null)
+      const lease = await fetcher.fetch(hash, placedNodes(config.current(), imageId, copies), signal)
+      try {
+        bytes = lease.buffer.length
+        await chunks.put(hash, lease.buffer, null)
+      } finally {
+        lease.release()
+      }
     } finally {
-      lease.release()
+      end(bytes)
     }
   }
 
-  /** The manifest's hashes, some at a time. */
-  async *#steps(source: ImageSource, signal: AbortSignal): AsyncGenerator<ChunkHash[]> {
+  /** Every chunk and page below the root, some at a time. */
+  async *steps(source: ImageSource, countMax: number, signal: AbortSignal): AsyncGenerator<ChunkHash[]> {
     const manifest = await this.#components.reader.manifest(source, signal)
     let step: ChunkHash[] = []
     for await (const hash of manifest.hashes(signal)) {
       step.push(hash)
-      if (step.length < HASHES_PER_STEP) continue
+      if (step.length < countMax) continue
       yield step
       step = []
     }

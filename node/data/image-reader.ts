@@ -132,7 +132,7 @@ export class ImageReader {
   async #lease(source: ImageSource, { hash, from, to }: ChunkSlice, signal: AbortSignal): Promise<ByteLease> {
     if (hash === null) return { bytes: zeros.subarray(from, to), release: () => {} }
     const lease = await this.#fetcher.fetch(hash, this.#placed(source), signal)
-    return { bytes: lease.buffer.payload.subarray(from, to), release: () => lease.release() }
+    return { bytes: lease.buffer.payload.subarray(from, to), release: () => lease.keep() }
   }
 
   async #loadPage(source: ImageSource, hash: ChunkHash, signal: AbortSignal): Promise<Buffer> {

@@ -5,8 +5,8 @@
 import { hasCode } from '../../cluster/errors.ts'
 import type { ConfigView, LivenessView } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import { placedNodes, writeOrder } from '../../cluster/placement/placement-policy.ts'
-import type { Log } from '../../cluster/runtime.ts'
+import { placedNodes, writeOrder, zonesOf } from '../../cluster/placement/placement-policy.ts'
+import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
 import { CHUNK_BYTES_MAX, type ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkHolders } from '../../cluster/transfer/chunk-holders.ts'
 import { unpinAll, type ChunkReplicator } from '../../cluster/transfer/chunk-replicator.ts'
@@ -23,9 +23,10 @@ export interface ImageWriterComponents {
   replicator: ChunkReplicator
   /** The uploads' share of the byte budget. */
   pool: ChunkBufferPool
-  hashes: HashPool
+  hashes: Pick<HashPool, 'open'>
   config: ConfigView
   liveness: LivenessView
+  clock: Clock
   log: Log
 }
 
@@ -48,6 +49,9 @@ export interface UploadRequest {
 
 /** Two: one more than the disk that may be lost while the answer is on its way. */
 const DURABLE_COPIES = 2
+/** How long an upload waits for a node of a second zone; then two of one zone do, and the status says so. */
+const SECOND_ZONE_WAIT_MS = 1000
+const SECOND_ZONE_LOOK_MS = 50
 
 export class ImageWriter {
   readonly #components: ImageWriterComponents
@@ -61,7 +65,7 @@ export class ImageWriter {
   }
 
   /**
-   * Resolves when W nodes (or all placed ones, where there are fewer) hold the whole image durably. Throws ImageError
+   * Resolves when W nodes (or as many as are placed, where those are fewer) hold the whole image durably. Throws ImageError
    * INVALID (not the declared size), TOO_LARGE (over the cap, or the stores are full), UNAVAILABLE; ClusterError
    * TOO_FEW_COPIES; the error of `body`; the signal's reason. After a failure nothing stays pinned on any node that can
    * be reached, and `body` is read no further.
@@ -71,7 +75,7 @@ export class ImageWriter {
     if ((request.declaredSizeBytes ?? 0) > sizeBytesMax) throw tooLarge(sizeBytesMax)
     const checksums = await this.#components.hashes.open(request.signal)
     try {
-      const copies = this.#components.replicator.begin(this.#planOf(request))
+      const copies = this.#components.replicator.begin(await this.#planOf(request))
       const session = new UploadSession(
         { pool: this.#components.pool, checksums, copies },
         { ...request, sizeBytesMax, chunkSizeBytes: this.#chunkSizeBytes },
@@ -89,11 +93,23 @@ export class ImageWriter {
     await unpinAll(this.#components, upload, pinnedAt)
   }
 
-  #planOf({ imageId, upload, copies }: UploadRequest) {
-    const config = this.#components.config.current()
-    const placed = placedNodes(config, imageId, copies)
-    const candidates = writeOrder(config, placed, this.#components.holders.self, this.#components.liveness)
-    return { upload, candidates, copies: this.#durableCopies }
+  async #planOf({ imageId, upload, copies, signal }: UploadRequest) {
+    const { config, clock } = this.#components
+    const placed = placedNodes(config.current(), imageId, copies)
+    const count = Math.min(this.#durableCopies, placed.length)
+    let candidates = this.#candidates(imageId, copies)
+    const zones = Math.min(2, count, zonesOf(config.current(), placed))
+    const isSpread = () => zonesOf(config.current(), candidates.slice(0, count)) >= zones
+    for (let waitedMs = 0; !isSpread() && waitedMs < SECOND_ZONE_WAIT_MS; waitedMs += SECOND_ZONE_LOOK_MS) {
+      await sleep(clock, SECOND_ZONE_LOOK_MS, signal)
+      candidates = this.#candidates(imageId, copies)
+    }
+    return { upload, candidates, copies: count }
+  }
+
+  #candidates(imageId: string, copies: number | null): NodeId[] {
+    const { config, holders, liveness } = this.#components
+    return writeOrder(config.current(), imageId, copies, { self: holders.self, liveness })
   }
 }
 

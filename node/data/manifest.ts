@@ -50,6 +50,11 @@ export class Manifest {
     return this.#root.chunkSizeBytes
   }
 
+  /** The pages below the root. */
+  get leaves(): ChunkHash[] {
+    return this.#root.level === 1 ? [...present(this.#root.entries)] : []
+  }
+
   /** The chunks of the bytes `start` to `end` (inclusive), in order. The range must lie within the image. */
   async *slices(start: number, end: number, signal: AbortSignal): AsyncGenerator<ChunkSlice> {
     if (start < 0 || end >= this.sizeBytes)

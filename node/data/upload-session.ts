@@ -1,6 +1,5 @@
 /** One upload under way: its bytes in a small ring of slots, its chunks in flight, and what is known of them so far. */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import { abortable } from '../../cluster/transfer/abortable.ts'
 import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
@@ -205,18 +204,29 @@ function append(slot: ChunkBuffer, piece: Uint8Array, chunkSizeBytes: number): n
   return taken.length
 }
 
-/** The pieces of `body` until the signal ends it, also in the midst of a wait for a client that sends nothing. */
+/**
+ * The pieces of `body` until the signal ends it, also in the midst of a wait for a client that sends nothing. It listens to
+ * the signal once, not for each piece.
+ */
 async function* until(signal: AbortSignal, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]()
   let ended = false
+  let interrupt: (reason: unknown) => void = () => {}
+  const onAbort = () => interrupt(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
     for (;;) {
-      const next = await abortable(iterator.next(), signal)
+      signal.throwIfAborted()
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        interrupt = reject
+        iterator.next().then(resolve, reject)
+      })
       ended = next.done === true
       if (next.done) return
       yield next.value
     }
   } finally {
+    signal.removeEventListener('abort', onAbort)
     // Not awaited: a source that hangs in next() would hang here as well.
     if (!ended) iterator.return?.().catch(() => {})
   }

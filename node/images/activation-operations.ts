@@ -1,6 +1,6 @@
 /** An image is taken out of use and put back (glance-api.md §7): what is asked for twice is done once. */
 import type { Operation } from '../../cluster/register/operations.ts'
-import { deny, onLiveImage, refuse, touch, write, type CalledArgs } from './image-decisions.ts'
+import { onLiveImage, recheck, refuse, touch, write, type CalledArgs } from './image-decisions.ts'
 
 export const activationOperations = {
   'image.deactivate': turn('deactivate', 'active', 'deactivated'),
@@ -15,8 +15,8 @@ export interface ActivationOperationArgs {
 type InUse = 'active' | 'deactivated'
 
 function turn(verb: string, from: InUse, to: InUse): Operation {
-  return onLiveImage<CalledArgs>((record, { caller, now }) => {
-    const denied = deny(caller, record, verb)
+  return onLiveImage<CalledArgs>((record, { grant, now }) => {
+    const denied = recheck(grant, record)
     if (denied) return denied
     if (record.status === to) return { kind: 'keep' }
     if (record.status !== from)

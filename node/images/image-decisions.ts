@@ -1,17 +1,18 @@
 /** What the operations on an image's register have in common: how they are declared, and how they decide. */
 import type { Decision, Operation, RecordState } from '../../cluster/register/operations.ts'
 import type { ImageErrorCode } from '../errors.ts'
+import { stillRests, type Grant } from './image-policy.ts'
 import type { ImageRecord } from './image-record.ts'
-import { canModify, canSee, type CallerRights } from './visibility.ts'
+import { canSee } from './visibility.ts'
 
 /** `now`: ISO time with second precision, from the node that took the request. */
 export interface Timed {
   now: string
 }
 
-/** An operation that a caller asked for. */
+/** An operation that a caller asked for, and that policy allowed to it. */
 export interface CalledArgs extends Timed {
-  caller: CallerRights
+  grant: Grant
 }
 
 export function operation<Args>(decide: (current: RecordState | null, args: Args) => Decision): Operation {
@@ -24,18 +25,11 @@ export function onLiveImage<Args>(decide: (record: ImageRecord, args: Args) => D
   )
 }
 
-/** 404 where the caller may not even see, 403 where it may see but not touch. */
-export function deny(caller: CallerRights, record: ImageRecord, verb: string): Decision | null {
-  return hide(caller, record) ?? (canModify(caller, record) ? null : refuseVerb(verb))
-}
-
-/** 404 for what the caller may not see. */
-export function hide(caller: CallerRights, record: ImageRecord): Decision | null {
-  return canSee(caller, record) ? null : refuse('NOT_FOUND', `No image found with ID ${record.id}`)
-}
-
-export function refuseVerb(verb: string): Decision {
-  return refuse('FORBIDDEN', `You are not authorized to ${verb} this image.`)
+/** Refuses what policy allowed for an image that was another one then: owner, visibility or members have changed since. */
+export function recheck(grant: Grant, record: ImageRecord): Decision | null {
+  if (!canSee(grant.caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
+  if (!stillRests(grant, record)) return refuse('BASIS_CHANGED', `Image ${record.id} has changed hands.`)
+  return null
 }
 
 /** Times never run back, whatever the nodes' clocks say (R3). */

@@ -68,23 +68,33 @@ export class ImageIndex {
     return this.#rows.values()
   }
 
-  /** The page after the marker, which must be known. */
-  async page(caller: CallerRights, query: ImageQuery): Promise<ImagePage> {
+  /** The images of a project. They must not change while they are looked at. */
+  async ownedBy(owner: string): Promise<Iterable<ImageRecord>> {
+    return (await this.#column('owner')).having(owner)
+  }
+
+  /** The page after the marker, which must be known. `maySee`: what else is asked of a row. */
+  async page(caller: CallerRights, query: ImageQuery, maySee: Test = () => true): Promise<ImagePage> {
     const { limit } = query
     const marker = (query.marker === null ? null : this.#rows.get(query.marker)) ?? null
-    const found = limit === 0 ? [] : await this.#find(caller, query, marker)
+    const found = limit === 0 ? [] : await this.#find(caller, query, { marker, maySee })
     // While other slices were looked at, an image may have changed: it must not show what was hidden since.
     const images = found.flatMap(({ id }) => {
       const row = this.#rows.get(id)
-      return row && isListed(caller, row, query) ? [row] : []
+      return row && isListed(caller, row, query) && maySee(row) ? [row] : []
     })
     return { images, more: limit > 0 && found.length === limit }
   }
 
-  async #find(caller: CallerRights, query: ImageQuery, marker: ImageRecord | null): Promise<ImageRecord[]> {
+  async #find(
+    caller: CallerRights,
+    query: ImageQuery,
+    { marker, maySee }: { marker: ImageRecord | null; maySee: Test },
+  ): Promise<ImageRecord[]> {
     const whole = wholeSort(query.sort)
     const single = singleKey(whole)
-    const test = listFilter(caller, query)
+    const isListedHere = listFilter(caller, query)
+    const test: Test = (row) => isListedHere(row) && maySee(row)
     const size = this.#rows.size
     const few = await this.#narrowing.few(caller, query)
     // To walk the order takes size / few rows for each that is found; to sort the few takes all of them.

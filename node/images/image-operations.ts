@@ -1,14 +1,15 @@
 /**
  * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
- * the status machine (glance-api.md §7) included; what concerns members, tags and activation is next door. Each change of meaning gets a new name.
+ * the status machine (glance-api.md §7) included; what concerns members, tags and activation is next door. Each change of
+ * meaning gets a new name.
  */
 import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
 import {
-  deny,
   onLiveImage,
   operation,
+  recheck,
   refuse,
   touch,
   write,
@@ -66,16 +67,16 @@ const create = operation<CreateArgs>((current, { record, quotas }) => {
   return isRefusal(checked) ? refuse(checked.code, checked.message) : write(checked)
 })
 
-const patch = onLiveImage<PatchArgs>((record, { caller, changes, quotas, now }) => {
-  const denied = deny(caller, record, 'modify')
+const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
-  const next = applyChanges(record, changes, caller, quotas)
+  const next = applyChanges(record, changes, grant.caller, quotas)
   if (isRefusal(next)) return refuse(next.code, next.message)
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
 
-const remove = onLiveImage<CalledArgs>((record, { caller, now }) => {
-  const denied = deny(caller, record, 'delete')
+const remove = onLiveImage<CalledArgs>((record, { grant, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
   if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
   // `data` stays: the reaper needs to know whose bytes are no longer wanted.
@@ -83,8 +84,8 @@ const remove = onLiveImage<CalledArgs>((record, { caller, now }) => {
   return { kind: 'write', next: { live: false, record: next } }
 })
 
-const startUpload = onLiveImage<StartUploadArgs>((record, { caller, upload, now }) => {
-  const denied = deny(caller, record, 'upload data for')
+const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }) => {
+  const denied = recheck(grant, record)
   if (denied) return denied
   if (record.status !== 'queued')
     return refuse('CONFLICT', `Image status transition from ${record.status} to saving is not allowed`)

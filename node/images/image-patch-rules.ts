@@ -1,5 +1,7 @@
 /** What a PATCH does to a record (glance-api.md §6.2). Pure: it runs inside the register. */
 import type { ImageErrorCode } from '../errors.ts'
+import { copies as copiesForm } from '../config/copies.ts'
+import { COPIES_PROPERTY, ownCopies } from './copies-policy.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
 import type { CallerRights } from './visibility.ts'
@@ -36,9 +38,17 @@ export function applyChanges(
     if (isRefusal(result)) return result
     next = result
   }
-  return checkQuotas(next, quotas)
+  return checkQuotas(withCopies(record, next), quotas)
 }
 
+/** Of an image with data, the copies change with the property; without it they stay as they are. */
+function withCopies(before: ImageRecord, next: ImageRecord): ImageRecord {
+  const copies = ownCopies(next)
+  if (!next.data || copies === undefined || copies === ownCopies(before)) return next
+  return { ...next, data: { ...next.data, copies } }
+}
+
+/** What a record as a whole must keep to, whoever wrote it. */
 export function checkQuotas(record: ImageRecord, quotas: PatchQuotas): Result {
   const propertyCount = Object.keys(record.properties).length
   if (quotas.properties >= 0 && propertyCount > quotas.properties)
@@ -51,6 +61,8 @@ export function checkQuotas(record: ImageRecord, quotas: PatchQuotas): Result {
       'TOO_LARGE',
       `The limit on the number of image tags is ${quotas.tags}, attempted ${record.tags.length}.`,
     )
+  if (record.properties[COPIES_PROPERTY] !== undefined && ownCopies(record) === undefined)
+    return refuse('INVALID', `Property ${COPIES_PROPERTY} must be ${copiesForm.description}.`)
   return record
 }
 
@@ -61,7 +73,7 @@ export function normalTags(tags: readonly string[]): string[] {
 
 function setField(record: ImageRecord, change: ImageChange & { kind: 'set' }, caller: CallerRights): Result {
   const { field, value } = change
-  const refusal = checkField(record, field, value, caller)
+  const refusal = checkField(record, field, caller)
   if (refusal) return refusal
   if (field === 'tags') return { ...record, tags: normalTags(value as string[]) }
   if (field === 'owner') return { ...record, owner: (value as string | null) || null }
@@ -71,13 +83,10 @@ function setField(record: ImageRecord, change: ImageChange & { kind: 'set' }, ca
 function checkField(
   record: ImageRecord,
   field: (ImageChange & { kind: 'set' })['field'],
-  value: unknown,
   caller: CallerRights,
 ): PatchRefusal | null {
   if (field === 'owner' && !caller.isAdmin)
     return refuse('FORBIDDEN', 'Only an admin may change the owner of an image.')
-  if (field === 'visibility' && value === 'public' && !caller.isAdmin)
-    return refuse('FORBIDDEN', 'You are not authorized to publicize this image.')
   const isFormat = field === 'containerFormat' || field === 'diskFormat'
   if (isFormat && record.status !== 'queued' && record.status !== 'importing')
     return refuse('FORBIDDEN', `Attribute ${formatName(field)} can be only replaced for a queued image.`)

@@ -59,6 +59,8 @@ export interface ImageUpload {
   uploadId: UploadId
   node: NodeId
   startNonce: string
+  /** What the client announced; counts as used storage until the data is there. Absent: it announced nothing. */
+  reservedBytes?: number
 }
 
 export interface ImageRecord {

@@ -2,12 +2,26 @@
 import type { OpenImage } from '../data/image-reader.ts'
 import type { ImageRecord, Visibility } from './image-record.ts'
 
-/** The identity behind one request, as authentication and policy see it. Roles are lower-case. */
+/**
+ * The identity behind one request, as authentication and policy see it. What does not apply is null: a token has one scope
+ * at most, and `noauth` knows nobody. Roles are lower-case.
+ */
 export interface Caller {
   userId: string | null
+  userDomainId: string | null
   projectId: string | null
+  /** Of the project, when there is one. */
+  projectDomainId: string | null
+  /** Scope of the token when that is a domain. */
+  domainId: string | null
+  /** Scope of the token when that is the whole cloud. */
+  systemScope: 'all' | null
   roles: readonly string[]
+  /** Whether the project is the administrators' own; true where Keystone does not tell, as it does for every project then. */
+  isAdminProject: boolean
   isAdmin: boolean
+  /** Roles of the service that asks on the user's behalf; empty when the user asks. */
+  serviceRoles: readonly string[]
   /** `req-<uuid>`, for logs. */
   requestId: string
 }

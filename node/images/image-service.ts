@@ -3,15 +3,14 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
-import type { ActivationOperationArgs } from './activation-operations.ts'
-import type { CalledArgs } from './image-decisions.ts'
+import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
-import type { ImageOperationArgs } from './image-operations.ts'
+import { asText, type Grant, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
 import type { ImageMember, ImageRecord } from './image-record.ts'
-import { isWithoutQuorum, type ImageRegisters, type KnownRecord } from './image-registers.ts'
+import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
   Caller,
@@ -24,9 +23,8 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
-import type { MemberOperationArgs } from './member-operations.ts'
-import type { TagOperationArgs } from './tag-operations.ts'
-import { canDownload, canSee, canWrite, membersSeenBy } from './visibility.ts'
+import { roomForImage } from './storage-quota.ts'
+import { membersSeenBy } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -38,6 +36,7 @@ export interface ImageServiceComponents {
   log: Log
   registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'freshen'>
   index: ImageIndex
+  policy: ImagePolicy
   uploader: Pick<ImageUploader, 'upload'>
   reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
@@ -48,34 +47,27 @@ export interface ImageServiceOptions {
   quotas: PatchQuotas
   /** Members per image; -1 = unlimited. */
   memberQuota: number
+  /** Of all images of one project together; 0 = no limit. */
+  storageQuotaBytes: number
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
 
-/** Operations that are asked for by a caller and need nothing but its arguments. */
-type CalledOperation =
-  | 'image.patch'
-  | 'image.delete'
-  | keyof MemberOperationArgs
-  | keyof TagOperationArgs
-  | keyof ActivationOperationArgs
-
 export class ImageService implements ImageServicePort {
   readonly #components: ImageServiceComponents
   readonly #options: ImageServiceOptions
+  readonly #guard: ImageGuard
 
   constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
     this.#components = components
     this.#options = options
+    const { policy, registers } = components
+    this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
   }
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
-    if (!canWrite(caller)) throw new ImageError('FORBIDDEN', 'You are not authorized to create images.')
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
-    if (owner !== caller.projectId && !caller.isAdmin)
-      throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
-    if (draft.visibility === 'public' && !caller.isAdmin)
-      throw new ImageError('FORBIDDEN', 'You are not authorized to publicize this image.')
+    this.#requireCreate(caller, draft, owner)
     const record = this.#newRecord(draft, owner)
     const { quotas } = this.#options
     // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
@@ -92,24 +84,30 @@ export class ImageService implements ImageServicePort {
 
   async list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>> {
     const { index } = this.#components
+    this.#guard.require('get_images', caller, ownProject(caller))
     const stale = await this.#freshenIndex()
     if (query.marker !== null) {
       const marker = index.get(query.marker)
-      if (!marker || !canSee(caller, marker))
+      if (!marker || !this.#guard.sees(caller, marker))
         throw stale
           ? noMajority()
           : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
     // What the index holds is settled, and since it was freshened, nothing acknowledged before this call is missing.
-    return { value: await index.page(caller, query), stale }
+    return { value: await index.page(caller, query, this.#guard.rowTest(caller)), stale }
   }
 
-  patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
-    return this.#apply(caller, id, 'image.patch', { changes, quotas: this.#options.quotas })
+  async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
+    const { registers } = this.#components
+    return this.#guard.change(caller, id, rulesOf(changes), (grant) =>
+      registers.apply(id, 'image.patch', { grant, changes, quotas: this.#options.quotas, now: this.#now() }),
+    )
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
-    await this.#apply(caller, id, 'image.delete', {})
+    await this.#guard.change(caller, id, ['delete_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.delete', { grant, now: this.#now() }),
+    )
   }
 
   async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {
@@ -119,44 +117,62 @@ export class ImageService implements ImageServicePort {
         'FORBIDDEN',
         `Image ${id} is ${record.visibility}: only shared images have members.`,
       )
+    this.#guard.requireOn(record, caller, 'get_members')
     return { value: membersSeenBy(caller, record), stale }
   }
 
   async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
     const { value: record, stale } = await this.#find(caller, id)
-    const seen = record.visibility === 'shared' ? membersSeenBy(caller, record) : []
-    return { value: memberAmong(seen, id, memberId), stale }
+    const mayLook = record.visibility === 'shared' && this.#guard.allowsOn(record, caller, 'get_member')
+    return { value: memberAmong(mayLook ? membersSeenBy(caller, record) : [], id, memberId), stale }
   }
 
   async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
+    const { registers } = this.#components
     const quota = this.#options.memberQuota
-    const record = await this.#apply(caller, id, 'image.add-member', { memberId, quota })
+    const record = await this.#guard.change(caller, id, ['add_member'], (grant) =>
+      registers.apply(id, 'image.add-member', { grant, memberId, quota, now: this.#now() }),
+    )
     return memberAmong(record.members, id, memberId)
   }
 
   async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
-    const record = await this.#apply(caller, id, 'image.answer-member', { memberId, status })
+    const { registers } = this.#components
+    const record = await this.#changeMember(caller, id, memberId, 'modify_member', (grant) =>
+      registers.apply(id, 'image.answer-member', { grant, memberId, status, now: this.#now() }),
+    )
     return memberAmong(record.members, id, memberId)
   }
 
   async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
-    await this.#apply(caller, id, 'image.remove-member', { memberId })
+    await this.#changeMember(caller, id, memberId, 'delete_member', (grant) =>
+      this.#components.registers.apply(id, 'image.remove-member', { grant, memberId, now: this.#now() }),
+    )
   }
 
   async addTag(caller: Caller, id: string, tag: string): Promise<void> {
-    await this.#apply(caller, id, 'image.add-tag', { tag, quotas: this.#options.quotas })
+    const { quotas } = this.#options
+    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.add-tag', { grant, tag, quotas, now: this.#now() }),
+    )
   }
 
   async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
-    await this.#apply(caller, id, 'image.remove-tag', { tag })
+    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.remove-tag', { grant, tag, now: this.#now() }),
+    )
   }
 
   async deactivate(caller: Caller, id: string): Promise<void> {
-    await this.#apply(caller, id, 'image.deactivate', {})
+    await this.#guard.change(caller, id, ['deactivate'], (grant) =>
+      this.#components.registers.apply(id, 'image.deactivate', { grant, now: this.#now() }),
+    )
   }
 
   async reactivate(caller: Caller, id: string): Promise<void> {
-    await this.#apply(caller, id, 'image.reactivate', {})
+    await this.#guard.change(caller, id, ['reactivate'], (grant) =>
+      this.#components.registers.apply(id, 'image.reactivate', { grant, now: this.#now() }),
+    )
   }
 
   async upload(
@@ -165,14 +181,25 @@ export class ImageService implements ImageServicePort {
     body: AsyncIterable<Uint8Array>,
     declaredSizeBytes: number | null,
   ): Promise<void> {
-    await this.#findStrong(caller, id)
-    await this.#components.uploader.upload({ caller: rightsOf(caller), id, body, declaredSizeBytes })
+    // A grant that does not hold any more is refused before the body is touched.
+    await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
+      const roomBytes = await this.#roomFor(image, declaredSizeBytes)
+      await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
+    })
+  }
+
+  /** null: the owner has no quota. Throws TOO_LARGE. */
+  async #roomFor({ id, owner }: ImageRecord, declaredSizeBytes: number | null): Promise<number | null> {
+    const quotaBytes = this.#options.storageQuotaBytes
+    if (quotaBytes === 0 || owner === null) return null
+    const { registers, index } = this.#components
+    await registers.freshen()
+    return roomForImage(await index.ownedBy(owner), { id, quotaBytes, declaredSizeBytes })
   }
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
     const { value: record, stale } = await this.#find(caller, id)
-    if (!canDownload(caller))
-      throw new ImageError('FORBIDDEN', 'You are not authorized to download this image.')
+    this.#guard.requireOn(record, caller, 'download_image')
     if (record.status === 'deactivated' && !caller.isAdmin)
       throw new ImageError(
         'FORBIDDEN',
@@ -189,6 +216,35 @@ export class ImageService implements ImageServicePort {
     const image = await this.#openManifest(source)
     const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
     return { value: { record, sizeBytes: record.size, read }, stale }
+  }
+
+  /** As Glance asks: a member that the caller may not know of is not found, before it matters who may change it. */
+  #changeMember(
+    caller: Caller,
+    id: string,
+    memberId: string,
+    rule: ImageRule,
+    change: (grant: Grant) => Promise<ImageRecord>,
+  ): Promise<ImageRecord> {
+    return this.#guard.change(caller, id, ['get_member'], (_grant, image) => {
+      if (image.visibility === 'shared') memberAmong(membersSeenBy(caller, image), id, memberId)
+      return change(this.#guard.requireOn(image, caller, 'get_member', rule))
+    })
+  }
+
+  /** Throws FORBIDDEN. As in Glance, rules see what is asked for, and `private` where no visibility is. */
+  #requireCreate(caller: Caller, draft: ImageDraft, owner: string | null): void {
+    const attributes: Record<string, string> = {
+      project_id: asText(owner),
+      owner: asText(owner),
+      visibility: draft.visibility ?? 'private',
+    }
+    const target: PolicyTarget = (attribute) =>
+      Object.hasOwn(attributes, attribute) ? attributes[attribute]! : null
+    if (owner !== caller.projectId && !this.#components.policy.allows('add_image', caller, target))
+      throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
+    for (const rule of ['add_image' as const, ...visibilityRules(draft.visibility)])
+      this.#guard.require(rule, caller, target)
   }
 
   async #openManifest(source: ImageSource): Promise<OpenImage> {
@@ -210,25 +266,12 @@ export class ImageService implements ImageServicePort {
       if (!isWithoutQuorum(error)) throw error
       const known = this.#components.registers.local(id)
       if (!known) throw noMajority(error)
-      return { value: visible(caller, id, known), stale: true }
+      return { value: this.#guard.visible(caller, id, known), stale: true }
     }
   }
 
-  /** Applies what a caller asks for to an image that it can see, and answers the record as it is then. */
-  async #apply<Name extends CalledOperation>(
-    caller: Caller,
-    id: string,
-    name: Name,
-    args: Omit<ImageOperationArgs[Name], keyof CalledArgs>,
-  ): Promise<ImageRecord> {
-    await this.#findStrong(caller, id)
-    const called: CalledArgs = { caller: rightsOf(caller), now: this.#now() }
-    // oxlint-disable-next-line no-unsafe-type-assertion -- the two halves of the arguments, which the types cannot add up
-    return this.#components.registers.apply(id, name, { ...args, ...called } as ImageOperationArgs[Name])
-  }
-
   async #findStrong(caller: Caller, id: string): Promise<ImageRecord> {
-    return visible(caller, id, await this.#components.registers.read(id))
+    return this.#guard.visible(caller, id, await this.#components.registers.read(id))
   }
 
   /** Answers whether the index may be stale. */
@@ -278,11 +321,23 @@ export class ImageService implements ImageServicePort {
   }
 }
 
-/** Throws NOT_FOUND for what is absent, deleted or hidden: the caller cannot tell which. */
-function visible(caller: Caller, id: string, known: KnownRecord | null): ImageRecord {
-  if (!known?.live || !canSee(caller, known.record))
-    throw new ImageError('NOT_FOUND', `No image found with ID ${id}`)
-  return known.record
+/** As Glance asks: a visibility has a rule of its own beside the one for changes. */
+function rulesOf(changes: readonly ImageChange[]): ImageRule[] {
+  return changes.flatMap((change): ImageRule[] =>
+    change.kind === 'set' && change.field === 'visibility'
+      ? [...visibilityRules(change.value), 'modify_image']
+      : ['modify_image'],
+  )
+}
+
+function visibilityRules(visibility: unknown): ImageRule[] {
+  if (visibility === 'public') return ['publicize_image']
+  return visibility === 'community' ? ['communitize_image'] : []
+}
+
+/** What Glance lets rules see where there is no image. */
+function ownProject({ projectId }: Caller): PolicyTarget {
+  return (attribute) => (attribute === 'project_id' ? asText(projectId) : null)
 }
 
 /** Throws NOT_FOUND. */
@@ -290,10 +345,6 @@ function memberAmong(members: readonly ImageMember[], id: string, memberId: stri
   const member = members.find((known) => known.memberId === memberId)
   if (member) return member
   throw new ImageError('NOT_FOUND', `${memberId} not found in the member list of the image ${id}.`)
-}
-
-function rightsOf({ projectId, isAdmin, roles }: Caller) {
-  return { projectId, isAdmin, roles: [...roles] }
 }
 
 function noMajority(cause?: unknown): ImageError {

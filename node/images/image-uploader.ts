@@ -2,17 +2,18 @@
  * One upload, from `queued` to `active` or back (architecture §4): the register says who uploads, the writer stores the
  * bytes on W nodes, and only then the register says that the image is active.
  */
-import { hasCode } from '../../cluster/errors.ts'
+import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
-import { COPIES_DEFAULT } from '../../cluster/placement/placement-policy.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
+import type { Copies } from '../config/copies.ts'
 import { ImageError } from '../errors.ts'
+import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
+import type { Grant } from './image-policy.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
-import type { CallerRights } from './visibility.ts'
 
 export interface ImageUploaderComponents {
   identity: NodeIdentity
@@ -27,13 +28,16 @@ export interface ImageUploaderComponents {
 export interface ImageUploaderOptions {
   /** Largest image. */
   sizeBytesMax: number
+  copies: CopiesPolicy
 }
 
 export interface UploadRequest {
-  caller: CallerRights
+  grant: Grant
   id: string
   body: AsyncIterable<Uint8Array>
   declaredSizeBytes: number | null
+  /** What is left of the owner's quota; null = no quota. */
+  roomBytes: number | null
 }
 
 const UPLOAD_ID_BYTES = 16
@@ -68,7 +72,8 @@ export class ImageUploader {
   /** Aborts what runs and waits until each image was given back, as far as a majority is there. */
   async stop(): Promise<void> {
     this.#stopping.abort(new ImageError('UNAVAILABLE', 'This node is stopping; send the data again.'))
-    await Promise.allSettled(this.#running.values())
+    // One that ends may leave something to be ended.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.values())
   }
 
   #track(uploadId: UploadId, running: Promise<unknown>): void {
@@ -80,17 +85,24 @@ export class ImageUploader {
   }
 
   async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
-    await this.#begin(uploadId, request)
-    const stored = await this.#store(uploadId, request)
-    await this.#activate(request.id, uploadId, stored)
+    const copies = await this.#begin(uploadId, request)
+    const stored = await this.#store(uploadId, request, copies)
+    await this.#activate(request.id, uploadId, stored, copies)
     await this.#conclude(uploadId, stored)
   }
 
-  async #begin(uploadId: UploadId, { id, caller }: UploadRequest): Promise<void> {
+  /** Answers how many copies the image shall have: from here on that is fixed. */
+  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<Copies> {
     const { registers, identity } = this.#components
-    const upload = { uploadId, node: identity.id, startNonce: identity.startNonce }
+    const upload = {
+      uploadId,
+      node: identity.id,
+      startNonce: identity.startNonce,
+      ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
+    }
     try {
-      await registers.apply(id, 'image.start-upload', { caller, upload, now: this.#now() })
+      const record = await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
+      return wantedCopies(record, this.#options.copies)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)
@@ -98,27 +110,33 @@ export class ImageUploader {
     }
   }
 
-  async #store(uploadId: UploadId, { id, body, declaredSizeBytes }: UploadRequest): Promise<StoredImage> {
-    const { sizeBytesMax } = this.#options
+  async #store(
+    uploadId: UploadId,
+    { id, body, declaredSizeBytes, roomBytes }: UploadRequest,
+    copies: Copies,
+  ): Promise<StoredImage> {
+    const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
     const session = {
       imageId: id,
       upload: uploadId,
-      copies: COPIES_DEFAULT,
+      copies,
       sizeBytesMax,
       declaredSizeBytes,
     }
     try {
       return await writer.write({ ...session, signal: this.#stopping.signal }, body)
     } catch (error) {
-      await this.#giveBack(id, uploadId)
+      const isDeleted = await this.#giveBack(id, uploadId)
+      // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
+      if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
     }
   }
 
-  async #activate(id: string, uploadId: UploadId, stored: StoredImage): Promise<void> {
+  async #activate(id: string, uploadId: UploadId, stored: StoredImage, copies: Copies): Promise<void> {
     const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
-    const data = { root, chunkSizeBytes, copies: COPIES_DEFAULT, uploadId }
+    const data = { root, chunkSizeBytes, copies, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, md5, sha512, now: this.#now() }
       await this.#components.registers.apply(id, 'image.finish-upload', args)
@@ -132,42 +150,49 @@ export class ImageUploader {
     }
   }
 
-  /** The image is active: whatever fails now is put right by the updater. */
+  /**
+   * The image is active: whatever fails now is put right by the updater. The client does not wait for the end of the pins:
+   * one of the nodes that have some may hang by now.
+   */
   async #conclude(uploadId: UploadId, stored: StoredImage): Promise<void> {
     const { writer, holder, identity, log } = this.#components
-    try {
-      if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root)
-      await writer.unpin(uploadId, stored.pinnedAt)
-    } catch (error) {
+    const onFailure = (error: unknown) =>
       log.warn(
         { upload: uploadId, error: String(error) },
         'the claims of a finished upload are left to the updater',
       )
-    }
+    if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
+    this.#track(uploadId, writer.unpin(uploadId, stored.pinnedAt).catch(onFailure))
   }
 
-  /** `saving` back to `queued`. Tried in the background for a while when no majority answers. */
-  async #giveBack(id: string, uploadId: UploadId): Promise<void> {
-    if (await this.#tryGiveBack(id, uploadId)) return
-    this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
+  /**
+   * `saving` back to `queued`. Tried in the background for a while when no majority answers. Answers whether the image is
+   * known to be deleted.
+   */
+  async #giveBack(id: string, uploadId: UploadId): Promise<boolean> {
+    const outcome = await this.#tryGiveBack(id, uploadId)
+    if (outcome === 'unanswered')
+      this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
+    return outcome === 'deleted'
   }
 
   async #keepGivingBack(id: string, uploadId: UploadId, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#components
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
-      if (await this.#tryGiveBack(id, uploadId)) return
+      if ((await this.#tryGiveBack(id, uploadId)) !== 'unanswered') return
     }
     log.warn({ image: id }, 'a failed upload could not give its image back; the reaper will')
   }
 
-  /** True when the image is queued again, or no longer belongs to this upload. */
-  async #tryGiveBack(id: string, uploadId: UploadId): Promise<boolean> {
+  async #tryGiveBack(id: string, uploadId: UploadId): Promise<'settled' | 'deleted' | 'unanswered'> {
     try {
       await this.#components.registers.apply(id, 'image.abort-upload', { uploadId, now: this.#now() })
-      return true
+      return 'settled'
     } catch (error) {
-      return hasCode(error, 'CONFLICT', 'NOT_FOUND')
+      if (hasCode(error, 'NOT_FOUND')) return 'deleted'
+      // It no longer belongs to this upload.
+      return hasCode(error, 'CONFLICT') ? 'settled' : 'unanswered'
     }
   }
 

@@ -3,16 +3,7 @@
  * count again when the image is shared again. A change of them is no change of the image: its `updatedAt` stays.
  */
 import type { Decision } from '../../cluster/register/operations.ts'
-import {
-  deny,
-  hide,
-  latest,
-  onLiveImage,
-  refuse,
-  refuseVerb,
-  write,
-  type CalledArgs,
-} from './image-decisions.ts'
+import { latest, onLiveImage, recheck, refuse, write, type CalledArgs } from './image-decisions.ts'
 import { MEMBER_STATUSES, type ImageMember, type ImageRecord } from './image-record.ts'
 import { canAnswer, membersSeenBy } from './visibility.ts'
 
@@ -30,8 +21,8 @@ export interface AnswerMemberArgs extends MemberArgs {
   status: string
 }
 
-const add = onLiveImage<AddMemberArgs>((record, { caller, memberId, quota, now }) => {
-  const denied = hide(caller, record) ?? refuseUnlessShared(record) ?? deny(caller, record, 'share')
+const add = onLiveImage<AddMemberArgs>((record, { grant, memberId, quota, now }) => {
+  const denied = recheck(grant, record) ?? refuseUnlessShared(record)
   if (denied) return denied
   if (find(record, memberId))
     return refuse('CONFLICT', `Member ${memberId} is duplicated for image ${record.id}`)
@@ -43,12 +34,16 @@ const add = onLiveImage<AddMemberArgs>((record, { caller, memberId, quota, now }
 })
 
 /** The answer of a member, which is its own: not even the image's owner gives it. */
-const answer = onLiveImage<AnswerMemberArgs>((record, { caller, memberId, status, now }) => {
-  const denied = hide(caller, record) ?? refuseUnlessShared(record)
+const answer = onLiveImage<AnswerMemberArgs>((record, { grant, memberId, status, now }) => {
+  const denied = recheck(grant, record) ?? refuseUnlessShared(record)
   if (denied) return denied
-  const member = membersSeenBy(caller, record).find((known) => known.memberId === memberId)
+  const member = membersSeenBy(grant.caller, record).find((known) => known.memberId === memberId)
   if (!member) return refuseUnknown(record, memberId)
-  if (!canAnswer(caller, memberId)) return refuseVerb('answer for this member of')
+  if (!canAnswer(grant.caller, memberId))
+    return refuse(
+      'FORBIDDEN',
+      `You are not authorized to answer for member ${memberId} of image ${record.id}.`,
+    )
   const next = MEMBER_STATUSES.find((known) => known === status)
   if (!next) return refuse('INVALID', `The status of a member is one of: ${MEMBER_STATUSES.join(', ')}.`)
   const answered = { ...member, status: next, updatedAt: latest(now, member.createdAt, member.updatedAt) }
@@ -56,8 +51,8 @@ const answer = onLiveImage<AnswerMemberArgs>((record, { caller, memberId, status
   return write({ ...record, members })
 })
 
-const remove = onLiveImage<MemberArgs>((record, { caller, memberId }) => {
-  const denied = hide(caller, record) ?? refuseUnlessShared(record) ?? deny(caller, record, 'share')
+const remove = onLiveImage<MemberArgs>((record, { grant, memberId }) => {
+  const denied = recheck(grant, record) ?? refuseUnlessShared(record)
   if (denied) return denied
   if (!find(record, memberId)) return refuseUnknown(record, memberId)
   return write({ ...record, members: record.members.filter((member) => member.memberId !== memberId) })

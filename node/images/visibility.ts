@@ -1,6 +1,6 @@
 /**
- * Who may see and change an image. The rules are Glance's defaults under secure RBAC (glance-api.md §5.2 and §12) as far
- * as they depend on the record; they run inside the register where a race matters, so they must stay pure.
+ * Whom Glance's database hides an image from (glance-api.md §5.2), whatever the policy says; what callers may do beside
+ * seeing is the policy's alone (image-policy.ts). Also asked inside the register, where a race matters: it must stay pure.
  */
 import type { ImageMember, ImageRecord, Visibility } from './image-record.ts'
 import type { Caller } from './image-requests.ts'
@@ -17,7 +17,7 @@ interface Shared extends Owned {
   members: readonly Pick<ImageMember, 'memberId' | 'status'>[]
 }
 
-export function isOwner(caller: CallerRights, image: Owned): boolean {
+export function isOwner(caller: Pick<CallerRights, 'projectId'>, image: Pick<Owned, 'owner'>): boolean {
   return caller.projectId !== null && image.owner === caller.projectId
 }
 
@@ -31,33 +31,18 @@ export function canSee(caller: CallerRights, image: Shared): boolean {
   return image.visibility === 'shared' && image.members.some(({ memberId }) => memberId === caller.projectId)
 }
 
-/** Whether the caller may change, delete or fill an image that it can see. */
-export function canModify(caller: CallerRights, image: Owned): boolean {
-  return caller.isAdmin || (isOwner(caller, image) && canWrite(caller))
-}
-
-/** Whether the caller's roles allow any change at all: readers only read. */
-export function canWrite(caller: CallerRights): boolean {
-  return caller.isAdmin || caller.roles.includes('member')
-}
-
-/** Whether the caller may download data of an image that it can see: readers may not. */
-export function canDownload(caller: CallerRights): boolean {
-  return canWrite(caller)
-}
-
 /** The members that the caller may know of: the owner all of them, a member itself. */
 export function membersSeenBy(
   caller: CallerRights,
-  image: Pick<ImageRecord, 'owner' | 'visibility' | 'members'>,
+  image: Pick<ImageRecord, 'owner' | 'members'>,
 ): ImageMember[] {
   if (caller.isAdmin || isOwner(caller, image)) return image.members
   return image.members.filter(({ memberId }) => memberId === caller.projectId)
 }
 
-/** Whether the caller may accept or reject for this member. */
+/** Whether the caller speaks for this member. The image's owner does not, whatever the policy says. */
 export function canAnswer(caller: CallerRights, memberId: string): boolean {
-  return caller.isAdmin || (caller.projectId === memberId && canWrite(caller))
+  return caller.isAdmin || caller.projectId === memberId
 }
 
 /** What a list asks about visibility: see ImageQuery. */

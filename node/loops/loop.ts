@@ -33,6 +33,8 @@ export interface LoopRate {
 export interface LoopExtras {
   queue?: () => { depth: number; oldestAgeMs: number }
   progress?: () => Readonly<Record<string, unknown>>
+  /** Whether the run under way rests for the sake of others. */
+  isResting?: () => boolean
   rate?: { describe: () => LoopRate; fix: (perSecond: number | null) => void }
 }
 
@@ -130,7 +132,7 @@ export class Loop {
     const { queue, rate, progress } = this.#extras
     return {
       name: this.name,
-      state: this.#isPaused && this.#state !== 'stopped' ? 'paused' : this.#state,
+      state: this.#describeState(),
       runs: this.#runs,
       lastRunAt: this.#lastRunMs === null ? null : new Date(this.#lastRunMs).toISOString(),
       lastError: this.#lastError,
@@ -138,6 +140,11 @@ export class Loop {
       rate: rate?.describe() ?? null,
       progress: progress?.() ?? null,
     }
+  }
+
+  #describeState(): LoopState['state'] {
+    if (this.#isPaused && this.#state !== 'stopped') return 'paused'
+    return this.#state === 'busy' && this.#extras.isResting?.() ? 'throttled' : this.#state
   }
 
   #interrupt(why: string): void {

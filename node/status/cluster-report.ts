@@ -1,14 +1,16 @@
 /** The status document, gathered from all nodes with a deadline; who does not answer is shown as unknown. */
 import type { ClusterConfig, ConfigView, MemberNode } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
-import { placedNodes } from '../../cluster/placement/placement-policy.ts'
+import { placedNodes, storageNodes, zoneOf } from '../../cluster/placement/placement-policy.ts'
 import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
-import { findFaults, summaryOf, verdictOf, type Finding } from './health-checks.ts'
+import { TimeSlice } from '../images/time-slice.ts'
+import type { OutView } from '../loops/out-nodes.ts'
+import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import { decodeReport, encodeReport, type NodeReport } from './node-report.ts'
 import { countRedundancy } from './redundancy.ts'
-import type { Check, ClusterStatus, NodeStatus } from './status-types.ts'
+import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
 export interface ClusterReportComponents {
   self: NodeId
@@ -18,6 +20,8 @@ export interface ClusterReportComponents {
   /** State of a node as this one sees it. */
   stateOf: (id: NodeId) => NodeStatus['state']
   refusals: () => { peer: string; code: string; reason: string }[]
+  /** Which nodes others stand in for, as this one sees it. */
+  out: () => OutView
   /** What this node says of itself. */
   ownReport: () => NodeReport
   /** The images this node knows, or null while it has not caught up. */
@@ -51,9 +55,8 @@ export class ClusterReport {
       voterChange: voterChange(current, reports),
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
-      redundancy:
-        all &&
-        countRedundancy({ images: all.filter(hasData), placed: placementIn(current), held: heldBy(reports) }),
+      redundancy: all && (await this.#countRedundancy(current, all, reports)),
+      out: this.#components.out(),
       as_of: new Date(clock.wallMs()).toISOString(),
     }
     const findings = findFaults({
@@ -68,6 +71,20 @@ export class ClusterReport {
       checks: this.#dated(findings),
       ...partial,
     }
+  }
+
+  #countRedundancy(config: ClusterConfig, images: ImageRecord[], reports: ReadonlyMap<NodeId, NodeReport>) {
+    const { clock, out } = this.#components
+    const slice = new TimeSlice(() => clock.monotonicMs())
+    return countRedundancy({
+      images: images.filter(hasData),
+      placed: placementIn(config, new Set(out().out)),
+      held: heldBy(reports),
+      zones: new Map(storageNodes(config).map((node) => [node.id, zoneOf(node)])),
+      pause: async () => {
+        if (slice.isOver()) await slice.pause()
+      },
+    })
   }
 
   async #askAll({ nodes }: ClusterConfig): Promise<Map<NodeId, NodeReport>> {
@@ -105,8 +122,10 @@ export class ClusterReport {
       readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
+      store: report?.store ?? null,
       integrity: report?.integrity ?? null,
       loops: report?.loops ?? null,
+      eventLoopDelay: report?.eventLoopDelay ?? null,
       ageSeconds: report ? 0 : null,
     }
   }
@@ -154,12 +173,14 @@ function hasData(image: ImageRecord): boolean {
   return image.data !== null
 }
 
-function placementIn(config: ClusterConfig) {
-  return (image: ImageRecord) => placedNodes(config, image.id, image.data?.copies ?? null)
+function placementIn(config: ClusterConfig, out: ReadonlySet<NodeId>) {
+  return (image: ImageRecord) => placedNodes(config, image.id, image.data?.copies ?? null, out)
 }
 
+/** Until a node has caught up, its chunks count for nothing (R11). */
 function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlySet<string>> {
-  return new Map([...reports].map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
+  const counted = [...reports].filter(([, { caughtUp }]) => caughtUp)
+  return new Map(counted.map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
 }
 
 function abstentions(reports: ReadonlyMap<NodeId, NodeReport>) {

@@ -1,11 +1,10 @@
 /** Coded checks and the verdict that follows from them (architecture §7). */
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
-import type { Check, ClusterStatus, Verdict } from './status-types.ts'
+import { storeFaults } from './store-checks.ts'
+import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
-export type Finding = Omit<Check, 'since'>
-
-type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange'> & {
+type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out'> & {
   /** Peers that were not let in, and why. */
   refusals: readonly { peer: string; code: string; reason: string }[]
   /** Nodes that do not vote although they should, and why. */
@@ -18,10 +17,11 @@ export function findFaults(facts: Facts): Finding[] {
     ...quorumFaults(facts),
     ...nodeFaults(facts),
     ...redundancyFaults(facts),
+    ...placementFaults(facts),
     ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
-    ...damageFaults(facts),
+    ...storeFaults(facts),
     ...pausedLoops(facts),
   ]
 }
@@ -116,6 +116,44 @@ function redundancyFaults({ redundancy }: Facts): Finding[] {
   return findings
 }
 
+function placementFaults({ redundancy, out }: Facts): Finding[] {
+  const findings: Finding[] = out.out.map((node) => ({
+    code: 'NODE_OUT',
+    severity: 'info',
+    who: node,
+    why: `Node ${node} was silent for longer than [repair] out_after: others stand in for it.`,
+    remedy:
+      'Bring it back, and it gets its images again; or take it out with "serac replace" or "serac remove".',
+  }))
+  if (out.braked.length > 0)
+    findings.push({
+      code: 'REPAIR_BRAKED',
+      severity: 'warning',
+      who: null,
+      why: `More than a third of the storage nodes vanished together: nobody stands in for ${out.braked.join(', ')}.`,
+      remedy:
+        'See whether the network is cut. Those that are lost for good: "serac replace" or "serac remove".',
+    })
+  const { oneZone = 0, misplaced = 0 } = redundancy ?? {}
+  if (oneZone > 0)
+    findings.push({
+      code: 'ZONE_SPREAD',
+      severity: 'warning',
+      who: null,
+      why: `${oneZone} images have all their copies in one zone.`,
+      remedy: 'Nothing while nodes of other zones are up: the updater copies them there.',
+    })
+  if (misplaced > 0)
+    findings.push({
+      code: 'MISPLACED',
+      severity: 'info',
+      who: null,
+      why: `${misplaced} copies lie on nodes that they do not belong on.`,
+      remedy: 'Nothing: they go when every node of their placement has verified its own.',
+    })
+  return findings
+}
+
 function refusal(peer: string, code: string, reason: string): Finding {
   const remedy =
     REFUSAL_REMEDIES[code] ??
@@ -190,25 +228,6 @@ function tombstoneFaults({ blockedTombstones }: Facts): Finding[] {
       remedy: 'Bring them back, or choose other voters with "serac replace".',
     },
   ]
-}
-
-function damageFaults({ nodes }: Facts): Finding[] {
-  return nodes.flatMap(({ id, integrity }): Finding[] => {
-    if (!integrity || integrity.quarantined === 0) return []
-    const { quarantined, found, healed } = integrity
-    return [
-      {
-        code: 'CHUNKS_DAMAGED',
-        severity: 'warning',
-        who: id,
-        why:
-          `${quarantined} chunks on the disk of node ${id} are damaged and not healed yet; since its start ` +
-          `${found} were found and ${healed} healed.`,
-        remedy:
-          'Nothing while another node has them: the updater pulls them again. See whether the disk fails.',
-      },
-    ]
-  })
 }
 
 function pausedLoops({ nodes }: Facts): Finding[] {

@@ -4,6 +4,8 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import type { LoopDelay } from './event-loop-delay.ts'
+import type { StoreCondition } from '../store/store.ts'
 
 /** What the status says of a background loop; the rest is told by the node itself. */
 export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
@@ -25,11 +27,15 @@ export interface NodeReport {
   /** Its chunks: how far they were read back, what was damaged. Null: a release that does not say. */
   integrity: AuditProgress | null
   loops: LoopSummary[]
+  /** How long its event loop kept others waiting of late. Null: a release that does not say. */
+  eventLoopDelay: LoopDelay | null
   /** BLAKE3 by `native` or `wasm`. */
   hashing: string
   storedBytes: number
   freeBytes: number
   totalBytes: number
+  /** Null: a release that does not say. */
+  store: StoreCondition | null
   /** Manifest roots of which it holds everything, 64 hex digits each. */
   heldRoots: string[]
 }
@@ -44,7 +50,9 @@ const NOTHING_UNDER_WAY = {
   voterChange: null,
   blockedTombstones: null,
   integrity: null,
+  store: null,
   loops: [],
+  eventLoopDelay: null,
 }
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
 
@@ -70,7 +78,9 @@ function isReport(value: unknown): value is EncodedReport {
     voterChange = null,
     blockedTombstones = null,
     integrity = null,
+    store = null,
     loops = [],
+    eventLoopDelay = null,
   } = report
   return (
     [version, hashing].every((text) => typeof text === 'string') &&
@@ -80,6 +90,8 @@ function isReport(value: unknown): value is EncodedReport {
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&
     isIntegrityOrNull(integrity) &&
+    isDelayOrNull(eventLoopDelay) &&
+    isConditionOrNull(store) &&
     Array.isArray(loops) &&
     loops.every(isLoopSummary) &&
     heldRoots instanceof Uint8Array &&
@@ -103,6 +115,24 @@ function isIntegrityOrNull(value: unknown): boolean {
   if (value === null) return true
   const { pass, position, found, healed, quarantined, lastPassEndedAt } = value as Partial<AuditProgress>
   return [pass, position, found, healed, quarantined].every(Number.isFinite) && isTextOrNull(lastPassEndedAt)
+}
+
+function isDelayOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { p99Ms, maxMs } = value as Partial<LoopDelay>
+  return [p99Ms, maxMs].every(Number.isFinite)
+}
+
+function isConditionOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const condition = value as Partial<StoreCondition>
+  const { failure, isFull, registersLost, indexRebuilt, freeBytesMin } = condition
+  const { lostChunks, lostSegments, rescuedChunks } = condition
+  return (
+    isTextOrNull(failure) &&
+    [isFull, registersLost].every((flag) => typeof flag === 'boolean') &&
+    [freeBytesMin, lostChunks, lostSegments, rescuedChunks, indexRebuilt ?? 0].every(Number.isFinite)
+  )
 }
 
 function isLoopSummary(value: unknown): boolean {

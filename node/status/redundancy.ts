@@ -5,35 +5,74 @@ import type { ClusterStatus } from './status-types.ts'
 
 export interface RedundancyInput {
   /** Active and deactivated images with data. */
-  images: Iterable<ImageRecord>
-  /** Where each image belongs. */
+  images: readonly ImageRecord[]
+  /** Where each image belongs now: the placement, with others in place of nodes that are out. */
   placed: (image: ImageRecord) => readonly NodeId[]
-  /** Roots held in full, by node; a node that could not be asked is absent. */
+  /** Roots held in full, by node; a node that could not be asked, or has not caught up, is absent. */
   held: ReadonlyMap<NodeId, ReadonlySet<string>>
+  /** The failure domain of each storage node. */
+  zones: ReadonlyMap<NodeId, string>
+  /** Called between images, so that a look at 100 000 of them leaves room for others. */
+  pause?: () => Promise<void>
 }
 
+type Counts = NonNullable<ClusterStatus['redundancy']>
+
 /**
- * Copies outside the placement never make an image full, but it can be read from them. What only silent nodes could answer for is unknown,
- * never full.
+ * Copies outside the placement never make an image full, but it can be read from them. What only silent nodes could answer
+ * for is unknown, never full.
  */
-export function countRedundancy({
-  images,
-  placed,
-  held,
-}: RedundancyInput): NonNullable<ClusterStatus['redundancy']> {
-  const counts = { full: 0, underReplicated: 0, unavailable: 0, unknown: 0, copiesMin: null as number | null }
-  for (const image of images) {
-    const root = image.data?.root
-    if (root === undefined) continue
-    const nodes = placed(image)
-    const silent = nodes.filter((node) => !held.has(node)).length
-    const copies = nodes.filter((node) => held.get(node)?.has(root)).length
-    counts.copiesMin = Math.min(counts.copiesMin ?? Infinity, copies)
-    const isHeldElsewhere = () => [...held.values()].some((roots) => roots.has(root))
-    if (copies > 0 && copies === nodes.length) counts.full++
-    else if (copies > 0 || isHeldElsewhere()) counts.underReplicated++
-    else if (silent > 0) counts.unknown++
-    else counts.unavailable++
+export async function countRedundancy(input: RedundancyInput): Promise<Counts> {
+  const counts: Counts = {
+    full: 0,
+    underReplicated: 0,
+    unavailable: 0,
+    unknown: 0,
+    copiesMin: null,
+    misplaced: 0,
+    oneZone: 0,
+    toCopy: { images: 0, bytes: 0 },
   }
+  const strays = new Map<string, Set<NodeId>>()
+  for (const image of input.images) {
+    await input.pause?.()
+    count(image, input, counts, strays)
+  }
+  if (strays.size > 0) counts.misplaced = countStrays(input, strays)
   return counts
+}
+
+/** Images of the same bytes share their chunks: what is misplaced for one may belong there for another. */
+function countStrays({ images, placed }: RedundancyInput, strays: Map<string, Set<NodeId>>): number {
+  for (const image of images) {
+    const nodes = strays.get(image.data?.root ?? '')
+    if (nodes) for (const node of placed(image)) nodes.delete(node)
+  }
+  return [...strays.values()].reduce((sum, { size }) => sum + size, 0)
+}
+
+function count(
+  image: ImageRecord,
+  { placed, held, zones }: RedundancyInput,
+  counts: Counts,
+  strays: Map<string, Set<NodeId>>,
+): void {
+  const root = image.data?.root
+  if (root === undefined) return
+  const nodes = placed(image)
+  const holders = [...held].flatMap(([node, roots]) => (roots.has(root) ? [node] : []))
+  const copies = holders.filter((node) => nodes.includes(node))
+  const silent = nodes.filter((node) => !held.has(node)).length
+  const lacking = nodes.length - silent - copies.length
+  counts.copiesMin = Math.min(counts.copiesMin ?? Infinity, copies.length)
+  if (copies.length < holders.length)
+    strays.set(root, new Set(holders.filter((node) => !nodes.includes(node))))
+  if (lacking > 0) counts.toCopy.images++
+  counts.toCopy.bytes += lacking * (image.size ?? 0)
+  const zonesUsed = new Set(copies.map((node) => zones.get(node))).size
+  if (copies.length > 1 && zonesUsed === 1 && new Set(zones.values()).size > 1) counts.oneZone++
+  if (copies.length > 0 && copies.length === nodes.length) counts.full++
+  else if (holders.length > 0) counts.underReplicated++
+  else if (silent > 0) counts.unknown++
+  else counts.unavailable++
 }

@@ -2,6 +2,9 @@
 
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopDelay } from './event-loop-delay.ts'
+import type { OutView } from '../loops/out-nodes.ts'
+import type { StoreCondition } from '../store/store.ts'
 import type { LoopSummary } from './node-report.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -18,6 +21,9 @@ export interface Check {
   /** What the operator can do. */
   remedy: string
 }
+
+/** A check before it is known since when it holds. */
+export type Finding = Omit<Check, 'since'>
 
 export interface NodeStatus {
   id: string
@@ -37,9 +43,13 @@ export interface NodeStatus {
   readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
+  /** What is wrong with its disk, and what was found wrong at its start. */
+  store: StoreCondition | null
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
   loops: LoopSummary[] | null
+  /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
+  eventLoopDelay: LoopDelay | null
   /** Seconds since these figures were read. */
   ageSeconds: number | null
 }
@@ -53,6 +63,11 @@ export interface ClusterStatus {
   nodes: NodeStatus[]
   /** A change of the voters under way (R10), with what its rescan has looked at so far; null when there is none. */
   voterChange: { from: string[]; to: string[]; progress: RescanProgress | null } | null
+  /**
+   * Storage nodes that the node that was asked counts as out: others stand in for them. `braked`: would be, but too many
+   * vanished together.
+   */
+  out: OutView
   quorum: { votersUp: number; votersTotal: number; needed: number; canWrite: boolean }
   images: { total: number; active: number; queued: number; saving: number; other: number } | null
   redundancy: {
@@ -65,6 +80,12 @@ export interface ClusterStatus {
     unknown: number
     /** Lowest number of full copies of any active image with data; null when there is none. */
     copiesMin: number | null
+    /** Copies on nodes that they do not belong on (any more): they go when every other copy was verified. */
+    misplaced: number
+    /** Images with two and more copies, all in one zone, although there are more zones. */
+    oneZone: number
+    /** What nodes that answer still have to bring: images that are lacking somewhere, and the bytes of all such copies. */
+    toCopy: { images: number; bytes: number }
   } | null
   as_of: string
 }

@@ -85,6 +85,10 @@ export class ChunkClaims {
     }
   }
 
+  isReferenced({ hash, root }: ReferenceKey): boolean {
+    return this.#references.has({ hash, root })
+  }
+
   /** The manifests that want a chunk. */
   async rootsOf(hash: ChunkHash): Promise<ChunkHash[]> {
     const roots: ChunkHash[] = []

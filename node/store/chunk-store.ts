@@ -19,6 +19,7 @@ import { DamageLog } from './damage-log.ts'
 import type { Database, WriteOp } from './database.ts'
 import type { FreeSpace } from './free-space.ts'
 import { HeldRoots } from './held-roots.ts'
+import { IndexCheck, type IndexFindings } from './index-check.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { Quarantine, type DamageCounts } from './quarantine.ts'
 import { composeRecord, recordBytes } from './segment-record.ts'
@@ -47,8 +48,6 @@ export type DamageListener = (hash: ChunkHash, roots: readonly ChunkHash[]) => v
 
 /** What the file system says when bytes are gone for good, as opposed to too many open files and the like. */
 const BYTES_LOST = ['EIO', 'ENOENT', 'EUCLEAN']
-/** Rows of one batch when the index is tidied at start. */
-const TIDY_BATCH = 1024
 
 export class ChunkStore implements LocalChunks {
   readonly #components: ChunkStoreComponents
@@ -61,7 +60,7 @@ export class ChunkStore implements LocalChunks {
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #onDamaged: DamageListener[] = []
   readonly #onClaimed: ((hash: ChunkHash) => void)[] = []
-  #lost: ChunkHash[] = []
+  #findings: IndexFindings = { lostChunks: 0, lostSegments: 0, rescuedChunks: 0 }
   #isClosed = false
 
   private constructor(components: ChunkStoreComponents) {
@@ -78,14 +77,13 @@ export class ChunkStore implements LocalChunks {
     const store = new ChunkStore(components)
     await store.#held.load()
     await store.#quarantine.load()
-    await store.#compareWithSegments()
-    await components.segments.startAppending()
+    await store.#check()
     return store
   }
 
-  /** Chunks whose bytes were found to be gone when the store was opened: to be pulled again. */
-  get lost(): readonly ChunkHash[] {
-    return this.#lost
+  /** What was found wrong when the store was opened. */
+  get findings(): IndexFindings {
+    return this.#findings
   }
 
   /** Bytes on disk of all chunks. */
@@ -105,6 +103,15 @@ export class ChunkStore implements LocalChunks {
   /** Called when a claim on a chunk, old or new, is durable: whoever thought it unwanted was wrong. */
   onClaimed(listener: (hash: ChunkHash) => void): void {
     this.#onClaimed.push(listener)
+  }
+
+  /** What `isDamaged` names, in the order of its finding. */
+  damaged(): ChunkHash[] {
+    return this.#quarantine.hashes()
+  }
+
+  isDamaged(hash: ChunkHash): boolean {
+    return this.#quarantine.has(hash)
   }
 
   has(hash: ChunkHash): boolean {
@@ -151,6 +158,11 @@ export class ChunkStore implements LocalChunks {
     return hashes.filter((hash) => !this.has(hash))
   }
 
+  /** Whether the manifest `root` claims a chunk here. */
+  isReferenced(root: ChunkHash, hash: ChunkHash): boolean {
+    return this.#claims.isReferenced({ hash, root })
+  }
+
   /**
    * Removes every reference of `roots`, found in the index and not by their manifests, which may be gone. A root that is
    * referenced again meanwhile keeps what was not removed yet, and what is written from then on. Answers how many went.
@@ -175,6 +187,11 @@ export class ChunkStore implements LocalChunks {
 
   heldRoots(): ChunkHash[] {
     return this.#held.all()
+  }
+
+  /** The manifests that are not whole without this chunk. */
+  async rootsWith(hash: ChunkHash): Promise<ChunkHash[]> {
+    return [hash, ...(await this.#claims.rootsOf(hash))]
   }
 
   /** Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. */
@@ -202,7 +219,7 @@ export class ChunkStore implements LocalChunks {
   verify(hash: ChunkHash): Promise<Verified> {
     return this.#alone(hash, async () => {
       const before = this.#lookUp(hash)
-      if (before === null) return { state: 'missing', bytes: 0 }
+      if (before === null) return this.#verifyAbsent(hash)
       const bytes = before === 'damaged' ? 0 : before.length
       return { state: (await this.#findSound(hash)) ? 'sound' : 'damaged', bytes }
     })
@@ -295,6 +312,13 @@ export class ChunkStore implements LocalChunks {
     return wrong ? null : location
   }
 
+  /** A row that a scan shows and a look-up does not find: the table that it stands in is damaged. */
+  async #verifyAbsent(hash: ChunkHash): Promise<Verified> {
+    if (await this.#locations.isEmpty(Buffer.from(hash, 'hex'))) return { state: 'missing', bytes: 0 }
+    await this.#condemn(hash, 'damaged', 'row')
+    return { state: 'damaged', bytes: 0 }
+  }
+
   async #move(hash: ChunkHash, from: Location, buffer: ChunkBuffer): Promise<number> {
     const wrong = await this.#readInto(hash, from, buffer)
     if (wrong) {
@@ -330,7 +354,10 @@ export class ChunkStore implements LocalChunks {
       const filled = await this.#components.segments.read(segment, offset + RECORD_HEADER_BYTES, bytes)
       if (filled < length) return 'lost'
     } catch (error) {
-      if (BYTES_LOST.includes((error as NodeJS.ErrnoException).code ?? '')) return 'lost'
+      const { code = '' } = error as NodeJS.ErrnoException
+      // A mount that has gone comes back with all that is in it.
+      if (code === 'ENOENT') await this.#components.segments.assertMounted()
+      if (BYTES_LOST.includes(code)) return 'lost'
       throw error
     }
     into.length = length
@@ -342,7 +369,7 @@ export class ChunkStore implements LocalChunks {
     const { database, log, clock } = this.#components
     const location = found === 'damaged' ? null : found
     this.#damageLog.report(hash, { reason, ...location })
-    const roots = await this.#rootsWith(hash)
+    const roots = await this.rootsWith(hash)
     const quarantined = this.#quarantine.add(hash, { location, foundMs: clock.wallMs(), reason })
     try {
       await database.write([this.#locations.del(hash), ...quarantined, ...this.#held.unmark(roots)])
@@ -354,32 +381,21 @@ export class ChunkStore implements LocalChunks {
     for (const listener of this.#onDamaged) listener(hash, roots)
   }
 
-  /** The manifests that are not whole without this chunk. */
-  async #rootsWith(hash: ChunkHash): Promise<ChunkHash[]> {
-    return [hash, ...(await this.#claims.rootsOf(hash))]
-  }
-
   #forget({ segment, length }: Location): void {
     this.#components.segments.forget(segment, recordBytes(length))
   }
 
-  async #compareWithSegments(): Promise<void> {
-    const { segments, log } = this.#components
-    const lost: ChunkHash[] = []
-    for await (const row of this.#locations.scan())
-      if (row.damaged || !segments.adopt(row.value)) lost.push(row.key)
-    for (let from = 0; from < lost.length; from += TIDY_BATCH)
-      await this.#dropLost(lost.slice(from, from + TIDY_BATCH))
-    if (lost.length > 0)
-      log.error({ chunks: lost.length }, 'the bytes of chunks are gone; they have left the index')
-    this.#lost = lost
-  }
-
-  async #dropLost(hashes: ChunkHash[]): Promise<void> {
-    const operations: WriteOp[] = []
-    for (const hash of hashes)
-      operations.push(this.#locations.del(hash), ...this.#held.unmark(await this.#rootsWith(hash)))
-    await this.#components.database.write(operations)
+  async #check(): Promise<void> {
+    const check = new IndexCheck({
+      ...this.#components,
+      locations: this.#locations,
+      claims: this.#claims,
+      held: this.#held,
+      quarantine: this.#quarantine,
+      isSound: async (hash, at) =>
+        (await this.#withBuffer((buffer) => this.#readInto(hash, at, buffer))) === null,
+    })
+    this.#findings = await check.run()
   }
 
   async #withBuffer<T>(work: (buffer: ChunkBuffer) => Promise<T>): Promise<T> {

@@ -2,7 +2,8 @@
  * One LevelDB, opened with the options that its traps ask for, written in groups.
  *
  * - A failed log write can take later acknowledged ones with it, so the first write error ends all writing until the
- *   database was closed and opened again.
+ *   database was closed and opened again (`reopen`); reads go on meanwhile. What that write was to change is then written
+ *   back as it was: parts of the log may be on the disk all the same, and nobody's memory knows of them.
  * - `createIfMissing` on a store that lost its CURRENT file opens empty and deletes the tables: only a new store may ask
  *   for it.
  * - A sync of LevelDB covers only its current log, not earlier unsynced writes: what must survive is written with sync.
@@ -11,9 +12,11 @@
  *   close it last, since the others use its block cache.
  */
 import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Level } from 'level'
 import { ClusterError } from '../../cluster/errors.ts'
 import { corruptValue } from './codec.ts'
+import { readIfPresent } from './durable-file.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { KeyRange } from './keyspaces.ts'
 import { StoreError } from './store-error.ts'
@@ -69,17 +72,34 @@ const PAGE_BYTES = 256 * 1024
 /** POSIX locks belong to the process: closing any descriptor of LevelDB's LOCK file gives the lock away. */
 const openPaths = new Set<string>()
 
+export interface DatabaseHooks {
+  /** Opens the same database once more, after its handle was closed. */
+  openAgain: () => Promise<LevelHandle>
+  onClose: () => void
+}
+
+const NO_HOOKS: DatabaseHooks = {
+  openAgain: () => Promise.reject(new Error('this database cannot be opened again')),
+  onClose() {},
+}
+
 export class Database {
-  readonly #level: LevelHandle
+  #level: LevelHandle
   readonly #writes: GroupCommit<Write>
-  readonly #onClose: () => void
+  readonly #hooks: DatabaseHooks
   #failure: ClusterError | null = null
+  #onFailed: () => void = () => {}
+  /** Writes back what the failed write was to change. */
+  #undo: WriteOp[] = []
+  /** Whether LevelDB has left out records of its log when it was opened, as damaged or torn. */
+  readonly hasLostRecords: boolean
 
   /** Takes over an open handle; production opens its own with `Database.open`. */
-  constructor(level: LevelHandle, onClose: () => void = () => {}) {
+  constructor(level: LevelHandle, hooks = NO_HOOKS, { hasLostRecords = false } = {}) {
     this.#level = level
     this.#writes = new GroupCommit((writes) => this.#writeBatch(writes), sizeOf)
-    this.#onClose = onClose
+    this.#hooks = hooks
+    this.hasLostRecords = hasLostRecords
   }
 
   /** Throws STORE_OPEN_TWICE, STORE_LOCKED, DATABASE_UNREADABLE. The directory must exist. */
@@ -92,7 +112,11 @@ export class Database {
     openPaths.add(place)
     try {
       const level = await openLevel(place, options)
-      return new Database(level, () => openPaths.delete(place))
+      const hooks: DatabaseHooks = {
+        openAgain: () => openLevel(place, { createIfMissing: false }),
+        onClose: () => openPaths.delete(place),
+      }
+      return new Database(level, hooks, { hasLostRecords: await tellsOfLostRecords(place) })
     } catch (error) {
       openPaths.delete(place)
       throw error
@@ -102,6 +126,23 @@ export class Database {
   /** Why nothing can be written any more, or null. */
   get failure(): Error | null {
     return this.#failure
+  }
+
+  /** Calls `listener` when a write fails after all was well. */
+  onFailed(listener: () => void): void {
+    this.#onFailed = listener
+  }
+
+  /**
+   * After a failed write: closes, opens again, and takes back what that write may have left on the disk. Throws
+   * DATABASE_UNREADABLE and what LevelDB throws; it may be tried again, but nothing can be read until it succeeds.
+   */
+  async reopen(): Promise<void> {
+    await this.#level.close()
+    this.#level = await this.#hooks.openAgain()
+    await this.#level.batch(this.#undo, { sync: true })
+    this.#undo = []
+    this.#failure = null
   }
 
   /** Throws STORE_NOT_WRITABLE after a failed write. */
@@ -114,7 +155,7 @@ export class Database {
     try {
       return this.#level.getSync(key)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'LEVEL_DATABASE_NOT_OPEN') throw closed(error)
+      if (isClosed(error)) throw closed(error)
       throw corruptValue(key, 'LevelDB cannot read it', error)
     }
   }
@@ -136,9 +177,9 @@ export class Database {
    * would take longer than to read it. While one page is worked on, LevelDB's thread reads the next.
    */
   async *pages(range: KeyRange): AsyncGenerator<[Buffer, Buffer][]> {
-    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    const iterator = this.#iterator(range)
     const read = () => {
-      const page = iterator.nextv(PAGE_ENTRIES)
+      const page = iterator.nextv(PAGE_ENTRIES).catch(rethrow)
       // Whoever ends early never awaits it.
       page.catch(() => {})
       return page
@@ -155,19 +196,23 @@ export class Database {
     }
   }
 
-  keys(range: KeyRange): AsyncIterable<Buffer> {
-    return this.#level.keys(range)
+  async *keys(range: Partial<KeyRange> & { reverse?: boolean }): AsyncGenerator<Buffer> {
+    try {
+      yield* this.#level.keys(range)
+    } catch (error) {
+      rethrow(error)
+    }
   }
 
   /** The first and the last key; null when there is none. */
   async ends(range: KeyRange): Promise<{ first: Buffer; last: Buffer } | null> {
-    for await (const first of this.#level.keys(range))
-      for await (const last of this.#level.keys({ ...range, reverse: true })) return { first, last }
+    for await (const first of this.keys(range))
+      for await (const last of this.keys({ ...range, reverse: true })) return { first, last }
     return null
   }
 
   async isEmpty(): Promise<boolean> {
-    for await (const _key of this.#level.keys({})) return false
+    for await (const _key of this.keys({})) return false
     return true
   }
 
@@ -175,7 +220,15 @@ export class Database {
   async close(): Promise<void> {
     await this.#writes.close()
     await this.#level.close()
-    this.#onClose()
+    this.#hooks.onClose()
+  }
+
+  #iterator(range: KeyRange): LevelIterator {
+    try {
+      return this.#level.iterator({ ...range, highWaterMarkBytes: PAGE_BYTES })
+    } catch (error) {
+      return rethrow(error)
+    }
   }
 
   async #writeBatch(writes: Write[]): Promise<void> {
@@ -192,8 +245,23 @@ export class Database {
         {},
         error,
       )
+      this.#undo = this.#asBefore(operations)
+      this.#onFailed()
       throw notWritable(this.#failure)
     }
+  }
+
+  /** LevelDB shows nothing of a write that failed, as long as its handle is open. */
+  #asBefore(operations: readonly WriteOp[]): WriteOp[] {
+    return operations.flatMap(({ key }): WriteOp[] => {
+      try {
+        const value = this.#level.getSync(key)
+        return [value === undefined ? { type: 'del', key } : { type: 'put', key, value }]
+      } catch {
+        // What could not be read before cannot be read afterwards either.
+        return []
+      }
+    })
   }
 }
 
@@ -202,7 +270,7 @@ function sizeOf({ operations }: Write): number {
 }
 
 function notWritable(first: ClusterError): ClusterError {
-  const message = `${first.message}; nothing is written until the store was closed and opened again`
+  const message = `${first.message}; nothing is written until the database was closed and opened again`
   return new ClusterError('STORE_NOT_WRITABLE', message, {}, first)
 }
 
@@ -223,7 +291,7 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
     if (cause?.code === 'LEVEL_LOCKED')
       throw new StoreError('STORE_LOCKED', `${path} is locked`, { path }, error)
     const why = cause?.message ?? String(error)
-    const message = `LevelDB cannot open ${path}: ${why}. "serac repair" explains what can be done`
+    const message = `LevelDB cannot open ${path}: ${why}. ${adviceOn(why)}`
     throw new StoreError('DATABASE_UNREADABLE', message, { path, why }, error)
   }
   return {
@@ -233,6 +301,20 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
     keys: (options) => level.keys(options),
     close: () => level.close(),
   }
+}
+
+/** What an operator can do about an error that may pass. Damage is dealt with where it is known what was lost. */
+function adviceOn(why: string): string {
+  if (/no space left/i.test(why)) return 'Make room on that disk, then start again'
+  if (/permission denied/i.test(why)) return 'Give the files to the user that serac runs as, then start again'
+  if (/too many open files/i.test(why)) return 'Raise the limit of open files, then start again'
+  return 'See whether its disk fails or was mounted read-only'
+}
+
+/** It says so nowhere but in its own log, which begins anew with each opening. */
+async function tellsOfLostRecords(path: string): Promise<boolean> {
+  const said = await readIfPresent(join(path, 'LOG'))
+  return said !== null && /: dropping \d+ bytes;/.test(said)
 }
 
 /** As `level.batch(operations)`, of which each operation costs eight times as much: it is copied, then taken apart again. */
@@ -247,6 +329,16 @@ function writeChained(
     else batch.del(op.key)
   }
   return batch.write(options)
+}
+
+/** By `close`, or for a moment by `reopen`. */
+function isClosed(error: unknown): boolean {
+  const { code } = error as { code?: string }
+  return code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN'
+}
+
+function rethrow(error: unknown): never {
+  throw isClosed(error) ? closed(error) : error
 }
 
 function closed(cause: unknown): ClusterError {

@@ -1,8 +1,9 @@
 /** Small files that are whole or absent, whatever happens to the power. */
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 const FILE_MODE = 0o640
+const DIRECTORY_MODE = 0o750
 
 /** Contents that depend on the inode that will hold them. */
 export type ContentsOf = (inode: bigint) => string
@@ -43,6 +44,12 @@ export async function readIfPresent(path: string): Promise<string | null> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   }
+}
+
+/** Makes a directory of the store, durably, unless it is there. */
+export async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
+  await syncDirectory(join(path, '..'))
 }
 
 /** Makes the names in a directory durable: a new file may otherwise be gone after a power cut, synced or not. */

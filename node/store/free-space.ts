@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises'
 import { ClusterError } from '../../cluster/errors.ts'
 import type { Clock } from '../../cluster/runtime.ts'
+import { CHUNK_BYTES_MAX } from '../../cluster/transfer/chunk-buffer.ts'
 
 export interface DiskSpace {
   freeBytes: number
@@ -24,7 +25,8 @@ export function statfsProbe(directory: string): SpaceProbe {
 export class FreeSpace {
   readonly #clock: Clock
   readonly #probe: SpaceProbe
-  readonly #freeBytesMin: number
+  /** What is kept free. */
+  readonly freeBytesMin: number
   #space: DiskSpace = { freeBytes: 0, totalBytes: 0 }
   #grantedBytes = 0
   #isStopped = false
@@ -33,7 +35,7 @@ export class FreeSpace {
   constructor(components: { clock: Clock; probe: SpaceProbe }, options: { freeBytesMin: number }) {
     this.#clock = components.clock
     this.#probe = components.probe
-    this.#freeBytesMin = options.freeBytesMin
+    this.freeBytesMin = options.freeBytesMin
   }
 
   /** As of the last second, less what was granted since. */
@@ -43,6 +45,11 @@ export class FreeSpace {
 
   get totalBytes(): number {
     return this.#space.totalBytes
+  }
+
+  /** Whether a further chunk may be refused. */
+  get isFull(): boolean {
+    return this.freeBytes - CHUNK_BYTES_MAX < this.freeBytesMin
   }
 
   /** Asks once, then each second until `stop`. */
@@ -58,11 +65,11 @@ export class FreeSpace {
 
   /** Grants `sizeBytes` until the next look, or throws STORE_FULL: the watermark would be passed. */
   take(sizeBytes: number): void {
-    if (this.freeBytes - sizeBytes < this.#freeBytesMin) {
-      const message = `the store has ${this.freeBytes} bytes left and keeps ${this.#freeBytesMin} of them free`
+    if (this.freeBytes - sizeBytes < this.freeBytesMin) {
+      const message = `the store has ${this.freeBytes} bytes left and keeps ${this.freeBytesMin} of them free`
       throw new ClusterError('STORE_FULL', message, {
         freeBytes: this.freeBytes,
-        freeBytesMin: this.#freeBytesMin,
+        freeBytesMin: this.freeBytesMin,
       })
     }
     this.#grantedBytes += sizeBytes

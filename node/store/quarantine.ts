@@ -40,6 +40,10 @@ export class Quarantine {
     return { found: this.#found, healed: this.#healed, quarantined: this.#hashes.size }
   }
 
+  has(hash: ChunkHash): boolean {
+    return this.#hashes.has(hash)
+  }
+
   hashes(): ChunkHash[] {
     return [...this.#hashes]
   }

@@ -24,9 +24,11 @@ export type Projection = (key: string, row: LearnerRow | null, before: LearnerRo
 
 export type RegisterChange =
   | { kind: 'vote'; key: string; state: AcceptorState; accepted: boolean }
-  | { kind: 'learn'; key: string; row: LearnerRow; durably: boolean }
+  | { kind: 'learn'; key: string; row: LearnerRow }
   /** The row of this ballot was found to be settled: memory knows it already. */
-  | { kind: 'settle'; key: string; row: LearnerRow; durably: boolean }
+  | { kind: 'settle'; key: string; row: LearnerRow }
+  /** The cluster config is in force. */
+  | { kind: 'config'; row: LearnerRow }
   /** null: followed no further than the beginning. */
   | { kind: 'cursor'; peer: NodeId; cursor: ChangeCursor | null }
   | { kind: 'floor'; floor: Ballot }
@@ -70,6 +72,7 @@ export function sizeOfChange(change: RegisterChange): number {
       return CHANGE_OVERHEAD_BYTES + 2 * (change.state.accepted?.value.length ?? 0)
     case 'learn':
     case 'settle':
+    case 'config':
       return CHANGE_OVERHEAD_BYTES + change.row.value.length
     case 'value':
       return CHANGE_OVERHEAD_BYTES + change.value.length
@@ -115,8 +118,11 @@ export class RegisterBatch {
         return this.#vote(change.key, change.state, change.accepted)
       case 'learn':
       case 'settle':
-        this.needsSync ||= change.durably
         return this.#learn(change.key, change.row, change.kind === 'settle')
+      case 'config':
+        this.needsSync = true
+        this.#others.push(tables.configRow(change.row))
+        return
       case 'cursor':
         this.cursors.set(change.peer, change.cursor)
         this.#others.push(

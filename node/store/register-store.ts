@@ -198,34 +198,33 @@ export class RegisterStore implements RegisterStorage {
     return this.#heads.get(key) ?? null
   }
 
-  learn(key: string, row: LearnerRow): Promise<void> {
-    return this.#learn(key, row, false)
-  }
-
-  learnDurably(key: string, row: LearnerRow): Promise<void> {
-    return this.#learn(key, row, true)
-  }
-
   async forget(key: string, upTo: Ballot): Promise<void> {
     this.#removed.note(key, upTo)
     await this.#commits.add({ kind: 'forget', key, upTo })
   }
 
-  async #learn(key: string, row: LearnerRow, durably: boolean): Promise<void> {
+  async learn(key: string, row: LearnerRow): Promise<void> {
     if (this.#removed.covers(key, row.ballot)) return
     const head = this.#heads.get(key)
     if (head && sameBallot(head.ballot, row.ballot) && head.digest !== row.digest)
       throw new ClusterError('CORRUPT_VALUE', `two values are known for ${key} under one ballot`, { key })
     switch (learnEffect(head, row)) {
       case 'nothing':
-        if (!durably || !head || !sameBallot(head.ballot, row.ballot)) return
-        return this.#commits.add({ kind: 'settle', key, row, durably })
+        return
       case 'settles':
         this.#learned.publish(key, row)
-        return this.#commits.add({ kind: 'settle', key, row, durably })
+        return this.#commits.add({ kind: 'settle', key, row })
       case 'replaces':
-        return this.#commits.add({ kind: 'learn', key, row, durably })
+        return this.#commits.add({ kind: 'learn', key, row })
     }
+  }
+
+  configInForce(): LearnerRow | null {
+    return this.#readConfig() ?? null
+  }
+
+  keepConfig(row: LearnerRow): Promise<void> {
+    return this.#commits.add({ kind: 'config', row })
   }
 
   registerCount(): number {
@@ -336,11 +335,13 @@ export class RegisterStore implements RegisterStorage {
     const votes = await this.#loadRegisters(onFound)
     this.#accumulator = new VoteAccumulator(votes.accumulator)
     this.#isIntact = state ? this.#accumulator.equals(state.accumulator) : votes.isEmpty && state === null
+    // Under an older config this node could vote for what the others decided without it.
+    if (this.#readConfig() === undefined) this.#isIntact = false
     if (state === null && this.#isIntact)
       await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
     if (this.#isIntact) return
     this.#heads.clearAccepted()
-    this.#components.log.error({}, 'the vote rows are not those that were written: this node must not vote')
+    this.#components.log.error({}, 'votes or config are not those that were written: this node must not vote')
   }
 
   /** Undefined when it is damaged; null when there is none. */
@@ -348,6 +349,15 @@ export class RegisterStore implements RegisterStorage {
     try {
       this.#floor = this.#tables.floor() ?? ZERO_BALLOT
       return this.#tables.voteState()
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Undefined when it is damaged; null when there is none. */
+  #readConfig() {
+    try {
+      return this.#tables.configInForce()
     } catch {
       return undefined
     }
@@ -423,6 +433,7 @@ export class RegisterStore implements RegisterStorage {
     }
     await database.write(operations, { sync: batch.needsSync })
     this.#voteSequence = voteSequence
+    if (batch.hasVotes) this.#witnesses.noteWritten()
     this.#publish(batch)
   }
 

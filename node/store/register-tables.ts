@@ -28,6 +28,7 @@ export interface VoteState {
 
 const VOTE_STATE = 'vote-state'
 const FLOOR = 'floor'
+const CONFIG_IN_FORCE = 'config-in-force'
 const OWNER_PREFIX = 'owner/'
 
 export class RegisterTables {
@@ -74,6 +75,19 @@ export class RegisterTables {
 
   floorRow(floor: Ballot): WriteOp {
     return this.#singletons.put(FLOOR, packBallot(floor))
+  }
+
+  /** Throws CORRUPT_VALUE. */
+  configInForce(): LearnerRow | null {
+    const stored = this.#singletons.get(CONFIG_IN_FORCE) as
+      [Parameters<typeof unpackBallot>[0], string, Uint8Array] | null
+    if (!stored) return null
+    const [ballot, digest, value] = stored
+    return { ballot: unpackBallot(ballot), digest, value, settled: true }
+  }
+
+  configRow({ ballot, digest, value }: LearnerRow): WriteOp {
+    return this.#singletons.put(CONFIG_IN_FORCE, [packBallot(ballot), digest, value])
   }
 
   /** A value of the owner's. Throws CORRUPT_VALUE. */

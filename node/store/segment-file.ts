@@ -14,6 +14,8 @@ export interface SegmentFileOptions {
   sizeBytesMax: number
   /** Nothing is written below: an index row may point there. */
   appendFrom: number
+  /** Cuts off what lies behind `appendFrom`: a write that was torn, and that nobody names. */
+  cutsTail?: boolean
 }
 
 const FILE_MODE = 0o640
@@ -30,7 +32,7 @@ export class SegmentFile {
   readonly #syncs: SharedRun<void>
   readonly #underWay = new Set<Promise<void>>()
   #end: number
-  #syncFailure: ClusterError | null = null
+  #failure: ClusterError | null = null
 
   private constructor(
     file: { number: number; path: string; buffered: FileHandle; direct: FileHandle | null },
@@ -49,8 +51,10 @@ export class SegmentFile {
   static async open(number: number, path: string, options: SegmentFileOptions): Promise<SegmentFile> {
     const buffered = await open(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE)
     const { size } = await buffered.stat()
+    const keptBytes = options.cutsTail ? Math.min(size, options.appendFrom) : size
+    if (keptBytes < size) await buffered.truncate(keptBytes)
     const direct = await openDirect(path)
-    const appendFrom = alignUp(Math.max(size, options.appendFrom))
+    const appendFrom = alignUp(Math.max(keptBytes, options.appendFrom))
     return new SegmentFile({ number, path, buffered, direct }, { ...options, appendFrom })
   }
 
@@ -61,7 +65,7 @@ export class SegmentFile {
 
   /** The place for a record, or null: this file takes no more. */
   reserve(sizeBytes: number): number | null {
-    if (this.#syncFailure || this.#end + sizeBytes > this.#sizeBytesMax) return null
+    if (this.#failure || this.#end + sizeBytes > this.#sizeBytesMax) return null
     const offset = this.#end
     this.#end += sizeBytes
     return offset
@@ -93,7 +97,10 @@ export class SegmentFile {
       const written = await this.#writeDirect(record, offset)
       await this.#writeBuffered(record, offset, written)
     } catch (error) {
-      throw explain(this.#path, error)
+      const failure = explain(this.#path, error)
+      // A full disk can be emptied; one that fails otherwise gets no further record into this file.
+      if (failure.code !== 'STORE_FULL') this.#failure ??= failure
+      throw failure
     }
     await this.#syncs.run()
   }
@@ -130,12 +137,12 @@ export class SegmentFile {
    * in this file is ever acknowledged again.
    */
   async #sync(): Promise<void> {
-    if (this.#syncFailure) throw this.#syncFailure
+    if (this.#failure) throw this.#failure
     try {
       await this.#buffered.datasync()
     } catch (error) {
-      this.#syncFailure = explain(this.#path, error)
-      throw this.#syncFailure
+      this.#failure = explain(this.#path, error)
+      throw this.#failure
     }
   }
 }

@@ -2,22 +2,31 @@
  * The value log: numbered segment files in `seg/`, of which the newest is being filled. The segment table in `chunks/`
  * says which files must exist; a marker file says that `seg/` is the directory that belongs to the index.
  */
-import { stat, unlink } from 'node:fs/promises'
+import { readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
 import { segmentRows, type Location, type SegmentRow } from './chunk-rows.ts'
 import type { Database } from './database.ts'
-import { readIfPresent, syncDirectory, writeDurably } from './durable-file.ts'
-import { SegmentFile } from './segment-file.ts'
+import { syncDirectory } from './durable-file.ts'
+import { SegmentFile, type SegmentFileOptions } from './segment-file.ts'
+import { assertMarker } from './segment-marker.ts'
 import { SegmentReaders } from './segment-readers.ts'
 import { parseHeader, recordBytes, type RecordHeader } from './segment-record.ts'
-import { StoreError } from './store-error.ts'
 import { Table } from './table.ts'
 
 export interface SegmentStoreOptions {
   /** Default SEGMENT_BYTES_MAX. */
   segmentBytesMax?: number
+}
+
+export interface SegmentPlace {
+  /** `seg/`. */
+  directory: string
+  /** Holds the segment table. */
+  database: Database
+  /** What the marker must say. */
+  storeUuid: string
 }
 
 /** A record's place. */
@@ -32,18 +41,20 @@ interface Segment {
   sizeBytes: number | null
   /** Records that the index names or is about to name. */
   liveBytes: number
+  /** Behind the last record that the index named when the store was opened. */
+  indexedBytes: number
 }
 
 /** Few files, yet small enough to be rewritten in seconds when half of one is dead. */
 export const SEGMENT_BYTES_MAX = 256 * 1024 * 1024
 /** A segment that is being filled is sealed early for no less: sealing costs two syncs and a file. */
 export const SEAL_DEAD_BYTES_MIN = 16 * 1024 * 1024
-export const MARKER_FILE = 'SEGMENTS'
 const NAME_DIGITS = 8
 const SEGMENT_NAME = /^\d{8}\.seg$/
 
 export class SegmentStore {
   readonly #directory: string
+  readonly #storeUuid: string
   readonly #database: Database
   readonly #rows: Table<number, SegmentRow>
   readonly #sizeBytesMax: number
@@ -53,30 +64,27 @@ export class SegmentStore {
   #current: SegmentFile | null = null
   #rolling: Promise<void> | null = null
   #failure: ClusterError | null = null
+  #onFailed: () => void = () => {}
+  /** Files that the table does not name although records are in them: it has lost their rows. */
+  #unlisted: number[] = []
+  #lost: number[] = []
 
-  private constructor(directory: string, database: Database, options: SegmentStoreOptions) {
+  private constructor({ directory, database, storeUuid }: SegmentPlace, options: SegmentStoreOptions) {
     this.#directory = directory
+    this.#storeUuid = storeUuid
     this.#database = database
     this.#rows = new Table(database, segmentRows)
     this.#sizeBytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX
     this.#readers = new SegmentReaders((segment) => this.#path(segment))
   }
 
-  /** Marks an empty directory as the one of this store. */
-  static create(directory: string, storeUuid: string): Promise<void> {
-    return writeDurably(join(directory, MARKER_FILE), `${storeUuid}\n`)
-  }
-
   /**
    * Reads the segment table. Every row of the index must then be given to `adopt`, and `startAppending` called.
    * Throws SEGMENTS_MISSING, DATABASE_UNREADABLE.
    */
-  static async open(
-    components: { directory: string; database: Database; storeUuid: string },
-    options: SegmentStoreOptions = {},
-  ): Promise<SegmentStore> {
-    await assertMarker(components.directory, components.storeUuid)
-    const store = new SegmentStore(components.directory, components.database, options)
+  static async open(place: SegmentPlace, options: SegmentStoreOptions = {}): Promise<SegmentStore> {
+    await assertMarker(place.directory, place.storeUuid)
+    const store = new SegmentStore(place, options)
     await store.#load()
     return store
   }
@@ -92,18 +100,51 @@ export class SegmentStore {
   adopt({ segment, offset, length }: Location): boolean {
     const known = this.#segments.get(segment)
     if (known === undefined || known.sizeBytes === null) return false
-    if (offset + recordBytes(length) > known.sizeBytes) return false
+    const endBytes = offset + recordBytes(length)
+    if (endBytes > known.sizeBytes) return false
     known.liveBytes += recordBytes(length)
+    known.indexedBytes = Math.max(known.indexedBytes, endBytes)
     return true
   }
 
-  /** Opens the last segment for appending, behind everything that it holds. */
-  async startAppending(): Promise<void> {
-    await this.#dropMissing()
-    const last = [...this.#segments].at(-1)
-    if (!last) return
-    const [number, { sealed, sizeBytes }] = last
-    if (!sealed && sizeBytes !== null) this.#current = await this.#openFile(number, sizeBytes)
+  /** Segments of the table whose files were gone when the store was opened. */
+  get lost(): readonly number[] {
+    return this.#lost
+  }
+
+  /**
+   * What is written where the index names nothing: behind its last record in the segment that is being filled, and in files
+   * that the table has forgotten. Every row of the index must have been given to `adopt`.
+   */
+  async *unindexed(): AsyncGenerator<RecordHeader & Place> {
+    const last = this.#last()
+    if (last && !last.sealed && last.sizeBytes !== null) yield* this.#named(last)
+    for (const number of this.#unlisted) yield* this.#named({ number, indexedBytes: 0 })
+  }
+
+  /**
+   * Opens the last segment for appending, behind the last record that the index names; where its tail cannot be read
+   * (`sealsLast`), the next one is begun instead.
+   */
+  async startAppending({ sealsLast = false } = {}): Promise<void> {
+    await this.#tidyTable(sealsLast)
+    const last = this.#last()
+    if (last && !last.sealed && last.sizeBytes !== null)
+      this.#current = await this.#openFile(last.number, { appendFrom: last.indexedBytes, cutsTail: true })
+  }
+
+  /** Calls `listener` when appending fails after all was well, but for want of space. */
+  onFailed(listener: () => void): void {
+    this.#onFailed = listener
+  }
+
+  /**
+   * After a failure: appends again, to a new segment. What the old one acknowledged stays in it. Throws SEGMENTS_MISSING,
+   * STORE_FULL, STORE_NOT_WRITABLE; it may be tried again.
+   */
+  async recover(): Promise<void> {
+    await this.#rollOnce()
+    this.#failure = null
   }
 
   /**
@@ -118,7 +159,7 @@ export class SegmentStore {
       // Reserved and begun in one turn: a file that is sealed meanwhile waits for the writes that it knows.
       const writing = this.#begin(record)
       if (writing) return writing
-      await this.#rollOnce()
+      await this.#rollOnce().catch((error: unknown) => this.#failWith(error))
     }
   }
 
@@ -138,10 +179,17 @@ export class SegmentStore {
       return { segment: file.number, offset }
     } catch (error) {
       this.forget(file.number, record.length)
-      // A full disk can be emptied; a disk that fails otherwise is not to be trusted with one more byte.
-      if (hasCode(error, 'STORE_NOT_WRITABLE')) this.#failure ??= error as ClusterError
-      throw error
+      return this.#failWith(error)
     }
+  }
+
+  /** A full disk can be emptied; a disk that fails otherwise is not to be trusted with one more byte. */
+  #failWith(error: unknown): never {
+    if (hasCode(error, 'STORE_NOT_WRITABLE') && !this.#failure) {
+      this.#failure = error as ClusterError
+      this.#onFailed()
+    }
+    throw error
   }
 
   /** Why nothing can be appended any more, or null. */
@@ -158,6 +206,13 @@ export class SegmentStore {
   /** Fills `into` from the file; answers how many bytes there were. Throws what the file system throws. */
   read(segment: number, offset: number, into: Buffer): Promise<number> {
     return this.#readers.read(segment, offset, into)
+  }
+
+  /** Throws STORE_NOT_WRITABLE when `seg/` is no longer the directory that was opened. */
+  async assertMounted(): Promise<void> {
+    await assertMarker(this.#directory, this.#storeUuid).catch((error: unknown) => {
+      throw new ClusterError('STORE_NOT_WRITABLE', (error as Error).message, {}, error)
+    })
   }
 
   /** Sealed segments of which less than half is live: worth to be rewritten. */
@@ -183,9 +238,9 @@ export class SegmentStore {
   }
 
   /** What is written in a segment, live or not, in order. Bytes that no record begins with are passed over. */
-  async *records(segment: number): AsyncGenerator<RecordHeader & { offset: number }> {
+  async *records(segment: number, from = 0): AsyncGenerator<RecordHeader & { offset: number }> {
     const header = Buffer.alloc(RECORD_HEADER_BYTES)
-    let offset = 0
+    let offset = from
     while ((await this.read(segment, offset, header)) === header.length) {
       const parsed = parseHeader(header)
       if (parsed) yield { ...parsed, offset }
@@ -216,23 +271,53 @@ export class SegmentStore {
   }
 
   async #load(): Promise<void> {
-    for await (const row of this.#rows.scan()) {
-      const size = await sizeOf(this.#path(row.key))
-      // A row that cannot be read still says that the segment exists; it is simply not appended to.
-      this.#segments.set(row.key, { sealed: row.damaged || row.value.sealed, sizeBytes: size, liveBytes: 0 })
+    const sealed = new Map<number, boolean>()
+    // A row that cannot be read still says that the segment exists; it is simply not appended to.
+    for await (const row of this.#rows.scan()) sealed.set(row.key, row.damaged || row.value.sealed)
+    const files = (await readdir(this.#directory)).flatMap((name) => segmentNumberOf(name) ?? [])
+    for (const number of files) {
+      // An empty one was just being begun.
+      if (sealed.has(number) || !(await sizeOf(this.#path(number)))) continue
+      this.#unlisted.push(number)
+      sealed.set(number, true)
+    }
+    for (const number of [...sealed.keys()].toSorted((a, b) => a - b)) {
+      const sizeBytes = await sizeOf(this.#path(number))
+      if (sizeBytes === null) this.#lost.push(number)
+      this.#segments.set(number, {
+        sealed: sealed.get(number) ?? true,
+        sizeBytes,
+        liveBytes: 0,
+        indexedBytes: 0,
+      })
     }
   }
 
-  /** Files that are gone, after all rows that pointed into them were removed: their segments are history. */
-  async #dropMissing(): Promise<void> {
-    const missing = [...this.#segments]
-      .filter(([, { sizeBytes }]) => sizeBytes === null)
-      .map(([number]) => number)
-    // The last one stays in the table: its number must not be given out again while caches may name it.
-    const last = [...this.#segments.keys()].at(-1)
-    const dropped = missing.filter((number) => number !== last)
+  #last(): (Segment & { number: number }) | null {
+    const last = [...this.#segments].at(-1)
+    return last ? { number: last[0], ...last[1] } : null
+  }
+
+  async *#named(segment: { number: number; indexedBytes: number }): AsyncGenerator<RecordHeader & Place> {
+    for await (const record of this.records(segment.number, segment.indexedBytes))
+      yield { ...record, segment: segment.number }
+  }
+
+  /**
+   * Files that are gone, after all rows that pointed into them were removed: their segments are history. The last one stays
+   * in the table: its number must not be given out again while caches may name it.
+   */
+  async #tidyTable(sealsLast: boolean): Promise<void> {
+    const last = this.#last()
+    const dropped = this.#lost.filter((number) => number !== last?.number)
     for (const number of dropped) this.#segments.delete(number)
-    await this.#database.write(dropped.map((number) => this.#rows.del(number)))
+    const sealed = [...this.#unlisted]
+    if (sealsLast && last) sealed.push(last.number)
+    for (const number of sealed) Object.assign(this.#segments.get(number) ?? {}, { sealed: true })
+    await this.#database.write([
+      ...dropped.map((number) => this.#rows.del(number)),
+      ...sealed.map((number) => this.#rows.put(number, { sealed: true })),
+    ])
   }
 
   async #rollOnce(): Promise<void> {
@@ -245,8 +330,10 @@ export class SegmentStore {
   /** Seals the full segment and begins the next one; name and row are durable before anything in it counts. */
   async #roll(): Promise<void> {
     const full = this.#current
-    const number = ([...this.#segments.keys()].at(-1) ?? 0) + 1
-    const file = await this.#openFile(number, 0)
+    const number = (this.#last()?.number ?? 0) + 1
+    // Else a file would be begun where a mount has gone, and be hidden when it comes back.
+    await this.assertMounted()
+    const file = await this.#openFile(number, { appendFrom: 0 })
     try {
       await syncDirectory(this.#directory)
       const seal = full ? [this.#rows.put(full.number, { sealed: true })] : []
@@ -255,7 +342,7 @@ export class SegmentStore {
       await file.close()
       throw error
     }
-    this.#segments.set(number, { sealed: false, sizeBytes: 0, liveBytes: 0 })
+    this.#segments.set(number, { sealed: false, sizeBytes: 0, liveBytes: 0, indexedBytes: 0 })
     this.#current = file
     if (full) this.#retire(full)
   }
@@ -270,11 +357,14 @@ export class SegmentStore {
     this.#closing.add(closing)
   }
 
-  async #openFile(number: number, appendFrom: number): Promise<SegmentFile> {
+  async #openFile(
+    number: number,
+    options: Pick<SegmentFileOptions, 'appendFrom' | 'cutsTail'>,
+  ): Promise<SegmentFile> {
     try {
       return await SegmentFile.open(number, this.#path(number), {
         sizeBytesMax: this.#sizeBytesMax,
-        appendFrom,
+        ...options,
       })
     } catch (error) {
       const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC'
@@ -311,16 +401,6 @@ export function segmentNumberOf(fileName: string): number | null {
 
 function isSparse(liveBytes: number, sizeBytes: number): boolean {
   return liveBytes > 0 && liveBytes < sizeBytes / 2
-}
-
-async function assertMarker(directory: string, storeUuid: string): Promise<void> {
-  const marker = await readIfPresent(join(directory, MARKER_FILE))
-  if (marker?.trim() === storeUuid) return
-  const message =
-    marker === null
-      ? `${directory} is not the segment directory of this store: mount the file system that belongs there`
-      : `${directory} holds the segments of another store: mount the right file system there`
-  throw new StoreError('SEGMENTS_MISSING', message, { directory })
 }
 
 async function sizeOf(path: string): Promise<number | null> {

@@ -10,19 +10,16 @@
  * | `ballast` | room to open LevelDB on a full disk |
  * | `PID` | who has the directory open; for messages only |
  */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../../cluster/register/storage.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { AuditRecord } from './audit-record.ts'
-import { ensureBallast, releaseBallast } from './ballast.ts'
-import { ChunkStore } from './chunk-store.ts'
-import { Database } from './database.ts'
-import { readIfPresent, syncDirectory } from './durable-file.ts'
+import { Ballast } from './ballast.ts'
+import type { ChunkStore } from './chunk-store.ts'
+import type { Database } from './database.ts'
+import { makeDirectory } from './durable-file.ts'
 import {
   commitFormat,
   discardDraft,
@@ -32,16 +29,35 @@ import {
   readFormat,
   refuseCopy,
   replaceFormat,
+  type FoundFormat,
   type StoreFormat,
 } from './format-version.ts'
 import { FreeSpace, statfsProbe, type SpaceProbe } from './free-space.ts'
-import { INDEX_DIRECTORY, isIndexDamage, rebuildIndex, SEGMENTS_DIRECTORY } from './index-rebuild.ts'
+import type { IndexFindings } from './index-check.ts'
+import { INDEX_DIRECTORY, SEGMENTS_DIRECTORY } from './index-rebuild.ts'
+import { openChunks, type OpenChunks } from './open-chunks.ts'
+import { BALLAST_FILE, openRegisters, type OpenRegisters } from './open-registers.ts'
 import type { Projection } from './register-batch.ts'
 import type { RegisterScan } from './register-scan.ts'
-import { RegisterStore } from './register-store.ts'
+import type { RegisterStore } from './register-store.ts'
 import { SegmentCompactor } from './segment-compactor.ts'
-import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts'
+import { writeMarker } from './segment-marker.ts'
+import type { SegmentStoreOptions } from './segment-store.ts'
 import { StoreError } from './store-error.ts'
+import { WriteRecovery, type RecoverablePart } from './write-recovery.ts'
+
+/** What is wrong with a store now, and what was found wrong when it was opened. */
+export interface StoreCondition extends IndexFindings {
+  /** Why nothing can be written any more, or null. */
+  failure: string | null
+  /** It takes no further chunk: less would be free than it keeps. */
+  isFull: boolean
+  freeBytesMin: number
+  /** `meta/` could not be read, and an empty one took its place. */
+  registersLost: boolean
+  /** The chunk index could not be read, and was made anew with so many records; null: it was whole. */
+  indexRebuilt: number | null
+}
 
 export interface StoreComponents {
   clock: Clock
@@ -67,20 +83,20 @@ export interface StoreOptions extends SegmentStoreOptions {
   changeLogEntriesMax?: number
   /** `serac repair --forget-votes`: takes a copied or restored directory as this node's own, without its votes. */
   forgetVotes?: boolean
+  /** See RegistersOptions. */
+  registersElsewhere?: boolean
+  /** See ChunksOptions. */
+  segmentsLost?: boolean
+  /** See WriteRecoveryComponents. */
+  recoveryRoomBytes?: number
 }
 
-interface StoreParts {
-  meta: Database
-  index: Database
-  segments: SegmentStore
-  registers: RegisterStore
-  chunks: ChunkStore
+interface StoreParts extends OpenRegisters, OpenChunks {
   space: FreeSpace
+  ballast: Ballast
 }
 
 const STORE_UUID_BYTES = 16
-const DIRECTORY_MODE = 0o750
-const PID_FILE = 'PID'
 
 export class Store {
   readonly registers: RegisterStore
@@ -90,12 +106,26 @@ export class Store {
   readonly space: FreeSpace
   readonly #parts: StoreParts
   readonly #directory: string
+  readonly #recovery: WriteRecovery
   #format: StoreFormat
 
-  private constructor(directory: string, format: StoreFormat, parts: StoreParts, clock: Clock) {
+  private constructor(
+    { directory, recoveryRoomBytes }: StoreOptions,
+    format: StoreFormat,
+    parts: StoreParts,
+    { clock, log }: StoreComponents,
+  ) {
     this.#directory = directory
     this.#format = format
     this.#parts = parts
+    this.#recovery = new WriteRecovery({
+      clock,
+      log,
+      parts: recoverableParts(directory, parts),
+      ballastPath: join(directory, BALLAST_FILE),
+      ...(recoveryRoomBytes !== undefined && { roomBytesMin: recoveryRoomBytes }),
+    })
+    for (const part of [parts.meta, parts.index, parts.segments]) part.onFailed(() => this.#recovery.begin())
     this.registers = parts.registers
     this.chunks = parts.chunks
     this.space = parts.space
@@ -109,15 +139,11 @@ export class Store {
     await makeDirectory(directory)
     const found = await readFormat(directory, options.nodeId)
     if (found && !options.forgetVotes) refuseCopy(directory, found)
-    const isNew = found === null
     const closers: (() => Promise<void>)[] = []
     try {
-      const meta = await openMeta(directory, isNew, components.log)
-      closers.push(() => meta.close())
-      const format = found?.format ?? (await beginCreation(meta, components.random, options))
-      const parts = await openParts(meta, format, components, options, { isNew, closers })
-      if (isNew) await commitFormat(directory)
-      const store = new Store(directory, format, parts, components.clock)
+      const { format, parts } = await openParts(components, options, found, closers)
+      if (!found) await commitFormat(directory)
+      const store = new Store(options, format, parts, components)
       if (found) await store.#adopt(found.isCopy, options)
       return store
     } catch (error) {
@@ -130,6 +156,20 @@ export class Store {
   get failure(): Error | null {
     const { meta, index, segments } = this.#parts
     return meta.failure ?? index.failure ?? segments.failure
+  }
+
+  /** For the status: what is wrong now, and what was found wrong when it was opened. */
+  get condition(): StoreCondition {
+    const { areLost, indexRebuilt, chunks, space } = this.#parts
+    const failure = this.failure && [this.failure.message, this.#recovery.lastError?.message]
+    return {
+      failure: failure && failure.filter((each) => each !== undefined).join('; '),
+      isFull: space.isFull,
+      freeBytesMin: space.freeBytesMin,
+      registersLost: areLost,
+      indexRebuilt,
+      ...chunks.findings,
+    }
   }
 
   get clusterId(): string | null {
@@ -145,9 +185,11 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    const { meta, index, segments, registers, chunks, space } = this.#parts
+    const { meta, index, segments, registers, chunks, space, ballast } = this.#parts
     space.stop()
+    ballast.stop()
     await chunks.close()
+    await this.#recovery.stop()
     await registers.close()
     await segments.close()
     await index.close()
@@ -162,40 +204,19 @@ export class Store {
   }
 }
 
-/**
- * The kernel drops the lock of `meta/` when the process ends, however it ends, and it holds between containers that
- * share the directory. Nothing in this process may ever open that lock file: closing it would give the lock away.
- */
-async function openMeta(directory: string, isNew: boolean, log: Log): Promise<Database> {
-  const path = join(directory, 'meta')
-  if (isNew) await makeDirectory(path)
-  try {
-    const meta = await openWithRoom(path, directory, isNew, log)
-    await writeFile(join(directory, PID_FILE), `${process.pid} on ${hostname()}\n`)
-    return meta
-  } catch (error) {
-    if (!hasCode(error, 'STORE_LOCKED')) throw error
-    const holder = (await readIfPresent(join(directory, PID_FILE)))?.trim() ?? 'unknown'
-    const message = `${directory} is in use by another process (pid ${holder}): stop that one first`
-    throw new StoreError('STORE_LOCKED', message, { directory, holder }, error)
-  }
-}
-
-/** A full disk must not keep the index from being opened: the ballast is given up for it. */
-async function openWithRoom(
-  path: string,
+function recoverableParts(
   directory: string,
-  createIfMissing: boolean,
-  log: Log,
-): Promise<Database> {
-  try {
-    return await Database.open(path, { createIfMissing })
-  } catch (error) {
-    const isFull = hasCode(error, 'DATABASE_UNREADABLE') && /no space left/i.test(error.message)
-    if (!isFull || !(await releaseBallast(join(directory, 'ballast')))) throw error
-    log.warn({ path }, 'the disk is full: the ballast was given up to open the database')
-    return Database.open(path, { createIfMissing })
-  }
+  { meta, index, segments }: StoreParts,
+): readonly RecoverablePart[] {
+  return [
+    { directory, failure: () => meta.failure, recover: () => meta.reopen() },
+    { directory, failure: () => index.failure, recover: () => index.reopen() },
+    {
+      directory: join(directory, SEGMENTS_DIRECTORY),
+      failure: () => segments.failure,
+      recover: () => segments.recover(),
+    },
+  ]
 }
 
 /** Under the lock: makes sure that there is nothing to lose here, then says that a store is being made. */
@@ -216,76 +237,53 @@ async function beginCreation(
   return format
 }
 
+/** Each part is closed by `closers` when a later one cannot be opened. */
 async function openParts(
-  meta: Database,
-  format: StoreFormat,
   components: StoreComponents,
   options: StoreOptions,
-  { isNew, closers }: { isNew: boolean; closers: (() => Promise<void>)[] },
-): Promise<StoreParts> {
-  const { directory, ballastBytes } = options
-  const segmentsPath = join(directory, SEGMENTS_DIRECTORY)
-  if (isNew) {
-    await makeDirectory(join(directory, INDEX_DIRECTORY))
-    await makeDirectory(segmentsPath)
-    await SegmentStore.create(segmentsPath, format.storeUuid)
-  }
-  const { random, log } = components
-  const scan = components.scan?.(join(directory, 'meta'))
-  const registers = await RegisterStore.open({ database: meta, random, log, ...(scan && { scan }) }, options)
-  const space = new FreeSpace(
-    { clock: components.clock, probe: components.spaceProbe ?? statfsProbe(segmentsPath) },
-    options,
-  )
-  const openChunks = () => openChunkStore({ ...components, space }, format, options, isNew)
-  const { index, segments, chunks } = await openChunks().catch(async (error: unknown) => {
-    if (isNew || !isIndexDamage(error)) throw error
-    log.error(
-      { error: String(error) },
-      'the chunk index cannot be read: it is made anew from the segment files',
-    )
-    await rebuildIndex({ directory, storeUuid: format.storeUuid }, log)
-    return openChunks()
+  found: FoundFormat | null,
+  closers: (() => Promise<void>)[],
+): Promise<{ format: StoreFormat; parts: StoreParts }> {
+  const { directory, freeBytesMin, ballastBytes } = options
+  const { clock, log, random } = components
+  const isNew = found === null
+  let format = found?.format ?? null
+  const opened = await openRegisters(components, options, {
+    isNew,
+    async onLocked(meta) {
+      format ??= await beginCreation(meta, random, options)
+    },
   })
+  const { meta } = opened
+  closers.push(() => meta.close())
+  const { storeUuid } = format!
+  const segmentsPath = join(directory, SEGMENTS_DIRECTORY)
+  if (isNew) await createChunks(directory, storeUuid)
+  const space = new FreeSpace(
+    { clock, probe: components.spaceProbe ?? statfsProbe(segmentsPath) },
+    { freeBytesMin },
+  )
+  const chunkParts = await openChunks({ ...components, space }, { ...options, storeUuid }, { isNew })
+  const { index, segments } = chunkParts
   closers.push(
     () => index.close(),
     () => segments.close(),
   )
   await space.start()
   closers.push(() => Promise.resolve(space.stop()))
-  if (isNew || space.freeBytes > options.freeBytesMin + ballastBytes)
-    await ensureBallast(join(directory, 'ballast'), ballastBytes)
-  return { meta, index, segments, registers, chunks, space }
+  const ballast = new Ballast(join(directory, BALLAST_FILE), ballastBytes, {
+    clock,
+    log,
+    spareBytes: () => space.freeBytes - freeBytesMin,
+  })
+  await ballast.start()
+  closers.push(() => Promise.resolve(ballast.stop()))
+  const parts = { ...opened, ...chunkParts, space, ballast }
+  return { format: format!, parts }
 }
 
-type ChunkParts = Pick<StoreParts, 'index' | 'segments' | 'chunks'>
-
-/** The index and what it names. Nothing stays open when it fails. */
-async function openChunkStore(
-  components: StoreComponents & { space: FreeSpace },
-  { storeUuid }: StoreFormat,
-  options: StoreOptions,
-  isNew: boolean,
-): Promise<ChunkParts> {
-  const { directory } = options
-  const index = await openWithRoom(join(directory, INDEX_DIRECTORY), directory, isNew, components.log)
-  try {
-    const place = { directory: join(directory, SEGMENTS_DIRECTORY), database: index, storeUuid }
-    const segments = await SegmentStore.open(place, options)
-    try {
-      const chunks = await ChunkStore.open({ ...components, database: index, segments })
-      return { index, segments, chunks }
-    } catch (error) {
-      await segments.close()
-      throw error
-    }
-  } catch (error) {
-    await index.close()
-    throw error
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
-  await syncDirectory(join(path, '..'))
+async function createChunks(directory: string, storeUuid: string): Promise<void> {
+  await makeDirectory(join(directory, INDEX_DIRECTORY))
+  await makeDirectory(join(directory, SEGMENTS_DIRECTORY))
+  await writeMarker(join(directory, SEGMENTS_DIRECTORY), storeUuid)
 }

@@ -14,6 +14,8 @@ export class Witnesses {
   readonly #seen = new Map<NodeId, Map<string, number>>()
   /** Not written yet. At most one row per database of a peer. */
   readonly #fresh = new Map<string, WitnessKey>()
+  /** In the batch that is being written. */
+  readonly #underWay = new Map<string, WitnessKey>()
 
   constructor(rows: Table<WitnessKey, number>) {
     this.#rows = rows
@@ -38,13 +40,18 @@ export class Witnesses {
     return [...(this.#seen.get(peer) ?? [])].map(([dbUuid, voteSequence]) => ({ dbUuid, voteSequence }))
   }
 
-  /** The rows that are not written yet; from here on they count as written. */
+  /** The rows that are not written yet, for a batch; the same again after one that failed. */
   takeFresh(): WriteOp[] {
-    const rows = [...this.#fresh.values()].map((key) =>
+    for (const [name, key] of this.#fresh) this.#underWay.set(name, key)
+    this.#fresh.clear()
+    return [...this.#underWay.values()].map((key) =>
       this.#rows.put(key, this.#databasesOf(key.peer).get(key.dbUuid) ?? 0),
     )
-    this.#fresh.clear()
-    return rows
+  }
+
+  /** The batch is durable. */
+  noteWritten(): void {
+    this.#underWay.clear()
   }
 
   #databasesOf(peer: NodeId): Map<string, number> {

@@ -47,6 +47,7 @@ t.test('messages of the image service reach the caller', async (t) => {
     status: 410,
     message: 'It was deleted.',
     headers: {},
+    json: null,
   })
   t.match(describeError(new ImageError('UNAVAILABLE', 'Later.')), { status: 503, message: 'Later.' })
 })
@@ -73,7 +74,7 @@ t.test('a refusal of the web server keeps its 4xx, and only that', async (t) => 
 
 t.test('headers of an HTTP error are kept', async (t) => {
   const answer = describeError(new HttpError('METHOD_NOT_ALLOWED', 'no', { allow: 'GET' }))
-  t.same(answer, { status: 405, message: 'no', headers: { allow: 'GET' } })
+  t.same(answer, { status: 405, message: 'no', headers: { allow: 'GET' }, json: null })
 })
 
 t.test('bodies by Accept', async (t) => {

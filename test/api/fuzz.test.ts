@@ -3,13 +3,12 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
-import { listen, testApi } from '../helpers/api-server.ts'
+import { admin, listen, testApi } from '../helpers/api-server.ts'
 import type { TestApi } from '../helpers/api-server.ts'
 import { exchangeAndEnd } from '../helpers/raw-http.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
 const SUBRESOURCES = ['members', 'tags', 'actions'] as const
-const admin = { userId: null, projectId: null, roles: ['admin'], isAdmin: true, requestId: 'req-test' }
 
 const EXPECTED = new Set([200, 201, 204, 206, 300, 400, 403, 404, 405, 409, 413, 414, 415, 416, 431])
 

@@ -1,12 +1,11 @@
 import t from 'tap'
 import { HEADER_BYTES_MAX } from '../../api/server.ts'
-import { listen, testApi } from '../helpers/api-server.ts'
+import { admin, listen, testApi } from '../helpers/api-server.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { leasesOf } from '../helpers/fake-image-service.ts'
 import { exchange, head, readAll, readUntil, sendTo } from '../helpers/raw-http.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
-const admin = { userId: null, projectId: null, roles: ['admin'], isAdmin: true, requestId: 'req-test' }
 
 t.test('what is no HTTP gets a clean 400', async (t) => {
   const { app } = testApi(t)

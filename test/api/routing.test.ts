@@ -1,7 +1,7 @@
 import t from 'tap'
 import { URL_LENGTH_MAX } from '../../api/server.ts'
 import { ClusterError } from '../../cluster/errors.ts'
-import { listen, testApi } from '../helpers/api-server.ts'
+import { admin, listen, testApi } from '../helpers/api-server.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { head, readAll, sendTo } from '../helpers/raw-http.ts'
 
@@ -135,5 +135,3 @@ t.test('while closing, a request on an open connection gets 503', async (t) => {
   t.match(second, /connection: close/i)
   await closed
 })
-
-const admin = { userId: null, projectId: null, roles: ['admin'], isAdmin: true, requestId: 'req-test' }

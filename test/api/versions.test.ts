@@ -1,7 +1,7 @@
 import t from 'tap'
 import { TrustedHeaders } from '../../api/auth/trusted-headers.ts'
 import { MINOR_VERSIONS } from '../../api/versions.ts'
-import { testApi } from '../helpers/api-server.ts'
+import { type TestApi, testApi } from '../helpers/api-server.ts'
 
 interface Versions {
   versions: { id: string; status: string; links: { rel: string; href: string }[] }[]
@@ -69,6 +69,48 @@ t.test('links take the public endpoint, and no junk from Host', async (t) => {
     links((await app.inject({ url: '/', headers: { host: '[::1]:9292' } })).json()),
     'http://[::1]:9292/v2/',
   )
+})
+
+t.test('links follow a proxy that is believed, and no other', async (t) => {
+  const href = async (app: TestApi['app'], headers: Record<string, string>, url = '/') => {
+    const answer = await app.inject({ url, headers: { host: 'own:9292', ...headers } })
+    return answer.json<Versions>().versions[0]?.links[0]?.href
+  }
+  const older = {
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'cloud.example, inner',
+    'x-forwarded-prefix': '/image/',
+  }
+  const { app } = testApi(t)
+  t.equal(await href(app, { ...older, forwarded: 'proto=https;host=evil' }), 'http://own:9292/v2/')
+
+  const believing = testApi(t, { options: { believeProxies: true } }).app
+  t.equal(await href(believing, {}), 'http://own:9292/v2/')
+  t.equal(await href(believing, older), 'https://cloud.example/image/v2/')
+  const standard = 'for=192.0.2.1; Proto=https ;host="cloud.example:8443", for=10.0.0.1;host=inner'
+  t.equal(await href(believing, { ...older, forwarded: standard }), 'https://cloud.example:8443/image/v2/')
+  t.equal(await href(believing, { forwarded: '' }), 'http://own:9292/v2/')
+  for (const junk of ['javascript', 'https://x', 'a b', '"', '/../x y', '=;=', '//'])
+    t.equal(
+      await href(believing, {
+        'x-forwarded-proto': junk,
+        'x-forwarded-host': `${junk}/`,
+        'x-forwarded-prefix': `${junk} `,
+      }).then((link) => link?.replace(/javascript/, '')),
+      'http://own:9292/v2/',
+      junk,
+    )
+
+  const below = testApi(t, { options: { pathPrefix: '/image', believeProxies: true } }).app
+  t.equal(await href(below, {}, '/image'), 'http://own:9292/image/v2/')
+  t.equal(
+    await href(below, { 'x-forwarded-prefix': '/cloud' }, '/image/versions'),
+    'http://own:9292/cloud/image/v2/',
+  )
+  t.equal(await href(below, {}), 'http://own:9292/v2/')
+  t.equal((await below.inject('/image/v2.7/images?limit=1')).statusCode, 200)
+  t.equal((await below.inject('/image/healthcheck')).statusCode, 200)
+  t.equal((await below.inject('/images/v2/images')).statusCode, 300)
 })
 
 t.test('401 below /v2 without identity, whatever the path', async (t) => {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DevCluster, type DevClusterOptions } from '../../deploy/dev/dev-cluster.ts'
 import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
+import type { Setting } from '../../deploy/dev/node-config.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
+import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
 import { seedImages } from './seed.ts'
@@ -20,23 +22,31 @@ export class BenchCluster {
   readonly #dev: DevCluster
   readonly #layout: { nodes: number; basePort: number }
   readonly #options: DevClusterOptions
+  readonly #settings: readonly Setting[]
 
   private constructor(
     dev: DevCluster,
     layout: { nodes: number; basePort: number },
+    settings: readonly Setting[],
     options: DevClusterOptions,
   ) {
     this.#dev = dev
     this.#layout = layout
+    this.#settings = settings
     this.#options = options
   }
 
   /** `nodeFlags` go to node itself, for profiles. */
-  static async up(nodes: number, nodeFlags: readonly string[]): Promise<BenchCluster> {
+  static async up(
+    nodes: number,
+    nodeFlags: readonly string[],
+    settings: readonly Setting[] = BENCH_SETTINGS,
+  ): Promise<BenchCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'serac-bench-'))
     const layout = { nodes, basePort: await freeBasePort(nodes * PORT_STEP) }
     const options = { nodeCommand: [process.execPath, ...nodeFlags, SERAC], progress: () => {} }
-    return new BenchCluster(await DevCluster.up(directory, layout, BENCH_SETTINGS, options), layout, options)
+    const dev = await DevCluster.up(directory, layout, settings, options)
+    return new BenchCluster(dev, layout, settings, options)
   }
 
   get ports(): number[] {
@@ -44,8 +54,18 @@ export class BenchCluster {
   }
 
   async usage(): Promise<UsageMeter> {
+    return new UsageMeter(await this.pids())
+  }
+
+  async pids(): Promise<number[]> {
     const pids = await Promise.all(this.#dev.nodes.map(({ process }) => process.pid()))
-    return new UsageMeter(pids.filter((pid) => pid !== null))
+    return pids.filter((pid) => pid !== null)
+  }
+
+  /** What the first node says of all. */
+  async status(): Promise<ClusterStatus> {
+    const answer = await fetch(new URL('/v1/cluster/status', this.#dev.node(0).operatorUrl))
+    return (await answer.json()) as ClusterStatus
   }
 
   /** Stops all nodes, writes images `from` to `to` into their stores, and starts them again. */
@@ -74,6 +94,6 @@ export class BenchCluster {
   }
 
   async #startAll(): Promise<void> {
-    await DevCluster.up(this.#dev.directory, this.#layout, BENCH_SETTINGS, this.#options)
+    await DevCluster.up(this.#dev.directory, this.#layout, this.#settings, this.#options)
   }
 }

@@ -14,6 +14,10 @@ export interface BenchOptions {
   only: string | null
   /** Handed to the node of every node process, e.g. `--cpu-prof`. */
   nodeFlags: readonly string[]
+  /** Of each image whose bytes are moved. */
+  sizeMiB: number
+  /** Beside Glance on Swift as well. */
+  swift: boolean
 }
 
 /** Either a load's figures or one text of its own. */

@@ -82,11 +82,12 @@ export function requestBytes(
   method: string,
   path: string,
   headers: Readonly<Record<string, string>> = {},
-  body = '',
+  body: string | Buffer = '',
 ): Buffer {
-  const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  const length = body.length === 0 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   const lines = Object.entries({ host: '127.0.0.1', ...headers, ...length }).map(
     ([name, value]) => `${name}: ${value}`,
   )
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+  const head = Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+  return Buffer.concat([head, Buffer.from(body)])
 }

@@ -4,7 +4,11 @@ import { requestBytes } from './http-connection.ts'
 import { projectId } from './seeded-image.ts'
 
 export const ADMIN = { 'x-identity-status': 'Confirmed', 'x-project-id': 'operators', 'x-roles': 'admin' }
-export const MEMBER = { 'x-identity-status': 'Confirmed', 'x-project-id': projectId(7), 'x-roles': 'member' }
+export const MEMBER = {
+  'x-identity-status': 'Confirmed',
+  'x-project-id': projectId(7),
+  'x-roles': 'member,reader',
+}
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const PATCH_TYPE = { 'content-type': 'application/openstack-images-v2.1-json-patch' }

@@ -1,9 +1,10 @@
 /** What processes use, as Linux tells. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 
 /** Positions in /proc/PID/stat after the command name; see proc(5). */
 const USER_TICKS = 11
 const SYSTEM_TICKS = 12
+const GROUP = 2
 /** The kernel counts in ticks of 10 ms for user space, on every platform of ours. */
 const TICK_MS = 10
 const KIB = 1024
@@ -27,9 +28,25 @@ export class UsageMeter {
   }
 }
 
-async function cpuMsOf(pid: number): Promise<number> {
+/** Every process of these process groups: servers that fork workers. */
+export async function processesOf(groups: readonly number[]): Promise<number[]> {
+  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const groupOf = (pid: number) =>
+    statOf(pid).then(
+      (fields) => Number(fields[GROUP]),
+      () => null,
+    )
+  const found = await Promise.all(all.map(async (pid) => ({ pid, group: await groupOf(pid) })))
+  return found.filter(({ group }) => group !== null && groups.includes(group)).map(({ pid }) => pid)
+}
+
+async function statOf(pid: number): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')
+}
+
+async function cpuMsOf(pid: number): Promise<number> {
+  const fields = await statOf(pid)
   return (Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])) * TICK_MS
 }
 

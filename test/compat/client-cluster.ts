@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { DevCluster } from '../../deploy/dev/dev-cluster.ts'
 import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
 import { GlanceClient } from '../../deploy/dev/glance-client.ts'
-import { parseSetting } from '../../deploy/dev/node-config.ts'
+import { parseSetting, type Setting } from '../../deploy/dev/node-config.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
@@ -26,7 +26,7 @@ const OPTIONS = {
 }
 
 /** Starts nodes from dist/, to be ended with `t`; resolves with their API URLs when all are ready. */
-export async function clientCluster(t: Test): Promise<string[]> {
+export async function clientCluster(t: Test, settings: readonly Setting[] = SETTINGS): Promise<string[]> {
   // Not t.testdir(), which `run` would not find again when this process is killed.
   const directory = await mkdtemp(join(tmpdir(), 'serac-compat-'))
   t.teardown(async () => {
@@ -34,7 +34,7 @@ export async function clientCluster(t: Test): Promise<string[]> {
     await rm(directory, { recursive: true })
   })
   const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
-  const { nodes } = await DevCluster.up(directory, layout, SETTINGS, OPTIONS)
+  const { nodes } = await DevCluster.up(directory, layout, settings, OPTIONS)
   return nodes.map(({ apiUrl }) => apiUrl)
 }
 

@@ -10,8 +10,9 @@ import type { Test } from 'tap'
 import { type CommandResult, runCommand } from '../helpers/run-command.ts'
 
 export interface RoamingClientOptions {
-  /** The program and the arguments that make it talk to the API at `url`, without Keystone. */
+  /** The program and the arguments that make it talk to the API at `url`. */
   command: (url: string) => string[]
+  /** Or what stands for them to the program. */
   urls: readonly string[]
   environment: NodeJS.ProcessEnv
 }
@@ -64,6 +65,20 @@ export async function glanceClient(t: Test, urls: readonly string[]): Promise<Ro
 export async function openstackClient(t: Test, urls: readonly string[]): Promise<RoamingClient> {
   const command = (url: string) => ['openstack', '--os-auth-type', 'none', '--os-endpoint', url]
   return new RoamingClient({ command, urls, environment: await cleanEnvironment(t) })
+}
+
+/** The same with a password, as `environment` has it. Each of `regions` is that of a node. */
+export async function openstackUser(
+  t: Test,
+  regions: readonly string[],
+  environment: Record<string, string>,
+): Promise<RoamingClient> {
+  const command = (region: string) => ['openstack', '--os-region-name', region]
+  return new RoamingClient({
+    command,
+    urls: regions,
+    environment: { ...(await cleanEnvironment(t)), ...environment },
+  })
 }
 
 /**

@@ -2,8 +2,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { ApiComponents, ApiOptions } from '../../api/api-components.ts'
+import { callerWith } from '../../api/auth/caller.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
 import { buildApiServer } from '../../api/server.ts'
+import { defaultPolicy } from './default-policy.ts'
 import { StreamLimit } from '../../api/stream-limit.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
@@ -25,6 +27,18 @@ export interface TestApi {
 
 export const testOptions: ApiOptions = {
   publicEndpoint: null,
+  pathPrefix: '',
+  believeProxies: false,
+  cors: {
+    allowedOrigin: [],
+    allowCredentials: true,
+    exposeHeaders: ['X-OpenStack-Request-ID'],
+    maxAge: 3600,
+    allowMethods: ['GET', 'PUT'],
+    allowHeaders: ['X-Auth-Token'],
+  },
+  tls: null,
+  clientPauseMs: 300_000,
   limitDefault: 25,
   limitMax: 1000,
   maxRequestIdLength: 64,
@@ -32,6 +46,9 @@ export const testOptions: ApiOptions = {
   diskFormats: DISK_FORMATS,
   containerFormats: CONTAINER_FORMATS,
 }
+
+/** Who every request comes from, unless a test says otherwise. */
+export const admin = callerWith('req-test', { roles: ['admin'] })
 
 /** Closed with the test. */
 export function testApi(
@@ -45,6 +62,7 @@ export function testApi(
     {
       images,
       authenticator: new NoAuth(),
+      policy: defaultPolicy,
       readiness: {
         canWrite: () => readiness.write,
         canRead: () => readiness.read,
@@ -71,7 +89,7 @@ export async function listen(app: FastifyInstance): Promise<number> {
   return Number(new URL(app.listeningOrigin).port)
 }
 
-function recordingLog(entries: LogEntry[]): Log {
+export function recordingLog(entries: LogEntry[]): Log {
   const at = (level: keyof Log) => (fields: object, message: string) =>
     void entries.push({ level, fields, message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }

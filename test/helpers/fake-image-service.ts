@@ -1,7 +1,9 @@
 /** The image service in memory, after its port: for tests of the façade. */
 import { createHash, randomUUID } from 'node:crypto'
 import { ImageError, type ImageErrorCode } from '../../node/errors.ts'
+import { ImageGuard } from '../../node/images/image-guard.ts'
 import { imageOperations, type ImageOperationArgs } from '../../node/images/image-operations.ts'
+import type { ImageRule } from '../../node/images/image-policy.ts'
 import type { ImageMember, ImageRecord } from '../../node/images/image-record.ts'
 import type {
   Answer,
@@ -16,6 +18,7 @@ import type {
 } from '../../node/images/image-requests.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
 import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
+import { defaultPolicy } from './default-policy.ts'
 
 export interface StoredImage {
   record: ImageRecord
@@ -40,6 +43,7 @@ export class FakeImageService implements ImageServicePort {
   readonly brokenBodies: unknown[] = []
   reader: DataReader = leasesOf
   releases = 0
+  readonly #guard = new ImageGuard({ policy: defaultPolicy, read: () => Promise.resolve(null) })
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
     this.#mayFail()
@@ -128,38 +132,52 @@ export class FakeImageService implements ImageServicePort {
   }
 
   async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
-    return memberOf(this.#apply(caller, id, 'image.add-member', { memberId, quota: 2 }), memberId)
+    return memberOf(
+      this.#apply(caller, id, 'add_member', 'image.add-member', { memberId, quota: 2 }),
+      memberId,
+    )
   }
 
   async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
-    return memberOf(this.#apply(caller, id, 'image.answer-member', { memberId, status }), memberId)
+    return memberOf(
+      this.#apply(caller, id, 'modify_member', 'image.answer-member', { memberId, status }),
+      memberId,
+    )
   }
 
   async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
-    this.#apply(caller, id, 'image.remove-member', { memberId })
+    this.#apply(caller, id, 'delete_member', 'image.remove-member', { memberId })
   }
 
   async addTag(caller: Caller, id: string, tag: string): Promise<void> {
-    this.#apply(caller, id, 'image.add-tag', { tag, quotas: { properties: -1, tags: 3 } })
+    this.#apply(caller, id, 'modify_image', 'image.add-tag', { tag, quotas: { properties: -1, tags: 3 } })
   }
 
   async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
-    this.#apply(caller, id, 'image.remove-tag', { tag })
+    this.#apply(caller, id, 'modify_image', 'image.remove-tag', { tag })
   }
 
   async deactivate(caller: Caller, id: string): Promise<void> {
-    this.#apply(caller, id, 'image.deactivate', {})
+    this.#apply(caller, id, 'deactivate', 'image.deactivate', {})
   }
 
   async reactivate(caller: Caller, id: string): Promise<void> {
-    this.#apply(caller, id, 'image.reactivate', {})
+    this.#apply(caller, id, 'reactivate', 'image.reactivate', {})
   }
 
-  /** The real operations: there is nothing about them that a façade test would want otherwise. */
-  #apply(caller: Caller, id: string, name: keyof ImageOperationArgs, args: object): ImageRecord {
+  /** The real operations and rules: there is nothing about them that a façade test would want otherwise. */
+  #apply(
+    caller: Caller,
+    id: string,
+    rule: ImageRule,
+    name: keyof ImageOperationArgs,
+    args: object,
+  ): ImageRecord {
     const stored = this.#visible(caller, id)
-    const now = stored.record.updatedAt
-    const decision = imageOperations[name]?.({ live: true, record: stored.record }, { ...args, caller, now })
+    const { record } = stored
+    const grant = this.#guard.requireOn(record, caller, rule)
+    const now = record.updatedAt
+    const decision = imageOperations[name]?.({ live: true, record }, { ...args, grant, now })
     if (decision?.kind === 'refuse')
       throw new ImageError(decision.refusal.code as ImageErrorCode, decision.refusal.message)
     if (decision?.kind === 'write') stored.record = decision.next.record as ImageRecord

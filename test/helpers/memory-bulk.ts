@@ -3,11 +3,15 @@ import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { BulkPeer } from '../../cluster/transfer/bulk-port.ts'
 import { ChunkBuffer, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
+import type { LifeSign } from '../../cluster/transfer/life-sign.ts'
 import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { MemoryChunks } from './memory-chunks.ts'
 
-/** dead: refuses at once; hung: answers nothing until its caller gives up. */
-export type PeerState = 'alive' | 'dead' | 'hung'
+/** dead: refuses at once; hung: answers nothing until its caller gives up; slow: takes its time, but shows life. */
+export type PeerState = 'alive' | 'dead' | 'hung' | 'slow'
+
+const SLOW_STEPS = 20
+const SLOW_STEP_MS = 5
 
 export class MemoryBulk implements BulkPeer {
   readonly nodes = new Map<NodeId, MemoryChunks>()
@@ -27,8 +31,18 @@ export class MemoryBulk implements BulkPeer {
     return node
   }
 
-  async getChunk(from: NodeId, hash: ChunkHash, into: ChunkBuffer, signal?: AbortSignal): Promise<void> {
+  async getChunk(
+    from: NodeId,
+    hash: ChunkHash,
+    into: ChunkBuffer,
+    signal?: AbortSignal,
+    sign?: LifeSign,
+  ): Promise<void> {
     await this.#reach('get', from, signal)
+    for (let step = 0; this.states.get(from) === 'slow' && step < SLOW_STEPS; step++) {
+      await new Promise((resolve) => setTimeout(resolve, SLOW_STEP_MS))
+      sign?.note()
+    }
     await this.at(from).read(hash, into)
   }
 

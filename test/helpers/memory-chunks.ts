@@ -8,6 +8,7 @@ export class MemoryChunks implements LocalChunks {
   readonly chunks = new Map<ChunkHash, Buffer>()
   readonly pins = new Map<UploadId, Set<ChunkHash>>()
   readonly references = new Map<ChunkHash, Set<ChunkHash>>()
+  readonly damaged = new Set<ChunkHash>()
   /** Called before each put; throws to fail it, waits to slow it down. */
   beforePut: (hash: ChunkHash) => Promise<void> | void = () => {}
 
@@ -28,6 +29,10 @@ export class MemoryChunks implements LocalChunks {
     return this.chunks.has(hash)
   }
 
+  isDamaged(hash: ChunkHash): boolean {
+    return this.damaged.has(hash)
+  }
+
   read(hash: ChunkHash, into: ChunkBuffer): Promise<void> {
     return Promise.resolve().then(() => {
       const bytes = this.#verified(hash)
@@ -39,11 +44,12 @@ export class MemoryChunks implements LocalChunks {
   async put(hash: ChunkHash, buffer: ChunkBuffer, pin: UploadId | null): Promise<void> {
     await this.beforePut(hash)
     this.chunks.set(hash, Buffer.from(buffer.payload))
+    this.damaged.delete(hash)
     if (pin !== null) this.#pin(pin, hash)
   }
 
   have(hashes: readonly ChunkHash[], pin: UploadId): Promise<boolean[]> {
-    const held = hashes.map((hash) => this.has(hash) && contentHashHex(this.#verified(hash)) === hash)
+    const held = hashes.map((hash) => this.#isSound(hash))
     held.forEach((is, index) => is && this.#pin(pin, hashes[index] ?? ''))
     return Promise.resolve(held)
   }
@@ -69,11 +75,22 @@ export class MemoryChunks implements LocalChunks {
     this.pins.set(upload, pinned.add(hash))
   }
 
+  /** A damaged one is gone afterwards. */
+  #isSound(hash: ChunkHash): boolean {
+    try {
+      this.#verified(hash)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   #verified(hash: ChunkHash): Buffer {
     const bytes = this.chunks.get(hash)
     if (!bytes) throw new ClusterError('CHUNK_MISSING', 'the chunk is not here', { hash })
     if (contentHashHex(bytes) === hash) return bytes
     this.chunks.delete(hash)
+    this.damaged.add(hash)
     throw new ClusterError('CHUNK_DAMAGED', 'the chunk is damaged', { hash })
   }
 }

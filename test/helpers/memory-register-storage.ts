@@ -36,6 +36,7 @@ export class MemoryRegisterDisk {
   logTrimmed = 0
   voteSequence = 0
   floor: Ballot = ZERO_BALLOT
+  config: LearnerRow | null = null
   isAdmitted = true
   isIntact = true
 
@@ -155,8 +156,14 @@ export class MemoryRegisterStorage implements RegisterStorage {
     return this.#write(() => this.#learnNow(key, row))
   }
 
-  learnDurably(key: string, row: LearnerRow): Promise<void> {
-    return this.learn(key, row)
+  configInForce(): LearnerRow | null {
+    return this.#disk.config
+  }
+
+  keepConfig(row: LearnerRow): Promise<void> {
+    return this.#write(() => {
+      this.#disk.config = row
+    })
   }
 
   forget(key: string, upTo: Ballot): Promise<void> {

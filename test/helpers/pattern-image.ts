@@ -16,6 +16,20 @@ export async function* patternImage(sizeBytes: number, seed: number): AsyncGener
   }
 }
 
+/** The bytes `start` to `end` (inclusive) of what `whole` gives. */
+export async function* partOf(
+  whole: AsyncIterable<Buffer>,
+  start: number,
+  end: number,
+): AsyncGenerator<Buffer> {
+  let at = 0
+  for await (const piece of whole) {
+    const part = piece.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
+    if (part.length > 0) yield part
+    at += piece.length
+  }
+}
+
 export interface Digest {
   sizeBytes: number
   /** Hexadecimal. */

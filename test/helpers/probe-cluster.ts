@@ -7,14 +7,16 @@ import { DevCluster } from '../../deploy/dev/dev-cluster.ts'
 import type { Setting } from '../../deploy/dev/node-config.ts'
 import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
-import type { ClusterStatus } from '../../node/status/status-types.ts'
+import type { ClusterStatus, NodeStatus } from '../../node/status/status-types.ts'
 import { freeBasePort } from './free-base-port.ts'
 import { ImageClient } from './image-client.ts'
 import { PROJECT_ROOT } from './test-program.ts'
 
 export interface ProbeOptions {
   nodes?: number
-  settings?: Setting[]
+  settings?: readonly Setting[]
+  /** Called with the cluster's directory before anything is in it. */
+  prepare?: (directory: string) => Promise<void>
 }
 
 /** The built `serac`, a script for node. */
@@ -38,7 +40,7 @@ export class ProbeCluster {
 
   /** Resolves when every node is ready. */
   static async start(t: Test, options: ProbeOptions = {}): Promise<ProbeCluster> {
-    const { nodes = 3, settings = [] } = options
+    const { nodes = 3, settings = [], prepare } = options
     const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {} }
     // Before testdir(), or else the directory with the pid files goes first and the processes stay.
     t.teardown(async () => {
@@ -48,6 +50,7 @@ export class ProbeCluster {
     })
     const directory = t.testdir()
     process.once('exit', () => killAll(directory, nodes))
+    await prepare?.(directory)
     const basePort = await freeBasePort(nodes * PORT_STEP)
     return new ProbeCluster(await DevCluster.up(directory, { nodes, basePort }, settings, devOptions))
   }
@@ -70,6 +73,35 @@ export class ProbeCluster {
     const answer = await fetch(new URL('/v1/cluster/status', this.dev.node(index).operatorUrl))
     if (!answer.ok) throw new Error(`the status of node ${index} answered ${answer.status}`)
     return (await answer.json()) as ClusterStatus
+  }
+
+  /** The status of node `index` as it tells of itself. */
+  async ownStatus(index: number): Promise<NodeStatus> {
+    const { apiUrl } = this.dev.node(index)
+    const own = (await this.status(index)).nodes.find(({ api }) => api === apiUrl)
+    if (!own) throw new Error(`node ${index} does not show itself`)
+    return own
+  }
+
+  /** Resolves when node `index` shows a check of this code about node `who`. */
+  async shows(index: number, code: string, who: number): Promise<void> {
+    const { apiUrl } = this.dev.node(who)
+    await eventually(`node ${index} shows ${code} of node ${who}`, async () => {
+      const { checks, nodes } = await this.status(index)
+      const id = nodes.find(({ api }) => api === apiUrl)?.id
+      return id !== undefined && checks.some((check) => check.code === code && check.who === id)
+    })
+  }
+
+  /** Pauses, resumes or paces a background loop of node `index`. */
+  async setLoop(index: number, name: string, changes: object): Promise<void> {
+    const { operatorUrl } = this.dev.node(index)
+    const answer = await fetch(new URL(`/v1/cluster/loops/${name}`, operatorUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(changes),
+    })
+    if (!answer.ok) throw new Error(`the loop could not be set: ${await answer.text()}`)
   }
 
   /** What each node says of itself and has logged last, for whoever reads of a failure on another machine. */
@@ -118,7 +150,11 @@ export function killAll(directory: string, nodes: number): void {
 }
 
 /** Asks until `condition` holds; a condition that throws does not hold yet. */
-export async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean>,
+  { limitMs = STATE_LIMIT_MS }: { limitMs?: number } = {},
+): Promise<void> {
   let failure: unknown
   const holds = await waitFor(
     async () => {
@@ -129,7 +165,7 @@ export async function eventually(what: string, condition: () => Promise<boolean>
         return false
       }
     },
-    { limitMs: STATE_LIMIT_MS },
+    { limitMs },
   )
   if (!holds) throw new Error(`it never came to this: ${what}`, { cause: failure })
 }

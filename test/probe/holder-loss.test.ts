@@ -1,19 +1,26 @@
-/** A holder that vanishes in mid-download: the same response goes on from another one. */
-import { appendFile } from 'node:fs/promises'
+/** A holder that vanishes in mid-download: the same response goes on from another one, also of a part of the image. */
+import { appendFile, readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
-import { type Digest, digestOf, Meter, patternImage } from '../helpers/pattern-image.ts'
+import { type Digest, digestOf, Meter, partOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { isFullForm } from '../helpers/probe-form.ts'
 
 const MIB = 1024 ** 2
-const IMAGE_BYTES = 96 * MIB + 7
+/** Twice what the entry node keeps in memory: no download finds there what the one before it has left. */
+const IMAGE_BYTES = 160 * MIB + 7
+const RANGE = { start: 5 * MIB + 1, end: 150 * MIB }
+const LOSSES = isFullForm ? 50 : 6
 /** Well before the end: sockets and read-ahead hold only a part of what is still to come. */
 const LOSS_AT_BYTES = 8 * MIB
+const LOSS_STEP_BYTES = 13 * MIB
+const LOSS_SPREAD_BYTES = 96 * MIB
 /** No disk has that much room: this node takes no chunk and fetches each from the others while it serves it. */
 const NO_ROOM = '\n[store]\nfree_bytes_min = 1000 TiB\n'
 const ENTRY = 2
+const HOLDERS = [0, 1]
 
-t.test('each of the two holders is once killed and once stopped', async (t) => {
+t.test(`the holder that serves a download is lost ${LOSSES} times`, async (t) => {
   const cluster = await ProbeCluster.start(t)
   await cluster.dev.stop(ENTRY)
   await appendFile(cluster.dev.node(ENTRY).configFile, NO_ROOM)
@@ -22,22 +29,34 @@ t.test('each of the two holders is once killed and once stopped', async (t) => {
   await cluster.dev.start(ENTRY)
   await settled(cluster)
   t.strictSame(await imagesHeld(cluster), [1, 1, 0])
-  const wanted = await digestOf(patternImage(IMAGE_BYTES, 1))
+  const whole = await digestOf(patternImage(IMAGE_BYTES, 1))
+  const part = await digestOf(partOf(patternImage(IMAGE_BYTES, 1), RANGE.start, RANGE.end))
 
-  for (const [signal, victim] of [
-    ['SIGKILL', 0],
-    ['SIGSTOP', 1],
-    ['SIGSTOP', 0],
-    ['SIGKILL', 1],
-  ] as const) {
+  const stalls: Record<string, number[]> = { SIGKILL: [], SIGSTOP: [] }
+  for (let turn = 0; turn < LOSSES; turn++) {
+    const signal = turn % 2 === 0 ? 'SIGKILL' : 'SIGSTOP'
+    const isPart = turn % 3 === 2
+    const headers = isPart ? { range: `bytes=${RANGE.start}-${RANGE.end}` } : {}
+    const sentBefore = await bytesSent(cluster)
+    const answer = await cluster.client(ENTRY).open('GET', `/v2/images/${id}/file`, { headers })
+    t.equal(answer.statusCode, isPart ? 206 : 200)
+    let victim = HOLDERS[0]!
+    const lossAtBytes = LOSS_AT_BYTES + ((turn * LOSS_STEP_BYTES) % LOSS_SPREAD_BYTES)
+    const { digest, stallMs } = await readWithLoss(answer, lossAtBytes, async () => {
+      const sent = (await bytesSent(cluster)).map((bytes, index) => bytes - sentBefore[index]!)
+      victim = HOLDERS.toSorted((a, b) => sent[b]! - sent[a]!)[0]!
+      const { process } = cluster.dev.node(victim)
+      await (signal === 'SIGKILL' ? process.kill() : process.pause())
+    })
+    t.strictSame(digest, isPart ? part : whole, `${signal} for node ${victim} after ${lossAtBytes} bytes`)
+    stalls[signal]!.push(stallMs)
     const { process } = cluster.dev.node(victim)
-    const answer = await cluster.client(ENTRY).open('GET', `/v2/images/${id}/file`)
-    t.equal(answer.statusCode, 200)
-    const got = await readWithLoss(answer, () => (signal === 'SIGKILL' ? process.kill() : process.pause()))
-    t.strictSame(got, wanted, `${signal} for node ${victim}`)
-
     await (signal === 'SIGKILL' ? cluster.dev.start(victim) : process.resume())
     await settled(cluster)
+  }
+  for (const [signal, all] of Object.entries(stalls)) {
+    const sorted = all.map(Math.round).toSorted((a, b) => a - b)
+    t.comment(`${signal}: longest stall ${sorted.at(-1)} ms, median ${sorted[sorted.length >> 1]} ms`)
   }
   t.strictSame(await imagesHeld(cluster), [1, 1, 0])
 })
@@ -55,14 +74,32 @@ async function imagesHeld(cluster: ProbeCluster): Promise<(number | null)[]> {
   return cluster.dev.nodes.map(({ apiUrl }) => nodes.find(({ api }) => api === apiUrl)?.imagesHeld ?? null)
 }
 
-/** Reads the whole answer, with a pause for `lose` on the way. */
-async function readWithLoss(answer: IncomingMessage, lose: () => Promise<void>): Promise<Digest> {
+/** What each holder has written so far, to sockets mostly: the one that serves grows. */
+async function bytesSent(cluster: ProbeCluster): Promise<number[]> {
+  const pids = await cluster.pids()
+  return Promise.all(
+    HOLDERS.map(async (index) => {
+      const counters = await readFile(`/proc/${pids[index]}/io`, 'utf8')
+      return Number(/^wchar: (\d+)$/m.exec(counters)?.[1])
+    }),
+  )
+}
+
+/** Reads the whole answer, and calls `lose` on the way; tells how long the client had to wait at most. */
+async function readWithLoss(
+  answer: IncomingMessage,
+  lossAtBytes: number,
+  lose: () => Promise<void>,
+): Promise<{ digest: Digest; stallMs: number }> {
   const meter = new Meter()
-  let isLost = false
+  let losing: Promise<void> | null = null
+  let stallMs = 0
+  let lastMs = performance.now()
   for await (const _ of meter.count(answer as AsyncIterable<Uint8Array>)) {
-    if (isLost || meter.sizeBytes < LOSS_AT_BYTES) continue
-    isLost = true
-    await lose()
+    stallMs = Math.max(stallMs, performance.now() - lastMs)
+    if (meter.sizeBytes >= lossAtBytes) losing ??= lose()
+    lastMs = performance.now()
   }
-  return meter.result()
+  await losing
+  return { digest: meter.result(), stallMs }
 }

@@ -1,7 +1,10 @@
 /** A node that was away for longer than the change logs of the others reach back (R11). */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { jsonOf, type ShownImage } from '../helpers/image-client.ts'
-import { ProbeCluster } from '../helpers/probe-cluster.ts'
+import { patternImage } from '../helpers/pattern-image.ts'
+import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { storedClaims } from '../helpers/stored-claims.ts'
+import { segmentBytes } from '../helpers/stored-segments.ts'
 import { trimChangeLog } from '../helpers/stored-registers.ts'
 
 const AWAY = 2
@@ -57,4 +60,56 @@ async function listedBy(cluster: ProbeCluster, index: number): Promise<Record<st
   const reply = await cluster.client(index).send('GET', '/v2/images?limit=1000')
   const { images } = jsonOf(reply) as { images: ShownImage[] }
   return Object.fromEntries(images.map(({ id, name }) => [id, name]))
+}
+
+const MIB = 1024 ** 2
+const SETTINGS = [{ section: 'store', name: 'reclaim_grace', value: '2s' }]
+/** Four chunks of 4 MiB; with the manifest, five references. */
+const IMAGE_BYTES = 16 * MIB
+const REFERENCES_PER_IMAGE = 5
+/** The image that stays, its manifest, padding. */
+const KEPT_BYTES = IMAGE_BYTES + 2 * MIB
+
+t.test('bytes that were deleted while it was away do not come back with it', async (t) => {
+  const cluster = await ProbeCluster.start(t, { settings: SETTINGS })
+  const kept = await uploaded(t, cluster, IMAGE_BYTES, 1)
+  // A segment is emptied when most of it is dead.
+  const deleted = await uploaded(t, cluster, 2 * IMAGE_BYTES, 2)
+  await cluster.full(0)
+  await cluster.dev.stop(AWAY)
+  t.match(await cluster.client(0).remove(deleted), { status: 204 })
+  await create(cluster, new Map())
+  for (const index of [0, 1])
+    await eventually(`node ${index} has its space back`, () => isReclaimed(cluster, index))
+  for (const index of [0, 1]) {
+    await cluster.dev.stop(index)
+    await trimChangeLog(cluster.dev.node(index).directory, ENTRIES_KEPT)
+  }
+  t.notOk(await isReclaimed(cluster, AWAY), 'the node that is away knows nothing of it')
+
+  for (const { index } of cluster.dev.nodes) await cluster.dev.start(index)
+  await cluster.ready(AWAY)
+  t.match(await cluster.log(AWAY), /does not reach back far enough: all registers are compared/)
+  await cluster.full(AWAY)
+  for (const index of [AWAY, 0, 1]) {
+    t.match(await cluster.client(index).send('GET', `/v2/images/${deleted}`), { status: 404 })
+    t.match(await cluster.client(index).data(deleted), { status: 404 })
+    t.equal((await cluster.client(index).data(kept)).body.length, IMAGE_BYTES)
+    await eventually(`node ${index} has its space back`, () => isReclaimed(cluster, index))
+  }
+  for (const { index, directory } of cluster.dev.nodes) {
+    await cluster.dev.stop(index)
+    const wanted = { references: REFERENCES_PER_IMAGE, pins: 0 }
+    t.strictSame(await storedClaims(directory), wanted, `node ${index}`)
+  }
+})
+
+async function uploaded(t: Test, cluster: ProbeCluster, sizeBytes: number, seed: number): Promise<string> {
+  const id = await cluster.client(0).newImage()
+  t.match(await cluster.client(0).put(id, patternImage(sizeBytes, seed)), { status: 204 })
+  return id
+}
+
+async function isReclaimed(cluster: ProbeCluster, index: number): Promise<boolean> {
+  return (await segmentBytes(cluster.dev.node(index).directory)) <= KEPT_BYTES
 }

@@ -1,12 +1,11 @@
 /** The disk space of deleted images comes back on every node, and what is left stays as it was. */
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import t from 'tap'
 import { GatedBytes } from '../helpers/gated-bytes.ts'
 import { describe } from '../helpers/image-client.ts'
 import { digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { storedClaims } from '../helpers/stored-claims.ts'
+import { segmentBytes } from '../helpers/stored-segments.ts'
 
 const MIB = 1024 ** 2
 const SETTINGS = [{ section: 'store', name: 'reclaim_grace', value: '2s' }]
@@ -20,14 +19,6 @@ const AWAY = 2
 const REFERENCES_PER_IMAGE = 7
 /** Manifests, padding, and the segment that is being filled. */
 const SLACK_BYTES = 17 * MIB
-
-async function segmentBytes(directory: string): Promise<number> {
-  const segments = (await readdir(join(directory, 'seg'))).filter((name) => name.endsWith('.seg'))
-  const sizes = await Promise.all(
-    segments.map((name) => stat(join(directory, 'seg', name)).catch(() => ({ blocks: 0 }))),
-  )
-  return sizes.reduce((sum, { blocks }) => sum + blocks * 512, 0)
-}
 
 t.test('deleted images give their space back, on a node that was away, too', async (t) => {
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS })

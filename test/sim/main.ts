@@ -1,9 +1,11 @@
 /**
  * `npm run test:sim -- --seeds N [--from S]` runs N seeds on all cores; `-- --seed S [--mutant NAME]` runs one and tells
- * its story; `-- --mutants [--seeds N]` puts in each known bug and looks whether it is caught.
+ * its story; `-- --mutants [--seeds N]` puts in each known bug and looks whether it is caught. With `--data` all of that
+ * is about chunks, claims and reapers instead of registers.
  */
 import { parseArgs } from 'node:util'
 import type { Variant } from './cluster/variant.ts'
+import { catchDataMutants, sweepData, tellData } from './data/data-sweep.ts'
 import { allMutants, findMutant } from './mutants/all-mutants.ts'
 import { runSchedule } from './run-schedule.ts'
 import { makeSchedule } from './schedule/make-schedule.ts'
@@ -15,6 +17,7 @@ import { catchMutants, sweep } from './sweep.ts'
 
 const SEEDS = 1000
 const MUTANT_SEEDS = 2000
+const DATA_SEEDS = 50
 const SHRINK_RUNS_MAX = 400
 const SHRINK_MS = 90_000
 
@@ -25,14 +28,26 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     mutant: { type: 'string' },
     mutants: { type: 'boolean' },
+    data: { type: 'boolean' },
   },
 })
 const from = Number(values.from ?? 1)
-const variant = values.mutant === undefined ? {} : findMutant(values.mutant).variant
 
-if (values.seed !== undefined) await runOne(Number(values.seed), variant)
+if (values.data) await runDataPath()
+else if (values.seed !== undefined)
+  await runOne(Number(values.seed), values.mutant === undefined ? {} : findMutant(values.mutant).variant)
 else if (values.mutants) await runMutants(Number(values.seeds ?? MUTANT_SEEDS))
 else await runMany(Number(values.seeds ?? SEEDS))
+
+async function runDataPath(): Promise<void> {
+  const { seed, seeds, mutant, mutants } = values
+  const isRight = await (seed !== undefined
+    ? tellData(Number(seed), mutant, say)
+    : mutants
+      ? catchDataMutants(from, Number(seeds ?? DATA_SEEDS), say)
+      : sweepData(from, Number(seeds ?? DATA_SEEDS), say))
+  if (!isRight) process.exitCode = 1
+}
 
 async function runOne(seed: number, variant: Variant): Promise<void> {
   const schedule = makeSchedule(seed)

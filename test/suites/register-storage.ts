@@ -111,6 +111,16 @@ export function registerStorageSuite(t: Test, suite: RegisterStorageSuite): void
       t.equal(storage.identity().voteSequence, after.voteSequence, 'learning is no vote')
     })
 
+    await t.test('a vote for the next config leaves the one that is in force', async (t) => {
+      const storage = await open(t)
+      t.equal(storage.configInForce(), null)
+      await storage.keepConfig(row(3, 'epoch 1', true))
+      await storage.vote('config', accepted(4, 'epoch 2'), true)
+      t.same(shown(storage.configInForce()), shown(row(3, 'epoch 1', true)))
+      await storage.keepConfig(row(4, 'epoch 2', true))
+      t.same(shown(storage.configInForce()), shown(row(4, 'epoch 2', true)))
+    })
+
     await t.test('learning never touches acceptor state', async (t) => {
       const storage = await open(t)
       await storage.vote('image/a', accepted(1, 'one'), true)

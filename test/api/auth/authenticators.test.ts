@@ -2,10 +2,21 @@ import t from 'tap'
 import { NoAuth } from '../../../api/auth/noauth.ts'
 import { TrustedHeaders } from '../../../api/auth/trusted-headers.ts'
 
+/** Of whom nothing is known. */
+const UNKNOWN = {
+  userId: null,
+  userDomainId: null,
+  projectId: null,
+  projectDomainId: null,
+  domainId: null,
+  systemScope: null,
+  isAdminProject: true,
+  serviceRoles: [],
+}
+
 t.test('noauth: an admin without project, whatever the headers claim', async (t) => {
-  t.same(await new NoAuth().authenticate({ 'x-project-id': 'p', 'x-roles': 'reader' }, 'req-1'), {
-    userId: null,
-    projectId: null,
+  t.strictSame(await new NoAuth().authenticate({ 'x-project-id': 'p', 'x-roles': 'reader' }, 'req-1'), {
+    ...UNKNOWN,
     roles: ['admin'],
     isAdmin: true,
     requestId: 'req-1',
@@ -26,7 +37,8 @@ t.test('trusted headers', async (t) => {
     },
     'req-2',
   )
-  t.same(member, {
+  t.strictSame(member, {
+    ...UNKNOWN,
     userId: 'u',
     projectId: 'p',
     roles: ['member', 'reader'],
@@ -40,11 +52,27 @@ t.test('trusted headers', async (t) => {
   )
   t.match(admin, { userId: null, projectId: 't', isAdmin: true })
 
-  t.match(await authenticator.authenticate(confirmed, 'req-4'), {
-    projectId: null,
+  t.strictSame(await authenticator.authenticate(confirmed, 'req-4'), {
+    ...UNKNOWN,
     roles: [],
     isAdmin: false,
+    requestId: 'req-4',
   })
+
+  const scopes = await authenticator.authenticate(
+    {
+      ...confirmed,
+      'x-user-domain-id': 'ud',
+      'x-project-domain-id': 'pd',
+      'x-domain-id': 'd',
+      'openstack-system-scope': 'all',
+      'x-is-admin-project': 'False',
+      'x-service-roles': 'Service, reader',
+    },
+    'req-5',
+  )
+  t.match(scopes, { userDomainId: 'ud', projectDomainId: 'pd', domainId: 'd', systemScope: 'all' })
+  t.match(scopes, { isAdminProject: false, isAdmin: false, serviceRoles: ['service', 'reader'] })
 
   for (const status of [undefined, 'Invalid', 'confirmed', '', 'Confirmed, Confirmed']) {
     const headers = { 'x-roles': 'admin', ...(status === undefined ? {} : { 'x-identity-status': status }) }

@@ -14,6 +14,7 @@ const status: ClusterStatus = {
   epoch: 1,
   nodes: [],
   voterChange: null,
+  out: { out: [], braked: [] },
   quorum: { votersUp: 2, votersTotal: 3, needed: 2, canWrite: true },
   images: null,
   redundancy: null,

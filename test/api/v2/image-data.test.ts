@@ -8,7 +8,7 @@ import { DRAIN_BYTES_MAX } from '../../../api/early-answer.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { ImageError } from '../../../node/errors.ts'
 import type { ByteLease } from '../../../node/images/image-requests.ts'
-import { listen, testApi } from '../../helpers/api-server.ts'
+import { admin, listen, testApi } from '../../helpers/api-server.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import type { TestApi } from '../../helpers/api-server.ts'
 import { exchange, head, readAll, readUntil, sendTo } from '../../helpers/raw-http.ts'
@@ -16,7 +16,6 @@ import { exchange, head, readAll, readUntil, sendTo } from '../../helpers/raw-ht
 const ID = '11111111-2222-3333-4444-555555555555'
 const FILE = `/v2/images/${ID}/file`
 const OCTETS = { 'Content-Type': 'application/octet-stream' }
-const admin = { userId: null, projectId: null, roles: ['admin'], isAdmin: true, requestId: 'req-test' }
 
 interface Running extends TestApi {
   port: number

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { TrustedHeaders } from '../../../api/auth/trusted-headers.ts'
 import { ImageError } from '../../../node/errors.ts'
-import { testApi } from '../../helpers/api-server.ts'
+import { admin, testApi } from '../../helpers/api-server.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
 const V20 = 'application/openstack-images-v2.0-json-patch'
@@ -196,5 +196,3 @@ t.test('the service learns who asks', async (t) => {
   t.equal((await app.inject({ url, headers: as('p2', 'Admin') })).statusCode, 200)
   t.equal((await app.inject({ url })).statusCode, 401)
 })
-
-const admin = { userId: null, projectId: null, roles: ['admin'], isAdmin: true, requestId: 'req-test' }

@@ -1,6 +1,7 @@
 /** Members, tags and actions over HTTP, with the statuses that Glance 25.1 was seen to give. */
 import { Readable } from 'node:stream'
 import t from 'tap'
+import { callerWith } from '../../../api/auth/caller.ts'
 import { TrustedHeaders } from '../../../api/auth/trusted-headers.ts'
 import { testApi } from '../../helpers/api-server.ts'
 
@@ -8,7 +9,7 @@ const ID = '11111111-2222-3333-4444-555555555555'
 const NO_ID = '11111111-2222-3333-4444-000000000000'
 const IMAGE = `/v2/images/${ID}`
 const MEMBERS = `${IMAGE}/members`
-const own = { userId: null, projectId: 'own', roles: ['member'], isAdmin: false, requestId: 'req-test' }
+const own = callerWith('req-test', { projectId: 'own', roles: ['member'] })
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 

@@ -105,6 +105,17 @@ t.test('a change is over when most of the new voters know it, not before', async
   t.match(cluster.at('d').config.current(), { epoch: 3, voters: ['d'] })
 })
 
+t.test('who starts again with a vote for the next config is held to the one in force', async (t) => {
+  const cluster = await halfChanged(t)
+  await cluster.until(() => cluster.at('c').config.current().joint !== null)
+  const { storage } = cluster.at('c')
+  const next = { ballot: { counter: 900, nonce: 'f'.repeat(16) }, value: Buffer.of(1), digest: 'of the next' }
+  await storage.vote(CONFIG_KEY, { promised: next.ballot, accepted: next }, true)
+  cluster.stop('c')
+  cluster.start('c')
+  t.match(cluster.at('c').config.current(), { epoch: 2, joint: ['d', 'e', 'f'] })
+})
+
 t.test('a voter that hangs does not hold a change up', async (t) => {
   const cluster = await running(t, ['a', 'b', 'c', 'd', 'e'], 3)
   const never = new Promise<void>(() => {})

@@ -266,3 +266,23 @@ t.test('a voter that is voted out while it is let in again gives up its votes al
   await cluster.until(() => storage.identity().voteSequence === 0)
   t.match(cluster.at('b').registers.abstains(), /no voter/)
 })
+
+t.test(
+  'voters that have lost their disks do not found the cluster anew behind the back of those who are away',
+  async (t) => {
+    const cluster = await running(t)
+    cluster.stopAll()
+    for (const id of ['a', 'b']) {
+      cluster.loseDisk(id)
+      cluster.disks.get(id)!.isAdmitted = false
+    }
+    cluster.start('a', 'b')
+    for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 500) await cluster.clock.advance(500)
+    t.match(cluster.at('a').registers.abstains(), /nobody who answers knows the cluster config/)
+    t.notOk(cluster.votes('b'))
+    cluster.start('c')
+    await cluster.until(() => cluster.at('a').config.row() !== null)
+    t.equal(cluster.at('a').config.current().epoch, 1, 'it is the config of the third')
+    t.notOk(cluster.votes('a'), 'and one voter with votes is no majority')
+  },
+)

@@ -201,7 +201,7 @@ t.test('a peer that accepts and then hangs is given up', async (t) => {
 })
 
 t.test('requests that wait for a connection to a hung peer are given up too', async (t) => {
-  const { id, client, local, address } = await planeOf(t, { stallMs: 200, connectTimeoutMs: 100 })
+  const { id, client, local, address } = await planeOf(t, { stallMs: 1000, connectTimeoutMs: 1000 })
   const proxy = await freezableProxy(t, address.of ?? '')
   address.of = proxy.address
   const bytes = chunkOf(1000)
@@ -214,6 +214,20 @@ t.test('requests that wait for a connection to a hung peer are given up too', as
   proxy.freeze()
   // More than one peer gets connections: node:http never tells those in its queue that they were destroyed.
   for (const { status } of await puts(12)) t.equal(status, 'rejected')
+})
+
+t.test('who waits for a connection to a busy peer is not given up', async (t) => {
+  const { id, client, local, asked } = await planeOf(t)
+  const hash = local.add(chunkOf(1000))
+  const read = local.read.bind(local)
+  local.read = async (...args) => {
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    return read(...args)
+  }
+  // Four at once: the last wait for longer than the 2 s that a stall may be.
+  const gets = Array.from({ length: 16 }, () => client.getChunk(id, hash, bufferOf(Buffer.alloc(1))))
+  for (const got of await Promise.allSettled(gets)) t.match(got, { status: 'fulfilled' })
+  t.equal(asked.length, 4 + gets.length, 'asked at four connections and each request')
 })
 
 /** Between client and server; once frozen it accepts and passes on nothing, like a stopped process. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { transferOf } from './transfer-fixture.ts'
 
 const BYTES = Buffer.from('the bytes of one chunk')
@@ -24,18 +25,78 @@ t.test('placed peers are asked in order, alive ones first, then every other memb
   t.equal(pool.slotsInUse, 0)
 })
 
-t.test('a damaged local copy is reported and served from a peer', async (t) => {
-  const damaged: string[] = []
-  const { fetcher, local, bulk } = transferOf(['a', 'b'], {
-    onDamaged: (hash, at) => damaged.push(`${hash} ${at}`),
-  })
+t.test('a damaged local copy is served from a peer and stored anew, once', async (t) => {
+  const { fetcher, local, bulk, pool } = transferOf(['a', 'b'])
   const hash = local.add(BYTES)
   bulk.at('b').add(BYTES)
   local.damage(hash)
-  const lease = await fetcher.fetch(hash, ['a', 'b'])
-  t.ok(lease.buffer.payload.equals(BYTES))
-  t.strictSame(damaged, [`${hash} a`])
+  let puts = 0
+  local.beforePut = () => void puts++
+  const leases = await Promise.all([1, 2].map(() => fetcher.fetch(hash, ['a', 'b'])))
+  for (const lease of leases) {
+    t.ok(lease.buffer.payload.equals(BYTES))
+    lease.release()
+  }
+  await until(() => pool.slotsInUse === 0)
+  t.ok(local.chunks.get(hash)?.equals(BYTES))
+  t.equal(puts, 1)
+})
+
+t.test('what is damaged here is repaired from whatever brings it, also from memory', async (t) => {
+  const { fetcher, local, bulk, pool } = transferOf(['a', 'b'])
+  const hash = local.add(BYTES)
+  const lease = await fetcher.fetch(hash, [])
+  local.damage(hash)
+  await t.rejects(local.read(hash, lease.buffer), { code: 'CHUNK_DAMAGED' })
+  await fetcher.repair(hash, [])
+  t.ok(local.chunks.get(hash)?.equals(BYTES))
+  t.strictSame(bulk.calls, [])
   lease.release()
+  local.damage(hash)
+  await t.rejects(fetcher.fetch(hash, ['b']), { code: 'CHUNK_UNAVAILABLE' })
+  bulk.at('b').add(BYTES)
+  local.beforePut = () => Promise.reject(new Error('no room'))
+  await t.rejects(fetcher.repair(hash, ['b']), { message: 'no room' })
+  ;(await fetcher.fetch(hash, ['b'])).release()
+  await until(() => pool.slotsInUse === 0)
+  t.ok(local.isDamaged(hash))
+})
+
+t.test('a disk that hangs gets company from a peer', async (t) => {
+  const { fetcher, local, bulk } = transferOf(['a', 'b'], { localHedgeAfterMs: 5 })
+  const hash = local.add(BYTES)
+  bulk.at('b').add(BYTES)
+  local.read = () => new Promise(() => {})
+  const lease = await fetcher.fetch(hash, ['b'])
+  t.ok(lease.buffer.payload.equals(BYTES))
+  lease.release()
+})
+
+t.test('what was kept is found again without a read, until its memory is needed', async (t) => {
+  const { fetcher, bulk, pool } = transferOf(['a', 'b'])
+  const hashes = [1, 2, 3].map((seed) => bulk.at('b').add(Buffer.from(`chunk ${seed}`)))
+  for (const hash of hashes) (await fetcher.fetch(hash, ['b'])).keep()
+  t.equal(pool.slotsInUse, 0)
+  t.equal(bulk.calls.length, 3)
+  const again = async (index: number) => {
+    const lease = await fetcher.fetch(hashes[index]!, ['b'])
+    t.equal(lease.buffer.payload.toString(), `chunk ${index + 1}`)
+    return lease
+  }
+  ;(await again(2)).release()
+  const shared = await Promise.all([again(1), again(1)])
+  t.equal(bulk.calls.length, 3, 'no other read')
+  t.equal(pool.slotsInUse, 1)
+  for (const lease of shared) lease.keep()
+  ;(await again(0)).keep()
+  t.equal(bulk.calls.length, 4, 'a quarter of eight slots holds two')
+
+  const slots = await Promise.all(Array.from({ length: pool.slotsMax }, () => pool.acquire()))
+  const waiting = again(2)
+  for (const slot of slots) slot.release()
+  ;(await waiting).keep()
+  t.equal(bulk.calls.length, 5, 'the memory was needed')
+  t.equal(pool.slotsInUse, 0)
 })
 
 t.test('a damaged copy on a peer leads to the next holder', async (t) => {
@@ -58,6 +119,21 @@ t.test('a hung holder gets company, and its slot back', async (t) => {
   lease.release()
   await new Promise(setImmediate)
   t.equal(pool.slotsInUse, 0)
+})
+
+t.test('a slow holder that shows life is left alone; a silent one is asked last for a while', async (t) => {
+  const { fetcher, bulk } = transferOf(['a', 'b', 'c'], { hedgeAfterMs: 20 })
+  const [slow, silent, next] = [1, 2, 3].map((seed) => Buffer.from(`chunk ${seed}`))
+  for (const bytes of [slow!, silent!, next!]) for (const id of ['b', 'c']) bulk.at(id).add(bytes)
+  const get = async (bytes: Buffer) => (await fetcher.fetch(contentHashHex(bytes), ['b', 'c'])).release()
+  bulk.states.set('b', 'slow')
+  await get(slow!)
+  t.strictSame(bulk.calls.splice(0), ['get b'])
+  bulk.states.set('b', 'hung')
+  await get(silent!)
+  t.strictSame(bulk.calls.splice(0), ['get b', 'get c'])
+  await get(next!)
+  t.strictSame(bulk.calls.splice(0), ['get c'])
 })
 
 t.test('what nobody has is unavailable, with all that was tried', async (t) => {
@@ -105,3 +181,7 @@ t.test('a reader that gives up does not disturb another; the last one stops the 
   await new Promise(setImmediate)
   t.equal(pool.slotsInUse, 0)
 })
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(setImmediate)
+}

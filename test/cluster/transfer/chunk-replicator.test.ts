@@ -27,6 +27,55 @@ t.test('one storage node: one copy is all there can be', async (t) => {
   t.ok(bulk.at('a').has(ROOT.hash))
 })
 
+/** An upload at a of chunks that a has stored before. */
+function repeated(texts: readonly string[]) {
+  const transfer = transferOf(['a', 'b', 'c'])
+  const { replicator, bulk } = transfer
+  for (const text of texts) bulk.at('a').add(Buffer.from(text))
+  const upload = replicator.begin({ upload: UPLOAD, candidates: ['a', 'b', 'c'], copies: 2 })
+  const storeAll = async () => {
+    for (const text of texts) await upload.store(chunk(text).hash, chunk(text).buffer)
+  }
+  const asked = (call: string) => bulk.calls.filter((made) => made === call).length
+  return { ...transfer, upload, storeAll, asked }
+}
+
+t.test('of what is new here, no peer is asked whether it has it', async (t) => {
+  const { replicator, bulk } = transferOf(['a', 'b'])
+  const upload = replicator.begin({ upload: UPLOAD, candidates: ['a', 'b'], copies: 2 })
+  bulk.at('b').add(Buffer.from('one'))
+  await upload.store(chunk('one').hash, chunk('one').buffer)
+  t.strictSame(bulk.calls, ['put b'])
+})
+
+t.test('what is here already is not sent to a peer that has it, too', async (t) => {
+  const texts = ['one', 'two', 'three']
+  const { storeAll, bulk, asked } = repeated(texts)
+  for (const text of texts) bulk.at('b').add(Buffer.from(text))
+  bulk.at('b').damage(chunk('two').hash)
+  await storeAll()
+  t.equal(asked('have b'), 3)
+  t.equal(asked('put b'), 1, 'the damaged one is sent')
+  for (const node of ['a', 'b']) t.equal(bulk.at(node).pins.get(UPLOAD)?.size, 3, 'all are pinned')
+})
+
+t.test('a peer that has nothing is not asked again and again', async (t) => {
+  const { storeAll, bulk, asked } = repeated(['1', '2', '3', '4', '5', '6'])
+  await storeAll()
+  t.equal(asked('have b'), 3)
+  t.equal(asked('put b'), 6)
+  t.equal(bulk.at('b').pins.get(UPLOAD)?.size, 6)
+})
+
+t.test('a peer that hangs when it is asked is replaced', async (t) => {
+  const { storeAll, upload, bulk, asked } = repeated(['one', 'two'])
+  bulk.states.set('b', 'hung')
+  bulk.at('c').add(Buffer.from('two'))
+  await storeAll()
+  t.strictSame(upload.targets, ['a', 'c'])
+  t.strictSame([asked('have c'), asked('put c')], [2, 1])
+})
+
 for (const state of ['dead', 'hung'] as const) {
   t.test(`a ${state} target is replaced, and its successor gets what came before`, async (t) => {
     const { replicator, bulk, pool } = transferOf(['a', 'b', 'c'])

@@ -1,5 +1,9 @@
-import { readFile, stat } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { type CliIo, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from '../../../node/cli/cli-io.ts'
 import { runCli } from '../../../node/cli.ts'
@@ -54,7 +58,8 @@ t.test('keygen makes the key once, for its owner only, and config check takes it
   t.equal((await stat(join(statePath, 'node.key'))).mode & 0o777, 0o600)
 
   const member = `${first.stdout.trim()}@10.0.0.1:9293`
-  const file = join(t.testdir({ 'serac.conf': `[cluster]\ninitial_members = ${member}\n` }), 'serac.conf')
+  const text = `[DEFAULT]\nauth_strategy = noauth\nbind_host = ::1\n[cluster]\ninitial_members = ${member}\n`
+  const file = join(t.testdir({ 'serac.conf': text }), 'serac.conf')
   t.strictSame(await run(['config', 'check', '--config-file', file]), {
     exitCode: EXIT_OK,
     stdout: `The configuration is valid (${file}).\n`,
@@ -75,4 +80,68 @@ t.test('config check lists what is wrong', async (t) => {
         "OS_CLUSTER__INITIAL_MEMBERS: initial_members must be NODE_ID@HOST:CONTROL_PORT[?zone=ZONE&weight=NUMBER&role=voter|storage|edge], not 'x'\n",
     },
   )
+})
+
+t.test('nodes set asks for what to change, and sends it with what its parent takes', async (t) => {
+  const asked: string[] = []
+  const member = {
+    id: 'node-0001',
+    address: 'a:1',
+    role: 'voter',
+    zone: null,
+    weight: 1,
+    votes: true,
+    state: 'alive',
+  }
+  const invites = { open: 0, refusedJoins: 0 }
+  const nodes = { clusterId: 'c', epoch: 1, joint: null, nodes: [member], invites }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    asked.push(`${request.method} ${request.url} ${await text(request)}`)
+    response.end(JSON.stringify(nodes))
+  }
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const set = (...args: string[]) => run(['nodes', 'set', '0001', '--url', url, '-f', 'json', ...args])
+  t.match(await set('--zone', 'rack-2', '--weight', '2.5'), { exitCode: EXIT_OK, stdout: /"node-0001"/ })
+  t.match(await set('--no-zone'), { exitCode: EXIT_OK })
+  t.match(await set(), { exitCode: EXIT_FAILED, stderr: /say what to change/ })
+  t.match(await set('--weight', '0'), { exitCode: EXIT_USAGE, stderr: /above 0/ })
+  const puts = asked.filter((line) => line.startsWith('PUT'))
+  t.strictSame(puts, [
+    'PUT /v1/cluster/nodes/node-0001 {"zone":"rack-2","weight":2.5}',
+    'PUT /v1/cluster/nodes/node-0001 {"zone":null}',
+  ])
+})
+
+t.test('policy list and check', async (t) => {
+  const directory = t.testdir({ 'policy.yaml': 'get_image: "role:auditor"\nmodfy_image: "!"\n' })
+  const file = join(directory, 'policy.yaml')
+  const environment = {
+    OS_DEFAULT__AUTH_STRATEGY: 'trusted_headers',
+    OS_DEFAULT__BIND_HOST: '127.0.0.1',
+    OS_OSLO_POLICY__POLICY_FILE: file,
+    OS_OSLO_POLICY__POLICY_DIRS: '',
+  }
+  t.strictSame(await run(['policy', 'check'], environment), {
+    exitCode: EXIT_OK,
+    stdout: 'The policy is valid: 2 of 68 rules come from files.\n',
+    stderr: `${file}: nothing asks for the rule modfy_image (did you mean modify_image?)\n`,
+  })
+  const { stdout } = await run(['policy', 'list'], environment)
+  t.match(
+    stdout,
+    `get_image (${file})\n    role:auditor\nget_images\n    rule:context_is_admin or (role:reader and`,
+  )
+  t.ok(stdout.split('\n').every((line) => line.length <= 80 || line.includes(file)))
+  const json = JSON.parse(
+    (await run(['policy', 'list', '--format', 'json'], environment)).stdout,
+  ) as unknown[]
+  t.match(json[0], { name: 'default', rule: '', file: null })
+
+  await writeFile(file, 'get_image: "http://x/"\nadd_image: "role:a role:b"\n')
+  const wrong = await run(['policy', 'check'], environment)
+  t.equal(wrong.exitCode, EXIT_FAILED)
+  t.match(wrong.stderr, /get_image: .*ask a server.*\n.*add_image: .*is missing/)
 })

@@ -22,8 +22,10 @@ const alive: NodeStatus = {
   readmission: null,
   storedBytes: 3.4 * 1024 ** 3,
   freeBytes: 120 * 1024 ** 3,
+  store: null,
   integrity: null,
   loops: null,
+  eventLoopDelay: null,
   ageSeconds: 0,
 }
 const lost: NodeStatus = {
@@ -56,9 +58,27 @@ const status: ClusterStatus = {
   voterChange: null,
   quorum: { votersUp: 1, votersTotal: 2, needed: 2, canWrite: false },
   images: { total: 13, active: 12, queued: 1, saving: 0, other: 0 },
-  redundancy: { full: 0, underReplicated: 12, unavailable: 0, unknown: 0, copiesMin: 1 },
+  out: { out: [], braked: [] },
+  redundancy: {
+    full: 0,
+    underReplicated: 12,
+    unavailable: 0,
+    unknown: 0,
+    copiesMin: 1,
+    misplaced: 0,
+    oneZone: 0,
+    toCopy: { images: 0, bytes: 0 },
+  },
   as_of: '2026-02-28T12:01:30.000Z',
 }
+
+t.test('what is to be copied and given up is shown while there is something', async (t) => {
+  const redundancy = { ...status.redundancy!, misplaced: 3, toCopy: { images: 12, bytes: 1024 ** 3 } }
+  t.match(
+    renderStatus({ ...status, redundancy }, 'table'),
+    'Repair  12 images to copy, 1.0 GiB; 3 misplaced copies to give up\n',
+  )
+})
 
 t.test('the table says it all within 80 columns', async (t) => {
   const text = renderStatus(status, 'table')

@@ -11,11 +11,19 @@ const [one, two, three] = [0, 1, 2].map(
 )
 const MEMBER = `[cluster]\ninitial_members = ${one}\n`
 
+/** What auth_strategy keystone, which is the default, cannot do without. */
+const KEYSTONE: Environment = {
+  OS_KEYSTONE_AUTHTOKEN__AUTH_URL: 'http://keystone:5000/v3',
+  OS_KEYSTONE_AUTHTOKEN__USERNAME: 'glance',
+  OS_KEYSTONE_AUTHTOKEN__PASSWORD: 'se$$cret',
+  OS_KEYSTONE_AUTHTOKEN__PROJECT_NAME: 'service',
+}
+
 /** Loads the files of a test directory, in the order of their names; those under conf.d/ as a directory. */
 async function load(t: Test, files: Record<string, string>, environment: Environment = {}) {
   const root = t.testdir(files)
   const paths = Object.keys(files).map((name) => join(root, name))
-  return (await loadConfig({ files: paths, directories: [] }, environment)).config
+  return (await loadConfig({ files: paths, directories: [] }, { ...KEYSTONE, ...environment })).config
 }
 
 /** The problems of a configuration that must be refused, with the directory cut from their origins. */
@@ -41,6 +49,11 @@ t.test('the defaults, in their types', async (t) => {
     statePath: '/var/lib/serac',
     authStrategy: 'keystone',
     insecureAllowRemote: false,
+    allowAnonymousAccess: false,
+    pathPrefix: '',
+    certFile: null,
+    keyFile: null,
+    clientSocketTimeout: 900_000,
     debug: false,
     logFormat: 'json',
     limitParamDefault: 25,
@@ -50,6 +63,7 @@ t.test('the defaults, in their types', async (t) => {
     imagePropertyQuota: 128,
     imageTagQuota: 128,
     imageLocationQuota: 10,
+    userStorageQuota: 0,
     maxRequestIdLength: 64,
     hashingAlgorithm: 'sha512',
   })
@@ -93,7 +107,10 @@ t.test('a directory is read in the order of the names, *.conf only, after the fi
     },
   })
   const directory = join(root, 'conf.d')
-  const { config, files } = await loadConfig({ files: [join(root, 'z.conf')], directories: [directory] }, {})
+  const { config, files } = await loadConfig(
+    { files: [join(root, 'z.conf')], directories: [directory] },
+    KEYSTONE,
+  )
   t.equal(config.default.bindPort, 20)
   t.equal(config.default.maxRequestIdLength, 10)
   t.strictSame(files, [join(root, 'z.conf'), join(directory, '10.conf'), join(directory, '20.conf')])
@@ -119,7 +136,7 @@ t.test('the environment is above the files and ignores what is not ours', async 
 t.test('values from files named by the environment', async (t) => {
   const root = t.testdir({ port: '7\n' })
   const paths = { files: [], directories: [root] }
-  const members = { OS_CLUSTER__INITIAL_MEMBERS: one }
+  const members = { ...KEYSTONE, OS_CLUSTER__INITIAL_MEMBERS: one }
   const { config } = await loadConfig(paths, { ...members, OS_DEFAULT__BIND_PORT_FILE: join(root, 'port') })
   t.equal(config.default.bindPort, 7)
   await t.rejects(
@@ -207,9 +224,44 @@ t.test('rules between options', async (t) => {
     ['a.conf:2', '[operator] port and [cluster] bulk_port are both 9294'],
   ])
   await load(t, { 'a.conf': `[operator]\nport = 9294\n${MEMBER}bind_host = 10.0.0.1\n` })
+  t.match(await refused(t, { 'a.conf': `[DEFAULT]\ncert_file = /tls/cert.pem\n${MEMBER}` }), [
+    ['a.conf:2', 'cert_file and key_file need each other'],
+  ])
+  t.match(
+    await refused(t, { 'a.conf': `[DEFAULT]\nclient_socket_timeout = 0\npath_prefix = image\n${MEMBER}` }),
+    [['a.conf:3', /^path_prefix must be a path/]],
+  )
+  t.match(await refused(t, { 'a.conf': `[DEFAULT]\nclient_socket_timeout = 0\n${MEMBER}` }), [
+    ['a.conf:2', 'client_socket_timeout must be above 0'],
+  ])
   t.match(await refused(t, { 'a.conf': `${MEMBER}initial_members = ${two}\n` }), [
     ['a.conf:3', /there must be 1, 3, 5, 7 voters, not 2/],
   ])
+})
+
+t.test('[keystone_authtoken]', async (t) => {
+  const { keystoneAuthtoken } = await load(t, { 'a.conf': MEMBER })
+  t.match(keystoneAuthtoken, { authUrl: 'http://keystone:5000/v3', username: 'glance', password: 'se$cret' })
+  t.match(keystoneAuthtoken, { interface: 'internal', tokenCacheTime: 300, httpConnectTimeout: 5000 })
+  t.match(keystoneAuthtoken, { serviceTokenRoles: ['service'], delayAuthDecision: false })
+
+  const paths = { files: [], directories: [] }
+  await t.rejects(loadConfig(paths, {}), {
+    message:
+      'auth_strategy keystone needs auth_url, username, password, project_name in [keystone_authtoken]',
+  })
+  await loadConfig(paths, { OS_DEFAULT__AUTH_STRATEGY: 'noauth', OS_DEFAULT__BIND_HOST: '127.0.0.1' })
+  t.match(await refused(t, { 'a.conf': `[keystone_authtoken]\ncertfile = /c.pem\n${MEMBER}` }), [
+    ['a.conf:2', 'certfile and keyfile in [keystone_authtoken] need each other'],
+  ])
+  t.match(await refused(t, { 'a.conf': `[keystone_authtoken]\nhttp_connect_timeout = 0\n${MEMBER}` }), [
+    ['a.conf:2', 'http_connect_timeout must be above 0'],
+  ])
+})
+
+t.test('what is wrong with a password is told without it', async (t) => {
+  const problems = await refused(t, { 'a.conf': MEMBER }, { OS_KEYSTONE_AUTHTOKEN__PASSWORD: 'hun$ter2' })
+  t.strictSame(problems, [['OS_KEYSTONE_AUTHTOKEN__PASSWORD', 'password: write $$ for a dollar sign']])
 })
 
 t.test('a named file or directory must be there', async (t) => {

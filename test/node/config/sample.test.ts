@@ -27,10 +27,10 @@ t.test('with its comment signs removed it names every option once and no other',
   )
 })
 
-t.test('fits a terminal', async (t) => {
+t.test('fits a terminal, but for values, which are not folded', async (t) => {
   const long = sampleConfig(TABLE)
     .split('\n')
-    .filter((line) => line.length > 80)
+    .filter((line) => line.length > 80 && !/^#\w+ = /.test(line))
   t.strictSame(long, [])
 })
 

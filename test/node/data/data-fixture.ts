@@ -24,7 +24,7 @@ export function dataNodeOf(ids: readonly NodeId[], { chunkSizeBytes, hashes }: D
   const pool = hashes ?? new HashPool({ clock: systemClock, log: silentLog }, { threads: 2 })
   pool.start()
   const writer = new ImageWriter(
-    { ...transfer, pool: uploads, hashes: pool, log: silentLog },
+    { ...transfer, pool: uploads, hashes: pool, clock: systemClock, log: silentLog },
     chunkSizeBytes === undefined ? {} : { chunkSizeBytes },
   )
   const reader = new ImageReader(transfer)

@@ -22,11 +22,17 @@ class HeldMemoryChunks extends MemoryChunks {
     return this.held.has(root)
   }
 
+  isReferenced(root: string, hash: string): boolean {
+    return this.references.get(root)?.has(hash) ?? false
+  }
+
   async setHeld(root: string, held: boolean): Promise<void> {
     if (held) this.held.add(root)
     else this.held.delete(root)
   }
 }
+
+let movedBytes = 0
 
 /** Node `c` beside an image that `a` and `b` hold. */
 async function holderOf() {
@@ -38,7 +44,13 @@ async function holderOf() {
     for (const bytes of writer.bulk.at(id).chunks.values()) transfer.bulk.at(id).add(bytes)
   const chunks = new HeldMemoryChunks()
   const reader = new ImageReader(transfer)
-  const holder = new ImageHolder({ chunks, fetcher: transfer.fetcher, reader, config: transfer.config })
+  const holder = new ImageHolder({
+    chunks,
+    fetcher: transfer.fetcher,
+    reader,
+    config: transfer.config,
+    pace: { begin: async () => (bytes) => void (movedBytes += bytes) },
+  })
   const source: ImageSource = { imageId: IMAGE, root: stored.root, copies: null }
   return { chunks, holder, source, transfer, reader }
 }
@@ -90,6 +102,31 @@ t.test('a failed pull has ended when it says so: nothing goes on behind it', asy
   await new Promise((resolve) => setImmediate(resolve))
   t.equal(puts, before)
   t.ok(puts <= 6, `${puts} puts: the others ended with the chunk they were at`)
+})
+
+t.test('every byte that is brought goes by the pace', async (t) => {
+  const { holder, source } = await holderOf()
+  movedBytes = 0
+  await holder.pull(source, signal)
+  t.ok(movedBytes > 10 * CHUNK, 'the manifest, too')
+})
+
+t.test('what this node has of an image: nothing, its manifest, a part, the whole', async (t) => {
+  const { chunks, holder, source } = await holderOf()
+  t.equal(await holder.holding(source, signal), 'nothing')
+  await holder.keepManifest(source, signal)
+  t.equal(await holder.holding(source, signal), 'manifest')
+  t.strictSame([...chunks.chunks.keys()], [source.root])
+  chunks.beforePut = () => {
+    throw new ClusterError('STORE_FULL', 'full')
+  }
+  await t.rejects(holder.pull(source, signal), { code: 'STORE_FULL' })
+  t.equal(await holder.holding(source, signal), 'part', 'references are enough to make one')
+  chunks.beforePut = () => {}
+  await holder.pull(source, signal)
+  t.equal(await holder.holding(source, signal), 'whole')
+  await holder.release([source.root])
+  t.equal(await holder.holding(source, signal), 'nothing')
 })
 
 t.test('every slot is given back', async (t) => {

@@ -1,6 +1,7 @@
 /** Records, callers and operations for the tests of the image modules. */
 import type { Decision, RecordState } from '../../../cluster/register/operations.ts'
 import { imageOperations, type ImageOperationArgs } from '../../../node/images/image-operations.ts'
+import type { Grant } from '../../../node/images/image-policy.ts'
 import type { ImageMember, ImageRecord } from '../../../node/images/image-record.ts'
 import type { Caller, ImageQuery } from '../../../node/images/image-requests.ts'
 
@@ -15,12 +16,23 @@ export const quotas = { properties: 3, tags: 3 }
 export function callerOf(fields: Partial<Caller> = {}): Caller {
   return {
     userId: 'user-1',
+    userDomainId: 'default',
     projectId: PROJECT,
+    projectDomainId: 'default',
+    domainId: null,
+    systemScope: null,
     roles: ['member', 'reader'],
+    isAdminProject: true,
     isAdmin: false,
+    serviceRoles: [],
     requestId: 'req-1',
     ...fields,
   }
+}
+
+/** What a caller was allowed without a look at the image. */
+export function grantOf({ projectId, isAdmin, roles }: Caller, basis: Grant['basis'] = {}): Grant {
+  return { caller: { projectId, isAdmin, roles: [...roles] }, basis }
 }
 
 export const owner = callerOf()

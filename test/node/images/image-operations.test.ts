@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Grant } from '../../../node/images/image-policy.ts'
 import { IMAGE_STATUSES, type ImageStatus } from '../../../node/images/image-record.ts'
 import { imageIdOf, imageKey, imageOperations } from '../../../node/images/image-operations.ts'
 import {
@@ -6,14 +7,15 @@ import {
   admin,
   data,
   decide,
+  grantOf,
   ID,
   imageOf,
   LATER,
   live,
   NOW,
   owner,
+  PROJECT,
   quotas,
-  reader,
   savingImage,
   stranger,
   upload,
@@ -22,9 +24,9 @@ import {
 } from './image-fixture.ts'
 
 const finished = { uploadId: UPLOAD_ID, data, sizeBytes: 5, md5: 'm5', sha512: 's512', now: LATER }
-const start = { caller: owner, upload, now: LATER }
+const start = { grant: grantOf(owner), upload, now: LATER }
 const patch = (now = LATER) => ({
-  caller: owner,
+  grant: grantOf(owner),
   quotas,
   now,
   changes: [{ kind: 'set' as const, field: 'name' as const, value: 'other' }],
@@ -117,7 +119,7 @@ for (const name of ['image.finish-upload', 'image.abort-upload'] as const) {
 for (const status of without('deleted', 'pending_delete')) {
   t.test(`an image that is ${status} can be deleted`, async (t) => {
     const current = live(imageOf({ status, upload, data }))
-    const decision = decide('image.delete', current, { caller: owner, now: LATER })
+    const decision = decide('image.delete', current, { grant: grantOf(owner), now: LATER })
     t.match(decision, { kind: 'write', next: { live: false } })
     t.match(written(decision), { status: 'deleted', deletedAt: LATER, upload: null, data })
   })
@@ -125,22 +127,29 @@ for (const status of without('deleted', 'pending_delete')) {
 
 t.test('a protected image cannot be deleted, not even by an admin', async (t) => {
   for (const caller of [owner, admin])
-    t.match(decide('image.delete', live(imageOf({ protected: true })), { caller, now: LATER }), {
-      refusal: { code: 'FORBIDDEN' },
-    })
+    t.match(
+      decide('image.delete', live(imageOf({ protected: true })), { grant: grantOf(caller), now: LATER }),
+      {
+        refusal: { code: 'FORBIDDEN' },
+      },
+    )
 })
 
-t.test('who may not see gets 404; who may see but not touch gets 403', async (t) => {
-  const attempts = (caller: typeof owner, record = imageOf()) => [
-    decide('image.patch', live(record), { ...patch(), caller }),
-    decide('image.delete', live(record), { caller, now: LATER }),
-    decide('image.start-upload', live(record), { ...start, caller }),
+t.test('a grant is refused when the image is not any more what it rests on', async (t) => {
+  const attempts = (grant: Grant, record = imageOf()) => [
+    decide('image.patch', live(record), { ...patch(), grant }),
+    decide('image.delete', live(record), { grant, now: LATER }),
+    decide('image.start-upload', live(record), { ...start, grant }),
   ]
-  for (const decision of attempts(stranger)) t.match(decision, { refusal: { code: 'NOT_FOUND' } })
-  for (const decision of attempts(reader)) t.match(decision, { refusal: { code: 'FORBIDDEN' } })
-  const open = imageOf({ visibility: 'public' })
-  for (const decision of attempts(stranger, open)) t.match(decision, { refusal: { code: 'FORBIDDEN' } })
-  for (const decision of attempts(admin)) t.equal(decision.kind, 'write')
+  for (const decision of attempts(grantOf(stranger))) t.match(decision, { refusal: { code: 'NOT_FOUND' } })
+  const asOwner = grantOf(owner, { owner: PROJECT })
+  for (const decision of attempts(asOwner)) t.equal(decision.kind, 'write')
+  const given = imageOf({ owner: 'project-2', visibility: 'public' })
+  for (const decision of attempts(asOwner, given)) t.match(decision, { refusal: { code: 'BASIS_CHANGED' } })
+  for (const decision of attempts(grantOf(admin), given)) t.equal(decision.kind, 'write')
+  const unlike = grantOf(owner, { os_distro: null })
+  for (const decision of attempts(unlike, imageOf({ properties: { os_distro: 'x' } })))
+    t.match(decision, { refusal: { code: 'BASIS_CHANGED' } })
 })
 
 t.test('a patch changes the record and its time', async (t) => {
@@ -167,7 +176,7 @@ t.test('an operation leaves the record it was given alone', async (t) => {
   const before = structuredClone(record)
   decide('image.finish-upload', live(record), finished)
   decide('image.patch', live(record), patch())
-  decide('image.delete', live(record), { caller: owner, now: LATER })
+  decide('image.delete', live(record), { grant: grantOf(owner), now: LATER })
   t.strictSame(record, before)
 })
 

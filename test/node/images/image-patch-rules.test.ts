@@ -99,12 +99,6 @@ t.test('the owner is an admin\u2019s to change; nobody is the empty owner', asyn
   t.match(after(imageOf(), [set('owner', '')], admin), { owner: null })
 })
 
-t.test('only an admin publishes; anybody may take back or share', async (t) => {
-  t.equal(after(imageOf(), [set('visibility', 'public')]), 'FORBIDDEN')
-  t.match(after(imageOf(), [set('visibility', 'public')], admin), { visibility: 'public' })
-  t.match(after(imageOf({ visibility: 'public' }), [set('visibility', 'private')]), { visibility: 'private' })
-})
-
 for (const field of ['diskFormat', 'containerFormat'] as const) {
   t.test(`${field} can be set while there is no data`, async (t) => {
     for (const status of ['queued', 'importing'] as const)
@@ -137,4 +131,14 @@ t.test('a quota of zero allows none, and -1 any number', async (t) => {
   t.match(applyChanges(record, [], owner, { properties: 0, tags: -1 }), { code: 'TOO_LARGE' })
   t.match(applyChanges(record, [], owner, { properties: -1, tags: 0 }), { code: 'TOO_LARGE' })
   t.equal(applyChanges(record, [], owner, { properties: -1, tags: -1 }), record)
+})
+
+t.test('serac_replicas says how many copies are wanted, also of an image that has its data', async (t) => {
+  const wants = (value: string) => [property('add', 'serac_replicas', value)]
+  for (const value of ['0', '8', '2.5', '', 'many']) t.equal(after(imageOf(), wants(value)), 'INVALID')
+  const fewer = after(activeImage(), wants('2')) as ImageRecord
+  t.match(fewer, { data: { copies: 2 } })
+  t.match(after(fewer, wants('all')), { data: { copies: null } })
+  t.match(after(fewer, [property('remove', 'serac_replicas')]), { data: { copies: 2 } })
+  t.match(after(activeImage(), [set('name', 'other')]), { data: { copies: activeImage().data!.copies } })
 })

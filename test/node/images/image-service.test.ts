@@ -6,11 +6,14 @@ import type { OpenImage } from '../../../node/data/image-reader.ts'
 import type { ImageStatus } from '../../../node/images/image-record.ts'
 import { ImageService } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
+import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import {
   activeImage,
   admin,
+  callerOf,
   data,
+  grantOf,
   ID,
   imageOf,
   memberOf,
@@ -26,7 +29,7 @@ import { MemoryRegisters } from './memory-registers.ts'
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
-function serviceOf({ staleLists = false } = {}) {
+function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -40,6 +43,7 @@ function serviceOf({ staleLists = false } = {}) {
       log: silentLog,
       registers: registers.images,
       index: registers.index,
+      policy: defaultPolicy,
       uploader: { upload: async (request) => void uploads.push(request) },
       reader: {
         open: async ({ root }) => {
@@ -49,7 +53,7 @@ function serviceOf({ staleLists = false } = {}) {
       },
       holdsWhole: (root) => whole.has(root),
     },
-    { quotas, memberQuota: 2, staleLists },
+    { quotas, memberQuota: 2, staleLists, storageQuotaBytes },
   )
   return { service, registers, opened, uploads, whole }
 }
@@ -172,6 +176,39 @@ t.test('patch, delete and upload', async (t) => {
     t.strictSame(uploads, [])
   })
 
+  t.test('say 403 to who may see but not do it', async (t) => {
+    const { service, registers, uploads } = serviceOf()
+    registers.put(imageOf({ visibility: 'public' }))
+    const body = (async function* () {})()
+    for (const caller of [stranger, reader]) {
+      const change = [{ kind: 'set' as const, field: 'name' as const, value: 'new' }]
+      await t.rejects(service.patch(caller, ID, change), { code: 'FORBIDDEN' })
+      await t.rejects(service.remove(caller, ID), { code: 'FORBIDDEN' })
+      await t.rejects(service.upload(caller, ID, body, null), { code: 'FORBIDDEN' })
+    }
+    const publish = [{ kind: 'set' as const, field: 'visibility' as const, value: 'public' }]
+    await t.rejects(service.patch(owner, ID, publish), { code: 'FORBIDDEN' })
+    await service.patch(admin, ID, publish)
+    // As in Glance, nobody is asked about a patch without operations.
+    await service.patch(stranger, ID, [])
+    t.strictSame(uploads, [])
+  })
+
+  t.test('ask the policy again when the image changed hands meanwhile', async (t) => {
+    const { service, registers } = serviceOf()
+    registers.put(imageOf({ visibility: 'public' }))
+    const execute = registers.execute.bind(registers)
+    let proposals = 0
+    registers.execute = async (...call) => {
+      // Between what the policy saw and the operation.
+      if (++proposals === 1) registers.put(imageOf({ visibility: 'public', owner: 'project-2' }))
+      return execute(...call)
+    }
+    await t.rejects(service.remove(owner, ID), { code: 'FORBIDDEN' })
+    t.equal(proposals, 1)
+    t.equal(registers.record(ID)?.status, 'queued')
+  })
+
   t.test('are refused without a majority', async (t) => {
     const { service, registers } = serviceOf()
     registers.put(imageOf())
@@ -190,13 +227,32 @@ t.test('patch, delete and upload', async (t) => {
     await service.upload(owner, ID, body, 17)
     t.strictSame(uploads, [
       {
-        caller: { projectId: PROJECT, isAdmin: false, roles: [...owner.roles] },
+        grant: grantOf(owner, { project_id: PROJECT }),
         id: ID,
         body,
         declaredSizeBytes: 17,
+        roomBytes: null,
       },
     ])
   })
+})
+
+t.test('a project fills its storage quota and no more', async (t) => {
+  const { service, registers, uploads } = serviceOf({ storageQuotaBytes: 100 })
+  const fill = (sizeBytes: number | null) => service.upload(owner, ID, (async function* () {})(), sizeBytes)
+  registers.put(imageOf())
+  registers.put({ ...activeImage(), id: OTHER_ID, size: 60 })
+  registers.put(imageOf({ id: ID.replace('7', '8'), owner: 'project-2', size: 99, data }))
+  await fill(null)
+  await fill(40)
+  t.match(uploads.splice(0), [{ roomBytes: 40 }, { roomBytes: 40 }])
+  await t.rejects(fill(41), { code: 'TOO_LARGE', message: /40 remaining bytes/ })
+
+  const saving = savingImage()
+  registers.put({ ...saving, id: ID.replace('7', '9'), upload: { ...saving.upload!, reservedBytes: 30 } })
+  await t.rejects(fill(11), { code: 'TOO_LARGE', message: /10 remaining bytes/ })
+  await fill(10)
+  t.match(uploads, [{ roomBytes: 10 }], 'what others have announced is taken')
 })
 
 t.test('open data', async (t) => {
@@ -335,4 +391,57 @@ t.test('members, tags and activation go through the register', async (t) => {
   registers.put(activeImage({ visibility: 'private', members: [memberOf('project-2')] }))
   await t.rejects(service.members(owner, ID), { code: 'FORBIDDEN' })
   await t.rejects(service.member(owner, ID, 'project-2'), { code: 'NOT_FOUND' })
+})
+
+t.test('who may share, answer, tag and take out of use is for the policy to say', async (t) => {
+  const allReject = async (code: string, calls: (() => Promise<unknown>)[]) => {
+    for (const call of calls) await t.rejects(call, { code })
+  }
+  const { service, registers } = serviceOf()
+  const members = [memberOf('project-2', 'pending'), memberOf('project-3', 'pending')]
+  const memberReader = callerOf({ projectId: 'project-2', roles: ['reader'] })
+  registers.put(activeImage({ members, tags: ['a'] }))
+  for (const caller of [stranger, memberReader, reader]) {
+    await allReject('FORBIDDEN', [
+      () => service.addMember(caller, ID, 'other'),
+      () => service.removeMember(caller, ID, 'project-2'),
+      () => service.addTag(caller, ID, 'b'),
+      () => service.removeTag(caller, ID, 'a'),
+      () => service.deactivate(caller, ID),
+      () => service.reactivate(caller, ID),
+    ])
+  }
+  for (const caller of [owner, memberReader])
+    await t.rejects(service.answerMember(caller, ID, 'project-2', 'accepted'), { code: 'FORBIDDEN' })
+
+  // Members do not know of each other, and nobody may change one that is none.
+  t.strictSame((await service.members(memberReader, ID)).value, members.slice(0, 1))
+  t.equal((await service.members(reader, ID)).value.length, 2)
+  await allReject('NOT_FOUND', [
+    () => service.member(stranger, ID, 'project-3'),
+    () => service.answerMember(stranger, ID, 'project-3', 'accepted'),
+    () => service.removeMember(stranger, ID, 'project-3'),
+    () => service.answerMember(owner, ID, 'none', 'accepted'),
+    () => service.removeMember(owner, ID, 'none'),
+  ])
+
+  const roleless = callerOf({ roles: [] })
+  const outsider = callerOf({ projectId: 'project-4' })
+  await t.rejects(service.members(roleless, ID), { code: 'NOT_FOUND' })
+  await allReject('NOT_FOUND', [
+    () => service.addMember(outsider, ID, 'other'),
+    () => service.removeMember(outsider, ID, 'project-2'),
+    () => service.deactivate(outsider, ID),
+  ])
+
+  registers.put(activeImage({ visibility: 'public', members }))
+  await t.rejects(service.answerMember(stranger, ID, 'project-2', 'accepted'), { code: 'FORBIDDEN' })
+  await t.rejects(service.removeMember(owner, ID, 'none'), { code: 'FORBIDDEN' })
+  await t.rejects(service.member(stranger, ID, 'project-2'), { code: 'NOT_FOUND' })
+  t.match(registers.record(ID), { members, status: 'active' })
+
+  registers.put(activeImage({ members }))
+  await service.removeMember(admin, ID, 'project-3')
+  await service.answerMember(admin, ID, 'project-2', 'rejected')
+  t.match(registers.record(ID)?.members, [{ memberId: 'project-2', status: 'rejected' }])
 })

@@ -4,10 +4,11 @@ import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { StoredImage } from '../../../node/data/upload-session.ts'
 import { ImageError } from '../../../node/errors.ts'
+import { wantedCopies, type CopiesPolicy } from '../../../node/images/copies-policy.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
-import { admin, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
+import { admin, grantOf, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
 
 const identity = createIdentity(systemRandom)
@@ -21,7 +22,14 @@ const stored: StoredImage = {
   pinnedAt: [identity.id, 'b', 'c'],
 }
 const body = (async function* () {})()
-const request = { caller: owner, id: ID, body, declaredSizeBytes: null }
+const COPIES: CopiesPolicy = {
+  copies: 3,
+  rules: [
+    { by: 'project', value: 'project-9', copies: 5 },
+    { by: 'visibility', value: 'private', copies: 2 },
+  ],
+}
+const request = { grant: grantOf(owner), id: ID, body, declaredSizeBytes: null, roomBytes: null }
 
 function uploaderOf() {
   const registers = new MemoryRegisters()
@@ -51,9 +59,9 @@ function uploaderOf() {
   }
   const uploader = new ImageUploader(
     { identity, clock, random: systemRandom, log: silentLog, registers: registers.images, writer, holder },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
-  return { uploader, registers, clock, state, events }
+  return { uploader, registers, clock, state, events, writer }
 }
 
 const failing = (error: Error) => () => Promise.reject<StoredImage>(error)
@@ -69,6 +77,42 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
+})
+
+t.test('the answer does not wait for a node that hangs with its pins; stopping does', async (t) => {
+  const { registers, uploader, writer } = uploaderOf()
+  const unpinned = deferred()
+  writer.unpin = () => unpinned.promise
+  await uploader.upload(request)
+  t.equal(registers.record(ID)?.status, 'active')
+  let isStopped = false
+  const stopping = uploader.stop().then(() => (isStopped = true))
+  await settled()
+  t.notOk(isStopped)
+  unpinned.resolve()
+  await stopping
+})
+
+t.test('how many copies: the property, else the first rule that fits, else the default', async (t) => {
+  const cases = [
+    [imageOf(), 3],
+    [imageOf({ visibility: 'private' }), 2],
+    [imageOf({ visibility: 'private', properties: { serac_replicas: 'all' } }), null],
+    [imageOf({ properties: { serac_replicas: '1' } }), 1],
+  ] as const
+  for (const [image, copies] of cases) {
+    const { uploader, registers, state } = uploaderOf()
+    registers.put(image)
+    state.write = () => {
+      // Too late: it was fixed when the upload began.
+      registers.put({ ...registers.record(ID)!, properties: { serac_replicas: '7' } })
+      return Promise.resolve(stored)
+    }
+    await uploader.upload(request)
+    t.equal(registers.record(ID)?.data?.copies, copies)
+  }
+  const foreign = imageOf({ visibility: 'private', owner: 'project-9' })
+  t.equal(wantedCopies(foreign, COPIES), 5, 'the first rule counts')
 })
 
 t.test('while it runs, the record says who uploads', async (t) => {
@@ -92,7 +136,7 @@ t.test('a node that keeps no copy does not say that it has one', async (t) => {
 
 t.test('a refused start reads no body', async (t) => {
   const { uploader, registers, state } = uploaderOf()
-  await t.rejects(uploader.upload({ ...request, caller: stranger }), { code: 'NOT_FOUND' })
+  await t.rejects(uploader.upload({ ...request, grant: grantOf(stranger) }), { code: 'NOT_FOUND' })
   t.equal(state.uploadIds.length, 0)
   t.strictSame(registers.calls, ['image.start-upload'])
 })
@@ -118,12 +162,29 @@ t.test('after a failure the same image can be uploaded', async (t) => {
 t.test('an image deleted under way is gone, and its claims end', async (t) => {
   const { uploader, registers, state, events } = uploaderOf()
   state.write = async () => {
-    await registers.images.apply(ID, 'image.delete', { caller: admin, now: LATER })
+    await registers.images.apply(ID, 'image.delete', { grant: grantOf(admin), now: LATER })
     return stored
   }
   await t.rejects(uploader.upload(request), { code: 'GONE' })
   t.equal(registers.record(ID)?.status, 'deleted')
   t.strictSame(events, ['unpin at 3'])
+})
+
+t.test('an image deleted under way is gone also when its chunks were missed before the end', async (t) => {
+  const { uploader, registers, state } = uploaderOf()
+  const failure = { current: new Error() }
+  state.write = async () => {
+    await registers.images.apply(ID, 'image.delete', { grant: grantOf(admin), now: LATER })
+    throw failure.current
+  }
+  for (const [error, code] of [
+    [new ClusterError('TOO_FEW_COPIES', 'a chunk is nowhere'), 'GONE'],
+    [new ImageError('INVALID', 'another size than declared'), 'INVALID'],
+  ] as const) {
+    registers.put(imageOf())
+    failure.current = error
+    await t.rejects(uploader.upload(request), { code })
+  }
 })
 
 t.test('an image taken over by another upload is gone for this one', async (t) => {
@@ -204,7 +265,7 @@ t.test('an upload that ended well stays so when its claims cannot be ended', asy
       writer: { write: () => Promise.resolve(stored), unpin: broken },
       holder: { noteHeld: broken },
     },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
   await uploader.upload(request)
   t.equal(registers.record(ID)?.status, 'active')
@@ -233,7 +294,7 @@ t.test('stopping aborts what runs and waits until the image was given back', asy
       },
       holder: { noteHeld: () => Promise.resolve() },
     },
-    { sizeBytesMax: 1000 },
+    { sizeBytesMax: 1000, copies: COPIES },
   )
   const running = uploader.upload(request).catch((error: unknown) => error)
   await begun.promise

@@ -1,9 +1,12 @@
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import type { Holding } from '../../../node/data/image-holder.ts'
 import type { ImageSource } from '../../../node/data/image-reader.ts'
+import type { GivenUp } from '../../../node/data/misplaced-copies.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { Updater } from '../../../node/loops/updater.ts'
+import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { activeImage, data, ID, imageOf, ROOT, UPLOAD_ID } from '../images/image-fixture.ts'
 
@@ -11,7 +14,11 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
   const state = {
     known: record && { live, record },
     placed: true,
+    voter: false,
     caughtUp: true,
+    holding: 'nothing' as Holding,
+    outChanges: false,
+    giveUp: (): Promise<GivenUp> => Promise.resolve('gone'),
     pull: (): Promise<void> => Promise.resolve(),
   }
   const events: string[] = []
@@ -29,11 +36,36 @@ function updaterOf(record: ImageRecord | null, { live = true } = {}) {
         await state.pull()
         held.add(root)
       },
+      holding: async () => state.holding,
+      keepManifest: async () => {
+        events.push('manifest')
+        state.holding = 'manifest'
+      },
       unpin: async (upload) => void events.push(`unpin ${upload}`),
     },
+    misplaced: {
+      giveUp: async ({ root }) => {
+        events.push('give up')
+        const outcome = await state.giveUp()
+        if (outcome === 'gone') {
+          held.delete(root)
+          state.holding = 'nothing'
+        }
+        return outcome
+      },
+    },
+    out: {
+      look: () => {
+        const isNews = state.outChanges
+        state.outChanges = false
+        return isNews
+      },
+    },
+    pace: { rate: { unit: 'bytes', perSecond: 1, fixed: null }, fix: () => {}, isResting: false },
     settled: () => state.known,
     allImages: () => (state.known ? [ID] : []),
-    isPlacedHere: () => state.placed,
+    belongsHere: () => state.placed,
+    isVoter: () => state.voter,
     caughtUp: () => state.caughtUp,
   })
   t.teardown(() => updater.loop.stop())
@@ -67,13 +99,85 @@ t.test('pulls nothing that belongs elsewhere', async (t) => {
   t.strictSame(events, [unpin])
 })
 
-t.test('keeps a whole copy outside the placement: it may be the last', async (t) => {
+t.test('gives up a whole copy outside the placement, and keeps the manifest where it votes', async (t) => {
+  for (const voter of [false, true]) {
+    const { updater, state, events, held, clock } = updaterOf(activeImage())
+    Object.assign(state, { placed: false, voter })
+    held.add(ROOT)
+    updater.loop.start()
+    await clock.advance(0)
+    t.strictSame(events, ['give up', ...(voter ? ['manifest'] : []), unpin])
+  }
+})
+
+t.test(
+  'a copy that not everybody has verified yet stays, with its pins, and is looked at again',
+  async (t) => {
+    const { updater, state, events, held, clock, warnings } = updaterOf(activeImage())
+    state.placed = false
+    state.giveUp = () => Promise.resolve('later')
+    held.add(ROOT)
+    updater.loop.start()
+    await clock.advance(0)
+    t.strictSame(events, ['give up'])
+    t.match(updater.loop.describe(), { queue: { depth: 1 }, lastError: null })
+    t.strictSame(warnings, [], 'that is how it should be')
+    state.giveUp = () => Promise.resolve('gone')
+    await clock.advance(1000)
+    t.strictSame(events, ['give up', 'give up', unpin])
+  },
+)
+
+t.test('what images of the same bytes want here is let alone', async (t) => {
   const { updater, state, events, held, clock } = updaterOf(activeImage())
   state.placed = false
+  state.giveUp = () => Promise.resolve('wanted')
   held.add(ROOT)
   updater.loop.start()
+  await clock.advance(61_000)
+  t.strictSame(events, ['give up', unpin])
+})
+
+t.test('a voter brings the manifest of what belongs elsewhere, once', async (t) => {
+  const { updater, state, events, clock } = updaterOf(activeImage())
+  Object.assign(state, { placed: false, voter: true })
+  updater.loop.start()
   await clock.advance(0)
-  t.strictSame(events, [unpin])
+  t.strictSame(events, ['manifest', unpin])
+  updater.placementChanged()
+  await clock.advance(0)
+  t.strictSame(events, ['manifest', unpin, unpin])
+})
+
+t.test('when the placement changes, what was in order is looked at again', async (t) => {
+  for (const reason of ['config', 'out']) {
+    const { updater, state, events, held, clock } = updaterOf(activeImage())
+    held.add(ROOT)
+    updater.loop.start()
+    await clock.advance(0)
+    state.placed = false
+    await clock.advance(61_000)
+    t.strictSame(events, [unpin], 'a common sweep does not ask where each image belongs')
+    if (reason === 'config') updater.placementChanged()
+    else state.outChanges = true
+    await clock.advance(500)
+    t.strictSame(events, [unpin, 'give up', unpin])
+  }
+})
+
+t.test('a large image that takes its time holds up no other', async (t) => {
+  const { updater, state, events, clock } = updaterOf(activeImage())
+  const large = deferred()
+  state.pull = () => large.promise
+  updater.loop.start()
+  await clock.advance(10)
+  state.pull = () => Promise.resolve()
+  updater.enqueue('another')
+  await clock.advance(0)
+  t.strictSame(events, ['pull', 'pull', unpin])
+  large.resolve()
+  await clock.advance(0)
+  t.equal(updater.loop.describe().state, 'idle')
 })
 
 t.test('of a deleted image it ends the pins; the rest is for the chunk reaper', async (t) => {

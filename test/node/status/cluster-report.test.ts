@@ -20,10 +20,12 @@ const own: NodeReport = {
   blockedTombstones: null,
   integrity: null,
   loops: [],
+  eventLoopDelay: null,
   hashing: 'wasm',
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: null,
   heldRoots: [ROOT],
 }
 
@@ -45,6 +47,7 @@ function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 
     rpc: network.join('a'),
     stateOf: (id) => states.get(id) ?? 'alive',
     refusals: () => [],
+    out: () => ({ out: [], braked: [] }),
     ownReport: () => own,
     images: () => state.images,
   })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { findFaults, summaryOf, verdictOf } from '../../../node/status/health-checks.ts'
 import type { ClusterStatus, NodeStatus } from '../../../node/status/status-types.ts'
+import type { StoreCondition } from '../../../node/store/store.ts'
 
 type Facts = Parameters<typeof findFaults>[0]
 
@@ -20,21 +21,32 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     readmission: null,
     storedBytes: 1,
     freeBytes: 1,
+    store: null,
     integrity: null,
     loops: [],
+    eventLoopDelay: null,
     ageSeconds: 0,
     ...fields,
   }
 }
 
-const allFull = { full: 4, underReplicated: 0, unavailable: 0, unknown: 0, copiesMin: 3 }
+const allFull = {
+  full: 4,
+  underReplicated: 0,
+  unavailable: 0,
+  unknown: 0,
+  copiesMin: 3,
+  misplaced: 0,
+  oneZone: 0,
+  toCopy: { images: 0, bytes: 0 },
+}
 const quorum = { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true }
 const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
 
 function factsOf(fields: Partial<Facts> = {}): Facts {
   const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
   const nothing = { voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
-  return { nodes, quorum, redundancy: allFull, ...nothing, ...fields }
+  return { nodes, quorum, redundancy: allFull, out: { out: [], braked: [] }, ...nothing, ...fields }
 }
 
 const codes = (facts: Facts) => findFaults(facts).map(({ code }) => code)
@@ -80,6 +92,21 @@ t.test('an unavailable image is critical, a missing or an unknown copy a warning
     codes(factsOf({ redundancy: { ...allFull, unavailable: 1, underReplicated: 1, unknown: 1 } })),
     ['UNAVAILABLE', 'COPIES_UNKNOWN', 'UNDER_REPLICATED'],
   )
+})
+
+t.test('who is out is mentioned; when too many vanish together, an operator must look', async (t) => {
+  const out = factsOf({ out: { out: ['c'], braked: [] } })
+  t.match(findFaults(out), [{ code: 'NODE_OUT', severity: 'info', who: 'c' }])
+  const braked = factsOf({ out: { out: [], braked: ['b', 'c'] } })
+  t.match(findFaults(braked), [{ code: 'REPAIR_BRAKED', severity: 'warning', why: /stands in for b, c/ }])
+  t.equal(verdict(braked), 'DEGRADED')
+})
+
+t.test('copies in one zone are a warning, misplaced ones none', async (t) => {
+  t.strictSame(codes(factsOf({ redundancy: { ...allFull, oneZone: 1 } })), ['ZONE_SPREAD'])
+  const facts = factsOf({ redundancy: { ...allFull, misplaced: 2 } })
+  t.match(findFaults(facts), [{ code: 'MISPLACED', severity: 'info' }])
+  t.equal(verdict(facts), 'HEALTHY')
 })
 
 t.test('a node that does not vote is a warning while the others can write, and critical else', async (t) => {
@@ -176,4 +203,42 @@ t.test('a paused loop is named, so that nobody forgets it', async (t) => {
   const facts = factsOf({ nodes: [nodeOf('a', { loops }), nodeOf('b'), nodeOf('c', { loops: null })] })
   t.match(findFaults(facts), [{ code: 'LOOP_PAUSED', who: 'a', why: /node a: auditor, updater\.$/ }])
   t.equal(verdict(facts), 'DEGRADED')
+})
+
+const condition: StoreCondition = {
+  failure: null,
+  isFull: false,
+  freeBytesMin: 1,
+  registersLost: false,
+  indexRebuilt: null,
+  lostChunks: 0,
+  lostSegments: 0,
+  rescuedChunks: 0,
+}
+const integrity = { pass: 1, position: 1, found: 2, healed: 0, quarantined: 2, lastPassEndedAt: null }
+
+t.test('what a node says of its disk is told, and what was found at its start stays told', async (t) => {
+  const checksOf = (
+    fields: Partial<typeof condition> | { failure: string } | { indexRebuilt: number },
+    more = {},
+  ) =>
+    factsOf({
+      nodes: [nodeOf('a'), nodeOf('b'), nodeOf('c', { store: { ...condition, ...fields }, ...more })],
+    })
+  t.strictSame(codes(checksOf({})), [])
+  const failing = checksOf({ failure: 'Input/output error' })
+  t.match(findFaults(failing), [
+    { code: 'STORE_NOT_WRITABLE', severity: 'warning', who: 'c', why: /Input\/output error/ },
+  ])
+  t.match(findFaults({ ...failing, quorum: noQuorum }), [
+    { code: 'NO_QUORUM' },
+    { code: 'STORE_NOT_WRITABLE', severity: 'critical' },
+  ])
+  t.match(findFaults(checksOf({ isFull: true })), [{ code: 'STORE_FULL', severity: 'warning' }])
+  const healed = checksOf({ registersLost: true, indexRebuilt: 7, lostChunks: 3, lostSegments: 1 })
+  t.strictSame(codes(healed), ['REGISTERS_LOST', 'INDEX_REBUILT', 'CHUNKS_LOST'])
+  t.equal(verdict(healed), 'HEALTHY')
+  const healing = checksOf({ lostChunks: 3 }, { integrity })
+  t.strictSame(codes(healing), ['CHUNKS_LOST', 'CHUNKS_DAMAGED'])
+  t.equal(verdict(healing), 'DEGRADED')
 })

@@ -1,6 +1,9 @@
+import { createHistogram, type IntervalHistogram } from 'node:perf_hooks'
 import t from 'tap'
 import { decode, encode } from 'cborg'
+import { EventLoopDelay } from '../../../node/status/event-loop-delay.ts'
 import { decodeReport, encodeReport, type NodeReport } from '../../../node/status/node-report.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
 
 const report: NodeReport = {
   version: '0.1.0',
@@ -14,10 +17,21 @@ const report: NodeReport = {
   blockedTombstones: null,
   integrity: { pass: 2, position: 0.5, found: 3, healed: 2, quarantined: 1, lastPassEndedAt: null },
   loops: [{ name: 'updater', state: 'idle', lastError: null }],
+  eventLoopDelay: { p99Ms: 4, maxMs: 30 },
   hashing: 'native',
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  store: {
+    failure: null,
+    isFull: false,
+    freeBytesMin: 5,
+    registersLost: false,
+    indexRebuilt: null,
+    lostChunks: 1,
+    lostSegments: 0,
+    rescuedChunks: 0,
+  },
   heldRoots: ['0a'.repeat(32), 'ff'.repeat(32)],
 }
 
@@ -54,9 +68,33 @@ t.test('what is no report is refused', async (t) => {
     { ...good, heldRoots: new Uint8Array(33) },
     { ...good, freeBytes: 'much' },
     { ...good, integrity: { pass: 1 } },
+    { ...good, eventLoopDelay: { p99Ms: 'short' } },
+    { ...good, store: { failure: 7 } },
     { ...good, loops: 'all' },
     { ...good, loops: [null] },
     { ...good, caughtUp: 'yes' },
   ]
   for (const value of bad) t.throws(() => decodeReport(value), { code: 'BAD_FRAME' })
+})
+
+t.test('the delay of the event loop is that of the last window and of the one under way', async (t) => {
+  const clock = new ManualClock()
+  const histogram = createHistogram()
+  const reset = () => histogram.reset()
+  const percentile = (share: number) => histogram.percentile(share)
+  const ticks = { enable: () => true, disable: () => true, reset, percentile, max: 0 }
+  Object.defineProperty(ticks, 'max', { get: () => (histogram.count > 0 ? histogram.max : 0) })
+  const delay = new EventLoopDelay(clock, ticks as unknown as IntervalHistogram)
+  delay.start()
+  // Ticks are 10 ms apart when nothing is in their way.
+  for (let tick = 0; tick < 200; tick++) histogram.record(10e6)
+  t.strictSame(delay.recent, { p99Ms: 0, maxMs: 0 })
+  for (let tick = 0; tick < 10; tick++) histogram.record(40e6)
+  t.match(delay.recent, { p99Ms: 30, maxMs: 30 })
+  await clock.advance(10_000)
+  histogram.record(15e6)
+  t.match(delay.recent, { maxMs: 30 }, 'the window before counts')
+  await clock.advance(10_000)
+  t.match(delay.recent, { p99Ms: 5, maxMs: 5 }, 'older ones do not')
+  delay.stop()
 })

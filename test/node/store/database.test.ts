@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Database, type LevelHandle, type WriteOp } from '../../../node/store/database.ts'
@@ -101,6 +101,102 @@ void t.test('the first failed write ends all writing', async (t) => {
   t.throws(() => database.assertWritable(), { code: 'STORE_NOT_WRITABLE' })
   t.match(database.failure, { code: 'STORE_NOT_WRITABLE' })
   t.equal(level.batches.length, 1, 'nothing reached the database any more')
+})
+
+/** What was given to `batch` is on `disk`, whatever it answers; only what succeeded is shown. */
+class LyingLevel implements LevelHandle {
+  readonly disk: Map<string, string>
+  readonly #shown: Map<string, string>
+  failsWith: Error | null = null
+
+  constructor(disk: Map<string, string>) {
+    this.disk = disk
+    this.#shown = new Map(disk)
+  }
+
+  async batch(operations: WriteOp[]): Promise<void> {
+    for (const rows of this.failsWith ? [this.disk] : [this.disk, this.#shown])
+      for (const op of operations)
+        if (op.type === 'put') rows.set(op.key.toString(), op.value.toString())
+        else rows.delete(op.key.toString())
+    if (this.failsWith) throw this.failsWith
+  }
+
+  getSync(key: Buffer): Buffer | undefined {
+    const value = this.#shown.get(key.toString())
+    return value === undefined ? undefined : Buffer.from(value)
+  }
+
+  iterator = () => ({ nextv: () => Promise.resolve([]), close: () => Promise.resolve() })
+  async *keys(): AsyncGenerator<Buffer> {}
+  close = () => Promise.resolve()
+}
+
+void t.test('after a failed write it is opened again, and is as before that write', async (t) => {
+  const disk = new Map<string, string>()
+  const levels = [new LyingLevel(disk)]
+  const state = { opens: true }
+  const openAgain = async () => {
+    if (!state.opens) throw new Error('Read-only file system')
+    levels.push(new LyingLevel(disk))
+    return levels.at(-1)!
+  }
+  const database = new Database(levels[0]!, { openAgain, onClose() {} })
+  let failures = 0
+  database.onFailed(() => failures++)
+  await database.write([put('kept', 'old'), put('doomed')])
+  levels[0]!.failsWith = new Error('Input/output error')
+  const failing = database.write([
+    put('kept', 'new'),
+    put('added'),
+    { type: 'del', key: Buffer.from('doomed') },
+  ])
+  await t.rejects(failing, { code: 'STORE_NOT_WRITABLE' })
+  t.equal(failures, 1)
+  t.equal(disk.get('kept'), 'new', 'the failed write has reached the disk')
+  t.equal(database.get(Buffer.from('kept'))?.toString(), 'old', 'nobody was told so')
+
+  state.opens = false
+  await t.rejects(database.reopen(), { message: /Read-only/ })
+  await t.rejects(database.write([put('b')]), { code: 'STORE_NOT_WRITABLE' })
+  state.opens = true
+  await database.reopen()
+  t.equal(database.failure, null)
+  t.strictSame(Object.fromEntries(disk), { doomed: 'doomed', kept: 'old' })
+  await database.write([put('b')])
+  t.equal(database.get(Buffer.from('b'))?.toString(), 'b')
+})
+
+void t.test('a database that is being opened again is not there for a moment', async (t) => {
+  const path = join(t.testdir(), 'db')
+  await mkdir(path)
+  const database = await Database.open(path, { createIfMissing: true })
+  await database.write([put('a'), put('b')])
+  const pages = database.pages({ gte: Buffer.from('a'), lt: Buffer.from('c') })
+  const reopening = database.reopen()
+  t.throws(() => database.get(Buffer.from('a')), { code: 'STOPPING' })
+  await t.rejects(pages.next(), { code: 'STOPPING' })
+  await t.rejects(database.isEmpty(), { code: 'STOPPING' })
+  await reopening
+  t.equal(database.get(Buffer.from('a'))?.toString(), 'a')
+  await database.close()
+})
+
+void t.test('records of its log that LevelDB leaves out are told', async (t) => {
+  const path = join(t.testdir(), 'db')
+  await mkdir(path)
+  const database = await Database.open(path, { createIfMissing: true })
+  await database.write([put('a', 'x'.repeat(1000))])
+  await database.write([put('b', 'x'.repeat(1000))])
+  await database.close()
+  t.equal(database.hasLostRecords, false)
+  const log = join(path, (await readdir(path)).find((name) => name.endsWith('.log')) ?? '')
+  const bytes = await readFile(log)
+  bytes.writeUInt8(bytes.readUInt8(500) ^ 1, 500)
+  await writeFile(log, bytes)
+  const again = await Database.open(path, { createIfMissing: false })
+  t.equal(again.hasLostRecords, true)
+  await again.close()
 })
 
 void t.test('closing lets writes end and refuses further ones', async (t) => {

@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, readdir, rm, stat, truncate, writeFile } from 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { ChunkHash } from '../../../cluster/transfer/local-chunks.ts'
-import { isIndexDamage } from '../../../node/store/index-rebuild.ts'
+import { isDatabaseDamage } from '../../../node/store/database-damage.ts'
 import { StoreError } from '../../../node/store/store-error.ts'
 import { openedStore, openStore, putBytes, readBytes } from './store-fixture.ts'
 
@@ -51,7 +51,8 @@ for (const [name, damage] of Object.entries(DAMAGES))
     await damage(directory)
     const { store } = await openedStore(t, { directory })
     for (const [i, hash] of hashes.entries()) t.ok(bytesOf(i).equals(await readBytes(store, hash)), `${i}`)
-    t.same(store.chunks.lost, [])
+    t.strictSame(store.chunks.findings, { lostChunks: 0, lostSegments: 0, rescuedChunks: 0 })
+    t.equal(store.condition.indexRebuilt, CHUNKS)
     const added = await putBytes(store, bytesOf(CHUNKS))
     t.ok(bytesOf(CHUNKS).equals(await readBytes(store, added)), 'and it takes more')
     t.notOk(await exists(join(directory, 'chunks.draft')))
@@ -91,11 +92,11 @@ t.test('without the right segments nothing is made', async (t) => {
 
 t.test('what may pass is no damage', (t) => {
   const failing = (why: string) => new StoreError('DATABASE_UNREADABLE', `LevelDB cannot open chunks: ${why}`)
-  t.equal(isIndexDamage(failing('IO error: chunks/LOCK: Too many open files')), false)
-  t.equal(isIndexDamage(failing('IO error: chunks/000012.log: No space left on device')), false)
-  t.equal(isIndexDamage(failing('IO error: chunks/CURRENT: Permission denied')), false)
-  t.equal(isIndexDamage(new StoreError('STORE_LOCKED', 'locked: does not exist')), false)
-  t.equal(isIndexDamage(failing('Corruption: bad block contents')), true)
+  t.equal(isDatabaseDamage(failing('IO error: chunks/LOCK: Too many open files')), false)
+  t.equal(isDatabaseDamage(failing('IO error: chunks/000012.log: No space left on device')), false)
+  t.equal(isDatabaseDamage(failing('IO error: chunks/CURRENT: Permission denied')), false)
+  t.equal(isDatabaseDamage(new StoreError('STORE_LOCKED', 'locked: does not exist')), false)
+  t.equal(isDatabaseDamage(failing('Corruption: bad block contents')), true)
   t.end()
 })
 

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { scanInThread } from '../../../node/store/scan-thread.ts'
 import { testProgram } from '../../helpers/test-program.ts'
 import { accepted } from '../../suites/register-storage.ts'
-import { openedStore, openStore } from './store-fixture.ts'
+import { openedStore, openStore, putBytes, readBytes } from './store-fixture.ts'
 
 const CHILD = testProgram(import.meta.dirname, 'store-child')
 
@@ -97,12 +98,48 @@ void t.test('a missing or foreign mount of the segments is noticed', async (t) =
   await t.rejects(openStore(directory), { code: 'SEGMENTS_MISSING' })
 })
 
-void t.test('a lost database is noticed, not replaced by an empty one', async (t) => {
-  const directory = t.testdir()
-  await newStore(directory)
-  await rm(join(directory, 'meta'), { recursive: true })
-  await t.rejects(openStore(directory), { code: 'DATABASE_UNREADABLE' })
-})
+const REGISTER_DAMAGES: Record<string, (meta: string) => Promise<void>> = {
+  'no CURRENT': (meta) => rm(join(meta, 'CURRENT')),
+  'no directory': (meta) => rm(meta, { recursive: true }),
+  async 'a flipped bit in a table'(meta) {
+    const path = join(meta, (await readdir(meta)).find((name) => name.endsWith('.ldb')) ?? '')
+    const table = await readFile(path)
+    // The first block; its compressed bytes begin with their length.
+    for (let at = 0; at < 64; at++) table.writeUInt8(table.readUInt8(at) ^ 0xff, at)
+    await writeFile(path, table)
+  },
+}
+
+for (const [name, damage] of Object.entries(REGISTER_DAMAGES))
+  void t.test(`registers with ${name}: lost votes where others have them, else an error`, async (t) => {
+    const directory = t.testdir()
+    const first = await openStore(directory)
+    await first.setClusterId('1'.repeat(32))
+    await first.registers.vote('image/a', accepted(1, 'one'), true)
+    const { dbUuid } = first.registers.identity()
+    const hash = await putBytes(first, Buffer.from('a chunk'))
+    await first.close()
+    // A second start makes a table of what was only in the log.
+    await newStore(directory)
+    await damage(join(directory, 'meta'))
+    await t.rejects(openStore(directory), { code: 'DATABASE_UNREADABLE', message: /only voter/ })
+    await t.rejects(openStore(directory), { code: 'DATABASE_UNREADABLE' }, 'nothing was changed')
+
+    const told = new Map<string, boolean>()
+    const { store } = await openedStore(t, {
+      directory,
+      registersElsewhere: true,
+      scan: (path) => scanInThread(path),
+      onFound: (key, row) => void told.set(key, row !== null),
+    })
+    t.match(store.condition, { registersLost: true, failure: null })
+    t.equal(store.registers.isAdmitted, false, 'it may not vote by itself, nor found a cluster')
+    t.not(store.registers.identity().dbUuid, dbUuid)
+    t.equal(store.registers.learned('image/a'), null)
+    t.notOk(told.get('image/a'), 'nobody keeps what was read before the damage was met')
+    t.equal((await readBytes(store, hash)).toString(), 'a chunk', 'chunks stay')
+    t.equal(store.clusterId, '1'.repeat(32))
+  })
 
 void t.test('the ballast is written for real', async (t) => {
   const { directory } = await openedStore(t, { ballastBytes: 2_500_000 })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DevCluster } from '../../../deploy/dev/dev-cluster.ts'
 import { PORT_STEP, THIS_MACHINE } from '../../../deploy/dev/dev-node.ts'
+import type { Setting } from '../../../deploy/dev/node-config.ts'
 import { waitFor } from '../../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../../helpers/free-base-port.ts'
 import { ImageClient } from '../../helpers/image-client.ts'
@@ -19,6 +20,8 @@ export interface RecordedClusterOptions {
   withNetwork: boolean
   /** null: all nodes have the clock of this machine. */
   clocks: WrongClocks | null
+  /** Of all nodes, beside what a cluster of this kind needs. */
+  settings?: readonly Setting[]
   signal: AbortSignal
 }
 
@@ -38,7 +41,8 @@ export class RecordedCluster {
   }
 
   /** Resolves when every node is ready. Leaves nothing behind when it fails. */
-  static async start({ withNetwork, clocks, signal }: RecordedClusterOptions): Promise<RecordedCluster> {
+  static async start(options: RecordedClusterOptions): Promise<RecordedCluster> {
+    const { withNetwork, clocks, settings = [], signal } = options
     // The network first: it leaves nothing behind when it cannot be made.
     const network = withNetwork ? await TestNetwork.create(NODES) : null
     const directory = mkdtempSync(join(tmpdir(), 'serac-recorder-'))
@@ -52,13 +56,11 @@ export class RecordedCluster {
       const { host, wrapper } = network?.place(index) ?? THIS_MACHINE
       return { host, wrapper: [...wrapper, ...(clocks?.wrapper() ?? [])] }
     }
-    const options = { nodeCommand: NODE_COMMAND, progress: () => {}, placeOf, signal }
+    const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {}, placeOf, signal }
     try {
       const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
-      const settings = withNetwork
-        ? [{ section: 'DEFAULT', name: 'insecure_allow_remote', value: 'true' }]
-        : []
-      const dev = await DevCluster.up(directory, layout, settings, options)
+      const remote = withNetwork ? [{ section: 'DEFAULT', name: 'insecure_allow_remote', value: 'true' }] : []
+      const dev = await DevCluster.up(directory, layout, [...remote, ...settings], devOptions)
       return new RecordedCluster(dev, network, () => {
         process.off('exit', removeAll)
         removeAll()

@@ -3,6 +3,7 @@ import type { ClusterConfig } from '../../../cluster/membership/cluster-config.t
 import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
 import { BEGIN_JOINT } from '../../../cluster/register/config-operations.ts'
+import { CONFIG_KEY } from '../../../cluster/register/config-register.ts'
 import type { FencedRequest } from '../../../cluster/register/epoch-fence.ts'
 import type { Operation } from '../../../cluster/register/operations.ts'
 import type { CatchUpRequest, VoteRequest } from '../../../cluster/register/vote-messages.ts'
@@ -63,7 +64,7 @@ export const membershipMutants: readonly Mutant[] = [
     name: 'epoch in force before it is durable',
     rule: 'R10: a voter answers under a config that a crash takes back',
     variant: {
-      storage: (store) => overriding(store, { learnDurably: (key, row) => lazily(store.learn(key, row)) }),
+      storage: (store) => overriding(store, { keepConfig: (row) => lazily(store.learn(CONFIG_KEY, row)) }),
     },
   },
   {

@@ -1,0 +1,109 @@
+/** Keeps the rules in step with their files. A file that is wrong changes nothing, and the log says so. */
+import type { Clock, Log } from '../../../cluster/runtime.ts'
+import { sleep, stopController } from '../../../cluster/runtime.ts'
+import {
+  markOf,
+  parsePolicyText,
+  type PolicyPaths,
+  type PolicyText,
+  readPolicyFiles,
+} from './policy-files.ts'
+import { buildRules, PolicyError, type PolicyRules } from './policy-rules.ts'
+import { Policy, type PolicyOptions } from './policy.ts'
+
+export interface PolicyWatchComponents {
+  clock: Clock
+  log: Log
+}
+
+export interface PolicyWatchOptions extends PolicyOptions {
+  paths: PolicyPaths
+  /** Rules that property protections ask for. */
+  extra: readonly string[]
+}
+
+/** How long a changed file goes unnoticed. */
+export const WATCH_PAUSE_MS = 2000
+
+export class PolicyWatch {
+  readonly policy: Policy
+  readonly #components: PolicyWatchComponents
+  readonly #options: PolicyWatchOptions
+  readonly #stopping = stopController()
+  #mark: string
+  /** What was wrong with the files when they were looked at last. */
+  #problems: string | null = null
+  #watching: Promise<void> | null = null
+
+  private constructor(
+    components: PolicyWatchComponents,
+    options: PolicyWatchOptions,
+    { rules, mark }: { rules: PolicyRules; mark: string },
+  ) {
+    this.#components = components
+    this.#options = options
+    this.#mark = mark
+    this.policy = new Policy(rules, options)
+  }
+
+  /** Reads the files. Throws PolicyError: a node does not start with rules that nobody meant. */
+  static async open(components: PolicyWatchComponents, options: PolicyWatchOptions): Promise<PolicyWatch> {
+    const text = await readPolicyFiles(options.paths)
+    const rules = buildRules(parsePolicyText(text), options)
+    for (const { name, origin } of rules.unused)
+      components.log.warn(
+        { rule: name, file: origin },
+        'nothing asks for a rule of the policy; is its name right?',
+      )
+    return new PolicyWatch(components, options, { rules, mark: text.mark })
+  }
+
+  start(): void {
+    this.#watching = this.#watch()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#watching
+  }
+
+  /** Takes over what changed in the files since they were read last. Never throws. */
+  async look(): Promise<void> {
+    const { log } = this.#components
+    try {
+      if ((await markOf(this.#options.paths)) === this.#mark) return
+      const text = await readPolicyFiles(this.#options.paths)
+      this.#requireMainFile(text)
+      const rules = buildRules(parsePolicyText(text), this.#options)
+      this.policy.use(rules)
+      this.#mark = text.mark
+      this.#problems = null
+      log.info({ files: text.files.map(({ path }) => path) }, 'the policy was read again')
+    } catch (error) {
+      const problems = (error as Error).message
+      // Once told is enough.
+      if (problems === this.#problems) return
+      this.#problems = problems
+      log.error(
+        { problems },
+        'the policy files have changed and are wrong: the rules from before still count',
+      )
+    }
+  }
+
+  /** A file that is gone is more likely half replaced than meant to be; Glance's defaults are for the next start. */
+  #requireMainFile({ files }: PolicyText): void {
+    const { file } = this.#options.paths
+    if (this.#mark.startsWith(`${file} `) && files[0]?.path !== file)
+      throw new PolicyError([`${file}: the file is gone`])
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stopping
+    const isOver = () => signal.aborted
+    while (!isOver()) {
+      await sleep(this.#components.clock, WATCH_PAUSE_MS, signal).catch(() => {})
+      if (!isOver()) await this.look()
+    }
+  }
+}
