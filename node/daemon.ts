@@ -189,6 +189,7 @@ function buildImages(core: Core): Images {
     { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
+      memberQuota: config.default.imageMemberQuota,
       storageQuotaBytes: config.default.userStorageQuota,
       staleLists: config.cluster.staleLists,
     },

@@ -4,9 +4,12 @@ import { ImageError } from '../../node/errors.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { refuseLongRequestId } from '../context.ts'
 import { HttpError } from '../errors.ts'
+import { actionRoutes } from './actions.ts'
 import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
+import { memberRoutes } from './members.ts'
 import { schemaRoutes } from './schemas.ts'
+import { tagRoutes } from './tags.ts'
 
 /** In the order in which Glance names them in Allow. */
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -22,6 +25,9 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     })
     imageRoutes(app, components, options)
     imageDataRoutes(app, components, options)
+    memberRoutes(app, components)
+    tagRoutes(app, components)
+    actionRoutes(app, components)
     schemaRoutes(app, options)
     app.setNotFoundHandler((request) => {
       throw noRouteError(app, request)

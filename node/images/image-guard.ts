@@ -38,7 +38,7 @@ export class ImageGuard {
   }
 
   sees(caller: Caller, image: ImageRecord): boolean {
-    return canSee(caller, image) && this.#allows('get_image', caller, recordTarget(image, caller.projectId))
+    return canSee(caller, image) && this.allowsOn(image, caller, 'get_image')
   }
 
   /** Which rows of a list the caller may see, beyond what their visibility says. */
@@ -47,7 +47,12 @@ export class ImageGuard {
     const answer = this.#allows('get_image', caller, target)
     // An answer that looked at nothing is the same for every image.
     if (Object.keys(basis).length === 0) return () => answer
-    return (image) => this.#allows('get_image', caller, recordTarget(image, caller.projectId))
+    return (image) => this.allowsOn(image, caller, 'get_image')
+  }
+
+  /** For an answer that is no FORBIDDEN when it is no. */
+  allowsOn(image: ImageRecord, caller: Caller, rule: ImageRule): boolean {
+    return this.#allows(rule, caller, recordTarget(image, caller.projectId))
   }
 
   /** Throws FORBIDDEN. For what is not about an image that exists. */

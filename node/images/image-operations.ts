@@ -1,38 +1,38 @@
 /**
  * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
- * the status machine (glance-api.md §7) included. Each change of meaning gets a new name.
+ * the status machine (glance-api.md §7) included; what concerns members, tags and activation is next door. Each change of
+ * meaning gets a new name.
  */
-import type { Decision, Operation, OperationTable, RecordState } from '../../cluster/register/operations.ts'
+import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
-import type { ImageErrorCode } from '../errors.ts'
-import { stillRests, type Grant } from './image-policy.ts'
+import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
+import {
+  onLiveImage,
+  operation,
+  recheck,
+  refuse,
+  touch,
+  write,
+  type CalledArgs,
+  type Timed,
+} from './image-decisions.ts'
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
-import { canSee } from './visibility.ts'
-
-/** `now`: ISO time with second precision, from the node that took the request. */
-interface Timed {
-  now: string
-}
+import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
+import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
 export interface CreateArgs {
   record: ImageRecord
   quotas: PatchQuotas
 }
 
-export interface PatchArgs extends Timed {
-  grant: Grant
+export interface PatchArgs extends CalledArgs {
   changes: ImageChange[]
   quotas: PatchQuotas
 }
 
-export interface DeleteArgs extends Timed {
-  grant: Grant
-}
-
-export interface StartUploadArgs extends Timed {
-  grant: Grant
+export interface StartUploadArgs extends CalledArgs {
   upload: ImageUpload
 }
 
@@ -75,7 +75,7 @@ const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) =
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
 
-const remove = onLiveImage<DeleteArgs>((record, { grant, now }) => {
+const remove = onLiveImage<CalledArgs>((record, { grant, now }) => {
   const denied = recheck(grant, record)
   if (denied) return denied
   if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
@@ -125,26 +125,19 @@ export const imageOperations: OperationTable = {
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
+  ...memberOperations,
+  ...tagOperations,
+  ...activationOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
-export interface ImageOperationArgs {
+export interface ImageOperationArgs extends MemberOperationArgs, TagOperationArgs, ActivationOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
-  'image.delete': DeleteArgs
+  'image.delete': CalledArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs
-}
-
-function operation<Args>(decide: (current: RecordState | null, args: Args) => Decision): Operation {
-  return (current, args) => decide(current, args as Args)
-}
-
-function onLiveImage<Args>(decide: (record: ImageRecord, args: Args) => Decision): Operation {
-  return operation<Args>((current, args) =>
-    current?.live ? decide(current.record as ImageRecord, args) : refuse('NOT_FOUND', 'No image found'),
-  )
 }
 
 /** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
@@ -156,25 +149,4 @@ function onUpload<Args extends { uploadId: UploadId }>(
       ? decide(record, args)
       : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
   )
-}
-
-/** Refuses what policy allowed for an image that was another one then: owner, visibility or members have changed since. */
-function recheck(grant: Grant, record: ImageRecord): Decision | null {
-  if (!canSee(grant.caller, record)) return refuse('NOT_FOUND', `No image found with ID ${record.id}`)
-  if (!stillRests(grant, record)) return refuse('BASIS_CHANGED', `Image ${record.id} has changed hands.`)
-  return null
-}
-
-/** Times never run back, whatever the nodes' clocks say (R3). */
-function touch(record: ImageRecord, now: string): ImageRecord {
-  const updatedAt = [now, record.createdAt, record.updatedAt].reduce((a, b) => (a > b ? a : b))
-  return { ...record, updatedAt }
-}
-
-function write(record: ImageRecord): Decision {
-  return { kind: 'write', next: { live: true, record } }
-}
-
-function refuse(code: ImageErrorCode, message: string): Decision {
-  return { kind: 'refuse', refusal: { code, message } }
 }

@@ -33,9 +33,13 @@ export const DISK_FORMATS = [
   'ploop',
 ] as const
 
+export const MEMBER_STATUSES = ['pending', 'accepted', 'rejected'] as const
+export type MemberStatus = (typeof MEMBER_STATUSES)[number]
+
+/** A project with which the image is shared, and what it said to that. */
 export interface ImageMember {
   memberId: string
-  status: 'pending' | 'accepted' | 'rejected'
+  status: MemberStatus
   createdAt: string
   updatedAt: string
 }

@@ -8,7 +8,7 @@ import type {
   ImagePage,
   ImageQuery,
 } from './image-requests.ts'
-import type { ImageRecord } from './image-record.ts'
+import type { ImageMember, ImageRecord } from './image-record.ts'
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
@@ -32,4 +32,18 @@ export interface ImageServicePort {
   ): Promise<void>
   /** null value: the image has no data (204). FORBIDDEN when deactivated; UNAVAILABLE when its bytes cannot be reached. */
   openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>>
+  /** What the caller may know of them. FORBIDDEN unless the image is shared. */
+  members(caller: Caller, id: string): Promise<Answer<ImageMember[]>>
+  /** NOT_FOUND also where there are no members, or none that the caller may know of. */
+  member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>>
+  /** CONFLICT when it is one already; TOO_LARGE for the quota. */
+  addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember>
+  /** INVALID for an unknown status, from whoever may answer. */
+  answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember>
+  removeMember(caller: Caller, id: string, memberId: string): Promise<void>
+  addTag(caller: Caller, id: string, tag: string): Promise<void>
+  removeTag(caller: Caller, id: string, tag: string): Promise<void>
+  /** FORBIDDEN unless active or deactivated. */
+  deactivate(caller: Caller, id: string): Promise<void>
+  reactivate(caller: Caller, id: string): Promise<void>
 }

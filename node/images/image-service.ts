@@ -6,10 +6,10 @@ import { ImageError } from '../errors.ts'
 import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
-import { asText, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
+import { asText, type Grant, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
-import type { ImageRecord } from './image-record.ts'
+import type { ImageMember, ImageRecord } from './image-record.ts'
 import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
@@ -24,6 +24,7 @@ import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
 import { roomForImage } from './storage-quota.ts'
+import { membersSeenBy } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
 const MANIFEST_TIMEOUT_MS = 10_000
@@ -44,6 +45,8 @@ export interface ImageServiceComponents {
 
 export interface ImageServiceOptions {
   quotas: PatchQuotas
+  /** Members per image; -1 = unlimited. */
+  memberQuota: number
   /** Of all images of one project together; 0 = no limit. */
   storageQuotaBytes: number
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
@@ -107,6 +110,71 @@ export class ImageService implements ImageServicePort {
     )
   }
 
+  async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {
+    const { value: record, stale } = await this.#find(caller, id)
+    if (record.visibility !== 'shared')
+      throw new ImageError(
+        'FORBIDDEN',
+        `Image ${id} is ${record.visibility}: only shared images have members.`,
+      )
+    this.#guard.requireOn(record, caller, 'get_members')
+    return { value: membersSeenBy(caller, record), stale }
+  }
+
+  async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
+    const { value: record, stale } = await this.#find(caller, id)
+    const mayLook = record.visibility === 'shared' && this.#guard.allowsOn(record, caller, 'get_member')
+    return { value: memberAmong(mayLook ? membersSeenBy(caller, record) : [], id, memberId), stale }
+  }
+
+  async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
+    const { registers } = this.#components
+    const quota = this.#options.memberQuota
+    const record = await this.#guard.change(caller, id, ['add_member'], (grant) =>
+      registers.apply(id, 'image.add-member', { grant, memberId, quota, now: this.#now() }),
+    )
+    return memberAmong(record.members, id, memberId)
+  }
+
+  async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
+    const { registers } = this.#components
+    const record = await this.#changeMember(caller, id, memberId, 'modify_member', (grant) =>
+      registers.apply(id, 'image.answer-member', { grant, memberId, status, now: this.#now() }),
+    )
+    return memberAmong(record.members, id, memberId)
+  }
+
+  async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
+    await this.#changeMember(caller, id, memberId, 'delete_member', (grant) =>
+      this.#components.registers.apply(id, 'image.remove-member', { grant, memberId, now: this.#now() }),
+    )
+  }
+
+  async addTag(caller: Caller, id: string, tag: string): Promise<void> {
+    const { quotas } = this.#options
+    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.add-tag', { grant, tag, quotas, now: this.#now() }),
+    )
+  }
+
+  async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
+    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+      this.#components.registers.apply(id, 'image.remove-tag', { grant, tag, now: this.#now() }),
+    )
+  }
+
+  async deactivate(caller: Caller, id: string): Promise<void> {
+    await this.#guard.change(caller, id, ['deactivate'], (grant) =>
+      this.#components.registers.apply(id, 'image.deactivate', { grant, now: this.#now() }),
+    )
+  }
+
+  async reactivate(caller: Caller, id: string): Promise<void> {
+    await this.#guard.change(caller, id, ['reactivate'], (grant) =>
+      this.#components.registers.apply(id, 'image.reactivate', { grant, now: this.#now() }),
+    )
+  }
+
   async upload(
     caller: Caller,
     id: string,
@@ -148,6 +216,20 @@ export class ImageService implements ImageServicePort {
     const image = await this.#openManifest(source)
     const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
     return { value: { record, sizeBytes: record.size, read }, stale }
+  }
+
+  /** As Glance asks: a member that the caller may not know of is not found, before it matters who may change it. */
+  #changeMember(
+    caller: Caller,
+    id: string,
+    memberId: string,
+    rule: ImageRule,
+    change: (grant: Grant) => Promise<ImageRecord>,
+  ): Promise<ImageRecord> {
+    return this.#guard.change(caller, id, ['get_member'], (_grant, image) => {
+      if (image.visibility === 'shared') memberAmong(membersSeenBy(caller, image), id, memberId)
+      return change(this.#guard.requireOn(image, caller, 'get_member', rule))
+    })
   }
 
   /** Throws FORBIDDEN. As in Glance, rules see what is asked for, and `private` where no visibility is. */
@@ -256,6 +338,13 @@ function visibilityRules(visibility: unknown): ImageRule[] {
 /** What Glance lets rules see where there is no image. */
 function ownProject({ projectId }: Caller): PolicyTarget {
   return (attribute) => (attribute === 'project_id' ? asText(projectId) : null)
+}
+
+/** Throws NOT_FOUND. */
+function memberAmong(members: readonly ImageMember[], id: string, memberId: string): ImageMember {
+  const member = members.find((known) => known.memberId === memberId)
+  if (member) return member
+  throw new ImageError('NOT_FOUND', `${memberId} not found in the member list of the image ${id}.`)
 }
 
 function noMajority(cause?: unknown): ImageError {

@@ -2,7 +2,7 @@
  * Whom Glance's database hides an image from (glance-api.md §5.2), whatever the policy says; what callers may do beside
  * seeing is the policy's alone (image-policy.ts). Also asked inside the register, where a race matters: it must stay pure.
  */
-import type { ImageMember, Visibility } from './image-record.ts'
+import type { ImageMember, ImageRecord, Visibility } from './image-record.ts'
 import type { Caller } from './image-requests.ts'
 
 /** What travels with an operation of a caller. */
@@ -29,6 +29,20 @@ export function canSee(caller: CallerRights, image: Shared): boolean {
   if (caller.isAdmin || image.owner === null || isOwner(caller, image)) return true
   if (image.visibility === 'public' || image.visibility === 'community') return true
   return image.visibility === 'shared' && image.members.some(({ memberId }) => memberId === caller.projectId)
+}
+
+/** The members that the caller may know of: the owner all of them, a member itself. */
+export function membersSeenBy(
+  caller: CallerRights,
+  image: Pick<ImageRecord, 'owner' | 'members'>,
+): ImageMember[] {
+  if (caller.isAdmin || isOwner(caller, image)) return image.members
+  return image.members.filter(({ memberId }) => memberId === caller.projectId)
+}
+
+/** Whether the caller speaks for this member. The image's owner does not, whatever the policy says. */
+export function canAnswer(caller: CallerRights, memberId: string): boolean {
+  return caller.isAdmin || caller.projectId === memberId
 }
 
 /** What a list asks about visibility: see ImageQuery. */

@@ -8,6 +8,7 @@ import type { TestApi } from '../helpers/api-server.ts'
 import { exchangeAndEnd } from '../helpers/raw-http.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
+const SUBRESOURCES = ['members', 'tags', 'actions'] as const
 
 const EXPECTED = new Set([200, 201, 204, 206, 300, 400, 403, 404, 405, 409, 413, 414, 415, 416, 431])
 
@@ -35,11 +36,14 @@ const method = fc.constantFrom(
   'PROPFIND',
 )
 const segment = fc.oneof(
-  fc.constantFrom('v2', 'v2.7', 'images', ID, 'file', 'schemas', 'image', 'versions', ''),
+  fc.constantFrom('v2', 'v2.7', 'images', ID, 'file', 'schemas', 'image', 'versions', '', ...SUBRESOURCES),
   fc.string(),
 )
 const path = fc.oneof(
-  fc.constantFrom('/v2/images', `/v2/images/${ID}`, `/v2/images/${ID}/file`),
+  fc.constantFrom('/v2/images', `/v2/images/${ID}`, `/v2/images/${ID}/file`, `/v2/images/${ID}/members`),
+  fc
+    .tuple(fc.constantFrom(...SUBRESOURCES), fc.oneof(fc.constantFrom('a', 'reactivate'), fc.string()))
+    .map(([resource, name]) => `/v2/images/${ID}/${resource}/${encodeURIComponent(name)}`),
   fc.array(segment.map(encodeURIComponent), { maxLength: 5 }).map((segments) => `/${segments.join('/')}`),
 )
 const parameter = fc.tuple(
@@ -75,9 +79,12 @@ const operation = fc.record({
   path: fc.oneof(fc.constantFrom('/name', '/a', '/tags', '/id'), fc.string()),
   value: fc.jsonValue(),
 })
+const memberBody = fc.record({ member: fc.jsonValue(), status: fc.jsonValue() }, { requiredKeys: [] })
 const body = fc.oneof(
   fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-  fc.oneof(fc.jsonValue(), fc.array(operation)).map((value) => Buffer.from(JSON.stringify(value))),
+  fc
+    .oneof(fc.jsonValue(), fc.array(operation), memberBody)
+    .map((value) => Buffer.from(JSON.stringify(value))),
 )
 
 t.test('requests of every kind', { timeout: 110_000 }, async (t) => {

@@ -1,7 +1,10 @@
 /** The image service in memory, after its port: for tests of the façade. */
 import { createHash, randomUUID } from 'node:crypto'
-import { ImageError } from '../../node/errors.ts'
-import type { ImageRecord } from '../../node/images/image-record.ts'
+import { ImageError, type ImageErrorCode } from '../../node/errors.ts'
+import { ImageGuard } from '../../node/images/image-guard.ts'
+import { imageOperations, type ImageOperationArgs } from '../../node/images/image-operations.ts'
+import type { ImageRule } from '../../node/images/image-policy.ts'
+import type { ImageMember, ImageRecord } from '../../node/images/image-record.ts'
 import type {
   Answer,
   ByteLease,
@@ -14,6 +17,8 @@ import type {
   ImageQuery,
 } from '../../node/images/image-requests.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
+import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
+import { defaultPolicy } from './default-policy.ts'
 
 export interface StoredImage {
   record: ImageRecord
@@ -38,6 +43,7 @@ export class FakeImageService implements ImageServicePort {
   readonly brokenBodies: unknown[] = []
   reader: DataReader = leasesOf
   releases = 0
+  readonly #guard = new ImageGuard({ policy: defaultPolicy, read: () => Promise.resolve(null) })
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
     this.#mayFail()
@@ -59,7 +65,7 @@ export class FakeImageService implements ImageServicePort {
     this.queries.push(query)
     const all = [...this.images.values()].map(({ record }) => record).sort(byOrder(query))
     const wanted = all.filter(
-      (image) => sees(caller, image) && query.filters.every((one) => holds(one, image)),
+      (image) => canSee(caller, image) && query.filters.every((one) => holds(one, image)),
     )
     const start = query.marker === null ? 0 : 1 + wanted.findIndex(({ id }) => id === query.marker)
     if (query.marker !== null && start === 0) throw new ImageError('INVALID', 'Unknown marker.')
@@ -116,6 +122,68 @@ export class FakeImageService implements ImageServicePort {
     })
   }
 
+  async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {
+    return this.#answer(membersSeenBy(caller, this.#visible(caller, id).record))
+  }
+
+  async member(caller: Caller, id: string, memberId: string): Promise<Answer<ImageMember>> {
+    const { record } = this.#visible(caller, id)
+    return this.#answer(memberOf({ members: membersSeenBy(caller, record) }, memberId))
+  }
+
+  async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
+    return memberOf(
+      this.#apply(caller, id, 'add_member', 'image.add-member', { memberId, quota: 2 }),
+      memberId,
+    )
+  }
+
+  async answerMember(caller: Caller, id: string, memberId: string, status: string): Promise<ImageMember> {
+    return memberOf(
+      this.#apply(caller, id, 'modify_member', 'image.answer-member', { memberId, status }),
+      memberId,
+    )
+  }
+
+  async removeMember(caller: Caller, id: string, memberId: string): Promise<void> {
+    this.#apply(caller, id, 'delete_member', 'image.remove-member', { memberId })
+  }
+
+  async addTag(caller: Caller, id: string, tag: string): Promise<void> {
+    this.#apply(caller, id, 'modify_image', 'image.add-tag', { tag, quotas: { properties: -1, tags: 3 } })
+  }
+
+  async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
+    this.#apply(caller, id, 'modify_image', 'image.remove-tag', { tag })
+  }
+
+  async deactivate(caller: Caller, id: string): Promise<void> {
+    this.#apply(caller, id, 'deactivate', 'image.deactivate', {})
+  }
+
+  async reactivate(caller: Caller, id: string): Promise<void> {
+    this.#apply(caller, id, 'reactivate', 'image.reactivate', {})
+  }
+
+  /** The real operations and rules: there is nothing about them that a façade test would want otherwise. */
+  #apply(
+    caller: Caller,
+    id: string,
+    rule: ImageRule,
+    name: keyof ImageOperationArgs,
+    args: object,
+  ): ImageRecord {
+    const stored = this.#visible(caller, id)
+    const { record } = stored
+    const grant = this.#guard.requireOn(record, caller, rule)
+    const now = record.updatedAt
+    const decision = imageOperations[name]?.({ live: true, record }, { ...args, grant, now })
+    if (decision?.kind === 'refuse')
+      throw new ImageError(decision.refusal.code as ImageErrorCode, decision.refusal.message)
+    if (decision?.kind === 'write') stored.record = decision.next.record as ImageRecord
+    return stored.record
+  }
+
   async *#counted(leases: AsyncIterable<ByteLease>): AsyncGenerator<ByteLease> {
     for await (const lease of leases) {
       yield {
@@ -145,7 +213,8 @@ export class FakeImageService implements ImageServicePort {
   #visible(caller: Caller, id: string): StoredImage {
     this.#mayFail()
     const stored = this.images.get(id)
-    if (!stored || !sees(caller, stored.record)) throw new ImageError('NOT_FOUND', `No image with id ${id}.`)
+    if (!stored || !canSee(caller, stored.record))
+      throw new ImageError('NOT_FOUND', `No image with id ${id}.`)
     return stored
   }
 
@@ -196,8 +265,10 @@ function newRecord(id: string, draft: ImageDraft): ImageRecord {
   }
 }
 
-function sees(caller: Caller, { owner, visibility }: ImageRecord): boolean {
-  return caller.isAdmin || visibility === 'public' || owner === null || owner === caller.projectId
+function memberOf({ members }: Pick<ImageRecord, 'members'>, memberId: string): ImageMember {
+  const member = members.find((known) => known.memberId === memberId)
+  if (!member) throw new ImageError('NOT_FOUND', 'No such member.')
+  return member
 }
 
 function applyChange(record: ImageRecord, change: ImageChange): void {

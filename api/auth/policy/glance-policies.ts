@@ -112,6 +112,8 @@ export const LEGACY_OWNED: ReadonlySet<string> = new Set([
   'deactivate',
   'reactivate',
   'delete_image_location',
+  'add_member',
+  'delete_member',
 ])
 
 function image(rule: string): PolicyDefault {

@@ -172,6 +172,8 @@ t.test('before secure RBAC owners need no role, and nobody else may change', asy
   t.notOk(may('modify_image', stranger))
   t.notOk(may('delete_image', stranger), 'whatever the file says')
   t.notOk(may('publicize_image', owner))
+  t.ok(may('add_member', noRole))
+  for (const rule of ['add_member', 'delete_member']) t.notOk(may(rule, stranger), rule)
 })
 
 t.test('context_is_admin says who is an administrator', async (t) => {

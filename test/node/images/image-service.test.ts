@@ -11,6 +11,7 @@ import { ManualClock } from '../../helpers/manual-clock.ts'
 import {
   activeImage,
   admin,
+  callerOf,
   data,
   grantOf,
   ID,
@@ -52,7 +53,7 @@ function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
       },
       holdsWhole: (root) => whole.has(root),
     },
-    { quotas, staleLists, storageQuotaBytes },
+    { quotas, memberQuota: 2, staleLists, storageQuotaBytes },
   )
   return { service, registers, opened, uploads, whole }
 }
@@ -360,4 +361,87 @@ t.test('list', async (t) => {
     t.match(await service.list(stranger, queryOf()), { value: { images: [{ id: ID }] }, stale: true })
     await t.rejects(service.list(owner, queryOf({ marker: OTHER_ID })), { code: 'UNAVAILABLE' })
   })
+})
+
+t.test('members, tags and activation go through the register', async (t) => {
+  const { service, registers } = serviceOf()
+  registers.put(activeImage())
+  t.match(await service.addMember(owner, ID, 'project-2'), { memberId: 'project-2', status: 'pending' })
+  t.equal((await service.list(stranger, queryOf())).value.images.length, 0, 'not accepted yet')
+  t.equal((await service.list(stranger, queryOf({ memberStatus: 'pending' }))).value.images.length, 1)
+  t.match(await service.answerMember(stranger, ID, 'project-2', 'accepted'), { status: 'accepted' })
+  t.equal((await service.list(stranger, queryOf({ visibility: 'shared' }))).value.images.length, 1)
+  t.equal((await service.members(owner, ID)).value.length, 1)
+  t.match((await service.member(stranger, ID, 'project-2')).value, { status: 'accepted' })
+  await t.rejects(service.member(owner, ID, 'none'), { code: 'NOT_FOUND' })
+
+  registers.hasQuorum = false
+  t.match(await service.members(owner, ID), { stale: true, value: { length: 1 } })
+  registers.hasQuorum = true
+  await service.removeMember(owner, ID, 'project-2')
+  await t.rejects(service.show(stranger, ID), { code: 'NOT_FOUND' })
+  await service.addTag(owner, ID, 'a')
+  await service.addTag(owner, ID, 'b')
+  await service.removeTag(owner, ID, 'a')
+  await service.deactivate(owner, ID)
+  t.match(registers.record(ID), { tags: ['b'], status: 'deactivated', members: { length: 0 } })
+  await service.reactivate(owner, ID)
+  t.equal(registers.record(ID)?.status, 'active')
+
+  registers.put(activeImage({ visibility: 'private', members: [memberOf('project-2')] }))
+  await t.rejects(service.members(owner, ID), { code: 'FORBIDDEN' })
+  await t.rejects(service.member(owner, ID, 'project-2'), { code: 'NOT_FOUND' })
+})
+
+t.test('who may share, answer, tag and take out of use is for the policy to say', async (t) => {
+  const allReject = async (code: string, calls: (() => Promise<unknown>)[]) => {
+    for (const call of calls) await t.rejects(call, { code })
+  }
+  const { service, registers } = serviceOf()
+  const members = [memberOf('project-2', 'pending'), memberOf('project-3', 'pending')]
+  const memberReader = callerOf({ projectId: 'project-2', roles: ['reader'] })
+  registers.put(activeImage({ members, tags: ['a'] }))
+  for (const caller of [stranger, memberReader, reader]) {
+    await allReject('FORBIDDEN', [
+      () => service.addMember(caller, ID, 'other'),
+      () => service.removeMember(caller, ID, 'project-2'),
+      () => service.addTag(caller, ID, 'b'),
+      () => service.removeTag(caller, ID, 'a'),
+      () => service.deactivate(caller, ID),
+      () => service.reactivate(caller, ID),
+    ])
+  }
+  for (const caller of [owner, memberReader])
+    await t.rejects(service.answerMember(caller, ID, 'project-2', 'accepted'), { code: 'FORBIDDEN' })
+
+  // Members do not know of each other, and nobody may change one that is none.
+  t.strictSame((await service.members(memberReader, ID)).value, members.slice(0, 1))
+  t.equal((await service.members(reader, ID)).value.length, 2)
+  await allReject('NOT_FOUND', [
+    () => service.member(stranger, ID, 'project-3'),
+    () => service.answerMember(stranger, ID, 'project-3', 'accepted'),
+    () => service.removeMember(stranger, ID, 'project-3'),
+    () => service.answerMember(owner, ID, 'none', 'accepted'),
+    () => service.removeMember(owner, ID, 'none'),
+  ])
+
+  const roleless = callerOf({ roles: [] })
+  const outsider = callerOf({ projectId: 'project-4' })
+  await t.rejects(service.members(roleless, ID), { code: 'NOT_FOUND' })
+  await allReject('NOT_FOUND', [
+    () => service.addMember(outsider, ID, 'other'),
+    () => service.removeMember(outsider, ID, 'project-2'),
+    () => service.deactivate(outsider, ID),
+  ])
+
+  registers.put(activeImage({ visibility: 'public', members }))
+  await t.rejects(service.answerMember(stranger, ID, 'project-2', 'accepted'), { code: 'FORBIDDEN' })
+  await t.rejects(service.removeMember(owner, ID, 'none'), { code: 'FORBIDDEN' })
+  await t.rejects(service.member(stranger, ID, 'project-2'), { code: 'NOT_FOUND' })
+  t.match(registers.record(ID), { members, status: 'active' })
+
+  registers.put(activeImage({ members }))
+  await service.removeMember(admin, ID, 'project-3')
+  await service.answerMember(admin, ID, 'project-2', 'rejected')
+  t.match(registers.record(ID)?.members, [{ memberId: 'project-2', status: 'rejected' }])
 })

@@ -1,0 +1,34 @@
+/** One tag of an image. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { ImageError } from '../../node/errors.ts'
+import type { ApiComponents } from '../api-components.ts'
+import { callerOf } from '../context.ts'
+import { sendNothing } from '../replies.ts'
+import { refuseBody } from '../request-body.ts'
+import { TEXT_LENGTH_MAX } from './image-fields.ts'
+import { imageIdOf, type ImageParams } from './image-id.ts'
+
+interface TagParams {
+  Params: ImageParams['Params'] & { tag: string }
+}
+
+export function tagRoutes(app: FastifyInstance, { images }: ApiComponents): void {
+  app.put<TagParams>('/images/:imageId/tags/:tag', async (request, reply) => {
+    refuseBody(request.raw)
+    await images.addTag(callerOf(request), imageIdOf(request), tagOf(request))
+    return sendNothing(reply)
+  })
+
+  app.delete<TagParams>('/images/:imageId/tags/:tag', async (request, reply) => {
+    refuseBody(request.raw)
+    await images.removeTag(callerOf(request), imageIdOf(request), tagOf(request))
+    return sendNothing(reply)
+  })
+}
+
+/** Throws INVALID for one that is too long, NOT_FOUND for the empty one, which is no tag. */
+function tagOf({ params: { tag } }: FastifyRequest<TagParams>): string {
+  if (tag === '') throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+  if (tag.length <= TEXT_LENGTH_MAX) return tag
+  throw new ImageError('INVALID', `A tag has at most ${TEXT_LENGTH_MAX} characters.`)
+}
