@@ -19,7 +19,6 @@ const LOUD = [
   'catch-up stops one entry short',
   'voting with a flipped bit',
   'tombstone removed where it is seen',
-  'catch-up keeps what was removed',
   'voters swapped without a joint config',
   'joint config with one majority',
   'new voters without a rescan',
