@@ -26,6 +26,8 @@ export interface OutView {
 
 /** Silence that counts as vanished: a restart of a node takes less. */
 const VANISHED_MS = 10_000
+/** Of `outAfterMs`, where that is short: those that vanish together are not noticed in the same moment. */
+const VANISHED_AFTER_SHARE = 0.5
 const VANISHED_SHARE_MAX = 1 / 3
 
 export class OutNodes {
@@ -53,9 +55,8 @@ export class OutNodes {
     const members = storageNodes(config.current()).map(({ id }) => id)
     // Where every node holds everything, nobody is left to stand in.
     const storage = members.length > FULL_COPY_NODES_MAX ? members : []
-    const vanished = storage.filter(
-      (id) => id !== self && silentMs(id) >= Math.min(VANISHED_MS, this.#outAfterMs),
-    )
+    const vanishedMs = Math.min(VANISHED_MS, this.#outAfterMs * VANISHED_AFTER_SHARE)
+    const vanished = storage.filter((id) => id !== self && silentMs(id) >= vanishedMs)
     const still = vanished.filter((id) => this.#out.has(id))
     const together = vanished.filter((id) => !this.#out.has(id))
     const late = together.filter((id) => silentMs(id) >= this.#outAfterMs)

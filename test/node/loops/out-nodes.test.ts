@@ -5,11 +5,11 @@ import { configOf } from '../../cluster/register/register-fixture.ts'
 const OUT_AFTER_MS = 900_000
 
 /** Node `a` of a cluster, with what it knows of the others' silence, ms. */
-function outOf(ids: string[]) {
+function outOf(ids: string[], outAfterMs = OUT_AFTER_MS) {
   const silent = new Map<string, number>()
   const silentMs = (id: string) => silent.get(id) ?? 0
   const config = { current: () => configOf(ids) }
-  const out = new OutNodes({ self: 'a', config, silentMs }, { outAfterMs: OUT_AFTER_MS })
+  const out = new OutNodes({ self: 'a', config, silentMs }, { outAfterMs })
   return { out, silent }
 }
 
@@ -35,6 +35,16 @@ t.test('more than a third that vanish together are not replaced', async (t) => {
   t.equal(out.look(), true)
   t.strictSame(out.view, { out: ['b'], braked: [] })
 })
+
+t.test(
+  'also where nodes are out after a short time: one is noticed a little later than the other',
+  async (t) => {
+    const { out, silent } = outOf(['a', 'b', 'c', 'd', 'e'], 3000)
+    silent.set('b', 3000).set('c', 2000)
+    t.equal(out.look(), false)
+    t.strictSame(out.view, { out: [], braked: ['b'] })
+  },
+)
 
 t.test('one after the other is no brake: those that are out do not count again', async (t) => {
   const { out, silent } = outOf(['a', 'b', 'c', 'd', 'e'])
