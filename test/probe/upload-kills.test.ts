@@ -6,7 +6,8 @@ import { killDuringUploads, reportKills, UploadKills } from './kills/upload-kill
 import { SOAK_SETTINGS } from './soak/soak.ts'
 
 const SEED = 1
-const UPLOADS = 24
+/** Four rounds: one of each kind. */
+const UPLOADS = 16
 
 t.test('kill -9 at random moments of uploads: nothing acknowledged is lost, nothing is stuck', async (t) => {
   const cluster = await ProbeCluster.start(t, { settings: SOAK_SETTINGS })
