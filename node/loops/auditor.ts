@@ -133,7 +133,7 @@ export class Auditor {
       const hash = await this.#next()
       if (hash === null) return this.#endPass()
       signal.throwIfAborted()
-      if (!this.#pace.mayGo(this.#work())) break
+      if (this.#pace.restMs(this.#work()) > 0) break
       this.#page.shift()
       // Before it is read: a chunk that cannot be read for a reason of its own must not hold up all others.
       this.#mark = { ...this.#mark, after: hash }
