@@ -25,6 +25,7 @@ import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildUpdater } from './composition/build-updater.ts'
+import { chunkHasher } from './composition/chunk-hasher.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
@@ -135,22 +136,23 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
   const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
-  const store = await openStore(config, identity, log, { onFound: onLearned, registersElsewhere })
+  const hashes = new HashPool({ clock, log })
+  hashes.start()
+  onStarted(() => hashes.stop())
+  const hasher = chunkHasher(hashes)
+  const store = await openStore(config, identity, { log, hasher }, { onFound: onLearned, registersElsewhere })
   onStarted(() => store.close())
   await gossipProved
   // Before anything can learn a row: the index must never lag behind what is known to be settled.
   store.registers.onLearned(onLearned)
   const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)
-  const hashes = new HashPool({ clock, log })
-  hashes.start()
-  onStarted(() => hashes.stop())
   const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
   const scheme = config.default.certFile === null ? 'http' : 'https'
   const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
   const foreground = new Foreground(clock)
   const { buildCluster } = await building
   const cluster = buildCluster(
-    { config, log, identity, currentConfig, store, hashes, foreground },
+    { config, log, identity, currentConfig, store, hasher, foreground },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
   const { policy } = watch

@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'cluster/content-hash.ts',
     'cluster/cbor.ts',
     'cluster/worker-thread.ts',
+    'cluster/young-garbage.ts',
   ],
   ['cluster/network/'],
   ['cluster/membership/', 'cluster/placement/', 'cluster/gossip/'],

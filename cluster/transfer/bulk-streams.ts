@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { ClusterError } from '../errors.ts'
 import type { Clock } from '../runtime.ts'
+import { notePieceCopied } from '../young-garbage.ts'
 import type { LifeSign } from './life-sign.ts'
 
 /**
@@ -104,6 +105,7 @@ export async function receivePayload(
     watch.progress()
     if (receivedBytes < room.length) piece.copy(room, receivedBytes)
     receivedBytes += piece.length
+    notePieceCopied(piece.length)
   })
   await bodyEnd(message)
   if (receivedBytes !== room.length) {

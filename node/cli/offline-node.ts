@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { loadOrCreateIdentity, type NodeIdentity } from '../../cluster/network/identity.ts'
 import { silentLog, systemRandom } from '../../cluster/runtime.ts'
+import { inlineHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import { openStore } from '../composition/open-store.ts'
 import type { ConfigPaths } from '../config/config-files.ts'
 import { loadConfig } from '../config/load.ts'
@@ -33,7 +34,7 @@ export async function withStore<T>(
   use: (store: Store) => Promise<T>,
   options: Pick<StoreOptions, 'forgetVotes' | 'segmentsLost'> = {},
 ): Promise<T> {
-  const store = await openStore(config, identity, silentLog, options)
+  const store = await openStore(config, identity, { log: silentLog, hasher: inlineHasher }, options)
   try {
     return await use(store)
   } finally {

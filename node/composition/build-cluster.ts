@@ -3,17 +3,15 @@
  * which a start can read the registers.
  */
 import { Cluster } from '../../cluster/cluster.ts'
-import { hashEngine } from '../../cluster/content-hash.ts'
 import { gossipService } from '../../cluster/gossip/gossipsub.ts'
 import { checkGossip } from '../../cluster/gossip/self-check.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
-import { inlineHasher, type ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
+import type { ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { Foreground } from '../data/foreground.ts'
-import type { HashPool } from '../data/hash-pool.ts'
 import { imageOperations } from '../images/image-operations.ts'
 import type { Store } from '../store/store.ts'
 
@@ -23,7 +21,7 @@ export interface ClusterParts {
   identity: NodeIdentity
   currentConfig: CurrentConfig
   store: Store
-  hashes: HashPool
+  hasher: ChunkHasher
   foreground: Foreground
 }
 
@@ -42,11 +40,9 @@ export function proveGossip(): Promise<void> {
 
 /** Not started. */
 export function buildCluster(
-  { config, log, identity, currentConfig, store, hashes, foreground }: ClusterParts,
+  { config, log, identity, currentConfig, store, hasher, foreground }: ClusterParts,
   { version, advertiseHost, apiUrl }: NodeFacts,
 ): Cluster {
-  const hasher: ChunkHasher =
-    hashEngine.kind === 'native' ? inlineHasher : (buffer) => hashes.hashChunk(buffer)
   return new Cluster(
     {
       identity,

@@ -4,6 +4,7 @@ import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
+import { notePieceCopied } from '../../cluster/young-garbage.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageChecksums, ImageDigests } from './checksums.ts'
 import type { ChunkName } from './hash-messages.ts'
@@ -86,6 +87,7 @@ export class UploadSession {
           this.#dispatch(slot)
           slot = null
         }
+        notePieceCopied(piece.length)
       }
       this.#requireDeclaredSize()
       if (slot) this.#dispatch(slot)

@@ -2,7 +2,6 @@
  * This node's chunks: bytes in segment files, everything else about a chunk in LevelDB under its hash (architecture §4).
  * A chunk is acknowledged when its bytes, then its index row, are durable; it is verified each time it is read.
  */
-import { contentHashHex } from '../../cluster/content-hash.ts'
 import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import {
@@ -11,6 +10,7 @@ import {
   type ChunkBuffer,
   type ChunkBufferPool,
 } from '../../cluster/transfer/chunk-buffer.ts'
+import type { ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import type { ChunkHash, LocalChunks, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ChunkClaims, type PinnedUpload } from './chunk-claims.ts'
 import { walkClaims, type WalkedChunk } from './claim-walk.ts'
@@ -32,6 +32,7 @@ export interface ChunkStoreComponents {
   space: FreeSpace
   clock: Clock
   log: Log
+  hasher: ChunkHasher
   /** For reading back what is stored; nobody else's, so that waiting for it cannot wait for itself. */
   buffers: ChunkBufferPool
 }
@@ -361,7 +362,7 @@ export class ChunkStore implements LocalChunks {
       throw error
     }
     into.length = length
-    return contentHashHex(into.payload) === hash ? null : 'bytes'
+    return (await this.#components.hasher(into)) === hash ? null : 'bytes'
   }
 
   /** Under the hash lock: takes a damaged chunk out of the index, and the held marks of every root that needs it. */

@@ -15,6 +15,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../../cluster/register/storage.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
+import type { ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import { AuditRecord } from './audit-record.ts'
 import { Ballast } from './ballast.ts'
 import type { ChunkStore } from './chunk-store.ts'
@@ -63,6 +64,7 @@ export interface StoreComponents {
   clock: Clock
   random: Random
   log: Log
+  hasher: ChunkHasher
   /** For reading back what is stored; used by the store alone. */
   buffers: ChunkBufferPool
   /** Default: statfs of the directory of the segments. */

@@ -7,6 +7,7 @@ import { loadOrCreateIdentity } from '../../cluster/network/identity.ts'
 import { encodeValue, nextValue, valueDigest } from '../../cluster/register/register-value.ts'
 import { systemClock, systemRandom, type Log } from '../../cluster/runtime.ts'
 import { ChunkBufferPool, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
+import { inlineHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import { loadConfig } from '../../node/config/load.ts'
 import { imageKey } from '../../node/images/image-operations.ts'
 import { projectRoots } from '../../node/images/root-projection.ts'
@@ -37,7 +38,13 @@ async function openStore(configFile: string): Promise<Store> {
   const { config } = await loadConfig({ files: [configFile], directories: [] }, {})
   const identity = await loadOrCreateIdentity(config.cluster.keyFile, systemRandom)
   return Store.open(
-    { clock: systemClock, random: systemRandom, log: quiet, buffers: new ChunkBufferPool(SLOT_BYTES) },
+    {
+      clock: systemClock,
+      random: systemRandom,
+      log: quiet,
+      hasher: inlineHasher,
+      buffers: new ChunkBufferPool(SLOT_BYTES),
+    },
     {
       directory: config.default.statePath,
       nodeId: identity.id,

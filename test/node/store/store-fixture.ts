@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { silentLog, systemClock, systemRandom } from '../../../cluster/runtime.ts'
 import { ChunkBufferPool, SLOT_BYTES, type ChunkBuffer } from '../../../cluster/transfer/chunk-buffer.ts'
+import { inlineHasher } from '../../../cluster/transfer/chunk-hasher.ts'
 import type { ChunkHash } from '../../../cluster/transfer/local-chunks.ts'
 import { Store, type StoreComponents, type StoreOptions } from '../../../node/store/store.ts'
 
@@ -25,6 +26,7 @@ export function openStore(
     clock: systemClock,
     random: systemRandom,
     log: log ?? silentLog,
+    hasher: inlineHasher,
     buffers: storeBuffers,
   }
   return Store.open(

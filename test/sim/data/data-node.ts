@@ -6,6 +6,7 @@ import type { NodeIdentity } from '../../../cluster/network/identity.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { silentLog as log } from '../../../cluster/runtime.ts'
 import { ChunkBufferPool, type ChunkBuffer } from '../../../cluster/transfer/chunk-buffer.ts'
+import { inlineHasher } from '../../../cluster/transfer/chunk-hasher.ts'
 import { ChunkFetcher } from '../../../cluster/transfer/chunk-fetcher.ts'
 import { ChunkHolders } from '../../../cluster/transfer/chunk-holders.ts'
 import { ChunkReplicator } from '../../../cluster/transfer/chunk-replicator.ts'
@@ -81,7 +82,15 @@ export async function openChunks(parts: ChunkParts) {
   const space = new FreeSpace({ clock, probe }, { freeBytesMin: 0 })
   await space.start()
   const pool = new SmallPool()
-  const store = await ChunkStore.open({ database, segments, space, clock, log, buffers: pool })
+  const store = await ChunkStore.open({
+    database,
+    segments,
+    space,
+    clock,
+    log,
+    hasher: inlineHasher,
+    buffers: pool,
+  })
   const chunks = parts.variant.chunks?.(store, { database, segments, clock }) ?? store
   return { store, chunks, segments, pool, compactor: new SegmentCompactor({ segments, chunks, clock }) }
 }
