@@ -1,4 +1,4 @@
-import { constants, PerformanceObserver } from 'node:perf_hooks'
+import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import t from 'tap'
 import { notePieceCopied } from '../../cluster/young-garbage.ts'
 
@@ -7,7 +7,8 @@ const MIB = 1024 ** 2
 t.test('copied pieces are looked for after every 4 MiB, and only among what is young', async (t) => {
   const kinds: (number | undefined)[] = []
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) kinds.push((detail as { kind?: number }).kind)
+    for (const entry of list.getEntries())
+      kinds.push((entry as PerformanceEntry & { detail: { kind?: number } }).detail.kind)
   })
   observer.observe({ entryTypes: ['gc'] })
   t.teardown(() => observer.disconnect())
