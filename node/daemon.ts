@@ -185,6 +185,7 @@ function buildImages(core: Core): Images {
     {
       sizeBytesMax: config.default.imageSizeCap,
       copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
+      formats: config.imageFormat,
     },
   )
   const service = new ImageService(

@@ -24,7 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cluster/register/', 'cluster/transfer/'],
   ['cluster/cluster.ts'],
   ['node/errors.ts', 'node/version.ts', 'node/config/', 'node/store/'],
-  ['node/data/'],
+  ['node/data/', 'node/inspect/'],
   ['node/images/'],
   ['node/loops/', 'node/status/'],
   ['api/'],

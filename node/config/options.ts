@@ -200,7 +200,7 @@ export const OPTIONS = {
     },
   },
   image_format: {
-    help: 'Formats that images may declare.',
+    help: 'Formats that images may declare, and what is refused when the data comes.',
     options: {
       disk_formats: option(
         list(text),
@@ -211,6 +211,23 @@ export const OPTIONS = {
         list(text),
         'ami,ari,aki,bare,ovf,ova,docker,compressed',
         'Accepted container formats.',
+      ),
+      require_image_format_match: option(
+        boolean,
+        'true',
+        'Refuse data that is not what the disk_format of its image says; only where container_format is bare. Anything may ' +
+          'be declared raw. false: such data is let through with a warning, and virtual_size stays unset.',
+      ),
+      vmdk_allowed_types: option(
+        list(choice('streamOptimized', 'monolithicSparse')),
+        'streamOptimized,monolithicSparse',
+        'Create types of VMDK images that may be uploaded. All others have their data in more than one file.',
+      ),
+      gpt_safety_checks_nonfatal: option(
+        list(choice('mbr', 'gptmbr')),
+        '',
+        'Safety checks that an image with a partition table may fail. mbr: that its partitions are valid ones. gptmbr is ' +
+          'part of it.',
       ),
     },
   },

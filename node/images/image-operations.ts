@@ -40,6 +40,8 @@ export interface FinishUploadArgs extends Timed {
   uploadId: UploadId
   data: ImageData
   sizeBytes: number
+  /** Bytes of the disk inside; null when that is not known. */
+  virtualSize: number | null
   md5: string
   sha512: string
 }
@@ -94,23 +96,24 @@ const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }
   return write(touch({ ...record, status: 'saving', upload }, now))
 })
 
-const finishUpload = onUpload<FinishUploadArgs>((record, { data, sizeBytes, md5, sha512, now }) =>
-  write(
-    touch(
-      {
-        ...record,
-        status: 'active',
-        upload: null,
-        data,
-        size: sizeBytes,
-        virtualSize: record.diskFormat === 'raw' ? sizeBytes : record.virtualSize,
-        checksum: md5,
-        hashAlgo: 'sha512',
-        hashValue: sha512,
-      },
-      now,
+const finishUpload = onUpload<FinishUploadArgs>(
+  (record, { data, sizeBytes, virtualSize, md5, sha512, now }) =>
+    write(
+      touch(
+        {
+          ...record,
+          status: 'active',
+          upload: null,
+          data,
+          size: sizeBytes,
+          virtualSize,
+          checksum: md5,
+          hashAlgo: 'sha512',
+          hashValue: sha512,
+        },
+        now,
+      ),
     ),
-  ),
 )
 
 /** The failed or abandoned upload gives the image back; the client may try again (glance-api.md §7). */

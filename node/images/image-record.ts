@@ -80,6 +80,7 @@ export interface ImageRecord {
   minRam: number
   /** Bytes; null until the data is there. */
   size: number | null
+  /** Bytes of the disk inside; null until the data is there, and when its format does not tell. */
   virtualSize: number | null
   /** md5, hex. */
   checksum: string | null

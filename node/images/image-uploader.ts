@@ -10,8 +10,11 @@ import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import type { Copies } from '../config/copies.ts'
 import { ImageError } from '../errors.ts'
+import type { FormatRules } from '../inspect/image-format.ts'
+import { UploadInspection } from '../inspect/upload-inspection.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
 import type { Grant } from './image-policy.ts'
+import type { ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 
@@ -29,6 +32,7 @@ export interface ImageUploaderOptions {
   /** Largest image. */
   sizeBytesMax: number
   copies: CopiesPolicy
+  formats: FormatRules
 }
 
 export interface UploadRequest {
@@ -40,7 +44,16 @@ export interface UploadRequest {
   roomBytes: number | null
 }
 
+/** What is known of an image when all its bytes are stored. */
+interface Finished {
+  stored: StoredImage
+  virtualSize: number | null
+  copies: Copies
+}
+
 const UPLOAD_ID_BYTES = 16
+/** Of other containers the disk's format is not that of the bytes, as in Glance. */
+const INSPECTED_CONTAINER = 'bare'
 /** A failed upload gives its image back even when the majority is away for a while; then the reaper does it. */
 const GIVE_BACK_TRIES = 20
 const GIVE_BACK_PAUSE_MS = 500
@@ -85,14 +98,25 @@ export class ImageUploader {
   }
 
   async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
-    const copies = await this.#begin(uploadId, request)
-    const stored = await this.#store(uploadId, request, copies)
-    await this.#activate(request.id, uploadId, stored, copies)
+    const record = await this.#begin(uploadId, request)
+    // From here on that is fixed.
+    const copies = wantedCopies(record, this.#options.copies)
+    const inspection = this.#inspectionOf(record)
+    const body = inspection?.watch(request.body) ?? request.body
+    const stored = await this.#store(uploadId, { ...request, body }, copies)
+    const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
+    if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
+    await this.#activate(request.id, uploadId, { stored, virtualSize, copies })
     await this.#conclude(uploadId, stored)
   }
 
-  /** Answers how many copies the image shall have: from here on that is fixed. */
-  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<Copies> {
+  #inspectionOf({ containerFormat, diskFormat }: ImageRecord): UploadInspection | null {
+    if (containerFormat !== INSPECTED_CONTAINER || diskFormat === null) return null
+    return new UploadInspection(diskFormat, this.#options.formats)
+  }
+
+  /** Answers the image, whose formats do not change any more. */
+  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<ImageRecord> {
     const { registers, identity } = this.#components
     const upload = {
       uploadId,
@@ -101,8 +125,7 @@ export class ImageUploader {
       ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
     }
     try {
-      const record = await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
-      return wantedCopies(record, this.#options.copies)
+      return await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)
@@ -134,11 +157,11 @@ export class ImageUploader {
     }
   }
 
-  async #activate(id: string, uploadId: UploadId, stored: StoredImage, copies: Copies): Promise<void> {
+  async #activate(id: string, uploadId: UploadId, { stored, virtualSize, copies }: Finished): Promise<void> {
     const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
     const data = { root, chunkSizeBytes, copies, uploadId }
     try {
-      const args = { uploadId, data, sizeBytes, md5, sha512, now: this.#now() }
+      const args = { uploadId, data, sizeBytes, virtualSize, md5, sha512, now: this.#now() }
       await this.#components.registers.apply(id, 'image.finish-upload', args)
     } catch (error) {
       // It may be active now: its bytes stay claimed until the reaper has asked a majority.

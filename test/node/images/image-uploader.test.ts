@@ -6,6 +6,7 @@ import type { StoredImage } from '../../../node/data/upload-session.ts'
 import { ImageError } from '../../../node/errors.ts'
 import { wantedCopies, type CopiesPolicy } from '../../../node/images/copies-policy.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
+import type { FormatRules } from '../../../node/inspect/image-format.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { admin, grantOf, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
@@ -28,6 +29,11 @@ const COPIES: CopiesPolicy = {
     { by: 'project', value: 'project-9', copies: 5 },
     { by: 'visibility', value: 'private', copies: 2 },
   ],
+}
+const FORMATS: FormatRules = {
+  requireImageFormatMatch: true,
+  vmdkAllowedTypes: [],
+  gptSafetyChecksNonfatal: [],
 }
 const request = { grant: grantOf(owner), id: ID, body, declaredSizeBytes: null, roomBytes: null }
 
@@ -59,7 +65,7 @@ function uploaderOf() {
   }
   const uploader = new ImageUploader(
     { identity, clock, random: systemRandom, log: silentLog, registers: registers.images, writer, holder },
-    { sizeBytesMax: 1000, copies: COPIES },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
   )
   return { uploader, registers, clock, state, events, writer }
 }
@@ -265,7 +271,7 @@ t.test('an upload that ended well stays so when its claims cannot be ended', asy
       writer: { write: () => Promise.resolve(stored), unpin: broken },
       holder: { noteHeld: broken },
     },
-    { sizeBytesMax: 1000, copies: COPIES },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
   )
   await uploader.upload(request)
   t.equal(registers.record(ID)?.status, 'active')
@@ -294,7 +300,7 @@ t.test('stopping aborts what runs and waits until the image was given back', asy
       },
       holder: { noteHeld: () => Promise.resolve() },
     },
-    { sizeBytesMax: 1000, copies: COPIES },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
   )
   const running = uploader.upload(request).catch((error: unknown) => error)
   await begun.promise

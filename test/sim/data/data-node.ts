@@ -58,6 +58,7 @@ export const CHUNK_BYTES = 600
 /** Short, so that the grace ends in the midst of uploads. */
 const GRACE_MS = 500
 const PLENTY_BYTES = 2 ** 40
+const FORMATS = { requireImageFormatMatch: true, vmdkAllowedTypes: [], gptSafetyChecksNonfatal: [] }
 /** What no notice told is learned by then, as from the change logs. */
 const CATCH_UP = { name: 'catch-up', everyMs: 2000, retryMs: 500 }
 const REWRITING = { name: 'segment-reaper', everyMs: 100, retryMs: 100 }
@@ -117,7 +118,7 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
   const identity = { id: self, startNonce } as NodeIdentity
   const uploader = new ImageUploader(
     { identity, clock, random, log, registers: records, writer, holder },
-    { sizeBytesMax: PLENTY_BYTES, copies: { copies: null, rules: [] } },
+    { sizeBytesMax: PLENTY_BYTES, copies: { copies: null, rules: [] }, formats: FORMATS },
   )
   const mayRun = () => true
   const updater = new Updater({

@@ -1,0 +1,74 @@
+/** Looks for one format in an image that passes by in pieces of any size. */
+import { captureOf, type Capture, type Wanted } from './capture.ts'
+import { StructureError, type Finding, type FormatRules, type ImageFormat } from './image-format.ts'
+
+type Inspecting = ReturnType<ImageFormat['inspect']>
+type Step = ReturnType<Inspecting['next']>
+
+export class FormatProbe {
+  readonly #format: ImageFormat
+  readonly #rules: FormatRules
+  /** null before the head has matched. */
+  #inspecting: Inspecting | null = null
+  /** null once it is decided. */
+  #capture: Capture | null
+  #finding: Finding | null = null
+
+  constructor(format: ImageFormat, rules: FormatRules) {
+    this.#format = format
+    this.#rules = rules
+    this.#capture = captureOf(format.head, 0)
+  }
+
+  get isDecided(): boolean {
+    return this.#capture === null
+  }
+
+  /** null: the image is not of this format, as far as is known. */
+  get finding(): Finding | null {
+    return this.#finding
+  }
+
+  /** Bytes that it keeps at the moment. */
+  get capturedBytes(): number {
+    return this.#capture?.bytes.length ?? 0
+  }
+
+  see(piece: Uint8Array, position: number): void {
+    while (this.#capture?.take(piece, position)) this.#answer(this.#capture)
+  }
+
+  /** The image is over: what was not there by now is not there. */
+  end(): void {
+    while (this.#capture) this.#answer(this.#capture)
+  }
+
+  #answer({ bytes, endAt }: Capture): void {
+    if (this.#inspecting === null && !this.#format.matches(bytes)) return this.#decide(null)
+    try {
+      const step = this.#step(bytes)
+      if (step.done) this.#decide(step.value)
+      else this.#capture = captureOf(aheadOf(step.value, endAt), endAt)
+    } catch (error) {
+      if (!(error instanceof StructureError)) throw error
+      this.#decide({ virtualSizeOf: () => null, violations: [{ check: 'structure', reason: error.message }] })
+    }
+  }
+
+  #step(bytes: Buffer): Step {
+    if (this.#inspecting !== null) return this.#inspecting.next(bytes)
+    this.#inspecting = this.#format.inspect(bytes, this.#rules)
+    return this.#inspecting.next()
+  }
+
+  #decide(found: Omit<Finding, 'format'> | null): void {
+    this.#capture = null
+    this.#finding = found && { format: this.#format.name, ...found }
+  }
+}
+
+/** Nothing goes back in a stream. Well-formed images need it nowhere: what points comes before what it points to. */
+function aheadOf(wanted: Wanted, seenTo: number): Wanted {
+  if ('last' in wanted || wanted.at >= seenTo) return wanted
+  throw new StructureError('a header points to what comes before it')
+}
