@@ -102,8 +102,7 @@ export class ImageUploader {
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
     const inspection = this.#inspectionOf(record)
-    const body = inspection?.watch(request.body) ?? request.body
-    const stored = await this.#store(uploadId, { ...request, body }, copies)
+    const stored = await this.#store(uploadId, request, copies, inspection)
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request.id, uploadId, { stored, virtualSize, copies })
@@ -137,6 +136,7 @@ export class ImageUploader {
     uploadId: UploadId,
     { id, body, declaredSizeBytes, roomBytes }: UploadRequest,
     copies: Copies,
+    inspection: UploadInspection | null,
   ): Promise<StoredImage> {
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
@@ -148,7 +148,8 @@ export class ImageUploader {
       declaredSizeBytes,
     }
     try {
-      return await writer.write({ ...session, signal: this.#stopping.signal }, body)
+      const watched = inspection?.watch(body, sizeBytesMax) ?? body
+      return await writer.write({ ...session, signal: this.#stopping.signal }, watched)
     } catch (error) {
       const isDeleted = await this.#giveBack(id, uploadId)
       // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.

@@ -17,15 +17,17 @@ export class UploadInspection {
   }
 
   /**
-   * The pieces of `body` themselves. Throws UNSUPPORTED_MEDIA as soon as it is known, mostly within the first 64 KiB. Once
-   * the verdict is there, nothing stands between the reader and `body` any more but one call.
+   * The pieces of `body` themselves, until a refusal is certain: mostly within the first 64 KiB. The rest, up to
+   * `sizeBytesMax`, is then read and dropped before UNSUPPORTED_MEDIA is thrown: OpenStack's clients look for no answer while
+   * they send, and take an early one for a broken connection. After a verdict that lets the image through, nothing but one
+   * call stands between the reader and `body`.
    */
-  watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  watch(body: AsyncIterable<Uint8Array>, sizeBytesMax: number): AsyncIterable<Uint8Array> {
     return {
       [Symbol.asyncIterator]: () => {
         const source = body[Symbol.asyncIterator]()
         return {
-          next: () => (this.#verdict ? source.next() : this.#look(source)),
+          next: () => (this.#verdict ? source.next() : this.#look(source, sizeBytesMax)),
           return: () => source.return?.() ?? Promise.resolve({ done: true, value: undefined }),
         }
       },
@@ -43,17 +45,22 @@ export class UploadInspection {
     return this.#verdict === null || this.#verdict.isRefused ? null : this.#verdict.note
   }
 
-  async #look(source: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  async #look(source: AsyncIterator<Uint8Array>, sizeBytesMax: number): Promise<IteratorResult<Uint8Array>> {
     const next = await source.next()
     if (next.done) this.#inspector.end()
     else this.#inspector.see(next.value)
-    if (this.#inspector.isDecided) this.#conclude()
-    return next
-  }
-
-  #conclude(): void {
+    if (!this.#inspector.isDecided) return next
     this.#verdict = judge(this.#diskFormat, this.#inspector.findings, this.#rules)
-    if (this.#verdict.isRefused)
-      throw new ImageError('UNSUPPORTED_MEDIA', this.#verdict.reason, { diskFormat: this.#diskFormat })
+    if (!this.#verdict.isRefused) return next
+    if (!next.done) await dropRest(source, sizeBytesMax)
+    throw new ImageError('UNSUPPORTED_MEDIA', this.#verdict.reason, { diskFormat: this.#diskFormat })
+  }
+}
+
+async function dropRest(source: AsyncIterator<Uint8Array>, sizeBytesMax: number): Promise<void> {
+  for (let dropped = 0; dropped <= sizeBytesMax;) {
+    const next = await source.next()
+    if (next.done) return
+    dropped += next.value.length
   }
 }

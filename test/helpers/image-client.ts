@@ -17,6 +17,7 @@ export interface ShownImage {
   name: string | null
   status: string
   size: number | null
+  virtual_size: number | null
   os_hash_value: string | null
 }
 

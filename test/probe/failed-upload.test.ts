@@ -2,6 +2,7 @@
 import t from 'tap'
 import { GatedBytes } from '../helpers/gated-bytes.ts'
 import { describe, sha512 } from '../helpers/image-client.ts'
+import { DISK_BYTES, qcow2 } from '../helpers/image-headers.ts'
 import { digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { storedClaims } from '../helpers/stored-claims.ts'
@@ -46,6 +47,20 @@ t.test('no trace of failed uploads', async (t) => {
     await eventually('the image is queued again', isQueued(id))
   })
 
+  const qcow2Id = await cluster.client(0).newImage({ disk_format: 'qcow2' })
+  await t.test('what is not what it was declared to be, or not safe', async (t) => {
+    const unsafe = Buffer.concat([qcow2({ backingAt: 512n }), Buffer.alloc(8 * MIB, 1)])
+    for (const [body, reason] of [
+      [patternImage(IMAGE_BYTES, 99), 'Image disk_format qcow2 does not match the data, which is raw'],
+      [unsafe, 'Image failed safety checks: backing_file (it has a backing file)'],
+    ] as const) {
+      const reply = await cluster.client(0).put(qcow2Id, body)
+      t.equal(reply.status, 415, describe(reply))
+      t.match(reply.body.toString(), reason)
+      t.match(await cluster.client(2).show(qcow2Id), { status: 'queued', size: null, virtual_size: null })
+    }
+  })
+
   await t.test('no claim stays on any node', async (t) => {
     for (const { index } of cluster.dev.nodes) await cluster.dev.stop(index)
     for (const { index, directory } of cluster.dev.nodes)
@@ -63,6 +78,13 @@ t.test('no trace of failed uploads', async (t) => {
       t.equal(sha512(read.body), wanted)
     }
     await cluster.full(0)
+  })
+
+  await t.test('after a refusal, too', async (t) => {
+    const safe = Buffer.concat([qcow2(), Buffer.alloc(8 * MIB, 1)])
+    t.match(await cluster.client(1).put(qcow2Id, safe), { status: 204 })
+    for (const { index } of cluster.dev.nodes)
+      t.match(await cluster.client(index).show(qcow2Id), { status: 'active', virtual_size: DISK_BYTES })
   })
 
   await t.test('an image that is deleted in mid-upload', async (t) => {

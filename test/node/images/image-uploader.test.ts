@@ -8,6 +8,7 @@ import { wantedCopies, type CopiesPolicy } from '../../../node/images/copies-pol
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import type { FormatRules } from '../../../node/inspect/image-format.ts'
 import { deferred } from '../../helpers/deferred.ts'
+import { DISK_BYTES, qcow2 } from '../../helpers/image-headers.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { admin, grantOf, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
@@ -22,7 +23,10 @@ const stored: StoredImage = {
   holders: [identity.id, 'b'],
   pinnedAt: [identity.id, 'b', 'c'],
 }
-const body = (async function* () {})()
+async function* bodyOf(...pieces: Buffer[]) {
+  yield* pieces
+}
+const body = bodyOf()
 const COPIES: CopiesPolicy = {
   copies: 3,
   rules: [
@@ -43,14 +47,14 @@ function uploaderOf() {
   const clock = new ManualClock()
   const events: string[] = []
   const state = {
-    write: () => Promise.resolve(stored),
+    write: (_body: AsyncIterable<Uint8Array>) => Promise.resolve(stored),
     events,
     uploadIds: [] as string[],
   }
   const writer = {
-    write: ({ upload }: { upload: string }) => {
+    write: ({ upload }: { upload: string }, body: AsyncIterable<Uint8Array>) => {
       state.uploadIds.push(upload)
-      return state.write()
+      return state.write(body)
     },
     unpin: (_upload: string, nodes: readonly string[]) => {
       events.push(`unpin at ${nodes.length}`)
@@ -131,6 +135,38 @@ t.test('while it runs, the record says who uploads', async (t) => {
   await uploader.upload(request)
   const upload = { uploadId: state.uploadIds[0], node: identity.id, startNonce: identity.startNonce }
   t.match(during, { status: 'saving', upload })
+})
+
+/** As the real writer: what the body throws ends it. */
+async function readToEnd(body: AsyncIterable<Uint8Array>): Promise<StoredImage> {
+  let sizeBytes = 0
+  for await (const piece of body) sizeBytes += piece.length
+  return { ...stored, sizeBytes }
+}
+
+t.test('the record tells the size of the disk inside', async (t) => {
+  for (const [image, virtualSize] of [
+    [imageOf(), DISK_BYTES],
+    [imageOf({ diskFormat: 'raw' }), 512],
+    [imageOf({ containerFormat: 'ovf' }), null],
+  ] as const) {
+    const { uploader, registers, state } = uploaderOf()
+    registers.put(image)
+    state.write = readToEnd
+    await uploader.upload({ ...request, body: bodyOf(qcow2()) })
+    t.match(registers.record(ID), { status: 'active', size: 512, virtualSize })
+  }
+})
+
+t.test('data of another format gives the image back', async (t) => {
+  const { uploader, registers, state, events } = uploaderOf()
+  state.write = readToEnd
+  const refused = uploader.upload({ ...request, body: bodyOf(Buffer.alloc(70_000)) })
+  await t.rejects(refused, { code: 'UNSUPPORTED_MEDIA' })
+  t.match(registers.record(ID), { status: 'queued', upload: null, data: null, virtualSize: null })
+  t.strictSame(events, [])
+  await uploader.upload({ ...request, body: bodyOf(qcow2()) })
+  t.match(registers.record(ID), { status: 'active', virtualSize: DISK_BYTES })
 })
 
 t.test('a node that keeps no copy does not say that it has one', async (t) => {

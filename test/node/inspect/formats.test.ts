@@ -109,6 +109,20 @@ t.test('vhdx: tables that lead nowhere', async (t) => {
     t.strictSame(look(image), [{ format: 'vhdx', virtualSize: null, checks: ['structure'] }])
 })
 
+t.test('vhdx: tables as long as they may be', async (t) => {
+  const image = made.vhdx({ regions: 2047 })
+  const last = { region: 192 * 1024 + 16 + 2046 * 32, item: 1024 ** 2 + 32 + 2046 * 32 }
+  for (const [first, place] of [
+    [192 * 1024 + 48, last.region],
+    [1024 ** 2 + 64, last.item],
+  ] as const) {
+    image.copyWithin(place, first, first + 32)
+    image.fill(0, first, first + 32)
+  }
+  image.writeUInt16LE(2047, 1024 ** 2 + 10)
+  t.strictSame(look(image), safe('vhdx'))
+})
+
 t.test('vmdk: what its descriptor may not say', async (t) => {
   const checksOf = (...descriptor: Parameters<typeof made.vmdkDescriptor>) =>
     look(made.vmdk({ descriptor: made.vmdkDescriptor(...descriptor) }))[0]?.checks

@@ -11,6 +11,7 @@ const RULES = {
   vmdkAllowedTypes: ['streamOptimized', 'monolithicSparse'],
   gptSafetyChecksNonfatal: [] as string[],
 }
+const SIZE_BYTES_MAX = 2 ** 30
 const LENIENT = { ...RULES, requireImageFormatMatch: false }
 
 /** The size of the disk when it is let through, else why not. */
@@ -98,7 +99,7 @@ async function upload(diskFormat: string, pieces: readonly Buffer[], rules = RUL
   }
   const passed: Uint8Array[] = []
   const refusal = await (async () => {
-    for await (const piece of inspection.watch(source())) passed.push(piece)
+    for await (const piece of inspection.watch(source(), SIZE_BYTES_MAX)) passed.push(piece)
     return null
   })().catch((error: unknown) => error)
   return { inspection, passed, read, refusal, isLeft: () => isLeft }
@@ -113,11 +114,25 @@ t.test('the pieces pass as they are', async (t) => {
   t.equal(inspection.virtualSizeOf(1), DISK_BYTES)
 })
 
-t.test('a refusal comes as soon as it is certain', async (t) => {
+t.test('nothing is passed on of what will be refused, and the client is heard out', async (t) => {
   const pieces = [noise, ...Array.from({ length: 100 }, () => Buffer.alloc(65_536))]
   const { read, refusal, passed } = await upload('qcow2', pieces)
   t.match(refusal, { code: 'UNSUPPORTED_MEDIA', message: /does not match the data, which is raw/ })
-  t.strictSame([read, passed.length], [1, 0])
+  t.strictSame([read, passed.length], [101, 0])
+})
+
+t.test('but not for ever', async (t) => {
+  let read = 0
+  async function* endless() {
+    for (;;) {
+      read++
+      yield noise
+    }
+  }
+  const inspection = new UploadInspection('qcow2', RULES)
+  const body = inspection.watch(endless(), 10 * noise.length)[Symbol.asyncIterator]()
+  await t.rejects(body.next(), { code: 'UNSUPPORTED_MEDIA' })
+  t.equal(read, 12)
 })
 
 t.test('what is decided by the end is refused at the end', async (t) => {
@@ -154,7 +169,7 @@ t.test('who stops reading ends the source, before and after the verdict', async 
       }
     }
     let read = 0
-    for await (const _ of inspection.watch(source())) if (++read === wanted) break
+    for await (const _ of inspection.watch(source(), SIZE_BYTES_MAX)) if (++read === wanted) break
     t.ok(isLeft, `after ${wanted}`)
   }
 })
