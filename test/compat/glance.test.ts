@@ -1,5 +1,6 @@
 /** `glance` of python3-glanceclient: an image's whole life, each step on another node than the one before. */
 import { createReadStream } from 'node:fs'
+import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bitFlipper } from './bit-flipper.ts'
@@ -79,6 +80,7 @@ t.test('a qcow2 comes through stdin, and is protected until it is not', async (t
   const created = await create('piped', ['--disk-format', 'qcow2', '--protected', 'True', ...extras], file)
   t.match(created, { status: 'active', protected: 'True', tags: '["boot"]', hw_disk_bus: 'scsi' })
   t.match(created, { size: String(qcow2.size), os_hash_value: qcow2.sha512 })
+  t.match(created, { virtual_size: String(iso.size) })
   const id = created['id']!
   t.match(await glance.refusal('image-delete', id), 'You are not permitted to delete the image')
   await glance.run(['image-update', '--protected', 'False', '--remove-property', 'hw_disk_bus', id])
@@ -88,6 +90,21 @@ t.test('a qcow2 comes through stdin, and is protected until it is not', async (t
   t.strictSame(await download(t, id), qcow2)
   await glance.run(['image-delete', id])
   await isGoneOnTheOthers(t, id)
+})
+
+t.test('data of another format is refused with the reason, however much there is', async (t) => {
+  const directory = t.testdir()
+  const file = join(directory, 'zeros')
+  await writeFile(file, '')
+  await truncate(file, 64 * 1024 ** 2)
+  const args = ['--container-format', 'bare', '--disk-format', 'qcow2', '--file', file]
+  t.match(await glance.refusal('image-create', '--name', 'zeros', ...args), 'which is raw')
+  const [[id = '', name] = []] = tableRows(
+    await glance.run(['image-list', '--property-filter', 'name=zeros']),
+  )
+  t.equal(name, 'zeros')
+  t.match(await show(id), { status: 'queued' })
+  await glance.run(['image-delete', id])
 })
 
 t.test('an image may be empty', async (t) => {
