@@ -72,5 +72,8 @@ function noiseOf(seed: number): Buffer {
     block = createHash('sha512').update(block).digest()
     blocks.push(block)
   }
-  return Buffer.concat(blocks, PIECE_BYTES)
+  const noise = Buffer.concat(blocks, PIECE_BYTES)
+  // Never the signature of a boot sector: with no partitions behind it, it would be refused.
+  noise[511] = 0
+  return noise
 }

@@ -67,8 +67,9 @@ function describe(pieces: readonly Buffer[]): OverlappingImage {
   return { pieces, sizeBytes, sha512, root: root.hash, hashes: new Set(bytesOnDisk.keys()), bytesOnDisk }
 }
 
-/** Bytes that depend on the name only. */
+/** Bytes that depend on the name only; never with the signature of a boot sector, whose partitions would be looked at. */
 function noise(name: string, sizeBytes: number): Buffer {
   const block = createHash('sha512').update(name).digest()
+  block[block.length - 1] = 0
   return Buffer.alloc(sizeBytes, block)
 }
