@@ -35,23 +35,27 @@ export class FormatProbe {
   }
 
   see(piece: Uint8Array, position: number): void {
-    while (this.#capture?.take(piece, position)) this.#answer(this.#capture)
+    for (let capture = this.#capture; capture; capture = this.#answer(capture))
+      if (!capture.take(piece, position)) return
   }
 
   /** The image is over: what was not there by now is not there. */
   end(): void {
-    while (this.#capture) this.#answer(this.#capture)
+    let capture = this.#capture
+    while (capture) capture = this.#answer(capture)
   }
 
-  #answer({ bytes, endAt }: Capture): void {
+  /** Answers what is wanted next; null when it is decided. */
+  #answer({ bytes, endAt }: Capture): Capture | null {
     if (this.#inspecting === null && !this.#format.matches(bytes)) return this.#decide(null)
     try {
       const step = this.#step(bytes)
-      if (step.done) this.#decide(step.value)
-      else this.#capture = captureOf(aheadOf(step.value, endAt), endAt)
+      if (step.done) return this.#decide(step.value)
+      return (this.#capture = captureOf(aheadOf(step.value, endAt), endAt))
     } catch (error) {
       if (!(error instanceof StructureError)) throw error
-      this.#decide({ virtualSizeOf: () => null, violations: [{ check: 'structure', reason: error.message }] })
+      const violations = [{ check: 'structure', reason: error.message }]
+      return this.#decide({ virtualSizeOf: () => null, violations })
     }
   }
 
@@ -61,9 +65,10 @@ export class FormatProbe {
     return this.#inspecting.next()
   }
 
-  #decide(found: Omit<Finding, 'format'> | null): void {
+  #decide(found: Omit<Finding, 'format'> | null): null {
     this.#capture = null
     this.#finding = found && { format: this.#format.name, ...found }
+    return null
   }
 }
 

@@ -127,7 +127,11 @@ function vmdkMarker(type: number): Buffer {
 }
 
 /** With the boot sector of a hybrid image when `boot` is given. */
-export function iso({ identifier = 'CD001', type = 1, boot }: { identifier?: string; type?: number; boot?: Buffer } = {}): Buffer {
+export function iso({
+  identifier = 'CD001',
+  type = 1,
+  boot,
+}: { identifier?: string; type?: number; boot?: Buffer } = {}): Buffer {
   const image = Buffer.alloc(34 * KIB)
   boot?.copy(image)
   const descriptor = image.subarray(32 * KIB)

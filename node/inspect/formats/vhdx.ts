@@ -60,5 +60,5 @@ function* findEntry(at: number, count: number, id: Buffer): Inspection<Buffer> {
 /** As Microsoft stores them: the first three groups are little-endian. */
 function guid(text: string): Buffer {
   const groups = text.split('-').map((group) => Buffer.from(group, 'hex'))
-  return Buffer.concat(groups.map((group, index) => (index < 3 ? group.reverse() : group)))
+  return Buffer.concat(groups.map((group, index) => Buffer.from(index < 3 ? group.toReversed() : group)))
 }

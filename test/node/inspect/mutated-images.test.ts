@@ -58,8 +58,8 @@ function mutate(image: Buffer, change: typeof mutation extends fc.Arbitrary<infe
   if ('isEnd' in change) return image.subarray(0, at)
   const copy = Buffer.from(image)
   if ('byte' in change) copy[at] = change.byte
-  else if (copy.length >= at + 8)
-    change.isBig ? copy.writeBigUInt64BE(change.word, at) : copy.writeBigUInt64LE(change.word, at)
+  else if (copy.length >= at + 8 && change.isBig) copy.writeBigUInt64BE(change.word, at)
+  else if (copy.length >= at + 8) copy.writeBigUInt64LE(change.word, at)
   return copy
 }
 
