@@ -36,7 +36,7 @@ import { ImageHolder } from './data/image-holder.ts'
 import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { ImageIndex } from './images/image-index.ts'
-import { imageIdOf } from './images/image-operations.ts'
+import { imageIdOf, imageKey } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
@@ -45,10 +45,12 @@ import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
 import { Reaper, type Life } from './loops/reaper.ts'
 import { RepairPace } from './loops/repair-pace.ts'
+import { Scrubber } from './loops/scrubber.ts'
 import { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
+import { ImageAdmin } from './status/image-admin.ts'
 import { LoopAdmin } from './status/loop-admin.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -193,6 +195,7 @@ function buildImages(core: Core): Images {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       memberQuota: config.default.imageMemberQuota,
       storageQuotaBytes: config.default.userStorageQuota,
+      delayedDelete: config.default.delayedDelete,
       staleLists: config.cluster.staleLists,
     },
   )
@@ -230,10 +233,21 @@ function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): 
       },
       registers: cluster.registers,
       isAlive: (id) => cluster.control.liveness.isAlive(id),
-      isCoordinator: (key) => coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id,
+      isCoordinator: (key) => isFirstOf(core, key),
       isVoter: () => currentConfig.current().voters.includes(identity.id),
     },
     { keepMs: core.config.images.tombstoneDays * DAY_MS },
+  )
+  const scrubber = new Scrubber(
+    {
+      clock,
+      log,
+      registers,
+      caughtUp,
+      pendingImages: () => pendingImages(index),
+      isFirstFor: (id) => isFirstOf(core, imageKey(id)),
+    },
+    { keepMs: core.config.default.scrubTime },
   )
   store.registers.onLearned((key, row) => {
     const id = imageIdOf(key)
@@ -262,7 +276,7 @@ function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): 
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const own = [updater.loop, healer.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
+  const own = [updater.loop, healer.loop, reaper.loop, scrubber.loop, tombstones.loop, votes, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor, out }
 }
@@ -341,6 +355,12 @@ async function listen(
       clusterStatus: () => report.gather(),
       admin: buildAdmin(core),
       loops: new LoopAdmin({ self: core.identity.id, log, loops: loops.all }),
+      images: new ImageAdmin({
+        clock,
+        log,
+        registers: images.registers,
+        pendingImages: () => pendingImages(core.index),
+      }),
       log,
     },
     { disableFile },
@@ -354,6 +374,15 @@ async function listen(
     onStarted(async () => unfollow())
   }
   onStarted(() => images.uploader.stop())
+}
+
+/** Whether this node is the first to see to a register. */
+function isFirstOf({ currentConfig, identity }: Core, key: string): boolean {
+  return coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id
+}
+
+function pendingImages(index: ImageIndex) {
+  return [...index.rows()].filter(({ status }) => status === 'pending_delete')
 }
 
 function buildAdmin({ log, identity, currentConfig, cluster }: Core): ClusterAdmin {

@@ -118,6 +118,16 @@ export const OPTIONS = {
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
       image_location_quota: option(quota(), '10', 'Locations of one image; -1 = no limit.'),
+      delayed_delete: option(
+        boolean,
+        'false',
+        'Keep the bytes of a deleted image for scrub_time. Nobody sees it any more, and `serac images restore` brings it back.',
+      ),
+      scrub_time: option(
+        duration,
+        '0',
+        'How long a deleted image is kept where it was deleted with delayed_delete. 0: until the scrubber comes by.',
+      ),
       max_request_id_length: option(
         integer(0, REQUEST_ID_LENGTH_MAX),
         '64',

@@ -89,6 +89,8 @@ export interface ImageRecord {
   createdAt: string
   updatedAt: string
   deletedAt: string | null
+  /** Of a `pending_delete` image, what it becomes when an operator takes it back; `active` when absent. */
+  deletedFrom?: 'active' | 'deactivated' | undefined
   /** Sorted, each once. */
   tags: string[]
   /** Custom properties. */

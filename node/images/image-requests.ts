@@ -74,7 +74,7 @@ export type SortKey =
 
 export type FilterField = Exclude<
   keyof ImageRecord,
-  'members' | 'data' | 'upload' | 'tags' | 'properties' | 'deletedAt'
+  'members' | 'data' | 'upload' | 'tags' | 'properties' | 'deletedAt' | 'deletedFrom'
 >
 
 /** All filters of a query must hold. */

@@ -49,6 +49,8 @@ export interface ImageServiceOptions {
   memberQuota: number
   /** Of all images of one project together; 0 = no limit. */
   storageQuotaBytes: number
+  /** Keep what is deleted until the scrubber takes it. */
+  delayedDelete: boolean
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
@@ -105,8 +107,9 @@ export class ImageService implements ImageServicePort {
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
+    const operation = this.#options.delayedDelete ? 'image.delete-later' : 'image.delete'
     await this.#guard.change(caller, id, ['delete_image'], (grant) =>
-      this.#components.registers.apply(id, 'image.delete', { grant, now: this.#now() }),
+      this.#components.registers.apply(id, operation, { grant, now: this.#now() }),
     )
   }
 

@@ -6,7 +6,7 @@ import type { ImageRecord, ImageStatus, Visibility } from './image-record.ts'
 import type { ImageTraits, TraitsPool } from './image-traits.ts'
 
 /** Fields that few images have. */
-type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt'>
+type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt' | 'deletedFrom'>
 
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
 
@@ -26,7 +26,7 @@ export class IndexedImage implements ImageRecord {
 
   /** `pool`: what images have in common is kept once. */
   constructor(record: ImageRecord, pool: TraitsPool) {
-    const { members, upload, deletedAt, createdAt, updatedAt } = record
+    const { members, upload, deletedAt, deletedFrom, createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
     this.size = record.size
@@ -39,7 +39,7 @@ export class IndexedImage implements ImageRecord {
     this.data = record.data
     this.#traits = pool.of(record)
     const isPlain = members.length === 0 && upload === null && deletedAt === null
-    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt }
+    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt, deletedFrom }
   }
 
   get status(): ImageStatus {
@@ -96,5 +96,9 @@ export class IndexedImage implements ImageRecord {
 
   get deletedAt(): string | null {
     return this.#rare.deletedAt
+  }
+
+  get deletedFrom(): ImageRecord['deletedFrom'] {
+    return this.#rare.deletedFrom
   }
 }

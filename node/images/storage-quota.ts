@@ -20,6 +20,8 @@ export function roomForImage(
   )
 }
 
-function bytesOf({ data, size, upload }: ImageRecord): number {
+/** As in Glance, what waits for its deletion does not count. */
+function bytesOf({ status, data, size, upload }: ImageRecord): number {
+  if (status === 'pending_delete') return 0
   return data === null ? (upload?.reservedBytes ?? 0) : (size ?? 0)
 }

@@ -29,7 +29,7 @@ import { MemoryRegisters } from './memory-registers.ts'
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
-function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
+function serviceOf({ staleLists = false, storageQuotaBytes = 0, delayedDelete = false } = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -53,7 +53,7 @@ function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
       },
       holdsWhole: (root) => whole.has(root),
     },
-    { quotas, memberQuota: 2, staleLists, storageQuotaBytes },
+    { quotas, memberQuota: 2, staleLists, storageQuotaBytes, delayedDelete },
   )
   return { service, registers, opened, uploads, whole }
 }
@@ -153,6 +153,25 @@ t.test('show', async (t) => {
     registers.read = () => Promise.reject(new ClusterError('CORRUPT_VALUE', 'damaged'))
     await t.rejects(service.show(owner, ID), { code: 'CORRUPT_VALUE' })
   })
+})
+
+t.test('with delayed_delete an image vanishes for everybody and is kept all the same', async (t) => {
+  const { service, registers } = serviceOf({ delayedDelete: true, storageQuotaBytes: 6 })
+  registers.put(activeImage())
+  await service.remove(owner, ID)
+  t.match(registers.index.get(ID), { status: 'pending_delete', data })
+  for (const caller of [owner, admin]) {
+    await t.rejects(service.show(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.openData(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.remove(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.patch(caller, ID, []), { code: 'NOT_FOUND' })
+    await t.rejects(service.list(caller, queryOf({ marker: ID })), { code: 'INVALID' })
+    const query = queryOf({ filters: [{ field: 'status', op: 'eq', values: ['pending_delete'] }] })
+    t.strictSame((await service.list(caller, query)).value.images, [])
+  }
+  await t.rejects(service.create(owner, { id: ID }), { code: 'CONFLICT' })
+  registers.put(imageOf({ id: OTHER_ID }))
+  await t.resolves(service.upload(owner, OTHER_ID, (async function* () {})(), 6), 'its bytes leave the quota')
 })
 
 t.test('patch, delete and upload', async (t) => {
