@@ -65,9 +65,10 @@ function refusalToDelete(record: ImageRecord, grant: CalledArgs['grant']): Decis
   return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
 }
 
-/** `data` stays in the tombstone: the updater ends the pins of its upload by it. */
+/** `data` stays in the tombstone: the updater ends the pins of its upload by it. Locations may hold credentials. */
 function bury(record: ImageRecord, deletedAt: string, now: string): Decision {
-  const next = touch({ ...record, status: 'deleted', upload: null, deletedAt }, now)
+  const { locations: _, hashing: __, ...rest } = record
+  const next = touch({ ...rest, status: 'deleted', upload: null, deletedAt }, now)
   return { kind: 'write', next: { live: false, record: next } }
 }
 

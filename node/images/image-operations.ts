@@ -1,6 +1,6 @@
 /**
  * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
- * the status machine (glance-api.md §7) included; what concerns members, tags, activation and deletion is next door. Each change of
+ * the status machine (glance-api.md §7) included; what concerns members, tags, activation, deletion and locations is next door. Each change of
  * meaning gets a new name.
  */
 import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
@@ -20,6 +20,7 @@ import {
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
+import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
@@ -113,6 +114,8 @@ const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
 export const imageOperations: OperationTable = {
   'image.create': create,
   'image.patch': patch,
+  // A name of its own, so that a node of an older release refuses what it would take for something else.
+  'image.patch-locations': patch,
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
@@ -120,13 +123,20 @@ export const imageOperations: OperationTable = {
   ...tagOperations,
   ...activationOperations,
   ...deletionOperations,
+  ...locationOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
 export interface ImageOperationArgs
-  extends MemberOperationArgs, TagOperationArgs, ActivationOperationArgs, DeletionOperationArgs {
+  extends
+    MemberOperationArgs,
+    TagOperationArgs,
+    ActivationOperationArgs,
+    DeletionOperationArgs,
+    LocationOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
+  'image.patch-locations': PatchArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs
