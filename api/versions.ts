@@ -6,10 +6,10 @@ import { sendJson } from './replies.ts'
 /**
  * The minor versions whose features answer here, newest first. Clients choose features by this list, so a number joins it
  * with its feature: 2.6 needs the interoperable import, 2.8 to 2.13 several stores, 2.14
- * and 2.16 the cache calls, 2.15 /info/stores/detail, 2.17 the location calls. 2.7 (hidden images, os_hash_*) is all
+ * and 2.16 the cache calls, 2.15 /info/stores/detail. 2.17 are the location calls; 2.7 (hidden images, os_hash_*) is all
  * that glanceclient, openstackclient, nova and cinder ask for to boot from images and to take snapshots.
  */
-export const MINOR_VERSIONS = ['v2.7', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'] as const
+export const MINOR_VERSIONS = ['v2.17', 'v2.7', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'] as const
 const CURRENT_VERSION = MINOR_VERSIONS[0]
 
 /** The media type that asks for v2 on a path without version, as Glance knows it. */

@@ -17,15 +17,16 @@ import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/iden
 import type { NodeId } from '../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
-import { coordinatorsOf } from '../cluster/register/key-order.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
+import { buildRecordLoops, pendingImages } from './composition/build-record-loops.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
+import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
 import { buildReport, whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
@@ -35,21 +36,25 @@ import { HashPool } from './data/hash-pool.ts'
 import { ImageHolder } from './data/image-holder.ts'
 import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
+import { OutsideBytes } from './data/outside-bytes.ts'
 import { ImageIndex } from './images/image-index.ts'
 import { imageIdOf } from './images/image-operations.ts'
-import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
+import { ImageRegisters, indexRow } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
+import { LocationHasher } from './images/location-hasher.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
-import { Reaper, type Life } from './loops/reaper.ts'
+import type { Life } from './loops/reaper.ts'
 import { RepairPace } from './loops/repair-pace.ts'
-import { TombstoneReaper } from './loops/tombstone-reaper.ts'
+import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
+import { ImageAdmin } from './status/image-admin.ts'
 import { LoopAdmin } from './status/loop-admin.ts'
+import type { OutboundHttp } from './outbound/outbound-http.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
 
@@ -72,6 +77,7 @@ interface Core {
   cluster: Cluster
   foreground: Foreground
   policy: Policy
+  outbound: OutboundHttp
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -80,6 +86,7 @@ interface Images {
   registers: ImageRegisters
   holder: ImageHolder
   uploader: ImageUploader
+  hasher: LocationHasher
   service: ImageService
   /** Of what this node brings for itself. */
   pace: RepairPace
@@ -93,7 +100,6 @@ interface Loops {
   out: OutNodes
 }
 
-const DAY_MS = 24 * 3_600_000
 /** How long running requests may go on after the node was told to stop. */
 const CLOSE_GRACE_MS = 10_000
 const STARTED_MS = clock.monotonicMs()
@@ -156,7 +162,9 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
   const { policy } = watch
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy, apiUrl }
+  const outbound = await openOutbound(config)
+  const base = { config, log, identity, currentConfig, store, index, hashes, cluster, foreground }
+  return { ...base, policy, outbound, apiUrl }
 }
 
 function buildImages(core: Core): Images {
@@ -188,59 +196,46 @@ function buildImages(core: Core): Images {
       formats: config.imageFormat,
     },
   )
+  const outside = new OutsideBytes(
+    { outbound: core.outbound, clock, log },
+    { sizeBytesMax: config.default.imageSizeCap, retries: config.default.httpRetries },
+  )
+  const hasher = new LocationHasher({ clock, log, registers, outside, hashes, pool: uploads })
+  const holdsWhole = (root: string) => store.chunks.isHeld(root)
   const service = new ImageService(
-    { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    { ...base, registers, index, policy, uploader, reader, holdsWhole, outside, hasher },
     {
+      locations: {
+        ...config.default,
+        isHttpOn: config.glanceStore.stores.includes('http'),
+        quota: config.default.imageLocationQuota,
+      },
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       memberQuota: config.default.imageMemberQuota,
       storageQuotaBytes: config.default.userStorageQuota,
+      delayedDelete: config.default.delayedDelete,
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, service, pace }
+  return { registers, holder, uploader, hasher, service, pace }
 }
 
-function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): Loops {
-  const { log, identity, currentConfig, store, index, cluster, foreground } = core
-  const caughtUp = () => cluster.registers.caughtUp
+function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: Images): Loops {
+  const { log, store, index, cluster, foreground } = core
   const silentMs = (node: NodeId) => lifeOf(node, cluster.control).silentMs
   const { updater, out } = buildUpdater({ ...core, registers, holder, pace, silentMs })
-  const reaper = new Reaper({
-    self: identity.id,
-    clock,
-    log,
+  const records = buildRecordLoops({
+    ...core,
     registers,
-    caughtUp,
-    savingImages: () => [...index.rows()].filter(({ status }) => status === 'saving').map(({ id }) => id),
     lifeOf: (node) => lifeOf(node, cluster.control),
-    isRunningHere: (upload) => uploader.isRunning(upload),
+    isRunningHere: (claimId) => uploader.isRunning(claimId) || hasher.isRunning(claimId),
   })
-  const tombstones = new TombstoneReaper(
-    {
-      clock,
-      log,
-      caughtUp,
-      deletedKeys: () =>
-        store.registers.learnedKeys().filter((key) => {
-          const id = imageIdOf(key)
-          return id !== null && !index.get(id)
-        }),
-      local: (key) => {
-        const row = store.registers.learned(key)
-        return row && toKnown(row.value)
-      },
-      registers: cluster.registers,
-      isAlive: (id) => cluster.control.liveness.isAlive(id),
-      isCoordinator: (key) => coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id,
-      isVoter: () => currentConfig.current().voters.includes(identity.id),
-    },
-    { keepMs: core.config.images.tombstoneDays * DAY_MS },
-  )
   store.registers.onLearned((key, row) => {
     const id = imageIdOf(key)
     if (id === null || !row?.settled) return
     // An image without data is nothing to pull; one that is gone may have left some.
     const record = index.get(id)
+    hasher.noteChanged(id, record ?? null)
     if (!record || record.data) updater.enqueue(id)
   })
   const votes = voteAuditor({
@@ -263,7 +258,9 @@ function buildLoops(core: Core, { registers, holder, uploader, pace }: Images): 
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const own = [updater.loop, healer.loop, reaper.loop, tombstones.loop, votes, auditor.loop]
+  const { reaper, scrubber, tombstones } = records
+  const recordLoops = [reaper.loop, scrubber.loop, tombstones.loop]
+  const own = [updater.loop, healer.loop, ...recordLoops, votes, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor, out }
 }
@@ -342,6 +339,12 @@ async function listen(
       clusterStatus: () => report.gather(),
       admin: buildAdmin(core),
       loops: new LoopAdmin({ self: core.identity.id, log, loops: loops.all }),
+      images: new ImageAdmin({
+        clock,
+        log,
+        registers: images.registers,
+        pendingImages: () => pendingImages(core.index),
+      }),
       log,
     },
     { disableFile },
@@ -355,6 +358,7 @@ async function listen(
     onStarted(async () => unfollow())
   }
   onStarted(() => images.uploader.stop())
+  onStarted(() => images.hasher.stop())
 }
 
 function buildAdmin({ log, identity, currentConfig, cluster }: Core): ClusterAdmin {

@@ -5,6 +5,7 @@
 import { IMAGE_STATUSES, VISIBILITIES } from '../../node/images/image-record.ts'
 import type { FormatOptions } from '../v2/image-fields.ts'
 import { KEY_DELETION_POLICIES, MINIMUM_MAX, TEXT_LENGTH_MAX } from '../v2/image-fields.ts'
+import { LOCATION_URL_LENGTH_MAX } from '../v2/location-body.ts'
 import type { GlanceSchema } from './collection-schema.ts'
 
 const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$'
@@ -48,6 +49,32 @@ function settableProperties({ diskFormats, containerFormats }: FormatOptions): R
       description: 'Labels of the image',
       items: { type: 'string', maxLength: TEXT_LENGTH_MAX },
     },
+    locations: locationsProperty(),
+  }
+}
+
+function locationsProperty(): object {
+  const validation = {
+    type: 'object',
+    description: 'Digests of the data there, for an image that is queued',
+    writeOnly: true,
+    additionalProperties: false,
+    properties: {
+      checksum: { type: 'string', minLength: MD5_HEX_LENGTH, maxLength: MD5_HEX_LENGTH },
+      os_hash_algo: { type: 'string', maxLength: HASH_NAME_LENGTH_MAX },
+      os_hash_value: { type: 'string', maxLength: HASH_HEX_LENGTH_MAX },
+    },
+    required: ['os_hash_algo', 'os_hash_value'],
+  }
+  const properties = {
+    url: { type: 'string', maxLength: LOCATION_URL_LENGTH_MAX },
+    metadata: { type: 'object' },
+    validation_data: validation,
+  }
+  return {
+    type: 'array',
+    description: 'Every place where the data is',
+    items: { type: 'object', properties, required: ['url', 'metadata'] },
   }
 }
 
@@ -76,6 +103,7 @@ function readOnlyProperties(): Record<string, object> {
     },
     created_at: { ...text, description: 'Time of creation' },
     updated_at: { ...text, description: 'Time of the last change' },
+    direct_url: { ...text, description: 'Where the data is, for those who need no image service' },
     self: { ...text, description: 'Path of the image' },
     file: { ...text, description: 'Path of the data' },
     schema: { ...text, description: 'Path of this schema' },

@@ -1,4 +1,4 @@
-/** The operator's server: cluster status, membership and background loops as JSON. It has no authentication, so it listens on loopback. */
+/** The operator's server: cluster status, membership, background loops and deleted images as JSON. It has no authentication, so it listens on loopback. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -6,6 +6,7 @@ import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
 import { healthRoutes } from '../health.ts'
 import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
+import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
 
 export interface OperatorComponents {
@@ -13,6 +14,7 @@ export interface OperatorComponents {
   clusterStatus(): Promise<ClusterStatus>
   admin: ClusterAdminPort
   loops: LoopAdminPort
+  images: ImageAdminPort
   log: Log
 }
 
@@ -50,5 +52,6 @@ export function buildOperatorServer(
   })
   clusterRoutes(app, components.admin)
   loopRoutes(app, components.loops)
+  imageAdminRoutes(app, components.images)
   return app
 }

@@ -23,7 +23,7 @@ const READ_ONLY = new Set([
   'file',
   'schema',
 ])
-/** Names that Glance keeps for itself; `locations` and `stores` are not offered. */
+/** Names that Glance keeps for itself; `locations` are for PATCH, `stores` are not offered. */
 const RESERVED = new Set(['location', 'locations', 'stores', 'deleted', 'deleted_at'])
 const RESERVED_PREFIX = 'os_glance'
 /** Assigning this name would change an object's prototype, here or in any client. */

@@ -10,6 +10,7 @@ import type { UserFieldRules } from './image-fields.ts'
 import { checkPropertyName, checkPropertyValue, refuseServerField } from './image-fields.ts'
 import { isObject } from './json-object.ts'
 import { parsePointer } from './json-pointer.ts'
+import { locationChange } from './location-body.ts'
 
 /** All of a patch is applied inside the image's register; nobody has this many fields to change. */
 export const PATCH_OPERATIONS_MAX = 1000
@@ -86,7 +87,8 @@ function toChange(
   ifPresent: PatchDialect['ifPresent'],
   rules: UserFieldRules,
 ): ImageChange {
-  const [name = ''] = path
+  const [name = '', ...rest] = path
+  if (name === 'locations') return locationChange(verb, rest, value)
   refuseTarget(name, verb)
   if (path.length > 1) throw new ImageError('INVALID', `The path under '${name}' is too deep.`)
   const rule = rules.get(name)

@@ -1,5 +1,7 @@
 /** Images: create, list, show, change, delete. */
 import type { FastifyInstance } from 'fastify'
+import type { ImageRecord } from '../../node/images/image-record.ts'
+import type { Caller } from '../../node/images/image-requests.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { baseUrl } from '../base-url.ts'
 import { callerOf } from '../context.ts'
@@ -18,31 +20,37 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   const { images, clock } = components
   const rules = userFieldRules(options)
   const json = new ImageJson()
+  /** What the caller of a request is shown of where the bytes are. */
+  const shownTo = (caller: Caller) => (image: ImageRecord) => images.shownLocations(caller, image)
 
   app.post('/images', async (request, reply) => {
     const body = await readJsonBody(request.raw, reply.raw, clock)
-    const image = await images.create(callerOf(request), parseImageDraft(body, rules))
+    const caller = callerOf(request)
+    const image = await images.create(caller, parseImageDraft(body, rules))
     reply.header('location', `${baseUrl(request, options)}${IMAGES_PATH}/${image.id}`)
-    return sendJsonText(reply, 201, json.image(image))
+    return sendJsonText(reply, 201, json.image(image, shownTo(caller)))
   })
 
   app.get('/images', async (request, reply) => {
     const query = new URLSearchParams(queryOf(request.url))
-    const page = unwrap(reply, await images.list(callerOf(request), parseImageListQuery(query, options)))
-    return sendJsonText(reply, 200, json.page(page, query))
+    const caller = callerOf(request)
+    const page = unwrap(reply, await images.list(caller, parseImageListQuery(query, options)))
+    return sendJsonText(reply, 200, json.page(page, query, shownTo(caller)))
   })
 
   app.get<ImageParams>('/images/:imageId', async (request, reply) => {
     refuseBody(request.raw)
-    const image = unwrap(reply, await images.show(callerOf(request), imageIdOf(request)))
-    return sendJsonText(reply, 200, json.image(image))
+    const caller = callerOf(request)
+    const image = unwrap(reply, await images.show(caller, imageIdOf(request)))
+    return sendJsonText(reply, 200, json.image(image, shownTo(caller)))
   })
 
   app.patch<ImageParams>('/images/:imageId', async (request, reply) => {
     const dialect = patchDialect(bodyMediaType(request.raw))
     const changes = parseImagePatch(dialect, await readJsonBody(request.raw, reply.raw, clock), rules)
-    const image = await images.patch(callerOf(request), imageIdOf(request), changes)
-    return sendJsonText(reply, 200, json.image(image))
+    const caller = callerOf(request)
+    const image = await images.patch(caller, imageIdOf(request), changes)
+    return sendJsonText(reply, 200, json.image(image, shownTo(caller)))
   })
 
   app.delete<ImageParams>('/images/:imageId', async (request, reply) => {

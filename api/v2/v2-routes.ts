@@ -7,6 +7,7 @@ import { HttpError } from '../errors.ts'
 import { actionRoutes } from './actions.ts'
 import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
+import { locationRoutes } from './locations.ts'
 import { memberRoutes } from './members.ts'
 import { schemaRoutes } from './schemas.ts'
 import { tagRoutes } from './tags.ts'
@@ -25,6 +26,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     })
     imageRoutes(app, components, options)
     imageDataRoutes(app, components, options)
+    locationRoutes(app, components)
     memberRoutes(app, components)
     tagRoutes(app, components)
     actionRoutes(app, components)

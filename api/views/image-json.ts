@@ -3,8 +3,11 @@
  * 100 takes longer than all the rest of the request: the texts that were used last are kept.
  */
 import type { ImageRecord } from '../../node/images/image-record.ts'
-import type { ImagePage } from '../../node/images/image-requests.ts'
-import { imageText, pageLinks } from './image-v2.ts'
+import type { ImagePage, ShownLocations } from '../../node/images/image-requests.ts'
+import { imageText, pageLinks, withLocations } from './image-v2.ts'
+
+/** Where the bytes are, as far as the caller may know: not the same for all, so it is put to what is kept. */
+export type ShownTo = (image: ImageRecord) => ShownLocations
 
 /** Characters kept in each of two generations: some 2000 images of ordinary size. */
 const KEPT_LENGTH_MAX = 2 * 1024 * 1024
@@ -16,7 +19,11 @@ export class ImageJson {
   /** What was not used since the young ones were begun goes with the next generation. */
   #old = new Map<ImageRecord, string>()
 
-  image(image: ImageRecord): string {
+  image(image: ImageRecord, shown: ShownTo): string {
+    return withLocations(this.#text(image), shown(image))
+  }
+
+  #text(image: ImageRecord): string {
     const kept = this.#young.get(image)
     if (kept !== undefined) return kept
     const text = this.#old.get(image) ?? imageText(image)
@@ -25,8 +32,8 @@ export class ImageJson {
   }
 
   /** A page of images with its links. */
-  page(page: ImagePage, query: URLSearchParams): string {
-    const images = page.images.map((image) => this.image(image)).join(',')
+  page(page: ImagePage, query: URLSearchParams, shown: ShownTo): string {
+    const images = page.images.map((image) => this.image(image, shown)).join(',')
     const rest = JSON.stringify(pageLinks(page, query))
     return `{"images":[${images}],${rest.slice(1)}`
   }

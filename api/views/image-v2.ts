@@ -1,5 +1,5 @@
 /** An image as API v2 shows it. */
-import type { ImagePage } from '../../node/images/image-requests.ts'
+import type { ImagePage, ShownLocations } from '../../node/images/image-requests.ts'
 import type { ImageRecord } from '../../node/images/image-record.ts'
 
 export const IMAGES_PATH = '/v2/images'
@@ -17,6 +17,13 @@ export function imageText(image: ImageRecord): string {
   const baseText = JSON.stringify(base)
   const properties = JSON.stringify(shownProperties(image, base))
   return properties === '{}' ? baseText : `${properties.slice(0, -1)},${baseText.slice(1)}`
+}
+
+/** The text with where the bytes are. What is not shown to anybody is not there, not even as nothing. */
+export function withLocations(text: string, { locations, directUrl }: ShownLocations): string {
+  const fields = { ...(locations && { locations }), ...(directUrl !== null && { direct_url: directUrl }) }
+  if (locations === null && directUrl === null) return text
+  return `${text.slice(0, -1)},${JSON.stringify(fields).slice(1)}`
 }
 
 function baseFields(image: ImageRecord) {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
 import { duration, size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
+import { deletedImagesCommand, restoreImageCommand } from './deleted-images.ts'
 import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
 import {
@@ -59,6 +60,7 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
     finish(await inviteCommand(url, expires, io))
   })
   addLoops(program, io, finish)
+  addImages(program, io, finish)
   addChanges(program, io, finish)
 }
 
@@ -133,6 +135,25 @@ function addChanges(program: Command, io: CliIo, finish: Finish): void {
     .option('--yes', 'do not ask')
   withUrl(remove).action(async (id: string, flags: Omit<Changing, 'format'>) => {
     finish(await removeCommand(id, changeFlags({ ...flags, format: 'table' }), io))
+  })
+}
+
+function addImages(program: Command, io: CliIo, finish: Finish): void {
+  const images = program
+    .command('images')
+    .description('Deleted images that are still kept (delayed_delete): show them, take one back.')
+  const deleted = images
+    .command('deleted', { isDefault: true })
+    .description('Show which deleted images can still be had back.')
+  withFormat(withUrl(deleted)).action(async (flags: Asking) => {
+    finish(await deletedImagesCommand(flags, io))
+  })
+  const restore = images
+    .command('restore')
+    .description('Take a deleted image back, as it was before.')
+    .argument('<id>', 'its id')
+  withUrl(restore).action(async (id: string, { url }: { url: string }) => {
+    finish(await restoreImageCommand(id, url, io))
   })
 }
 

@@ -5,6 +5,7 @@
 import { copies, copiesRule } from './copies.ts'
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { member } from './members.ts'
+import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
   boolean,
@@ -39,6 +40,8 @@ const REPAIR_RATE_BYTES_MIN = MIB
 const CORS_AGE_SECONDS_MAX = 7 * 86_400
 /** Ten years. */
 const TOMBSTONE_DAYS_MAX = 3650
+/** Half a second each: clients have gone by then. */
+const HTTP_RETRIES_MAX = 100
 /** No cluster config has more voters and W counts copies, see the architecture's R10. */
 const COPIES_MAX = 7
 
@@ -118,6 +121,37 @@ export const OPTIONS = {
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
       image_location_quota: option(quota(), '10', 'Locations of one image; -1 = no limit.'),
+      show_multiple_locations: option(
+        boolean,
+        'false',
+        'Show where the bytes of an image are, and let those whom the policy allows it name other places.',
+      ),
+      show_image_direct_url: option(
+        boolean,
+        'false',
+        'Show the first of these places as direct_url. URLs may hold credentials: with either option, whoever sees the image ' +
+          "and may get_image_location (by default its owner's project and administrators) reads them.",
+      ),
+      do_secure_hash: option(
+        boolean,
+        'true',
+        'Compute the digests of an image that was added by its location (POST /v2/images/ID/locations).',
+      ),
+      http_retries: option(
+        integer(0, HTTP_RETRIES_MAX),
+        '3',
+        'How often a read from an http location that failed is tried again.',
+      ),
+      delayed_delete: option(
+        boolean,
+        'false',
+        'Keep the bytes of a deleted image for scrub_time. Nobody sees it any more, and `serac images restore` brings it back.',
+      ),
+      scrub_time: option(
+        duration,
+        '0',
+        'How long a deleted image is kept where it was deleted with delayed_delete. 0: until the scrubber comes by.',
+      ),
       max_request_id_length: option(
         integer(0, REQUEST_ID_LENGTH_MAX),
         '64',
@@ -133,6 +167,14 @@ export const OPTIONS = {
   keystone_authtoken: {
     help: 'How tokens are checked with auth_strategy = keystone, as in the file of any other OpenStack service.',
     options: KEYSTONE_OPTIONS,
+  },
+  glance_store: {
+    help: 'Places for the bytes of images beside the cluster itself.',
+    options: STORE_OPTIONS,
+  },
+  import_filtering_opts: {
+    help: 'What is fetched for users, from http locations: each hop of a redirect and each address is held to it.',
+    options: IMPORT_FILTERING_OPTIONS,
   },
   cors: {
     help: 'Which web pages may use the API from a browser.',

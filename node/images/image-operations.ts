@@ -1,11 +1,12 @@
 /**
  * Everything that may happen to an image's record, as operations on its register (rule R3): pure functions, the rules of
- * the status machine (glance-api.md §7) included; what concerns members, tags and activation is next door. Each change of
+ * the status machine (glance-api.md §7) included; what concerns members, tags, activation, deletion and locations is next door. Each change of
  * meaning gets a new name.
  */
 import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
+import { deletionOperations, type DeletionOperationArgs } from './deletion-operations.ts'
 import {
   onLiveImage,
   operation,
@@ -19,6 +20,7 @@ import {
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
+import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
@@ -77,15 +79,6 @@ const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) =
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
 
-const remove = onLiveImage<CalledArgs>((record, { grant, now }) => {
-  const denied = recheck(grant, record)
-  if (denied) return denied
-  if (record.protected) return refuse('FORBIDDEN', `Image ${record.id} is protected and cannot be deleted.`)
-  // `data` stays: the reaper needs to know whose bytes are no longer wanted.
-  const next = touch({ ...record, status: 'deleted', upload: null, deletedAt: now }, now)
-  return { kind: 'write', next: { live: false, record: next } }
-})
-
 const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }) => {
   const denied = recheck(grant, record)
   if (denied) return denied
@@ -124,20 +117,29 @@ const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
 export const imageOperations: OperationTable = {
   'image.create': create,
   'image.patch': patch,
-  'image.delete': remove,
+  // A name of its own, so that a node of an older release refuses what it would take for something else.
+  'image.patch-locations': patch,
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
   ...memberOperations,
   ...tagOperations,
   ...activationOperations,
+  ...deletionOperations,
+  ...locationOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
-export interface ImageOperationArgs extends MemberOperationArgs, TagOperationArgs, ActivationOperationArgs {
+export interface ImageOperationArgs
+  extends
+    MemberOperationArgs,
+    TagOperationArgs,
+    ActivationOperationArgs,
+    DeletionOperationArgs,
+    LocationOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
-  'image.delete': CalledArgs
+  'image.patch-locations': PatchArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs

@@ -4,6 +4,7 @@ import { copies as copiesForm } from '../config/copies.ts'
 import { COPIES_PROPERTY, ownCopies } from './copies-policy.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
+import { changeLocations, isLocationChange } from './location-rules.ts'
 import type { CallerRights } from './visibility.ts'
 
 export interface PatchQuotas {
@@ -11,6 +12,8 @@ export interface PatchQuotas {
   properties: number
   /** Tags per image; -1 = unlimited. */
   tags: number
+  /** Locations per image; -1 = unlimited, absent: none. */
+  locations?: number
 }
 
 /** A rule that refused; becomes the register's refusal. */
@@ -34,11 +37,21 @@ export function applyChanges(
 ): Result {
   let next = record
   for (const change of changes) {
-    const result = change.kind === 'set' ? setField(next, change, caller) : changeProperty(next, change)
+    const result = applyChange(next, change, caller, quotas)
     if (isRefusal(result)) return result
     next = result
   }
   return checkQuotas(withCopies(record, next), quotas)
+}
+
+function applyChange(
+  record: ImageRecord,
+  change: ImageChange,
+  caller: CallerRights,
+  quotas: PatchQuotas,
+): Result {
+  if (isLocationChange(change)) return changeLocations(record, change, quotas.locations ?? 0)
+  return change.kind === 'set' ? setField(record, change, caller) : changeProperty(record, change)
 }
 
 /** Of an image with data, the copies change with the property; without it they stay as they are. */

@@ -63,6 +63,22 @@ export interface ImageUpload {
   reservedBytes?: number
 }
 
+/** A place where the bytes may be had. The URL may hold credentials: it is for no log and no message. */
+export interface ImageLocation {
+  url: string
+  /** What the caller says of the place, as JSON. */
+  metadata: Record<string, unknown>
+}
+
+/** The computation of the digests of a location's bytes. `hashId` decides; node and nonce as in ImageUpload. */
+export interface LocationHashing {
+  hashId: string
+  node: NodeId
+  startNonce: string
+  /** The sha512 that must come out before the image is active, hex; null: it is active already, whatever comes out. */
+  expected: string | null
+}
+
 export interface ImageRecord {
   /** Lower-case UUID with dashes. */
   id: string
@@ -90,6 +106,8 @@ export interface ImageRecord {
   createdAt: string
   updatedAt: string
   deletedAt: string | null
+  /** Of a `pending_delete` image, what it becomes when an operator takes it back; `active` when absent. */
+  deletedFrom?: 'active' | 'deactivated' | undefined
   /** Sorted, each once. */
   tags: string[]
   /** Custom properties. */
@@ -97,4 +115,8 @@ export interface ImageRecord {
   members: ImageMember[]
   data: ImageData | null
   upload: ImageUpload | null
+  /** Every place with the bytes, as soon as callers have had a say in it; absent: `data`, if any. */
+  locations?: ImageLocation[] | undefined
+  /** While digests are computed. */
+  hashing?: LocationHashing | undefined
 }

@@ -1,6 +1,7 @@
 /** What callers hand to the image service: who they are and what they ask for. The façade parses into these shapes. */
 import type { OpenImage } from '../data/image-reader.ts'
-import type { ImageRecord, Visibility } from './image-record.ts'
+import type { ImageLocation, ImageRecord, Visibility } from './image-record.ts'
+import type { LocationChange, ValidationData } from './location-rules.ts'
 
 /**
  * The identity behind one request, as authentication and policy see it. What does not apply is null: a token has one scope
@@ -60,6 +61,7 @@ export type UserField =
  * treats a property that is there already: the v2.1 dialect overwrites, the v2.0 dialect answers 409.
  */
 export type ImageChange =
+  | LocationChange
   | { kind: 'set'; field: UserField; value: string | number | boolean | string[] | null }
   | {
       kind: 'property'
@@ -69,12 +71,32 @@ export type ImageChange =
       ifPresent: 'overwrite' | 'conflict'
     }
 
+/** The body of a request that adds a location to a queued image. */
+export interface LocationRequest {
+  url: string
+  validation: ValidationData | null
+}
+
+/** Where the bytes are, as far as one caller may know; null: nobody is shown it here. */
+export interface ShownLocations {
+  locations: readonly ImageLocation[] | null
+  directUrl: string | null
+}
+
 export type SortKey =
   'name' | 'status' | 'containerFormat' | 'diskFormat' | 'size' | 'id' | 'createdAt' | 'updatedAt'
 
 export type FilterField = Exclude<
   keyof ImageRecord,
-  'members' | 'data' | 'upload' | 'tags' | 'properties' | 'deletedAt'
+  | 'members'
+  | 'data'
+  | 'upload'
+  | 'tags'
+  | 'properties'
+  | 'deletedAt'
+  | 'deletedFrom'
+  | 'locations'
+  | 'hashing'
 >
 
 /** All filters of a query must hold. */

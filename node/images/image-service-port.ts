@@ -7,8 +7,10 @@ import type {
   ImageDraft,
   ImagePage,
   ImageQuery,
+  LocationRequest,
+  ShownLocations,
 } from './image-requests.ts'
-import type { ImageMember, ImageRecord } from './image-record.ts'
+import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
@@ -43,6 +45,12 @@ export interface ImageServicePort {
   removeMember(caller: Caller, id: string, memberId: string): Promise<void>
   addTag(caller: Caller, id: string, tag: string): Promise<void>
   removeTag(caller: Caller, id: string, tag: string): Promise<void>
+  /** What the caller may be shown of an image that it sees. */
+  shownLocations(caller: Caller, image: ImageRecord): ShownLocations
+  /** All of them, for services. */
+  locations(caller: Caller, id: string): Promise<readonly ImageLocation[]>
+  /** INVALID for what cannot be fetched; CONFLICT unless queued. The image may be active only later, or queued again. */
+  addLocation(caller: Caller, id: string, request: LocationRequest): Promise<void>
   /** FORBIDDEN unless active or deactivated. */
   deactivate(caller: Caller, id: string): Promise<void>
   reactivate(caller: Caller, id: string): Promise<void>

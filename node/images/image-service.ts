@@ -7,9 +7,15 @@ import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
 import { asText, type Grant, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
+import { isLocationChange } from './location-rules.ts'
+import {
+  ImageLocations,
+  type ImageLocationsComponents,
+  type ImageLocationsOptions,
+} from './image-locations.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
-import type { ImageMember, ImageRecord } from './image-record.ts'
+import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
 import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
@@ -19,6 +25,8 @@ import type {
   ImageDraft,
   ImagePage,
   ImageQuery,
+  LocationRequest,
+  ShownLocations,
 } from './image-requests.ts'
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
@@ -41,6 +49,8 @@ export interface ImageServiceComponents {
   reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
   holdsWhole: (root: string) => boolean
+  outside: ImageLocationsComponents['outside']
+  hasher: ImageLocationsComponents['hasher']
 }
 
 export interface ImageServiceOptions {
@@ -49,6 +59,9 @@ export interface ImageServiceOptions {
   memberQuota: number
   /** Of all images of one project together; 0 = no limit. */
   storageQuotaBytes: number
+  locations: ImageLocationsOptions
+  /** Keep what is deleted until the scrubber takes it. */
+  delayedDelete: boolean
   /** Answer lists from this node alone while there is no majority, flagged stale (R6). */
   staleLists: boolean
 }
@@ -57,12 +70,20 @@ export class ImageService implements ImageServicePort {
   readonly #components: ImageServiceComponents
   readonly #options: ImageServiceOptions
   readonly #guard: ImageGuard
+  readonly #locations: ImageLocations
 
   constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
     this.#components = components
     this.#options = options
     const { policy, registers } = components
     this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
+    const requireRoom = async (image: ImageRecord, sizeBytes: number) => {
+      await this.#roomFor(image, sizeBytes)
+    }
+    this.#locations = new ImageLocations(
+      { ...components, guard: this.#guard, requireRoom },
+      options.locations,
+    )
   }
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
@@ -99,14 +120,18 @@ export class ImageService implements ImageServicePort {
 
   async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
     const { registers } = this.#components
-    return this.#guard.change(caller, id, rulesOf(changes), (grant) =>
-      registers.apply(id, 'image.patch', { grant, changes, quotas: this.#options.quotas, now: this.#now() }),
-    )
+    const operation = changes.some(isLocationChange) ? 'image.patch-locations' : 'image.patch'
+    return this.#guard.change(caller, id, rulesOf(changes), async (grant, image) => {
+      const measured = await this.#locations.measured(image, changes)
+      const quotas = { ...this.#options.quotas, locations: this.#options.locations.quota }
+      return registers.apply(id, operation, { grant, changes: measured, quotas, now: this.#now() })
+    })
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
+    const operation = this.#options.delayedDelete ? 'image.delete-later' : 'image.delete'
     await this.#guard.change(caller, id, ['delete_image'], (grant) =>
-      this.#components.registers.apply(id, 'image.delete', { grant, now: this.#now() }),
+      this.#components.registers.apply(id, operation, { grant, now: this.#now() }),
     )
   }
 
@@ -205,17 +230,33 @@ export class ImageService implements ImageServicePort {
         'FORBIDDEN',
         `The requested image ${id} has been deactivated. Image data download is forbidden.`,
       )
-    if (!record.data || record.size === null) {
-      // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
-      if (stale) throw noMajority()
-      return { value: null, stale }
-    }
+    const image = await this.#open(record, stale)
+    // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
+    if (!image && stale) throw noMajority()
+    if (!image) return { value: null, stale }
+    const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
+    return { value: { record, sizeBytes: image.sizeBytes, read }, stale }
+  }
+
+  shownLocations(caller: Caller, image: ImageRecord): ShownLocations {
+    return this.#locations.shown(caller, image)
+  }
+
+  locations(caller: Caller, id: string): Promise<readonly ImageLocation[]> {
+    return this.#locations.list(caller, id)
+  }
+
+  addLocation(caller: Caller, id: string, request: LocationRequest): Promise<void> {
+    return this.#locations.add(caller, id, request)
+  }
+
+  /** What the cluster keeps itself comes first: it is verified, and nearer. */
+  async #open(record: ImageRecord, stale: boolean): Promise<OpenImage | null> {
+    if (record.status === 'importing') return null
+    if (!record.data || record.size === null) return this.#locations.open(record)
     const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
-    const source = { imageId: id, root, copies }
-    const image = await this.#openManifest(source)
-    const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
-    return { value: { record, sizeBytes: record.size, read }, stale }
+    return this.#openManifest({ imageId: record.id, root, copies })
   }
 
   /** As Glance asks: a member that the caller may not know of is not found, before it matters who may change it. */
@@ -323,11 +364,12 @@ export class ImageService implements ImageServicePort {
 
 /** As Glance asks: a visibility has a rule of its own beside the one for changes. */
 function rulesOf(changes: readonly ImageChange[]): ImageRule[] {
-  return changes.flatMap((change): ImageRule[] =>
-    change.kind === 'set' && change.field === 'visibility'
-      ? [...visibilityRules(change.value), 'modify_image']
-      : ['modify_image'],
-  )
+  return changes.flatMap((change): ImageRule[] => {
+    if (change.kind === 'remove-location') return ['delete_image_location']
+    if (isLocationChange(change)) return ['set_image_location']
+    if (change.kind !== 'set' || change.field !== 'visibility') return ['modify_image']
+    return [...visibilityRules(change.value), 'modify_image']
+  })
 }
 
 function visibilityRules(visibility: unknown): ImageRule[] {

@@ -6,7 +6,7 @@ import type { ImageRecord, ImageStatus, Visibility } from './image-record.ts'
 import type { ImageTraits, TraitsPool } from './image-traits.ts'
 
 /** Fields that few images have. */
-type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt'>
+type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing'>
 
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
 
@@ -26,7 +26,7 @@ export class IndexedImage implements ImageRecord {
 
   /** `pool`: what images have in common is kept once. */
   constructor(record: ImageRecord, pool: TraitsPool) {
-    const { members, upload, deletedAt, createdAt, updatedAt } = record
+    const { members, upload, deletedAt, deletedFrom, locations, hashing, createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
     this.size = record.size
@@ -38,8 +38,8 @@ export class IndexedImage implements ImageRecord {
     this.properties = record.properties
     this.data = record.data
     this.#traits = pool.of(record)
-    const isPlain = members.length === 0 && upload === null && deletedAt === null
-    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt }
+    const isPlain = members.length === 0 && upload === null && deletedAt === null && !locations && !hashing
+    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt, deletedFrom, locations, hashing }
   }
 
   get status(): ImageStatus {
@@ -96,5 +96,17 @@ export class IndexedImage implements ImageRecord {
 
   get deletedAt(): string | null {
     return this.#rare.deletedAt
+  }
+
+  get deletedFrom(): ImageRecord['deletedFrom'] {
+    return this.#rare.deletedFrom
+  }
+
+  get locations(): ImageRecord['locations'] {
+    return this.#rare.locations
+  }
+
+  get hashing(): ImageRecord['hashing'] {
+    return this.#rare.hashing
   }
 }

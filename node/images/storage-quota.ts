@@ -1,6 +1,7 @@
 /** How much of `user_storage_quota` a project has used (glance-api.md §8.4). Soft as in Glance: no register counts it. */
 import { ImageError } from '../errors.ts'
 import type { ImageRecord } from './image-record.ts'
+import { locationsOf } from './location-rules.ts'
 
 /**
  * Bytes that one more image of `owned` may have. Throws TOO_LARGE when there is no room for what was announced. What uploads
@@ -20,6 +21,8 @@ export function roomForImage(
   )
 }
 
-function bytesOf({ data, size, upload }: ImageRecord): number {
-  return data === null ? (upload?.reservedBytes ?? 0) : (size ?? 0)
+/** As in Glance, each location counts, and what waits for its deletion does not. */
+function bytesOf(image: ImageRecord): number {
+  if (image.status === 'pending_delete') return 0
+  return (image.size ?? 0) * locationsOf(image).length + (image.upload?.reservedBytes ?? 0)
 }

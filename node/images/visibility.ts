@@ -2,7 +2,7 @@
  * Whom Glance's database hides an image from (glance-api.md §5.2), whatever the policy says; what callers may do beside
  * seeing is the policy's alone (image-policy.ts). Also asked inside the register, where a race matters: it must stay pure.
  */
-import type { ImageMember, ImageRecord, Visibility } from './image-record.ts'
+import type { ImageMember, ImageRecord, ImageStatus, Visibility } from './image-record.ts'
 import type { Caller } from './image-requests.ts'
 
 /** What travels with an operation of a caller. */
@@ -14,6 +14,7 @@ interface Owned {
 }
 
 interface Shared extends Owned {
+  status: ImageStatus
   members: readonly Pick<ImageMember, 'memberId' | 'status'>[]
 }
 
@@ -23,9 +24,10 @@ export function isOwner(caller: Pick<CallerRights, 'projectId'>, image: Pick<Own
 
 /**
  * Whether the caller may see the image by id. A member's status does not matter here: pending and rejected members see
- * it too (measured). An image without owner is visible to everyone.
+ * it too (measured). An image without owner is visible to everyone; one that waits for its deletion to nobody.
  */
 export function canSee(caller: CallerRights, image: Shared): boolean {
+  if (image.status === 'pending_delete') return false
   if (caller.isAdmin || image.owner === null || isOwner(caller, image)) return true
   if (image.visibility === 'public' || image.visibility === 'community') return true
   return image.visibility === 'shared' && image.members.some(({ memberId }) => memberId === caller.projectId)
@@ -61,6 +63,7 @@ export function isListed(caller: CallerRights, image: Shared, scope: ListScope):
 }
 
 function isCandidate(caller: CallerRights, image: Shared, memberStatus: ListScope['memberStatus']): boolean {
+  if (image.status === 'pending_delete') return false
   if (caller.isAdmin || isOwner(caller, image)) return true
   if (image.visibility === 'public' || image.visibility === 'community') return true
   if (image.visibility !== 'shared') return false

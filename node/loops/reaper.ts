@@ -1,14 +1,14 @@
 /**
- * The reaper, first part: gives images back whose uploader is gone. An upload holds no lease; `saving` names the node and
- * the start of it that uploads. Any node may return the image to `queued` when that node shows another start, or was
- * silent for a minute; the node itself, when it no longer works on the upload. The upload id decides inside the register; time only proposes (architecture §3).
+ * The reaper, first part: gives images back whose uploader is gone, and those that wait for digests which nobody computes.
+ * Neither holds a lease; the record names the node and the start of it that is at work. Any node may end the claim when that
+ * node shows another start, or was silent for a minute; the node itself, when it no longer works on it. The claim's own id
+ * decides inside the register; time only proposes (architecture §3).
  */
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
-import type { ImageUpload } from '../images/image-record.ts'
+import type { ImageUpload, LocationHashing } from '../images/image-record.ts'
 import { isoSeconds } from '../images/image-times.ts'
 import { Loop } from './loop.ts'
 
@@ -25,11 +25,11 @@ export interface ReaperComponents {
   clock: Clock
   log: Log
   registers: Pick<ImageRegisters, 'apply' | 'local'>
-  /** Ids of the images that are `saving`, as this node knows. */
-  savingImages: () => string[]
+  /** Ids of the images that somebody uploads or computes digests of, as this node knows. */
+  claimedImages: () => string[]
   lifeOf: (node: NodeId) => Life
-  /** Whether this node itself still works on the upload: one that it gave up may have left its image `saving`. */
-  isRunningHere: (upload: UploadId) => boolean
+  /** Whether this node itself still works on it: what it gave up may have left its image as it was. */
+  isRunningHere: (claimId: string) => boolean
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
 }
@@ -50,29 +50,51 @@ export class Reaper {
 
   async #runOnce(signal: AbortSignal): Promise<void> {
     if (!this.#components.caughtUp()) return
-    for (const id of this.#components.savingImages()) {
+    for (const id of this.#components.claimedImages()) {
       signal.throwIfAborted()
-      const upload = this.#components.registers.local(id)?.record.upload
-      if (upload && this.#isGone(upload)) await this.#giveBack(id, upload)
+      const { upload, hashing } = this.#components.registers.local(id)?.record ?? {}
+      if (upload && this.#isGone(upload, upload.uploadId)) await this.#giveBack(id, upload)
+      if (hashing && this.#isGone(hashing, hashing.hashId)) await this.#endHashing(id, hashing)
     }
   }
 
-  #isGone({ node, startNonce, uploadId }: ImageUpload): boolean {
+  #isGone({ node, startNonce }: Pick<ImageUpload, 'node' | 'startNonce'>, claimId: string): boolean {
     const { self, isRunningHere } = this.#components
-    if (node === self) return !isRunningHere(uploadId)
+    if (node === self) return !isRunningHere(claimId)
     const life = this.#components.lifeOf(node)
     if (life.startNonce !== null) return life.startNonce !== startNonce
     return life.silentMs >= SILENT_MS_MAX
   }
 
   async #giveBack(id: string, { uploadId, node }: ImageUpload): Promise<void> {
-    const { registers, clock, log } = this.#components
-    try {
-      await registers.apply(id, 'image.abort-upload', { uploadId, now: isoSeconds(clock.wallMs()) })
+    const { registers, log } = this.#components
+    await unlessOver(async () => {
+      await registers.apply(id, 'image.abort-upload', { uploadId, now: this.#now() })
       log.warn({ image: id, node }, 'the uploader is gone: its image is queued again')
-    } catch (error) {
-      // Another node was faster, or the upload ended by itself after all.
-      if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw error
-    }
+    })
+  }
+
+  async #endHashing(id: string, { hashId, node }: LocationHashing): Promise<void> {
+    const { registers, log } = this.#components
+    await unlessOver(async () => {
+      await registers.apply(id, 'image.abort-hash', { hashId, now: this.#now() })
+      log.warn(
+        { image: id, node },
+        'nobody computes the digests of an image any more: it does not wait for them',
+      )
+    })
+  }
+
+  #now(): string {
+    return isoSeconds(this.#components.clock.wallMs())
+  }
+}
+
+async function unlessOver(end: () => Promise<void>): Promise<void> {
+  try {
+    await end()
+  } catch (error) {
+    // Another node was faster, or it ended by itself after all.
+    if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw error
   }
 }

@@ -4,7 +4,7 @@ import { ImageError, type ImageErrorCode } from '../../node/errors.ts'
 import { ImageGuard } from '../../node/images/image-guard.ts'
 import { imageOperations, type ImageOperationArgs } from '../../node/images/image-operations.ts'
 import type { ImageRule } from '../../node/images/image-policy.ts'
-import type { ImageMember, ImageRecord } from '../../node/images/image-record.ts'
+import type { ImageLocation, ImageMember, ImageRecord } from '../../node/images/image-record.ts'
 import type {
   Answer,
   ByteLease,
@@ -15,7 +15,10 @@ import type {
   ImageFilter,
   ImagePage,
   ImageQuery,
+  LocationRequest,
+  ShownLocations,
 } from '../../node/images/image-requests.ts'
+import { isLocationChange, locationsOf } from '../../node/images/location-rules.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
 import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
 import { defaultPolicy } from './default-policy.ts'
@@ -34,6 +37,10 @@ export class FakeImageService implements ImageServicePort {
   readonly queries: ImageQuery[] = []
   /** The changes of every patch. */
   readonly patches: ImageChange[][] = []
+  /** The bodies of every request that added a location. */
+  readonly locationRequests: LocationRequest[] = []
+  /** What everybody is shown of where the bytes are. */
+  shows = { locations: false, directUrl: false }
   stale = false
   /** Thrown by every call while set. */
   failure: Error | null = null
@@ -86,6 +93,23 @@ export class FakeImageService implements ImageServicePort {
     const { record } = this.#visible(caller, id)
     if (record.protected) throw new ImageError('FORBIDDEN', 'The image is protected.')
     this.images.delete(id)
+  }
+
+  shownLocations(_caller: Caller, image: ImageRecord): ShownLocations {
+    const locations = locationsOf(image)
+    return {
+      locations: this.shows.locations ? locations : null,
+      directUrl: this.shows.directUrl ? (locations[0]?.url ?? null) : null,
+    }
+  }
+
+  async locations(caller: Caller, id: string): Promise<readonly ImageLocation[]> {
+    return locationsOf(this.#visible(caller, id).record)
+  }
+
+  async addLocation(caller: Caller, id: string, request: LocationRequest): Promise<void> {
+    this.#visible(caller, id)
+    this.locationRequests.push(request)
   }
 
   async upload(
@@ -272,6 +296,8 @@ function memberOf({ members }: Pick<ImageRecord, 'members'>, memberId: string): 
 }
 
 function applyChange(record: ImageRecord, change: ImageChange): void {
+  // What they do is the register's, and tested there.
+  if (isLocationChange(change)) return
   if (change.kind === 'set') {
     Object.assign(record, { [change.field]: change.value })
     return

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
@@ -15,6 +16,7 @@ function operator(admin: Partial<ClusterAdminPort>) {
     clusterStatus,
     admin: admin as ClusterAdminPort,
     loops: {} as LoopAdminPort,
+    images: {} as ImageAdminPort,
     log: silentLog,
   }
   const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable' })

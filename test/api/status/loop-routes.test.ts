@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
@@ -28,7 +29,7 @@ function operator() {
   }
   const clusterStatus = () => Promise.reject(new Error('not asked for here'))
   const app = buildOperatorServer(
-    { clusterStatus, admin: {} as ClusterAdminPort, loops, log: silentLog },
+    { clusterStatus, admin: {} as ClusterAdminPort, loops, images: {} as ImageAdminPort, log: silentLog },
     { disableFile: '/nonexistent/disable' },
   )
   t.teardown(() => app.close())

@@ -1,9 +1,11 @@
 import t from 'tap'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
+import { ImageError } from '../../../node/errors.ts'
 import type { ClusterStatus } from '../../../node/status/status-types.ts'
 
 const status: ClusterStatus = {
@@ -24,9 +26,10 @@ const status: ClusterStatus = {
 function operator(
   t: { teardown(close: () => Promise<void>): void },
   clusterStatus: () => Promise<ClusterStatus>,
+  images = {} as ImageAdminPort,
 ) {
   const app = buildOperatorServer(
-    { clusterStatus, admin: {} as ClusterAdminPort, loops: {} as LoopAdminPort, log: silentLog },
+    { clusterStatus, admin: {} as ClusterAdminPort, loops: {} as LoopAdminPort, images, log: silentLog },
     { disableFile: '/nonexistent/disable' },
   )
   t.teardown(() => app.close())
@@ -51,4 +54,23 @@ t.test('errors are JSON', async (t) => {
   t.match(answer.json(), { error: { status: 503, message: /try again/ } })
   t.match((await app.inject('/nothing')).json(), { error: { status: 404 } })
   t.match((await app.inject('/%zz')).json(), { error: { status: 400 } })
+})
+
+t.test('deleted images are shown, and taken back one by one', async (t) => {
+  const image = { id: 'a', name: 'x', owner: 'p', size: 5, deletedAt: '2026-01-01T00:00:00Z' }
+  const restored: string[] = []
+  const app = operator(t, async () => status, {
+    deleted: async () => ({ images: [image] }),
+    restore: async (id) => {
+      if (id === 'gone') throw new ImageError('CONFLICT', 'Image gone is active and does not wait.')
+      restored.push(id)
+    },
+  })
+  const shown = await app.inject('/v1/cluster/deleted-images')
+  t.strictSame(shown.json(), { images: [image] })
+  const restore = (id: string) =>
+    app.inject({ method: 'POST', url: `/v1/cluster/deleted-images/${id}/restore` })
+  t.equal((await restore('a')).statusCode, 204)
+  t.match((await restore('gone')).json(), { error: { status: 409 } })
+  t.strictSame(restored, ['a'])
 })

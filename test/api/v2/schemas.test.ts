@@ -10,7 +10,8 @@ interface Schema {
 }
 
 t.test('the image schema says what the API does', async (t) => {
-  const { app } = testApi(t, { options: { diskFormats: ['raw'], containerFormats: ['bare', 'ova'] } })
+  const { app, images } = testApi(t, { options: { diskFormats: ['raw'], containerFormats: ['bare', 'ova'] } })
+  images.shows = { locations: true, directUrl: true }
   const schema = (await app.inject('/v2/schemas/image')).json<Schema>()
   t.equal(schema.name, 'image')
   t.same(schema.additionalProperties, { type: 'string' })
@@ -28,13 +29,23 @@ t.test('the image schema says what the API does', async (t) => {
   const base = Object.entries(schema.properties).filter(([, property]) => property['is_base'] !== false)
   t.same(
     base.map(([name]) => name).sort(),
-    Object.keys(created.json<object>()).sort(),
+    // The only one that is absent rather than null.
+    [...Object.keys(created.json<object>()), 'direct_url'].sort(),
     'base fields are those shown',
   )
 
+  const locations = [{ url: 'http://mirror.example/', metadata: {} }]
+  const settable: Record<string, unknown> = {
+    name: 'x',
+    tags: [],
+    visibility: 'private',
+    min_ram: 1,
+    min_disk: 1,
+    owner: 'x',
+    locations,
+  }
   for (const [name, { readOnly }] of base.filter(([name]) => name !== 'id')) {
-    const value =
-      { name: 'x', tags: [], visibility: 'private', min_ram: 1, min_disk: 1, owner: 'x' }[name] ?? null
+    const value = settable[name] ?? null
     const payload = JSON.stringify([
       { op: 'replace', path: `/${name}`, value: name === 'protected' || name === 'os_hidden' ? true : value },
     ])

@@ -4,7 +4,9 @@ import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { OpenImage } from '../../../node/data/image-reader.ts'
 import type { ImageStatus } from '../../../node/images/image-record.ts'
-import { ImageService } from '../../../node/images/image-service.ts'
+import { ImageError } from '../../../node/errors.ts'
+import type { ImageLocationsOptions } from '../../../node/images/image-locations.ts'
+import { ImageService, type ImageServiceOptions } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
@@ -27,13 +29,27 @@ import {
 } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
 
+const URL = 'http://mirror.example/image'
+const locationOptions: ImageLocationsOptions = {
+  showMultipleLocations: true,
+  showImageDirectUrl: true,
+  isHttpOn: true,
+  doSecureHash: true,
+  quota: 3,
+}
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
-function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
+function serviceOf({
+  staleLists = false,
+  storageQuotaBytes = 0,
+  delayedDelete = false,
+  locations = {},
+}: Partial<Omit<ImageServiceOptions, 'locations'>> & { locations?: Partial<ImageLocationsOptions> } = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
   const whole = new Set<string>()
+  const measured: string[] = []
   const image: OpenImage = { sizeBytes: 5, read: async function* () {} }
   const service = new ImageService(
     {
@@ -52,10 +68,29 @@ function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
         },
       },
       holdsWhole: (root) => whole.has(root),
+      outside: {
+        sizeOf: async (url) => {
+          measured.push(url)
+          if (url !== URL) throw new ImageError('INVALID', 'Invalid location')
+          return 7
+        },
+        open: ({ urls }) => {
+          opened.push(...urls)
+          return image
+        },
+      },
+      hasher: { begin: () => {} },
     },
-    { quotas, memberQuota: 2, staleLists, storageQuotaBytes },
+    {
+      quotas,
+      memberQuota: 2,
+      staleLists,
+      storageQuotaBytes,
+      delayedDelete,
+      locations: { ...locationOptions, ...locations },
+    },
   )
-  return { service, registers, opened, uploads, whole }
+  return { service, registers, opened, uploads, whole, measured }
 }
 
 t.test('create', async (t) => {
@@ -153,6 +188,48 @@ t.test('show', async (t) => {
     registers.read = () => Promise.reject(new ClusterError('CORRUPT_VALUE', 'damaged'))
     await t.rejects(service.show(owner, ID), { code: 'CORRUPT_VALUE' })
   })
+})
+
+t.test('with delayed_delete an image vanishes for everybody and is kept all the same', async (t) => {
+  const { service, registers } = serviceOf({ delayedDelete: true, storageQuotaBytes: 6 })
+  registers.put(activeImage())
+  await service.remove(owner, ID)
+  t.match(registers.index.get(ID), { status: 'pending_delete', data })
+  for (const caller of [owner, admin]) {
+    await t.rejects(service.show(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.openData(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.remove(caller, ID), { code: 'NOT_FOUND' })
+    await t.rejects(service.patch(caller, ID, []), { code: 'NOT_FOUND' })
+    await t.rejects(service.list(caller, queryOf({ marker: ID })), { code: 'INVALID' })
+    const query = queryOf({ filters: [{ field: 'status', op: 'eq', values: ['pending_delete'] }] })
+    t.strictSame((await service.list(caller, query)).value.images, [])
+  }
+  await t.rejects(service.create(owner, { id: ID }), { code: 'CONFLICT' })
+  registers.put(imageOf({ id: OTHER_ID }))
+  await t.resolves(service.upload(owner, OTHER_ID, (async function* () {})(), 6), 'its bytes leave the quota')
+})
+
+t.test('a location: looked at, decided in the register, read from where it is', async (t) => {
+  const { service, registers, opened, measured } = serviceOf()
+  registers.put(imageOf())
+  const add = (url: string) => [{ kind: 'add-location' as const, at: null, location: { url, metadata: {} } }]
+  await t.rejects(service.patch(owner, ID, add('http://away.example/')), { code: 'INVALID' })
+  t.match(await service.patch(owner, ID, add(URL)), { status: 'active', size: 7 })
+  t.match((await service.openData(owner, ID)).value, { sizeBytes: 5 })
+  t.strictSame(opened, [URL])
+  await t.rejects(service.patch(owner, ID, [{ kind: 'remove-location', at: 0 }]), { code: 'FORBIDDEN' })
+  registers.beforeExecute = (name) => {
+    registers.beforeExecute = () => {}
+    // The location that was there when it was looked at is gone when the change is made.
+    if (name === 'image.patch-locations') registers.put(activeImage({ size: 7 }))
+  }
+  const replace = [{ kind: 'replace-locations' as const, locations: [{ url: URL, metadata: { a: 1 } }] }]
+  await t.rejects(service.patch(owner, ID, replace), { code: 'INVALID' })
+  t.match(registers.calls.at(-1), 'image.patch-locations')
+  t.equal(measured.filter((url) => url === URL).length, 1)
+  registers.put(activeImage())
+  t.match(await service.openData(owner, ID), { value: { sizeBytes: 5 } })
+  t.equal(opened.at(-1), data.root, 'what the cluster keeps comes first')
 })
 
 t.test('patch, delete and upload', async (t) => {

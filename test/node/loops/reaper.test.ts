@@ -17,7 +17,7 @@ function reaperOf({ self = 'node-b' } = {}) {
     clock,
     log: silentLog,
     registers: registers.images,
-    savingImages: () => [ID],
+    claimedImages: () => [ID],
     lifeOf: () => state.life,
     isRunningHere: (id) => state.runningHere.has(id),
     caughtUp: () => state.caughtUp,
@@ -93,6 +93,37 @@ t.test('without a majority it tries again', async (t) => {
   t.equal(await statusAfterALook(parts), 'saving')
   t.equal(parts.reaper.loop.describe().state, 'failed')
   parts.registers.hasQuorum = true
+  await parts.clock.advance(5000)
+  t.equal(parts.registers.record(ID)?.status, 'queued')
+})
+
+const hashing = { hashId: 'h1', node: upload.node, startNonce: upload.startNonce, expected: 'aa' }
+const locations = [{ url: 'http://mirror.example/', metadata: {} }]
+
+t.test(
+  'an image that waits for digests which nobody computes is queued again; one that is active stays',
+  async (t) => {
+    for (const [status, expected] of [
+      ['importing', 'queued'],
+      ['active', 'active'],
+    ] as const) {
+      const parts = reaperOf()
+      parts.registers.put(imageOf({ status, size: 5, locations, hashing }))
+      t.equal(await statusAfterALook(parts), status, 'its node lives')
+      parts.state.life = { startNonce: '2'.repeat(16), silentMs: 0 }
+      await parts.clock.advance(5000)
+      t.equal(parts.registers.record(ID)?.status, expected)
+      t.notOk('hashing' in (parts.registers.record(ID) ?? {}))
+    }
+  },
+)
+
+t.test('this node ends only what it does not compute any more', async (t) => {
+  const parts = reaperOf({ self: upload.node })
+  parts.registers.put(imageOf({ status: 'importing', size: 5, locations, hashing }))
+  parts.state.runningHere.add('h1')
+  t.equal(await statusAfterALook(parts), 'importing')
+  parts.state.runningHere.clear()
   await parts.clock.advance(5000)
   t.equal(parts.registers.record(ID)?.status, 'queued')
 })

@@ -157,7 +157,7 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
     clock,
     log,
     registers: records,
-    savingImages: () =>
+    claimedImages: () =>
       [...records.liveImages()].filter(({ status }) => status === 'saving').map(({ id }) => id),
     lifeOf: parts.lifeOf,
     isRunningHere: (upload) => uploader.isRunning(upload),

@@ -1,0 +1,202 @@
+/**
+ * Bytes of images that lie outside of the cluster, behind http(s) URLs. Nothing of them is kept here. A read that breaks off
+ * goes on where it stopped, at the next URL or the same; what comes must be as long as it was, and a whole image must have
+ * its digest before its last piece is given out: what cannot be had right ends as an error, never as other bytes.
+ */
+import { createHash } from 'node:crypto'
+import { hasCode } from '../../cluster/errors.ts'
+import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
+import { ImageError } from '../errors.ts'
+import {
+  OutboundError,
+  shownUrl,
+  type OutboundAnswer,
+  type OutboundHttp,
+  type OutboundRequest,
+} from '../outbound/outbound-http.ts'
+import type { ByteLease, OpenImage } from './image-reader.ts'
+
+export interface OutsideBytesComponents {
+  outbound: OutboundHttp
+  clock: Clock
+  log: Log
+}
+
+export interface OutsideBytesOptions {
+  /** Largest image. */
+  sizeBytesMax: number
+  /** How often a failed read is tried again before anything has come of it. */
+  retries: number
+}
+
+export interface OutsideImage {
+  imageId: string
+  /** At least one, tried in turn. */
+  urls: readonly string[]
+  sizeBytes: number
+  /** Hex digests, where they are known. */
+  sha512: string | null
+  md5: string | null
+}
+
+/** Between two tries, ms: long enough for a proxy to find another server. */
+const RETRY_PAUSE_MS = 500
+/** For a server to say how much it has, ms. */
+const SIZE_TIMEOUT_MS = 40_000
+/** A read that breaks off so often, with whatever progress, is given up. */
+const BREAKS_MAX = 100
+const PARTIAL = 206
+
+export class OutsideBytes {
+  readonly #components: OutsideBytesComponents
+  readonly #options: OutsideBytesOptions
+
+  constructor(components: OutsideBytesComponents, options: OutsideBytesOptions) {
+    this.#components = components
+    this.#options = options
+  }
+
+  /** How much there is. Throws INVALID with the reason when it cannot be told or fetched; TOO_LARGE. */
+  async sizeOf(url: string): Promise<number> {
+    const size = await this.#askSize(url).catch((error: unknown) => {
+      throw error instanceof OutboundError
+        ? new ImageError('INVALID', `Invalid location: ${error.message}`, {}, error)
+        : error
+    })
+    if (size > this.#options.sizeBytesMax)
+      throw new ImageError('TOO_LARGE', `The location has more than ${this.#options.sizeBytesMax} bytes.`)
+    if (size > 0) return size
+    throw new ImageError(
+      'INVALID',
+      `Invalid location: ${shownUrl(url)} has no bytes, or does not say how many.`,
+    )
+  }
+
+  open(image: OutsideImage): OpenImage {
+    return {
+      sizeBytes: image.sizeBytes,
+      read: (start, end, signal) => this.#read(image, start, end, signal),
+    }
+  }
+
+  /** Signed URLs are often good for GET alone, and some servers know no HEAD. */
+  async #askSize(url: string): Promise<number> {
+    for (const method of ['HEAD', 'GET'] as const) {
+      const answer = await this.#send({ url, method, signal: AbortSignal.timeout(SIZE_TIMEOUT_MS) })
+      await answer.close()
+      if (answer.status === 200 && answer.lengthBytes) return answer.lengthBytes
+      if (method === 'GET' && answer.status !== 200) throw statusError(url, answer.status)
+    }
+    return 0
+  }
+
+  async *#read(
+    image: OutsideImage,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<ByteLease> {
+    const isWhole = start === 0 && end === image.sizeBytes - 1
+    const digest = isWhole ? digestOf(image) : null
+    let at = start
+    for await (const piece of this.#pieces(image, start, end, signal)) {
+      at += piece.length
+      digest?.hash.update(piece)
+      if (at > end && digest && digest.hash.digest('hex') !== digest.expected) throw this.#wrongBytes(image)
+      yield { bytes: piece, release: () => {} }
+    }
+  }
+
+  async *#pieces(
+    { imageId, urls, sizeBytes }: OutsideImage,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { clock, log } = this.#components
+    let at = start
+    for (let failures = 0, turn = 0; at <= end; turn++) {
+      const url = urls[turn % urls.length]!
+      try {
+        for await (const piece of this.#from(url, at, end, sizeBytes, signal)) {
+          failures = 0
+          at += piece.length
+          yield piece
+        }
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof OutboundError)) throw error
+        log.warn({ image: imageId, url: shownUrl(url), error: error.message }, 'a location delivers nothing')
+        const isHopeless = turn >= BREAKS_MAX || (urls.length === 1 && hasCode(error, 'OUTBOUND_REFUSED'))
+        if (++failures > this.#options.retries || isHopeless)
+          throw new ImageError(
+            'UNAVAILABLE',
+            'The location of the image does not deliver it; try again.',
+            {},
+            error,
+          )
+        await sleep(clock, RETRY_PAUSE_MS, signal)
+      }
+    }
+  }
+
+  /** The bytes `start` to `end`, all of them, or OUTBOUND_FAILED. */
+  async *#from(
+    url: string,
+    start: number,
+    end: number,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const isPart = start > 0 || end < sizeBytes - 1
+    const answer = await this.#send({ url, method: 'GET', ...(isPart && { range: { start, end } }), signal })
+    try {
+      let at = firstByteOf(answer, { url, start, sizeBytes })
+      for await (const piece of answer.body) {
+        const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
+        at += piece.length
+        if (wanted.length > 0) yield wanted
+        if (at > end) return
+      }
+      throw new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} has ended too early.`)
+    } finally {
+      await answer.close()
+    }
+  }
+
+  #send(request: Omit<OutboundRequest, 'sizeBytesMax'>): Promise<OutboundAnswer> {
+    return this.#components.outbound.send({ ...request, sizeBytesMax: this.#options.sizeBytesMax })
+  }
+
+  #wrongBytes({ imageId }: OutsideImage): ImageError {
+    this.#components.log.error({ image: imageId }, 'the location of an image has other bytes than it had')
+    return new ImageError('UNAVAILABLE', 'The location of the image has other bytes than it had.')
+  }
+}
+
+/** At which byte the answer begins: a server need not know ranges. Other bytes than asked for, or of another image, are none. */
+function firstByteOf(
+  { status, headers, lengthBytes }: OutboundAnswer,
+  { url, start, sizeBytes }: { url: string; start: number; sizeBytes: number },
+): number {
+  if (status === PARTIAL) {
+    const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
+    if (Number(first) === start && (total === '*' || Number(total) === sizeBytes)) return start
+    throw new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} has sent other bytes than it was asked for.`)
+  }
+  if (status !== 200) throw statusError(url, status)
+  if (lengthBytes === null || lengthBytes === sizeBytes) return 0
+  throw new OutboundError(
+    'OUTBOUND_FAILED',
+    `${shownUrl(url)} has ${lengthBytes} bytes now, not ${sizeBytes}.`,
+  )
+}
+
+function statusError(url: string, status: number): OutboundError {
+  return new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} answers with status ${status}.`)
+}
+
+function digestOf({ sha512, md5 }: OutsideImage) {
+  if (sha512 !== null) return { hash: createHash('sha512'), expected: sha512.toLowerCase() }
+  return md5 === null ? null : { hash: createHash('md5'), expected: md5.toLowerCase() }
+}

@@ -1,0 +1,183 @@
+/** What callers may do with the places where an image's bytes are: see them, name others, have the digests computed. */
+import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import type { Clock, Random } from '../../cluster/runtime.ts'
+import type { OpenImage } from '../data/image-reader.ts'
+import type { OutsideBytes } from '../data/outside-bytes.ts'
+import { ImageError } from '../errors.ts'
+import type { ImageGuard } from './image-guard.ts'
+import type { ImageLocation, ImageRecord } from './image-record.ts'
+import type { ImageRegisters } from './image-registers.ts'
+import type { Caller, ImageChange, LocationRequest, ShownLocations } from './image-requests.ts'
+import { isoSeconds } from './image-times.ts'
+import type { LocationHasher } from './location-hasher.ts'
+import {
+  HASH_ALGORITHM,
+  isLocationChange,
+  isMultihash,
+  locationsOf,
+  outsideUrls,
+  refusalToActivate,
+  refusalToAdd,
+  type LocationChange,
+  type NewLocation,
+} from './location-rules.ts'
+
+export interface ImageLocationsComponents {
+  identity: NodeIdentity
+  clock: Clock
+  random: Random
+  guard: ImageGuard
+  registers: Pick<ImageRegisters, 'apply' | 'read'>
+  outside: Pick<OutsideBytes, 'sizeOf' | 'open'>
+  hasher: Pick<LocationHasher, 'begin'>
+  /** Throws TOO_LARGE when the owner has no room for so many bytes. */
+  requireRoom: (image: ImageRecord, sizeBytes: number) => Promise<void>
+}
+
+export interface ImageLocationsOptions {
+  showMultipleLocations: boolean
+  showImageDirectUrl: boolean
+  /** Whether http(s) URLs may be locations. */
+  isHttpOn: boolean
+  doSecureHash: boolean
+  /** Locations per image; -1 = unlimited. */
+  quota: number
+}
+
+const HASH_ID_BYTES = 16
+const HTTP = /^https?:\/\//i
+const SERVICE_ROLE = 'service'
+
+export class ImageLocations {
+  readonly #components: ImageLocationsComponents
+  readonly #options: ImageLocationsOptions
+
+  constructor(components: ImageLocationsComponents, options: ImageLocationsOptions) {
+    this.#components = components
+    this.#options = options
+  }
+
+  /** A deactivated image shows none but to administrators: its bytes are not to be had. */
+  shown(caller: Caller, image: ImageRecord): ShownLocations {
+    const { showMultipleLocations, showImageDirectUrl } = this.#options
+    if (!showMultipleLocations && !showImageDirectUrl) return { locations: null, directUrl: null }
+    const isHidden =
+      (image.status === 'deactivated' && !caller.isAdmin) ||
+      !this.#components.guard.allowsOn(image, caller, 'get_image_location')
+    const locations = isHidden ? [] : locationsOf(image)
+    return {
+      locations: showMultipleLocations ? locations : null,
+      directUrl: showImageDirectUrl ? (locations[0]?.url ?? null) : null,
+    }
+  }
+
+  /**
+   * The changes with what was found at locations that are new to the image. Throws FORBIDDEN, CONFLICT, INVALID, TOO_LARGE.
+   * Whether the whole patch is allowed is decided in the register.
+   */
+  async measured(image: ImageRecord, changes: readonly ImageChange[]): Promise<ImageChange[]> {
+    const measured: ImageChange[] = []
+    for (const change of changes)
+      measured.push(isLocationChange(change) ? await this.#measure(image, change) : change)
+    return measured
+  }
+
+  /** For services: all there are, whatever is shown to others. */
+  async list(caller: Caller, id: string): Promise<readonly ImageLocation[]> {
+    const { guard, registers } = this.#components
+    const image = guard.visible(caller, id, await registers.read(id))
+    guard.requireOn(image, caller, 'fetch_image_location')
+    return locationsOf(image)
+  }
+
+  /** The location of a queued image. The digests are computed after the answer; with `validation`, before it is active. */
+  async add(caller: Caller, id: string, request: LocationRequest): Promise<void> {
+    const { guard, registers, clock, hasher } = this.#components
+    await guard.change(caller, id, ['add_image_location'], async (grant, found) => {
+      this.#requireAdd(caller, found, request)
+      const { hashing, validation } = this.#hashingOf(request)
+      const sizeBytes = await this.#sizeFor(found, request.url)
+      const location: NewLocation = { url: request.url, metadata: {}, sizeBytes, ...validation }
+      const args = { grant, location, hashing, quota: this.#options.quota, now: isoSeconds(clock.wallMs()) }
+      const applied = registers.apply(id, 'image.import-location', args)
+      if (hashing) hasher.begin(id, hashing.hashId, applied)
+      return applied
+    })
+  }
+
+  /** Null when there is nothing outside of the cluster. */
+  open(image: ImageRecord): OpenImage | null {
+    const urls = outsideUrls(image)
+    if (urls.length === 0 || image.size === null) return null
+    if (!this.#options.isHttpOn)
+      throw new ImageError('UNAVAILABLE', 'The bytes of this image are in a store that is not enabled here.')
+    const sha512 = image.hashAlgo === HASH_ALGORITHM ? image.hashValue : null
+    const { id: imageId, size: sizeBytes, checksum: md5 } = image
+    return this.#components.outside.open({ imageId, urls, sizeBytes, sha512, md5 })
+  }
+
+  async #measure(image: ImageRecord, change: LocationChange): Promise<LocationChange> {
+    if (!this.#options.showMultipleLocations)
+      throw new ImageError('FORBIDDEN', "It's not allowed to change locations if locations are invisible.")
+    if (change.kind === 'remove-location') return change
+    const refusal = refusalToAdd(image)
+    if (refusal) throw new ImageError(refusal.code, refusal.message)
+    if (change.kind === 'add-location')
+      return { ...change, location: await this.#withSize(image, change.location) }
+    const locations: NewLocation[] = []
+    for (const location of change.locations) locations.push(await this.#withSize(image, location))
+    return { ...change, locations }
+  }
+
+  async #withSize(image: ImageRecord, location: NewLocation): Promise<NewLocation> {
+    if (locationsOf(image).some(({ url }) => url === location.url)) return location
+    return { ...location, sizeBytes: await this.#sizeFor(image, location.url) }
+  }
+
+  async #sizeFor(image: ImageRecord, url: string): Promise<number> {
+    const { isHttpOn, quota } = this.#options
+    if (!isHttpOn || !HTTP.test(url))
+      throw new ImageError('INVALID', 'Invalid location: no store is enabled for URLs of this kind.')
+    const count = locationsOf(image).length + 1
+    if (quota >= 0 && count > quota)
+      throw new ImageError(
+        'TOO_LARGE',
+        `The limit on the number of image locations is ${quota}, attempted ${count}.`,
+      )
+    const sizeBytes = await this.#components.outside.sizeOf(url)
+    await this.#components.requireRoom(image, sizeBytes * count)
+    return sizeBytes
+  }
+
+  #requireAdd(
+    { roles, serviceRoles }: Caller,
+    image: ImageRecord,
+    { url, validation }: LocationRequest,
+  ): void {
+    if (image.status !== 'queued')
+      throw new ImageError(
+        'CONFLICT',
+        `It's not allowed to add locations if image status is ${image.status}.`,
+      )
+    const isService = roles.includes(SERVICE_ROLE) || serviceRoles.includes(SERVICE_ROLE)
+    if (!isService && !(this.#options.isHttpOn && HTTP.test(url)))
+      throw new ImageError('FORBIDDEN', 'http store must be enabled to use location API by normal user.')
+    if (validation && (validation.hashAlgo !== HASH_ALGORITHM || !isMultihash(validation.hashValue)))
+      throw new ImageError('INVALID', `os_hash_value must be a ${HASH_ALGORITHM} in hexadecimal.`)
+    const refusal = refusalToActivate(image)
+    if (refusal) throw new ImageError(refusal.code, refusal.message)
+  }
+
+  /** Without `do_secure_hash` what the caller says of the bytes holds as it is. */
+  #hashingOf({ validation }: LocationRequest) {
+    if (!this.#options.doSecureHash) return { hashing: null, validation: validation ? { validation } : {} }
+    const { identity, random } = this.#components
+    const hashing = {
+      hashId: Buffer.from(random.bytes(HASH_ID_BYTES)).toString('hex'),
+      node: identity.id,
+      startNonce: identity.startNonce,
+      expected: validation?.hashValue.toLowerCase() ?? null,
+    }
+    return { hashing, validation: {} }
+  }
+}

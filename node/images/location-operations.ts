@@ -1,0 +1,81 @@
+/**
+ * The location API of 2.17 (glance-api.md §6.4): a queued image gets its bytes from elsewhere, and their digests are computed
+ * behind the answer, before it is active or after. Who computes them has no lease, as uploads have none: `hashId` decides.
+ */
+import type { Decision } from '../../cluster/register/operations.ts'
+import { onLiveImage, recheck, refuse, touch, write, type CalledArgs, type Timed } from './image-decisions.ts'
+import type { ImageRecord, LocationHashing } from './image-record.ts'
+import { changeLocations, refusalToActivate, type NewLocation } from './location-rules.ts'
+
+export interface ImportLocationArgs extends CalledArgs {
+  location: NewLocation
+  /** The computation that follows; null: none does. */
+  hashing: LocationHashing | null
+  /** Locations per image; -1 = unlimited. */
+  quota: number
+}
+
+export interface HashArgs extends Timed {
+  hashId: string
+}
+
+export interface FinishHashArgs extends HashArgs {
+  /** Hex. */
+  md5: string
+  /** Hex. */
+  sha512: string
+}
+
+const importLocation = onLiveImage<ImportLocationArgs>((record, { grant, location, hashing, quota, now }) => {
+  const denied = recheck(grant, record)
+  if (denied) return denied
+  if (record.status !== 'queued')
+    return refuse('CONFLICT', `It's not allowed to add locations if image status is ${record.status}.`)
+  const next = changeLocations(record, { kind: 'add-location', at: null, location }, quota)
+  const refusal = refusalToActivate(record) ?? ('code' in next ? next : null)
+  if (refusal) return refuse(refusal.code, refusal.message)
+  const active = next as ImageRecord
+  if (!hashing) return write(touch(active, now))
+  const status = hashing.expected === null ? 'active' : 'importing'
+  return write(touch({ ...active, status, hashing }, now))
+})
+
+const finishHash = onHashing<FinishHashArgs>((record, { md5, sha512, now }) => {
+  const { hashing, ...rest } = record
+  const expected = hashing?.expected ?? null
+  if (expected !== null && expected !== sha512) return write(touch(withoutLocation(rest), now))
+  const digests = { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
+  const status = rest.status === 'importing' ? 'active' : rest.status
+  return write(touch({ ...rest, ...digests, status }, now))
+})
+
+/** What an image is active with stays; one that waits for its digests gives its location back. */
+const abortHash = onHashing<HashArgs>((record, { now }) => {
+  const { hashing: _, ...rest } = record
+  return rest.status === 'importing' ? write(touch(withoutLocation(rest), now)) : write(rest)
+})
+
+export const locationOperations = {
+  'image.import-location': importLocation,
+  'image.finish-hash': finishHash,
+  'image.abort-hash': abortHash,
+}
+
+export interface LocationOperationArgs {
+  'image.import-location': ImportLocationArgs
+  'image.finish-hash': FinishHashArgs
+  'image.abort-hash': HashArgs
+}
+
+function withoutLocation(record: ImageRecord): ImageRecord {
+  const { locations: _, ...rest } = record
+  return { ...rest, status: 'queued', size: null, virtualSize: null }
+}
+
+function onHashing<Args extends HashArgs>(decide: (record: ImageRecord, args: Args) => Decision) {
+  return onLiveImage<Args>((record, args) =>
+    record.hashing?.hashId === args.hashId
+      ? decide(record, args)
+      : refuse('CONFLICT', `Image ${record.id} no longer waits for these digests.`),
+  )
+}

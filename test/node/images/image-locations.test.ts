@@ -1,0 +1,170 @@
+import t from 'tap'
+import { createIdentity } from '../../../cluster/network/identity.ts'
+import { systemRandom } from '../../../cluster/runtime.ts'
+import { ImageError } from '../../../node/errors.ts'
+import { ImageGuard } from '../../../node/images/image-guard.ts'
+import { ImageLocations, type ImageLocationsOptions } from '../../../node/images/image-locations.ts'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { ownUrl } from '../../../node/images/location-rules.ts'
+import { defaultPolicy } from '../../helpers/default-policy.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { activeImage, admin, callerOf, ID, imageOf, owner, reader, stranger } from './image-fixture.ts'
+import { MemoryRegisters } from './memory-registers.ts'
+
+const URL = 'http://mirror.example/image'
+const SHA512 = 'AB'.repeat(64)
+const validation = { hashAlgo: 'sha512', hashValue: SHA512 }
+const service = callerOf({ projectId: 'services', roles: ['service', 'reader'] })
+const serviceOfUser = callerOf({ serviceRoles: ['service'] })
+const away = new ImageError('INVALID', 'Invalid location: it is away.')
+
+function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions> = {}) {
+  const registers = new MemoryRegisters()
+  registers.put(record)
+  const state = { sizeBytes: 7, roomBytes: Infinity, failure: null as Error | null }
+  const asked: string[] = []
+  const begun: string[] = []
+  const locations = new ImageLocations(
+    {
+      identity: createIdentity(systemRandom),
+      clock: new ManualClock(),
+      random: systemRandom,
+      guard: new ImageGuard({ policy: defaultPolicy, read: (id) => registers.images.read(id) }),
+      registers: registers.images,
+      outside: {
+        sizeOf: async (url) => {
+          asked.push(url)
+          if (state.failure) throw state.failure
+          return state.sizeBytes
+        },
+        open: ({ sizeBytes }) => ({ sizeBytes, read: async function* () {} }),
+      },
+      hasher: { begin: (imageId, hashId) => void begun.push(`${imageId} ${hashId}`) },
+      requireRoom: async (_image, sizeBytes) => {
+        if (sizeBytes > state.roomBytes) throw new ImageError('TOO_LARGE', 'no room')
+      },
+    },
+    {
+      showMultipleLocations: true,
+      showImageDirectUrl: true,
+      isHttpOn: true,
+      doSecureHash: true,
+      quota: 2,
+      ...options,
+    },
+  )
+  return { locations, registers, asked, begun, state }
+}
+
+t.test('who is shown where the bytes are', async (t) => {
+  const image = activeImage({ visibility: 'public' })
+  const all = { locations: [{ url: ownUrl(ID), metadata: {} }], directUrl: ownUrl(ID) }
+  const none = { locations: [], directUrl: null }
+  const { locations } = locationsOf(image)
+  for (const caller of [owner, reader, admin]) t.strictSame(locations.shown(caller, image), all)
+  t.strictSame(locations.shown(stranger, image), none, 'not of the owner\u2019s project')
+  const deactivated = activeImage({ status: 'deactivated' })
+  t.strictSame(locations.shown(owner, deactivated), none)
+  t.strictSame(locations.shown(admin, deactivated), all)
+  const hidden = locationsOf(image, { showMultipleLocations: false, showImageDirectUrl: false })
+  t.strictSame(hidden.locations.shown(admin, image), { locations: null, directUrl: null })
+  const direct = locationsOf(image, { showMultipleLocations: false })
+  t.strictSame(direct.locations.shown(admin, image), { locations: null, directUrl: ownUrl(ID) })
+})
+
+t.test('what a patch names is looked at once, and only when it may be', async (t) => {
+  const add = { kind: 'add-location' as const, at: null, location: { url: URL, metadata: {} } }
+  const image = activeImage()
+  const { locations, asked, state } = locationsOf(image)
+  t.match(await locations.measured(image, [add]), [{ location: { sizeBytes: 7 } }])
+  const replace = { kind: 'replace-locations' as const, locations: [{ url: ownUrl(ID), metadata: { a: 1 } }] }
+  t.strictSame(await locations.measured(image, [replace]), [replace], 'it has it already')
+  t.strictSame(asked, [URL])
+  for (const status of ['saving', 'deactivated', 'importing'] as const)
+    await t.rejects(locations.measured(activeImage({ status }), [add]), { code: 'CONFLICT' })
+  for (const url of ['file:///etc/passwd', 'swift+config://x', 'serac://other', 'httpx://x'])
+    await t.rejects(locations.measured(image, [{ ...add, location: { url, metadata: {} } }]), {
+      code: 'INVALID',
+    })
+  const full = activeImage({
+    locations: [
+      { url: ownUrl(ID), metadata: {} },
+      { url: `${URL}2`, metadata: {} },
+    ],
+  })
+  await t.rejects(locations.measured(full, [add]), { code: 'TOO_LARGE' })
+  t.strictSame(asked, [URL], 'nothing else was fetched')
+  state.roomBytes = 13
+  await t.rejects(locations.measured(image, [add]), { code: 'TOO_LARGE' }, 'each location counts')
+  state.failure = away
+  await t.rejects(locations.measured(image, [add]), { code: 'INVALID' })
+  const hidden = locationsOf(image, { showMultipleLocations: false })
+  await t.rejects(hidden.locations.measured(image, [add]), { code: 'FORBIDDEN' })
+  const off = locationsOf(image, { isHttpOn: false })
+  await t.rejects(off.locations.measured(image, [add]), { code: 'INVALID' })
+  t.strictSame([...hidden.asked, ...off.asked], [])
+})
+
+t.test('a location that is added: digests behind the answer, before or after it is active', async (t) => {
+  const after = locationsOf(imageOf())
+  await after.locations.add(owner, ID, { url: URL, validation: null })
+  const { hashing } = after.registers.record(ID)!
+  t.match(after.registers.record(ID), { status: 'active', size: 7, hashing: { expected: null } })
+  t.strictSame(after.begun, [`${ID} ${hashing?.hashId}`])
+  const before = locationsOf(imageOf())
+  await before.locations.add(owner, ID, { url: URL, validation })
+  t.match(before.registers.record(ID), { status: 'importing', hashing: { expected: SHA512.toLowerCase() } })
+  const trusting = locationsOf(imageOf(), { doSecureHash: false })
+  await trusting.locations.add(owner, ID, { url: URL, validation })
+  t.match(trusting.registers.record(ID), { status: 'active', hashAlgo: 'sha512', hashValue: SHA512 })
+  t.strictSame(trusting.begun, [])
+})
+
+t.test('who may add a location, and which', async (t) => {
+  const request = { url: URL, validation: null }
+  const other = { url: 'rbd://pool/image', validation: null }
+  for (const caller of [reader, stranger])
+    await t.rejects(
+      locationsOf(imageOf()).locations.add(caller, ID, request),
+      caller === reader ? { code: 'FORBIDDEN' } : { code: 'NOT_FOUND' },
+    )
+  for (const [caller, code] of [
+    [owner, 'FORBIDDEN'],
+    [service, 'NOT_FOUND'],
+    [serviceOfUser, 'INVALID'],
+  ] as const)
+    await t.rejects(locationsOf(imageOf()).locations.add(caller, ID, other), { code })
+  await t.rejects(locationsOf(imageOf(), { isHttpOn: false }).locations.add(owner, ID, request), {
+    code: 'FORBIDDEN',
+  })
+  await t.rejects(locationsOf(activeImage()).locations.add(owner, ID, request), { code: 'CONFLICT' })
+  await t.rejects(locationsOf(imageOf({ diskFormat: null })).locations.add(owner, ID, request), {
+    code: 'INVALID',
+  })
+  for (const wrong of [
+    { hashAlgo: 'md5', hashValue: SHA512 },
+    { hashAlgo: 'sha512', hashValue: 'ab' },
+  ])
+    await t.rejects(locationsOf(imageOf()).locations.add(owner, ID, { url: URL, validation: wrong }), {
+      code: 'INVALID',
+    })
+  const { locations, state, registers, begun } = locationsOf(imageOf())
+  state.failure = away
+  await t.rejects(locations.add(owner, ID, request), { code: 'INVALID' })
+  t.match(registers.record(ID), { status: 'queued' })
+  t.strictSame(begun, [])
+})
+
+t.test('services list all there are, others nothing', async (t) => {
+  const image = activeImage({ visibility: 'public' })
+  const { locations } = locationsOf(image, { showMultipleLocations: false, showImageDirectUrl: false })
+  for (const caller of [service, admin]) t.match(await locations.list(caller, ID), [{ url: ownUrl(ID) }])
+  for (const caller of [owner, stranger]) await t.rejects(locations.list(caller, ID), { code: 'FORBIDDEN' })
+})
+
+t.test('what lies elsewhere is opened only while its store is enabled', async (t) => {
+  const image = imageOf({ status: 'active', size: 7, locations: [{ url: URL, metadata: {} }] })
+  t.match(locationsOf(image).locations.open(image), { sizeBytes: 7 })
+  t.equal(locationsOf(image).locations.open(activeImage()), null)
+  t.throws(() => locationsOf(image, { isHttpOn: false }).locations.open(image), { code: 'UNAVAILABLE' })
+})
