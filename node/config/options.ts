@@ -118,6 +118,17 @@ export const OPTIONS = {
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
       image_location_quota: option(quota(), '10', 'Locations of one image; -1 = no limit.'),
+      property_protection_file: optional(
+        path,
+        'Who may create, read, update and delete which properties: sections are patterns of names, in order. Read again when ' +
+          'it changes; one that is wrong changes nothing. Unset: whoever may change an image may change them all.',
+      ),
+      property_protection_rule_format: option(
+        choice('roles', 'policies'),
+        'roles',
+        'What that file names for each of create, read, update and delete: roles between commas, or one rule of the policy. ' +
+          '@ is everybody, ! nobody.',
+      ),
       max_request_id_length: option(
         integer(0, REQUEST_ID_LENGTH_MAX),
         '64',

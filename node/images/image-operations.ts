@@ -19,6 +19,7 @@ import {
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
+import type { ProtectedNames } from './property-rights.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
@@ -30,6 +31,11 @@ export interface CreateArgs {
 export interface PatchArgs extends CalledArgs {
   changes: ImageChange[]
   quotas: PatchQuotas
+}
+
+/** For a caller from whom some of the changed properties are protected: older nodes would change them all the same. */
+export interface PatchProtectedArgs extends PatchArgs {
+  protectedNames: ProtectedNames
 }
 
 export interface StartUploadArgs extends CalledArgs {
@@ -67,10 +73,12 @@ const create = operation<CreateArgs>((current, { record, quotas }) => {
   return isRefusal(checked) ? refuse(checked.code, checked.message) : write(checked)
 })
 
-const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) => {
+const patch = onLiveImage<PatchArgs | PatchProtectedArgs>((record, args) => {
+  const { grant, changes, quotas, now } = args
   const denied = recheck(grant, record)
   if (denied) return denied
-  const next = applyChanges(record, changes, grant.caller, quotas)
+  const protectedNames = 'protectedNames' in args ? args.protectedNames : {}
+  const next = applyChanges(record, changes, grant.caller, quotas, protectedNames)
   if (isRefusal(next)) return refuse(next.code, next.message)
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
@@ -121,6 +129,7 @@ const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
 export const imageOperations: OperationTable = {
   'image.create': create,
   'image.patch': patch,
+  'image.patch-protected': patch,
   'image.delete': remove,
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
@@ -134,6 +143,7 @@ export const imageOperations: OperationTable = {
 export interface ImageOperationArgs extends MemberOperationArgs, TagOperationArgs, ActivationOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
+  'image.patch-protected': PatchProtectedArgs
   'image.delete': CalledArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs

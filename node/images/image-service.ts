@@ -23,6 +23,7 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
+import { PropertyRights } from './property-rights.ts'
 import { roomForImage } from './storage-quota.ts'
 import { membersSeenBy } from './visibility.ts'
 
@@ -68,6 +69,8 @@ export class ImageService implements ImageServicePort {
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
     this.#requireCreate(caller, draft, owner)
+    const rights = this.#rightsOf(caller)
+    rights.requireCreate(draft.properties ?? {})
     const record = this.#newRecord(draft, owner)
     const { quotas } = this.#options
     // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
@@ -75,11 +78,13 @@ export class ImageService implements ImageServicePort {
     const checked = checkQuotas(record, quotas)
     if (isRefusal(checked)) throw new ImageError(checked.code, checked.message)
     const isNewId = draft.id === undefined
-    return this.#components.registers.apply(record.id, 'image.create', { record, quotas }, isNewId)
+    const { registers } = this.#components
+    return rights.shown(await registers.apply(record.id, 'image.create', { record, quotas }, isNewId))
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {
-    return this.#find(caller, id)
+    const { value, stale } = await this.#find(caller, id)
+    return { value: this.#rightsOf(caller).shown(value), stale }
   }
 
   async list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>> {
@@ -93,15 +98,26 @@ export class ImageService implements ImageServicePort {
           ? noMajority()
           : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
+    const rights = this.#rightsOf(caller)
+    if (!query.filters.every((filter) => rights.mayFilter(filter)))
+      return { value: { images: [], more: false }, stale }
     // What the index holds is settled, and since it was freshened, nothing acknowledged before this call is missing.
-    return { value: await index.page(caller, query, this.#guard.rowTest(caller)), stale }
+    const { images, more } = await index.page(caller, query, this.#guard.rowTest(caller))
+    return { value: { images: images.map((image) => rights.shown(image)), more }, stale }
   }
 
   async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
     const { registers } = this.#components
-    return this.#guard.change(caller, id, rulesOf(changes), (grant) =>
-      registers.apply(id, 'image.patch', { grant, changes, quotas: this.#options.quotas, now: this.#now() }),
-    )
+    const { quotas } = this.#options
+    const rights = this.#rightsOf(caller)
+    const protectedNames = rights.protectedAmong(changes)
+    const record = await this.#guard.change(caller, id, rulesOf(changes), (grant) => {
+      const args = { grant, changes, quotas, now: this.#now() }
+      return protectedNames
+        ? registers.apply(id, 'image.patch-protected', { ...args, protectedNames })
+        : registers.apply(id, 'image.patch', args)
+    })
+    return rights.shown(record)
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
@@ -216,6 +232,10 @@ export class ImageService implements ImageServicePort {
     const image = await this.#openManifest(source)
     const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
     return { value: { record, sizeBytes: record.size, read }, stale }
+  }
+
+  #rightsOf(caller: Caller): PropertyRights {
+    return new PropertyRights(this.#components.policy, caller)
   }
 
   /** As Glance asks: a member that the caller may not know of is not found, before it matters who may change it. */

@@ -3,6 +3,7 @@ import { createIdentity } from '../../../cluster/network/identity.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { OpenImage } from '../../../node/data/image-reader.ts'
+import type { ImagePolicy, PropertyAction } from '../../../node/images/image-policy.ts'
 import type { ImageStatus } from '../../../node/images/image-record.ts'
 import { ImageService } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
@@ -29,7 +30,11 @@ import { MemoryRegisters } from './memory-registers.ts'
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
-function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
+function serviceOf({
+  staleLists = false,
+  storageQuotaBytes = 0,
+  policy = defaultPolicy as ImagePolicy,
+} = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -43,7 +48,7 @@ function serviceOf({ staleLists = false, storageQuotaBytes = 0 } = {}) {
       log: silentLog,
       registers: registers.images,
       index: registers.index,
-      policy: defaultPolicy,
+      policy,
       uploader: { upload: async (request) => void uploads.push(request) },
       reader: {
         open: async ({ root }) => {
@@ -444,4 +449,63 @@ t.test('who may share, answer, tag and take out of use is for the policy to say'
   await service.removeMember(admin, ID, 'project-3')
   await service.answerMember(admin, ID, 'project-2', 'rejected')
   t.match(registers.record(ID)?.members, [{ memberId: 'project-2', status: 'rejected' }])
+})
+
+t.test('protected properties', async (t) => {
+  /** Everything to administrators; to others what the first part of the name says, as in `cr:x`. */
+  const policy: ImagePolicy = {
+    allows: (...asked) => defaultPolicy.allows(...asked),
+    protectsProperties: true,
+    allowsProperty: (action: PropertyAction, name, { isAdmin }) =>
+      isAdmin || name.split(':')[0]!.includes(action.charAt(0)),
+  }
+  const { service } = serviceOf({ policy })
+  const all = { 'crud:a': '1', 'cu:b': '2' }
+  const adminImage = await service.create(admin, { owner: PROJECT, properties: { ...all, 'r:c': '3' } })
+  const { id } = adminImage
+  type Change = Parameters<typeof service.patch>[2][number]
+  const change = (
+    op: 'add' | 'replace' | 'remove',
+    name: string,
+    ifPresent: 'overwrite' | 'conflict' = 'overwrite',
+  ): Change => ({ kind: 'property', op, name, value: 'new', ifPresent })
+  const patch = (...changes: Change[]) => service.patch(owner, id, changes)
+  const seen = async (caller: typeof owner) => (await service.show(caller, id)).value.properties
+
+  t.strictSame(adminImage.properties, { ...all, 'r:c': '3' })
+  t.strictSame(await seen(owner), { 'crud:a': '1', 'r:c': '3' })
+  const list = (property: string, value: string, caller = owner) =>
+    service.list(caller, queryOf({ filters: [{ property, value }] })).then(({ value: page }) => page)
+  t.match(await list('r:c', '3'), { images: [{ id, properties: { 'crud:a': '1', 'r:c': '3' } }] })
+  t.notOk('cu:b' in (await list('r:c', '3')).images[0]!.properties)
+  t.strictSame(await list('cu:b', '2'), { images: [], more: false }, 'a filter tells nothing of it')
+  t.equal((await list('cu:b', '2', admin)).images.length, 1)
+
+  const made = await service.create(owner, { properties: { 'crud:a': '1', 'c:d': '2' } })
+  t.strictSame(made.properties, { 'crud:a': '1' }, 'what it may create and not read')
+  const reserved = (name: string) => ({ code: 'FORBIDDEN', message: `Attribute '${name}' is reserved.` })
+  await t.rejects(service.create(owner, { properties: { 'rud:x': '1' } }), reserved('rud:x'))
+
+  for (const dialect of ['overwrite', 'conflict'] as const) {
+    await t.rejects(patch(change('add', 'rud:x', dialect)), reserved('rud:x'))
+    await t.rejects(patch(change('add', 'c:y', dialect), change('add', 'c:y', dialect)), reserved('c:y'))
+  }
+  await t.rejects(patch(change('add', 'r:c')), reserved('r:c'))
+  await t.rejects(patch(change('add', 'r:c', 'conflict')), { code: 'CONFLICT' })
+  await t.rejects(patch(change('replace', 'r:c')), reserved('r:c'))
+  await t.rejects(patch(change('remove', 'r:c')), reserved('r:c'))
+  for (const op of ['replace', 'remove'] as const)
+    await t.rejects(
+      patch(change(op, 'cu:b')),
+      { code: 'CONFLICT', message: /does not exist/ },
+      'it is hidden',
+    )
+  await t.rejects(patch(change('replace', 'crud:a'), change('remove', 'r:c')), reserved('r:c'))
+  t.strictSame(await seen(admin), { ...all, 'r:c': '3' }, 'all of a patch or nothing')
+
+  t.strictSame((await patch(change('replace', 'crud:a'))).properties, { 'crud:a': 'new', 'r:c': '3' })
+  t.strictSame((await patch(change('remove', 'crud:a'))).properties, { 'r:c': '3' })
+  t.strictSame(await seen(admin), { 'cu:b': '2', 'r:c': '3' }, 'what is hidden stays')
+  await patch(change('add', 'cu:b', 'conflict'))
+  t.equal((await seen(admin))['cu:b'], 'new')
 })
