@@ -22,6 +22,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../clust
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
+import { buildLimits } from './composition/build-limits.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildUpdater } from './composition/build-updater.ts'
@@ -40,6 +41,7 @@ import { imageIdOf } from './images/image-operations.ts'
 import { ImageRegisters, indexRow, toKnown } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
+import type { ProjectLimits } from './images/project-limits.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
@@ -72,6 +74,7 @@ interface Core {
   cluster: Cluster
   foreground: Foreground
   policy: Policy
+  limits: ProjectLimits | null
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -129,6 +132,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const watch = await openPolicy({ clock, log }, config)
   watch.start()
   onStarted(() => watch.stop())
+  const { limits, close } = await buildLimits(config, log)
+  onStarted(close)
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
@@ -156,11 +161,12 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
   const { policy } = watch
-  return { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy, apiUrl }
+  const base = { config, log, identity, currentConfig, store, index, hashes }
+  return { ...base, cluster, foreground, policy, limits, apiUrl }
 }
 
 function buildImages(core: Core): Images {
-  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy } = core
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -188,7 +194,16 @@ function buildImages(core: Core): Images {
     },
   )
   const service = new ImageService(
-    { ...base, registers, index, policy, uploader, reader, holdsWhole: (root) => store.chunks.isHeld(root) },
+    {
+      ...base,
+      registers,
+      index,
+      policy: core.policy,
+      limits: core.limits,
+      uploader,
+      reader,
+      holdsWhole: (root) => store.chunks.isHeld(root),
+    },
     {
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
       memberQuota: config.default.imageMemberQuota,
@@ -317,6 +332,7 @@ async function listen(
       disableFile,
       diskFormats: config.imageFormat.diskFormats,
       containerFormats: config.imageFormat.containerFormats,
+      tellsUsage: config.default.useKeystoneLimits,
     },
   )
   const eventLoopDelay = new EventLoopDelay(clock)

@@ -10,6 +10,7 @@ import { imageRoutes } from './images.ts'
 import { memberRoutes } from './members.ts'
 import { schemaRoutes } from './schemas.ts'
 import { tagRoutes } from './tags.ts'
+import { usageRoutes } from './usage.ts'
 
 /** In the order in which Glance names them in Allow. */
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -29,6 +30,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     tagRoutes(app, components)
     actionRoutes(app, components)
     schemaRoutes(app, options)
+    usageRoutes(app, components)
     app.setNotFoundHandler((request) => {
       throw noRouteError(app, request)
     })

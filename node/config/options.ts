@@ -4,6 +4,7 @@
  */
 import { copies, copiesRule } from './copies.ts'
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
+import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
@@ -114,6 +115,13 @@ export const OPTIONS = {
         'All images of one project together; 0 = no limit. Uploads that run side by side may exceed it together, unless ' +
           'they announce their sizes.',
       ),
+      use_keystone_limits: option(
+        boolean,
+        'false',
+        'Projects have the limits that Keystone holds for them, see [oslo_limit]: image_size_total and image_stage_total in ' +
+          'MiB, image_count_total, image_count_uploading. Of what has no registered limit nothing may be used. While ' +
+          'Keystone does not tell them, creates and uploads are a 503.',
+      ),
       image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
@@ -144,6 +152,10 @@ export const OPTIONS = {
   keystone_authtoken: {
     help: 'How tokens are checked with auth_strategy = keystone, as in the file of any other OpenStack service.',
     options: KEYSTONE_OPTIONS,
+  },
+  oslo_limit: {
+    help: 'Where limits are found with use_keystone_limits, as in the file of any other OpenStack service.',
+    options: LIMIT_OPTIONS,
   },
   cors: {
     help: 'Which web pages may use the API from a browser.',

@@ -9,6 +9,7 @@ import type {
   ImageQuery,
 } from './image-requests.ts'
 import type { ImageMember, ImageRecord } from './image-record.ts'
+import type { LimitsUsage } from './project-quotas.ts'
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
@@ -46,4 +47,6 @@ export interface ImageServicePort {
   /** FORBIDDEN unless active or deactivated. */
   deactivate(caller: Caller, id: string): Promise<void>
   reactivate(caller: Caller, id: string): Promise<void>
+  /** Of the caller's project, each limit that Keystone holds. */
+  usage(caller: Caller): Promise<LimitsUsage>
 }

@@ -23,8 +23,9 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
+import type { ProjectLimits } from './project-limits.ts'
+import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
 import { PropertyRights } from './property-rights.ts'
-import { roomForImage } from './storage-quota.ts'
 import { membersSeenBy } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
@@ -38,6 +39,8 @@ export interface ImageServiceComponents {
   registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'freshen'>
   index: ImageIndex
   policy: ImagePolicy
+  /** null: projects have none. */
+  limits: ProjectLimits | null
   uploader: Pick<ImageUploader, 'upload'>
   reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
@@ -58,17 +61,20 @@ export class ImageService implements ImageServicePort {
   readonly #components: ImageServiceComponents
   readonly #options: ImageServiceOptions
   readonly #guard: ImageGuard
+  readonly #projectQuotas: ProjectQuotas
 
   constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
     this.#components = components
     this.#options = options
     const { policy, registers } = components
+    this.#projectQuotas = new ProjectQuotas(components, options)
     this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
   }
 
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
     this.#requireCreate(caller, draft, owner)
+    await this.#projectQuotas.requireRoomForImage(caller)
     const rights = this.#rightsOf(caller)
     rights.requireCreate(draft.properties ?? {})
     const record = this.#newRecord(draft, owner)
@@ -199,18 +205,13 @@ export class ImageService implements ImageServicePort {
   ): Promise<void> {
     // A grant that does not hold any more is refused before the body is touched.
     await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
-      const roomBytes = await this.#roomFor(image, declaredSizeBytes)
+      const roomBytes = await this.#projectQuotas.roomForData(caller, image, declaredSizeBytes)
       await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
     })
   }
 
-  /** null: the owner has no quota. Throws TOO_LARGE. */
-  async #roomFor({ id, owner }: ImageRecord, declaredSizeBytes: number | null): Promise<number | null> {
-    const quotaBytes = this.#options.storageQuotaBytes
-    if (quotaBytes === 0 || owner === null) return null
-    const { registers, index } = this.#components
-    await registers.freshen()
-    return roomForImage(await index.ownedBy(owner), { id, quotaBytes, declaredSizeBytes })
+  usage(caller: Caller): Promise<LimitsUsage> {
+    return this.#projectQuotas.usage(caller)
   }
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {

@@ -16,6 +16,7 @@ import type {
   ImagePage,
   ImageQuery,
 } from '../../node/images/image-requests.ts'
+import type { LimitsUsage } from '../../node/images/project-quotas.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
 import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
 import { defaultPolicy } from './default-policy.ts'
@@ -54,6 +55,11 @@ export class FakeImageService implements ImageServicePort {
     const record = newRecord(id, { ...draft, owner })
     this.images.set(id, { record, data: null })
     return record
+  }
+
+  async usage(): Promise<LimitsUsage> {
+    this.#mayFail()
+    return { image_count_total: { usage: this.images.size, limit: 7 } }
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {

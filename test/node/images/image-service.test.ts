@@ -5,6 +5,7 @@ import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { OpenImage } from '../../../node/data/image-reader.ts'
 import type { ImagePolicy, PropertyAction } from '../../../node/images/image-policy.ts'
 import type { ImageStatus } from '../../../node/images/image-record.ts'
+import type { Limits, ProjectLimits } from '../../../node/images/project-limits.ts'
 import { ImageService } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
@@ -30,11 +31,19 @@ import { MemoryRegisters } from './memory-registers.ts'
 
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
+interface Setting {
+  staleLists?: boolean
+  storageQuotaBytes?: number
+  policy?: ImagePolicy
+  limits?: ProjectLimits | null
+}
+
 function serviceOf({
   staleLists = false,
   storageQuotaBytes = 0,
-  policy = defaultPolicy as ImagePolicy,
-} = {}) {
+  policy = defaultPolicy,
+  limits = null,
+}: Setting = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -49,6 +58,7 @@ function serviceOf({
       registers: registers.images,
       index: registers.index,
       policy,
+      limits,
       uploader: { upload: async (request) => void uploads.push(request) },
       reader: {
         open: async ({ root }) => {
@@ -508,4 +518,59 @@ t.test('protected properties', async (t) => {
   t.strictSame(await seen(admin), { 'cu:b': '2', 'r:c': '3' }, 'what is hidden stays')
   await patch(change('add', 'cu:b', 'conflict'))
   t.equal((await seen(admin))['cu:b'], 'new')
+})
+
+t.test('limits of projects in Keystone', async (t) => {
+  const MIB = 1024 ** 2
+  const allowed: Limits = {
+    image_size_total: 10,
+    image_stage_total: 5,
+    image_count_total: 3,
+    image_count_uploading: 1,
+  }
+  const limits = { of: async (projectId: string) => (projectId === PROJECT ? allowed : unlimited) }
+  const unlimited = { ...allowed, image_size_total: -1, image_count_total: -1, image_count_uploading: -1 }
+  const { service, registers, uploads } = serviceOf({ limits })
+  const idOf = (index: number) => ID.replace('7', String(index))
+  const fill = (index: number, fields: object) => registers.put(activeImage({ id: idOf(index), ...fields }))
+  const over = (limit: string, used: number, added: number) => ({
+    code: 'TOO_LARGE',
+    message:
+      'The request returned a 413 Request Entity Too Large. This generally means that rate limiting or a quota threshold ' +
+      `was breached.\n\nThe response body:\nProject ${PROJECT} is over a limit for [Resource ${limit} is over limit of ` +
+      `${allowed[limit as keyof Limits]} due to current usage ${used} and delta ${added}]`,
+  })
+  const send = (id: string, size: number | null = 1, caller = owner) =>
+    service.upload(caller, id, (async function* () {})(), size)
+
+  fill(1, { size: 6 * MIB + 1 })
+  fill(9, { size: 900 * MIB, owner: 'project-2' })
+  const queued = await service.create(owner, {})
+  await service.create(owner, {})
+  await t.rejects(service.create(owner, {}), over('image_count_total', 3, 1))
+  t.equal((await service.create(stranger, {})).owner, 'project-2')
+
+  await send(queued.id, 400 * MIB)
+  t.equal(uploads[0]?.roomBytes, null, 'the one that reaches the limit may exceed it')
+  registers.put(savingImage({ id: idOf(2), upload: { ...savingImage().upload!, reservedBytes: 3 * MIB } }))
+  await t.rejects(send(queued.id), over('image_count_uploading', 2, 0))
+  await send(idOf(1))
+  t.equal(uploads.length, 2, 'an image that takes no data is refused for that, elsewhere')
+  t.strictSame(await service.usage(owner), {
+    image_size_total: { usage: 9, limit: 10 },
+    image_stage_total: { usage: 0, limit: 5 },
+    image_count_total: { usage: 4, limit: 3 },
+    image_count_uploading: { usage: 1, limit: 1 },
+  })
+  fill(3, { size: 5 * MIB })
+  await t.rejects(send(queued.id), over('image_size_total', 14, 0))
+  t.strictSame(await service.usage(callerOf({ projectId: null })), {})
+  t.strictSame(await serviceOf().service.usage(owner), {})
+
+  const reason = new Error('Keystone is away')
+  const blind = serviceOf({ limits: { of: () => Promise.reject(reason) } })
+  await t.rejects(blind.service.create(owner, {}), reason)
+  blind.registers.put(imageOf({}))
+  await t.rejects(blind.service.upload(owner, ID, (async function* () {})(), 1), reason)
+  t.equal(blind.uploads.length, 0)
 })
