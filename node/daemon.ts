@@ -132,8 +132,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const watch = await openPolicy({ clock, log }, config)
   watch.start()
   onStarted(() => watch.stop())
-  const { limits, close } = await buildLimits(config, log)
-  onStarted(close)
+  const limits = await buildLimits(config, log)
+  onStarted(() => limits.close())
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
@@ -162,7 +162,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   )
   const { policy } = watch
   const base = { config, log, identity, currentConfig, store, index, hashes }
-  return { ...base, cluster, foreground, policy, limits, apiUrl }
+  return { ...base, cluster, foreground, policy, limits: limits.limits, apiUrl }
 }
 
 function buildImages(core: Core): Images {

@@ -33,7 +33,7 @@ async function buildKeystone(
   log: Log,
 ): Promise<RunningAuthenticator> {
   const credentials = credentialsOf(options)
-  const { session, close } = await openKeystone(
+  const keystone = await openKeystone(
     {
       ...options,
       credentials,
@@ -44,7 +44,7 @@ async function buildKeystone(
     log,
   )
   const authenticator = new KeystoneAuth(
-    { clock, log, session },
+    { clock, log, session: keystone.session },
     {
       authenticateUri: options.wwwAuthenticateUri ?? credentials.authUrl,
       cacheMs: Math.max(0, options.tokenCacheTime) * 1000,
@@ -53,7 +53,7 @@ async function buildKeystone(
       allowAnonymous: options.delayAuthDecision && api.allowAnonymousAccess,
     },
   )
-  return { authenticator, close }
+  return { authenticator, close: () => keystone.close() }
 }
 
 /** The four that have no default are there: the configuration was checked. */

@@ -15,7 +15,7 @@ export interface OpenLimits {
 export async function buildLimits(config: SeracConfig, log: Log): Promise<OpenLimits> {
   if (!config.default.useKeystoneLimits) return { limits: null, close: async () => {} }
   const { osloLimit: options, keystoneAuthtoken: tokens } = config
-  const { session, close } = await openKeystone(
+  const keystone = await openKeystone(
     {
       credentials: credentialsOf(config),
       task: 'tell limits',
@@ -29,10 +29,10 @@ export async function buildLimits(config: SeracConfig, log: Log): Promise<OpenLi
     log,
   )
   const limits = new KeystoneLimits(
-    { clock, log, session },
+    { clock, log, session: keystone.session },
     { endpoint: endpointOf(options), cacheMs: options.cacheTime },
   )
-  return { limits, close }
+  return { limits, close: () => keystone.close() }
 }
 
 /** What the section leaves out is as in [keystone_authtoken]; the configuration was checked. */

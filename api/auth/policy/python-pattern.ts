@@ -26,7 +26,7 @@ export function pythonPattern(pattern: string): RegExp {
     return new RegExp(translate(pattern.slice(inline.length), flags.includes('m')), `${flags}u`)
   } catch (error) {
     const reason = (error as Error).message.replace(/^Invalid regular expression: \/.*\/\w*: /s, '')
-    throw new Error(`the pattern "${pattern}" cannot be used: ${reason}`)
+    throw new Error(`the pattern "${pattern}" cannot be used: ${reason}`, { cause: error })
   }
 }
 
