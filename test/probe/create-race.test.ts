@@ -6,7 +6,7 @@ import { inLanes } from '../helpers/lanes.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
 
 const ROUNDS = 1000
-const CHANGED_IMAGES = 30
+const CHANGED_IMAGES = 10
 const CHANGES = 3
 
 const cluster = await ProbeCluster.start(t)
