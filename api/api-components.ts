@@ -64,4 +64,6 @@ export interface ApiOptions {
   disableFile: string
   diskFormats: readonly string[]
   containerFormats: readonly string[]
+  /** Whether projects have limits in Keystone. */
+  tellsUsage: boolean
 }

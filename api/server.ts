@@ -47,7 +47,7 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
     // Over-long ids are 404 like any other unknown one, not 414.
     routerOptions: { maxParamLength: URL_LENGTH_MAX },
     rewriteUrl: ({ url = '/', headers }) =>
-      rewriteVersionPrefix(withoutPrefix(url, options.pathPrefix) ?? url, headers.accept),
+      rewriteVersionPrefix(withoutPrefix(url, options.pathPrefix) ?? url, headers.accept, options),
     // What fastify refuses before any hook runs: a URL that cannot be decoded. Any body stays unread.
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply.header('connection', 'close'), log)

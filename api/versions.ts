@@ -5,12 +5,22 @@ import { sendJson } from './replies.ts'
 
 /**
  * The minor versions whose features answer here, newest first. Clients choose features by this list, so a number joins it
- * with its feature: 2.6 needs the interoperable import, 2.8 to 2.13 several stores, 2.14
+ * with its feature: 2.6 needs the interoperable import, 2.8 to 2.12 several stores, 2.13 /info/usage, 2.14
  * and 2.16 the cache calls, 2.15 /info/stores/detail. 2.17 are the location calls; 2.7 (hidden images, os_hash_*) is all
  * that glanceclient, openstackclient, nova and cinder ask for to boot from images and to take snapshots.
  */
-export const MINOR_VERSIONS = ['v2.17', 'v2.7', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'] as const
-const CURRENT_VERSION = MINOR_VERSIONS[0]
+const MINOR_VERSIONS: readonly string[] = ['v2.17', 'v2.7', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0']
+const USAGE_VERSION = 'v2.13'
+
+export interface VersionOptions {
+  /** Where projects have no limits, there is nothing that /info/usage could tell. */
+  tellsUsage: boolean
+}
+
+/** Newest first. */
+export function minorVersions({ tellsUsage }: VersionOptions): readonly string[] {
+  return tellsUsage ? MINOR_VERSIONS.toSpliced(1, 0, USAGE_VERSION) : MINOR_VERSIONS
+}
 
 /** The media type that asks for v2 on a path without version, as Glance knows it. */
 const VERSION_MEDIA_TYPE = /^application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
@@ -18,8 +28,13 @@ const VERSION_MEDIA_TYPE = /^application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
 const UNVERSIONED = new Set(['', 'versions', 'healthcheck', 'ready'])
 
 /** Maps `/v2.N/...` to `/v2/...`: the minor number is accepted or refused, and never changes what a path does. */
-export function rewriteVersionPrefix(url: string, accept: string | undefined): string {
+export function rewriteVersionPrefix(
+  url: string,
+  accept: string | undefined,
+  options: VersionOptions,
+): string {
   const segment = firstSegment(url)
+  const isListed = (version: string) => minorVersions(options).includes(version)
   if (isListed(segment)) return `/v2${url.slice(1 + segment.length)}`
   const asked = VERSION_MEDIA_TYPE.exec(accept ?? '')?.[1]
   if (asked === undefined || segment === 'v2' || UNVERSIONED.has(segment)) return url
@@ -30,20 +45,16 @@ function firstSegment(url: string): string {
   return /^\/([^/?#]*)/.exec(url)?.[1] ?? ''
 }
 
-function isListed(version: string): boolean {
-  return (MINOR_VERSIONS as readonly string[]).includes(version)
-}
-
 /** Answers `/versions` with 200, and `/` and any unknown first segment with 300, all with the same document. */
 export function sendVersions(
   request: FastifyRequest,
   reply: FastifyReply,
-  options: LinkOptions,
+  options: LinkOptions & VersionOptions,
 ): FastifyReply {
   const href = `${baseUrl(request, options)}/v2/`
-  const versions = MINOR_VERSIONS.map((id) => ({
+  const versions = minorVersions(options).map((id, index) => ({
     id,
-    status: id === CURRENT_VERSION ? 'CURRENT' : 'SUPPORTED',
+    status: index === 0 ? 'CURRENT' : 'SUPPORTED',
     links: [{ rel: 'self', href }],
   }))
   return sendJson(reply, firstSegment(request.url) === 'versions' ? 200 : 300, { versions })

@@ -21,6 +21,7 @@ import { systemClock as clock, systemRandom as random, type Log } from '../clust
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
+import { buildLimits } from './composition/build-limits.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildRecordLoops, pendingImages } from './composition/build-record-loops.ts'
@@ -43,6 +44,7 @@ import { ImageRegisters, indexRow } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { LocationHasher } from './images/location-hasher.ts'
+import type { ProjectLimits } from './images/project-limits.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
@@ -78,6 +80,7 @@ interface Core {
   foreground: Foreground
   policy: Policy
   outbound: OutboundHttp
+  limits: ProjectLimits | null
   /** Where clients reach this node. */
   apiUrl: string
 }
@@ -135,6 +138,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const watch = await openPolicy({ clock, log }, config)
   watch.start()
   onStarted(() => watch.stop())
+  const limits = await buildLimits(config, log)
+  onStarted(() => limits.close())
   // Loaded, and gossip proved, while the rows are read. The store is closed in order whatever comes of it.
   const building = import('./composition/build-cluster.ts')
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
@@ -164,11 +169,11 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const { policy } = watch
   const outbound = await openOutbound(config)
   const base = { config, log, identity, currentConfig, store, index, hashes, cluster, foreground }
-  return { ...base, policy, outbound, apiUrl }
+  return { ...base, policy, limits: limits.limits, outbound, apiUrl }
 }
 
 function buildImages(core: Core): Images {
-  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground, policy } = core
+  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
   const registers = new ImageRegisters({
@@ -203,7 +208,18 @@ function buildImages(core: Core): Images {
   const hasher = new LocationHasher({ clock, log, registers, outside, hashes, pool: uploads })
   const holdsWhole = (root: string) => store.chunks.isHeld(root)
   const service = new ImageService(
-    { ...base, registers, index, policy, uploader, reader, holdsWhole, outside, hasher },
+    {
+      ...base,
+      registers,
+      index,
+      policy: core.policy,
+      limits: core.limits,
+      uploader,
+      reader,
+      holdsWhole,
+      outside,
+      hasher,
+    },
     {
       locations: {
         ...config.default,
@@ -315,6 +331,7 @@ async function listen(
       disableFile,
       diskFormats: config.imageFormat.diskFormats,
       containerFormats: config.imageFormat.containerFormats,
+      tellsUsage: config.default.useKeystoneLimits,
     },
   )
   const eventLoopDelay = new EventLoopDelay(clock)

@@ -39,6 +39,8 @@ const API_MAY_IMPORT = [
   'node/images/',
   'node/status/',
   'node/errors.ts',
+  // The dialect in which operators write files for the façade, too.
+  'node/config/ini.ts',
   'cluster/runtime.ts',
   'cluster/errors.ts',
 ]

@@ -14,7 +14,7 @@ export interface DomainName {
 export interface KeystoneCredentials extends EndpointChoice {
   authUrl: string
   user: DomainName & { password: string }
-  project: DomainName
+  scope: { project: DomainName } | { system: { all: true } }
 }
 
 interface OwnToken {
@@ -36,6 +36,7 @@ export class KeystoneSession {
   readonly #http: KeystoneHttp
   readonly #clock: Clock
   readonly #log: Log
+  readonly #task: string
   readonly #credentials: KeystoneCredentials
   #own: OwnToken | null = null
   /** One at a time, for all who need it. */
@@ -43,7 +44,12 @@ export class KeystoneSession {
   /** While Keystone is of no use: why, for callers, and when the next request may try it again (monotonic). */
   #trouble: { reason: string; tryAtMs: number } | null = null
 
-  constructor(parts: { http: KeystoneHttp; clock: Clock; log: Log }, credentials: KeystoneCredentials) {
+  /** `task`: what Keystone is asked to do here, for messages: `check tokens`. */
+  constructor(
+    parts: { http: KeystoneHttp; clock: Clock; log: Log; task: string },
+    credentials: KeystoneCredentials,
+  ) {
+    this.#task = parts.task
     this.#http = parts.http
     this.#clock = parts.clock
     this.#log = parts.log
@@ -66,7 +72,7 @@ export class KeystoneSession {
   async warm(): Promise<void> {
     try {
       const { endpoint } = await this.#ownToken()
-      this.#log.info({ keystone: endpoint }, 'tokens are checked by Keystone')
+      this.#log.info({ keystone: endpoint }, `Keystone will ${this.#task}`)
     } catch {
       // Logged already; it is tried again with the first request.
     }
@@ -87,7 +93,7 @@ export class KeystoneSession {
   /** After a failure one request at a time tries whether Keystone is back; the others need not wait for the same end. */
   async #send(request: KeystoneRequest): Promise<KeystoneAnswer> {
     if (this.#trouble !== null) {
-      if (this.#clock.monotonicMs() < this.#trouble.tryAtMs) throw unavailable(this.#trouble.reason)
+      if (this.#clock.monotonicMs() < this.#trouble.tryAtMs) throw this.#unavailable(this.#trouble.reason)
       this.#trouble = { ...this.#trouble, tryAtMs: Infinity }
     }
     try {
@@ -104,9 +110,16 @@ export class KeystoneSession {
     this.#trouble = { reason, tryAtMs: this.#clock.monotonicMs() + pauseMs }
     this.#log.error(
       { keystone: this.#credentials.authUrl, reason, ...(cause && { error: cause.message }) },
-      'Keystone cannot check tokens now',
+      `Keystone cannot ${this.#task} now`,
     )
-    return unavailable(reason)
+    return this.#unavailable(reason)
+  }
+
+  #unavailable(reason: string): ImageError {
+    return new ImageError(
+      'UNAVAILABLE',
+      `The identity service (Keystone) cannot ${this.#task} now: ${reason}. Please try again.`,
+    )
   }
 
   async #ownToken(): Promise<OwnToken> {
@@ -117,14 +130,14 @@ export class KeystoneSession {
   }
 
   async #authenticate(): Promise<OwnToken> {
-    const { authUrl, user, project } = this.#credentials
+    const { authUrl, user, scope } = this.#credentials
     const atMs = this.#clock.monotonicMs()
     const { status, headers, body } = await this.#send({
       method: 'POST',
       url: `${v3Url(authUrl)}/auth/tokens`,
       headers: {},
       body: {
-        auth: { identity: { methods: ['password'], password: { user } }, scope: { project } },
+        auth: { identity: { methods: ['password'], password: { user } }, scope },
       },
     })
     const token = headers['x-subject-token']
@@ -148,11 +161,4 @@ function ownTokenOf(body: unknown, credentials: KeystoneCredentials, atMs: numbe
     renewAtMs: atMs + lifeMs * USED_SHARE,
     endpoint: identityEndpoint(token['catalog'], credentials) ?? v3Url(credentials.authUrl),
   }
-}
-
-function unavailable(reason: string): ImageError {
-  return new ImageError(
-    'UNAVAILABLE',
-    `The identity service (Keystone) cannot check the token now: ${reason}. Please try again.`,
-  )
 }

@@ -11,6 +11,7 @@ import { locationRoutes } from './locations.ts'
 import { memberRoutes } from './members.ts'
 import { schemaRoutes } from './schemas.ts'
 import { tagRoutes } from './tags.ts'
+import { usageRoutes } from './usage.ts'
 
 /** In the order in which Glance names them in Allow. */
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -31,6 +32,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     tagRoutes(app, components)
     actionRoutes(app, components)
     schemaRoutes(app, options)
+    usageRoutes(app, components)
     app.setNotFoundHandler((request) => {
       throw noRouteError(app, request)
     })

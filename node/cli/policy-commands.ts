@@ -1,5 +1,5 @@
 /** `serac policy …`: what the policy files say, without a node. */
-import { loadRules } from '../composition/build-policy.ts'
+import { loadPolicy } from '../composition/build-policy.ts'
 import type { ConfigPaths } from '../config/config-files.ts'
 import { loadConfig } from '../config/load.ts'
 import { didYouMean } from '../config/nearest-name.ts'
@@ -12,7 +12,7 @@ const RULE_COLUMNS = 76
 /** Every rule that counts, and the file that it comes from. Throws ConfigError or PolicyError. */
 export async function listPolicy(paths: ConfigPaths, format: 'text' | 'json', io: CliIo): Promise<void> {
   const { config } = await loadConfig(paths, io.environment)
-  const { rules } = await loadRules(config)
+  const { rules } = (await loadPolicy(config)).rules
   if (format === 'json') {
     const entries = rules.map(({ name, text, origin }) => ({ name, rule: text, file: origin }))
     return io.print(`${JSON.stringify(entries, null, 2)}\n`)
@@ -26,7 +26,8 @@ export async function listPolicy(paths: ConfigPaths, format: 'text' | 'json', io
 /** Throws ConfigError or PolicyError, whose message lists everything that is wrong. */
 export async function checkPolicy(paths: ConfigPaths, io: CliIo): Promise<void> {
   const { config } = await loadConfig(paths, io.environment)
-  const { rules, unused } = await loadRules(config)
+  const { rules: all, protections } = await loadPolicy(config)
+  const { rules, unused } = all
   const known = rules.map(({ name }) => name).filter((name) => unused.every((rule) => rule.name !== name))
   for (const { name, origin } of unused)
     io.complain(`${origin}: nothing asks for the rule ${name}${didYouMean(name, known)}\n`)
@@ -37,4 +38,11 @@ export async function checkPolicy(paths: ConfigPaths, io: CliIo): Promise<void> 
       ? `The policy is the default; there is no rule in ${policyFile} or beside it.\n`
       : `The policy is valid: ${overridden} of ${rules.length} rules come from files.\n`,
   )
+  if (protections) {
+    const { propertyProtectionFile, propertyProtectionRuleFormat } = config.default
+    const count = `${protections.size} section${protections.size === 1 ? '' : 's'}`
+    io.print(
+      `The property protections are valid: ${count} of ${propertyProtectionRuleFormat}, in ${propertyProtectionFile}.\n`,
+    )
+  }
 }

@@ -1,13 +1,12 @@
 /** Who says who a request comes from, by `auth_strategy`. */
-import { readFile } from 'node:fs/promises'
 import type { Authenticator } from '../../api/api-components.ts'
 import { KeystoneAuth } from '../../api/auth/keystone.ts'
-import type { DomainName, KeystoneCredentials } from '../../api/auth/keystone-session.ts'
-import { KeystoneSession } from '../../api/auth/keystone-session.ts'
+import type { KeystoneCredentials } from '../../api/auth/keystone-session.ts'
 import { NoAuth } from '../../api/auth/noauth.ts'
 import { TrustedHeaders } from '../../api/auth/trusted-headers.ts'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
+import { domainOf, openKeystone } from './open-keystone.ts'
 
 export interface RunningAuthenticator {
   authenticator: Authenticator
@@ -15,9 +14,6 @@ export interface RunningAuthenticator {
 }
 
 type KeystoneOptions = SeracConfig['keystoneAuthtoken']
-
-/** The domain that every Keystone has from its start. */
-const DEFAULT_DOMAIN_ID = 'default'
 
 /** Throws an Error for the operator when files named in the configuration cannot be read. Keystone need not be up. */
 export async function buildAuthenticator(config: SeracConfig, log: Log): Promise<RunningAuthenticator> {
@@ -36,24 +32,19 @@ async function buildKeystone(
   { default: api, keystoneAuthtoken: options }: SeracConfig,
   log: Log,
 ): Promise<RunningAuthenticator> {
-  // Loaded only where it is needed: undici takes a tenth of a start.
-  const { KeystoneTransport } = await import('../../api/auth/keystone-transport.ts')
-  const transport = new KeystoneTransport(
-    { clock, log },
+  const credentials = credentialsOf(options)
+  const keystone = await openKeystone(
     {
-      ca: await pemOf(options.cafile),
-      cert: await pemOf(options.certfile),
-      key: await pemOf(options.keyfile),
-      insecure: options.insecure,
+      ...options,
+      credentials,
+      task: 'check tokens',
       attemptMs: options.httpConnectTimeout,
       retries: options.httpRequestMaxRetries,
     },
+    log,
   )
-  const credentials = credentialsOf(options)
-  const session = new KeystoneSession({ http: transport, clock, log }, credentials)
-  void session.warm()
   const authenticator = new KeystoneAuth(
-    { clock, log, session },
+    { clock, log, session: keystone.session },
     {
       authenticateUri: options.wwwAuthenticateUri ?? credentials.authUrl,
       cacheMs: Math.max(0, options.tokenCacheTime) * 1000,
@@ -62,7 +53,7 @@ async function buildKeystone(
       allowAnonymous: options.delayAuthDecision && api.allowAnonymousAccess,
     },
   )
-  return { authenticator, close: () => transport.close() }
+  return { authenticator, close: () => keystone.close() }
 }
 
 /** The four that have no default are there: the configuration was checked. */
@@ -73,16 +64,10 @@ function credentialsOf(options: KeystoneOptions): KeystoneCredentials {
   return {
     authUrl,
     user: { name: username, domain: domainOf(options.userDomainId, options.userDomainName), password },
-    project: { name: projectName, domain: domainOf(options.projectDomainId, options.projectDomainName) },
+    scope: {
+      project: { name: projectName, domain: domainOf(options.projectDomainId, options.projectDomainName) },
+    },
     interface: options.interface,
     region: options.regionName,
   }
-}
-
-function domainOf(id: string | null, name: string | null): DomainName['domain'] {
-  return id === null && name !== null ? { name } : { id: id ?? DEFAULT_DOMAIN_ID }
-}
-
-async function pemOf(file: string | null): Promise<string | null> {
-  return file === null ? null : readFile(file, 'utf8')
 }

@@ -1,7 +1,12 @@
 /** Opens the policy as the configuration has it. */
-import { type PolicyRules, buildRules } from '../../api/auth/policy/policy-rules.ts'
-import { parsePolicyText, readPolicyFiles } from '../../api/auth/policy/policy-files.ts'
-import { PolicyWatch, type PolicyWatchComponents } from '../../api/auth/policy/policy-watch.ts'
+import { readPolicyFiles } from '../../api/auth/policy/policy-files.ts'
+import {
+  parseWholePolicy,
+  PolicyWatch,
+  type PolicyWatchComponents,
+  type PolicyWatchOptions,
+  type WholePolicy,
+} from '../../api/auth/policy/policy-watch.ts'
 import type { SeracConfig } from '../config/options.ts'
 
 /** Throws PolicyError, with everything that is wrong with the files. */
@@ -9,17 +14,21 @@ export function openPolicy(components: PolicyWatchComponents, config: SeracConfi
   return PolicyWatch.open(components, optionsOf(config))
 }
 
-/** The rules that would count, for whoever only wants to look. Throws PolicyError. */
-export async function loadRules(config: SeracConfig): Promise<PolicyRules> {
+/** What would count, for whoever only wants to look. Throws PolicyError. */
+export async function loadPolicy(config: SeracConfig): Promise<WholePolicy> {
   const options = optionsOf(config)
-  return buildRules(parsePolicyText(await readPolicyFiles(options.paths)), options)
+  return parseWholePolicy(await readPolicyFiles(options.paths), options)
 }
 
-function optionsOf({ osloPolicy }: SeracConfig) {
+function optionsOf({ osloPolicy, default: api }: SeracConfig): PolicyWatchOptions {
   return {
-    paths: { file: osloPolicy.policyFile, directories: osloPolicy.policyDirs },
+    paths: {
+      file: osloPolicy.policyFile,
+      directories: osloPolicy.policyDirs,
+      protections: api.propertyProtectionFile,
+    },
+    protectionFormat: api.propertyProtectionRuleFormat,
     enforceScope: osloPolicy.enforceScope,
     enforceNewDefaults: osloPolicy.enforceNewDefaults,
-    extra: [],
   }
 }

@@ -4,6 +4,7 @@
  */
 import { copies, copiesRule } from './copies.ts'
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
+import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
 import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
@@ -117,6 +118,13 @@ export const OPTIONS = {
         'All images of one project together; 0 = no limit. Uploads that run side by side may exceed it together, unless ' +
           'they announce their sizes.',
       ),
+      use_keystone_limits: option(
+        boolean,
+        'false',
+        'Projects have the limits that Keystone holds for them, see [oslo_limit]: image_size_total and image_stage_total in ' +
+          'MiB, image_count_total, image_count_uploading. Of what has no registered limit nothing may be used. While ' +
+          'Keystone does not tell them, creates and uploads are a 503.',
+      ),
       image_member_quota: option(quota(), '128', 'Members of one image; -1 = no limit.'),
       image_property_quota: option(quota(), '128', 'Properties of one image; -1 = no limit.'),
       image_tag_quota: option(quota(), '128', 'Tags of one image; -1 = no limit.'),
@@ -152,6 +160,17 @@ export const OPTIONS = {
         '0',
         'How long a deleted image is kept where it was deleted with delayed_delete. 0: until the scrubber comes by.',
       ),
+      property_protection_file: optional(
+        path,
+        'Who may create, read, update and delete which properties: sections are patterns of names, in order. Read again when ' +
+          'it changes; one that is wrong changes nothing. Unset: whoever may change an image may change them all.',
+      ),
+      property_protection_rule_format: option(
+        choice('roles', 'policies'),
+        'roles',
+        'What that file names for each of create, read, update and delete: roles between commas, or one rule of the policy. ' +
+          '@ is everybody, ! nobody.',
+      ),
       max_request_id_length: option(
         integer(0, REQUEST_ID_LENGTH_MAX),
         '64',
@@ -175,6 +194,10 @@ export const OPTIONS = {
   import_filtering_opts: {
     help: 'What is fetched for users, from http locations: each hop of a redirect and each address is held to it.',
     options: IMPORT_FILTERING_OPTIONS,
+  },
+  oslo_limit: {
+    help: 'Where limits are found with use_keystone_limits, as in the file of any other OpenStack service.',
+    options: LIMIT_OPTIONS,
   },
   cors: {
     help: 'Which web pages may use the API from a browser.',

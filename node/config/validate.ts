@@ -8,6 +8,7 @@ import type { Settings } from './settings.ts'
 export function validate(config: SeracConfig, settings: Settings): void {
   checkAuthentication(config, settings)
   checkKeystone(config, settings)
+  checkLimits(config, settings)
   checkCertificate(config, settings)
   checkPatience(config, settings)
   checkPages(config, settings)
@@ -41,6 +42,23 @@ function checkKeystone({ default: api, keystoneAuthtoken }: SeracConfig, setting
     settings.refuse(
       originOf(settings, OPTIONS.DEFAULT.options.auth_strategy),
       `auth_strategy keystone needs ${missing.join(', ')} in [keystone_authtoken]`,
+    )
+}
+
+function checkLimits({ default: api, osloLimit, keystoneAuthtoken }: SeracConfig, settings: Settings): void {
+  if (!api.useKeystoneLimits) return
+  const origin = originOf(settings, OPTIONS.DEFAULT.options.use_keystone_limits)
+  const { endpointId, endpointServiceName, endpointServiceType } = osloLimit
+  if (endpointId === null && endpointServiceName === null && endpointServiceType === null)
+    settings.refuse(
+      origin,
+      'use_keystone_limits needs endpoint_id, or endpoint_service_type, in [oslo_limit]',
+    )
+  const { username, password } = osloLimit.username === null ? keystoneAuthtoken : osloLimit
+  if ((osloLimit.authUrl ?? keystoneAuthtoken.authUrl) === null || username === null || password === null)
+    settings.refuse(
+      origin,
+      'use_keystone_limits needs auth_url, username and password in [oslo_limit] or [keystone_authtoken]',
     )
 }
 

@@ -73,6 +73,10 @@ export class ImageIndex {
     return (await this.#column('owner')).having(owner)
   }
 
+  async countOwnedBy(owner: string): Promise<number> {
+    return (await this.#column('owner')).count(owner)
+  }
+
   /** The page after the marker, which must be known. `maySee`: what else is asked of a row. */
   async page(caller: CallerRights, query: ImageQuery, maySee: Test = () => true): Promise<ImagePage> {
     const { limit } = query

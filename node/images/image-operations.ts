@@ -21,6 +21,7 @@ import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-
 import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
 import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
+import type { ProtectedNames } from './property-rights.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
@@ -32,6 +33,11 @@ export interface CreateArgs {
 export interface PatchArgs extends CalledArgs {
   changes: ImageChange[]
   quotas: PatchQuotas
+}
+
+/** For a caller from whom some of the changed properties are protected: older nodes would change them all the same. */
+export interface PatchProtectedArgs extends PatchArgs {
+  protectedNames: ProtectedNames
 }
 
 export interface StartUploadArgs extends CalledArgs {
@@ -71,10 +77,12 @@ const create = operation<CreateArgs>((current, { record, quotas }) => {
   return isRefusal(checked) ? refuse(checked.code, checked.message) : write(checked)
 })
 
-const patch = onLiveImage<PatchArgs>((record, { grant, changes, quotas, now }) => {
+const patch = onLiveImage<PatchArgs | PatchProtectedArgs>((record, args) => {
+  const { grant, changes, quotas, now } = args
   const denied = recheck(grant, record)
   if (denied) return denied
-  const next = applyChanges(record, changes, grant.caller, quotas)
+  const protectedNames = 'protectedNames' in args ? args.protectedNames : {}
+  const next = applyChanges(record, changes, grant.caller, quotas, protectedNames)
   if (isRefusal(next)) return refuse(next.code, next.message)
   return changes.length === 0 ? { kind: 'keep' } : write(touch(next, now))
 })
@@ -117,8 +125,9 @@ const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
 export const imageOperations: OperationTable = {
   'image.create': create,
   'image.patch': patch,
-  // A name of its own, so that a node of an older release refuses what it would take for something else.
+  // Names of their own, so that a node of an older release refuses what it would take for something else.
   'image.patch-locations': patch,
+  'image.patch-protected': patch,
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
@@ -140,6 +149,7 @@ export interface ImageOperationArgs
   'image.create': CreateArgs
   'image.patch': PatchArgs
   'image.patch-locations': PatchArgs
+  'image.patch-protected': PatchProtectedArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs

@@ -5,6 +5,8 @@ import { COPIES_PROPERTY, ownCopies } from './copies-policy.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
 import { changeLocations, isLocationChange } from './location-rules.ts'
+import type { PropertyAction } from './image-policy.ts'
+import { reservedMessage, type ProtectedNames } from './property-rights.ts'
 import type { CallerRights } from './visibility.ts'
 
 export interface PatchQuotas {
@@ -34,10 +36,11 @@ export function applyChanges(
   changes: readonly ImageChange[],
   caller: CallerRights,
   quotas: PatchQuotas,
+  protectedNames: ProtectedNames = {},
 ): Result {
   let next = record
   for (const change of changes) {
-    const result = applyChange(next, change, caller, quotas)
+    const result = applyChange(next, change, caller, { quotas, protectedNames })
     if (isRefusal(result)) return result
     next = result
   }
@@ -48,10 +51,12 @@ function applyChange(
   record: ImageRecord,
   change: ImageChange,
   caller: CallerRights,
-  quotas: PatchQuotas,
+  { quotas, protectedNames }: { quotas: PatchQuotas; protectedNames: ProtectedNames },
 ): Result {
   if (isLocationChange(change)) return changeLocations(record, change, quotas.locations ?? 0)
-  return change.kind === 'set' ? setField(record, change, caller) : changeProperty(record, change)
+  return change.kind === 'set'
+    ? setField(record, change, caller)
+    : changeProperty(record, change, protectedNames)
 }
 
 /** Of an image with data, the copies change with the property; without it they stay as they are. */
@@ -110,12 +115,22 @@ function formatName(field: 'containerFormat' | 'diskFormat'): string {
   return field === 'diskFormat' ? 'disk_format' : 'container_format'
 }
 
-function changeProperty(record: ImageRecord, change: ImageChange & { kind: 'property' }): Result {
+function changeProperty(
+  record: ImageRecord,
+  change: ImageChange & { kind: 'property' },
+  protectedNames: ProtectedNames,
+): Result {
   const { op, name } = change
+  const may = (action: PropertyAction) =>
+    !Object.hasOwn(protectedNames, name) || protectedNames[name]!.includes(action)
   const isThere = Object.hasOwn(record.properties, name)
-  if (op === 'add' && isThere && change.ifPresent === 'conflict')
+  const isSeen = isThere && may('read')
+  if (op === 'add' && isSeen && change.ifPresent === 'conflict')
     return refuse('CONFLICT', `Property ${name} already present.`)
-  if (op !== 'add' && !isThere) return refuse('CONFLICT', `Property ${name} does not exist.`)
+  if (op !== 'add' && !isSeen) return refuse('CONFLICT', `Property ${name} does not exist.`)
+  // Who may create what it cannot see does not thereby overwrite it.
+  const action = op === 'remove' ? 'delete' : isThere ? 'update' : 'create'
+  if (!may(action)) return refuse('FORBIDDEN', reservedMessage(name))
   const { [name]: _, ...others } = record.properties
   const properties = op === 'remove' ? others : { ...record.properties, [name]: change.value ?? null }
   return { ...record, properties }

@@ -33,11 +33,19 @@ export type ImageRule =
   | 'get_members'
   | 'modify_member'
 
+/** What is done to a custom property. */
+export const PROPERTY_ACTIONS = ['create', 'read', 'update', 'delete'] as const
+export type PropertyAction = (typeof PROPERTY_ACTIONS)[number]
+
 /** An attribute of what is asked about, as text; null when it has no such attribute. */
 export type PolicyTarget = (attribute: string) => string | null
 
 export interface ImagePolicy {
   allows(rule: ImageRule, caller: Caller, target: PolicyTarget): boolean
+  /** Whether any custom property is closed to anybody. */
+  readonly protectsProperties: boolean
+  /** The same for every image. */
+  allowsProperty(action: PropertyAction, name: string, caller: Caller): boolean
 }
 
 /** Attributes of an image, with the values that a policy saw. */

@@ -120,3 +120,33 @@ export interface ImageRecord {
   /** While digests are computed. */
   hashing?: LocationHashing | undefined
 }
+
+/** The image with other properties. Field by field: what an index keeps is no plain object. */
+export function withProperties(image: ImageRecord, properties: ImageRecord['properties']): ImageRecord {
+  return {
+    id: image.id,
+    name: image.name,
+    status: image.status,
+    visibility: image.visibility,
+    protected: image.protected,
+    hidden: image.hidden,
+    owner: image.owner,
+    containerFormat: image.containerFormat,
+    diskFormat: image.diskFormat,
+    minDisk: image.minDisk,
+    minRam: image.minRam,
+    size: image.size,
+    virtualSize: image.virtualSize,
+    checksum: image.checksum,
+    hashAlgo: image.hashAlgo,
+    hashValue: image.hashValue,
+    createdAt: image.createdAt,
+    updatedAt: image.updatedAt,
+    deletedAt: image.deletedAt,
+    tags: image.tags,
+    properties,
+    members: image.members,
+    data: image.data,
+    upload: image.upload,
+  }
+}

@@ -11,6 +11,7 @@ import type {
   ShownLocations,
 } from './image-requests.ts'
 import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
+import type { LimitsUsage } from './project-quotas.ts'
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
@@ -54,4 +55,6 @@ export interface ImageServicePort {
   /** FORBIDDEN unless active or deactivated. */
   deactivate(caller: Caller, id: string): Promise<void>
   reactivate(caller: Caller, id: string): Promise<void>
+  /** Of the caller's project, each limit that Keystone holds. */
+  usage(caller: Caller): Promise<LimitsUsage>
 }

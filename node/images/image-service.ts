@@ -31,7 +31,9 @@ import type {
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader } from './image-uploader.ts'
-import { roomForImage } from './storage-quota.ts'
+import type { ProjectLimits } from './project-limits.ts'
+import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
+import { PropertyRights } from './property-rights.ts'
 import { membersSeenBy } from './visibility.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
@@ -45,6 +47,8 @@ export interface ImageServiceComponents {
   registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'freshen'>
   index: ImageIndex
   policy: ImagePolicy
+  /** null: projects have none. */
+  limits: ProjectLimits | null
   uploader: Pick<ImageUploader, 'upload'>
   reader: Pick<ImageReader, 'open'>
   /** Whether this node holds all bytes of a manifest root. */
@@ -71,14 +75,16 @@ export class ImageService implements ImageServicePort {
   readonly #options: ImageServiceOptions
   readonly #guard: ImageGuard
   readonly #locations: ImageLocations
+  readonly #projectQuotas: ProjectQuotas
 
   constructor(components: ImageServiceComponents, options: ImageServiceOptions) {
     this.#components = components
     this.#options = options
     const { policy, registers } = components
+    this.#projectQuotas = new ProjectQuotas(components, options)
     this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
     const requireRoom = async (image: ImageRecord, sizeBytes: number) => {
-      await this.#roomFor(image, sizeBytes)
+      await this.#projectQuotas.storageRoom(image, sizeBytes)
     }
     this.#locations = new ImageLocations(
       { ...components, guard: this.#guard, requireRoom },
@@ -89,6 +95,9 @@ export class ImageService implements ImageServicePort {
   async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
     this.#requireCreate(caller, draft, owner)
+    await this.#projectQuotas.requireRoomForImage(caller)
+    const rights = this.#rightsOf(caller)
+    rights.requireCreate(draft.properties ?? {})
     const record = this.#newRecord(draft, owner)
     const { quotas } = this.#options
     // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
@@ -96,11 +105,13 @@ export class ImageService implements ImageServicePort {
     const checked = checkQuotas(record, quotas)
     if (isRefusal(checked)) throw new ImageError(checked.code, checked.message)
     const isNewId = draft.id === undefined
-    return this.#components.registers.apply(record.id, 'image.create', { record, quotas }, isNewId)
+    const { registers } = this.#components
+    return rights.shown(await registers.apply(record.id, 'image.create', { record, quotas }, isNewId))
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {
-    return this.#find(caller, id)
+    const { value, stale } = await this.#find(caller, id)
+    return { value: this.#rightsOf(caller).shown(value), stale }
   }
 
   async list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>> {
@@ -114,18 +125,28 @@ export class ImageService implements ImageServicePort {
           ? noMajority()
           : new ImageError('INVALID', `The marker ${query.marker} could not be found.`)
     }
+    const rights = this.#rightsOf(caller)
+    if (!query.filters.every((filter) => rights.mayFilter(filter)))
+      return { value: { images: [], more: false }, stale }
     // What the index holds is settled, and since it was freshened, nothing acknowledged before this call is missing.
-    return { value: await index.page(caller, query, this.#guard.rowTest(caller)), stale }
+    const { images, more } = await index.page(caller, query, this.#guard.rowTest(caller))
+    return { value: { images: images.map((image) => rights.shown(image)), more }, stale }
   }
 
   async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
     const { registers } = this.#components
     const operation = changes.some(isLocationChange) ? 'image.patch-locations' : 'image.patch'
-    return this.#guard.change(caller, id, rulesOf(changes), async (grant, image) => {
+    const quotas = { ...this.#options.quotas, locations: this.#options.locations.quota }
+    const rights = this.#rightsOf(caller)
+    const protectedNames = rights.protectedAmong(changes)
+    const record = await this.#guard.change(caller, id, rulesOf(changes), async (grant, image) => {
       const measured = await this.#locations.measured(image, changes)
-      const quotas = { ...this.#options.quotas, locations: this.#options.locations.quota }
-      return registers.apply(id, operation, { grant, changes: measured, quotas, now: this.#now() })
+      const args = { grant, changes: measured, quotas, now: this.#now() }
+      return protectedNames
+        ? registers.apply(id, 'image.patch-protected', { ...args, protectedNames })
+        : registers.apply(id, operation, args)
     })
+    return rights.shown(record)
   }
 
   async remove(caller: Caller, id: string): Promise<void> {
@@ -208,18 +229,13 @@ export class ImageService implements ImageServicePort {
   ): Promise<void> {
     // A grant that does not hold any more is refused before the body is touched.
     await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
-      const roomBytes = await this.#roomFor(image, declaredSizeBytes)
+      const roomBytes = await this.#projectQuotas.roomForData(caller, image, declaredSizeBytes)
       await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
     })
   }
 
-  /** null: the owner has no quota. Throws TOO_LARGE. */
-  async #roomFor({ id, owner }: ImageRecord, declaredSizeBytes: number | null): Promise<number | null> {
-    const quotaBytes = this.#options.storageQuotaBytes
-    if (quotaBytes === 0 || owner === null) return null
-    const { registers, index } = this.#components
-    await registers.freshen()
-    return roomForImage(await index.ownedBy(owner), { id, quotaBytes, declaredSizeBytes })
+  usage(caller: Caller): Promise<LimitsUsage> {
+    return this.#projectQuotas.usage(caller)
   }
 
   async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
@@ -257,6 +273,10 @@ export class ImageService implements ImageServicePort {
     const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
     return this.#openManifest({ imageId: record.id, root, copies })
+  }
+
+  #rightsOf(caller: Caller): PropertyRights {
+    return new PropertyRights(this.#components.policy, caller)
   }
 
   /** As Glance asks: a member that the caller may not know of is not found, before it matters who may change it. */

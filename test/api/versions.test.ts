@@ -1,7 +1,9 @@
 import t from 'tap'
 import { TrustedHeaders } from '../../api/auth/trusted-headers.ts'
-import { MINOR_VERSIONS } from '../../api/versions.ts'
+import { minorVersions } from '../../api/versions.ts'
 import { type TestApi, testApi } from '../helpers/api-server.ts'
+
+const MINOR_VERSIONS = minorVersions({ tellsUsage: false })
 
 interface Versions {
   versions: { id: string; status: string; links: { rel: string; href: string }[] }[]
@@ -118,4 +120,16 @@ t.test('401 below /v2 without identity, whatever the path', async (t) => {
   for (const url of ['/v2', '/v2/', '/v2/images', '/v2/nothing']) {
     t.equal((await app.inject(url)).statusCode, 401, url)
   }
+})
+
+t.test('where projects have limits, their usage is told and 2.13 is listed', async (t) => {
+  const { app } = testApi(t, { options: { tellsUsage: true } })
+  const { versions } = (await app.inject('/versions')).json<Versions>()
+  t.match(versions, [
+    { id: 'v2.13', status: 'CURRENT' },
+    { id: 'v2.7', status: 'SUPPORTED' },
+  ])
+  const answer = await app.inject('/v2.13/info/usage')
+  t.equal(answer.statusCode, 200)
+  t.strictSame(answer.json(), { usage: { image_count_total: { usage: 0, limit: 7 } } })
 })

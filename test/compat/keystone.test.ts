@@ -11,6 +11,7 @@ import { credentialsOf, RealKeystone, regionOf, type UserName } from './real-key
 import { openstackUser, type RoamingClient } from './roaming-client.ts'
 
 const CACHE_SECONDS = 3
+const LIMITS_SECONDS = 1
 /** Keystone's own answer takes a second on a busy machine; nobody waits for a Keystone that is away longer than this, ms. */
 const ANSWER_LIMIT_MS = 20_000
 /** After this at the latest, ms, nodes try again a Keystone that did not let them in. */
@@ -30,9 +31,19 @@ const urls = await clientCluster(
     `keystone_authtoken.token_cache_time=${CACHE_SECONDS}`,
     'keystone_authtoken.http_connect_timeout=3',
     'keystone_authtoken.http_request_max_retries=1',
+    'DEFAULT.use_keystone_limits=true',
+    'oslo_limit.endpoint_service_type=image',
+    `oslo_limit.endpoint_region_name=${regionOf(0)}`,
+    `oslo_limit.cache_time=${LIMITS_SECONDS}`,
   ].map(parseSetting),
 )
 await keystone.registerImageService(urls)
+await keystone.registerLimits({
+  image_size_total: -1,
+  image_stage_total: -1,
+  image_count_total: -1,
+  image_count_uploading: 5,
+})
 
 function userOf(t: Test, name: UserName): Promise<RoamingClient> {
   return openstackUser(
@@ -108,6 +119,51 @@ t.test('a thousand requests with one token are a handful of questions', async (t
   t.ok(questions >= 3 && questions <= 3 * periods, `${questions} questions in ${periods} times of the cache`)
 })
 
+t.test('the limits of a project count on every node', async (t) => {
+  const { token } = await keystone.issueToken('stranger')
+  const send = async (node: number, method: string, path: string, body?: Buffer) => {
+    const type = path.endsWith('/file') ? 'application/octet-stream' : 'application/json'
+    const headers = { 'x-auth-token': token, 'content-type': type, accept: 'text/plain' }
+    const signal = AbortSignal.timeout(ANSWER_LIMIT_MS)
+    const answer = await fetch(urls[node]! + path, { method, headers, signal, ...(body && { body }) })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const create = (node: number) =>
+    send(node, 'POST', '/v2/images', Buffer.from('{"disk_format":"raw","container_format":"bare"}'))
+  const idIn = ({ text }: { text: string }) => (JSON.parse(text) as { id: string }).id
+  const usage = async (node: number) =>
+    (JSON.parse((await send(node, 'GET', '/v2/info/usage')).text) as { usage: object }).usage
+
+  t.match(await usage(0), {
+    image_count_total: { usage: 0, limit: -1 },
+    image_count_uploading: { usage: 0, limit: 5 },
+  })
+  await keystone.limit('stranger', 'image_count_total', 2)
+  await keystone.limit('stranger', 'image_size_total', 1)
+  await sleep(LIMITS_SECONDS * 1000)
+  const ids = [idIn(await create(0)), idIn(await create(1))]
+  const third = await create(2)
+  t.equal(third.status, 413)
+  t.match(
+    third.text,
+    'is over a limit for [Resource image_count_total is over limit of 2 due to current usage 2 and delta 1]',
+  )
+  const data = Buffer.alloc(2 * 1024 * 1024)
+  t.match(await send(0, 'PUT', `/v2/images/${ids[0]}/file`, data), { status: 204 })
+  t.match(await send(1, 'PUT', `/v2/images/${ids[1]}/file`, data), {
+    status: 413,
+    text: 'Resource image_size_total is over limit of 1 due to current usage 2 and delta 0',
+  })
+  t.match(await usage(2), {
+    image_size_total: { usage: 2, limit: 1 },
+    image_stage_total: { usage: 0, limit: -1 },
+    image_count_total: { usage: 2, limit: 2 },
+    image_count_uploading: { usage: 0, limit: 5 },
+  })
+  for (const id of ids) t.match(await send(2, 'DELETE', `/v2/images/${id}`), { status: 204 })
+  t.match(await create(0), { status: 201 })
+})
+
 t.test('an expired token finishes an upload with the token of a service, and not without', async (t) => {
   // Under a Keystone whose tokens live for 3 s; then it is its usual self, and nobody need hurry.
   const usual = await keystone.issueToken('demo')
@@ -169,6 +225,8 @@ t.test('Keystone hangs, then dies: 503 in time and never access; and back', asyn
   for (const node of urls.keys()) t.ok(await becomes(200, token, node))
 
   await keystone.process.kill()
+  await sleep(LIMITS_SECONDS * 1000)
+  for (const node of urls.keys()) t.equal(await statusOf(token, { node, method: 'POST', body: '{}' }), 503)
   await sleep(CACHE_SECONDS * 1000)
   for (const node of urls.keys()) t.equal(await statusOf(token, { node }), 503)
   t.equal(await statusOf('garbage'), 503)

@@ -37,6 +37,8 @@ export class RealKeystone {
   readonly process: NodeProcess
   readonly #port: number
   readonly #userIds = new Map<UserName, string>()
+  readonly #projectIds = new Map<string, string>()
+  #imageServiceId = ''
   #adminToken = ''
 
   private constructor(directory: string, port: number) {
@@ -78,6 +80,7 @@ export class RealKeystone {
   /** Makes `urls` the endpoints of the image service, each in a region of its own, which is named `regionOf` it. */
   async registerImageService(urls: readonly string[]): Promise<void> {
     const { id } = await this.#create('services', { service: { type: 'image', name: 'serac' } })
+    this.#imageServiceId = id
     for (const [index, url] of urls.entries()) {
       await this.#create('regions', { region: { id: regionOf(index) } })
       for (const kind of ['public', 'internal', 'admin'])
@@ -85,6 +88,26 @@ export class RealKeystone {
           endpoint: { service_id: id, interface: kind, url, region_id: regionOf(index) },
         })
     }
+  }
+
+  /** What every project may have in the first region; a negative number is no limit. */
+  async registerLimits(limits: Readonly<Record<string, number>>): Promise<void> {
+    const registered = Object.entries(limits).map(([name, limit]) => ({
+      ...this.#limited(name),
+      default_limit: limit,
+    }))
+    await this.#send('POST', 'registered_limits', { registered_limits: registered }, this.#adminToken)
+  }
+
+  /** What the project of `user` may have, instead. */
+  async limit(user: UserName, name: string, limit: number): Promise<void> {
+    const project = this.#projectIds.get(USERS[user].project)
+    const own = { ...this.#limited(name), project_id: project, resource_limit: limit }
+    await this.#send('POST', 'limits', { limits: [own] }, this.#adminToken)
+  }
+
+  #limited(name: string) {
+    return { service_id: this.#imageServiceId, region_id: regionOf(0), resource_name: name }
   }
 
   /** A token by which `user` acts in its project. */
@@ -172,9 +195,11 @@ export class RealKeystone {
   async #addUsers(): Promise<void> {
     this.#adminToken = (await this.issueToken('admin')).token
     await this.#create('roles', { role: { name: 'service' } })
-    const projectIds = new Map<string, string>()
     for (const name of ['demo', 'alt', 'service'])
-      projectIds.set(name, (await this.#create('projects', { project: { name, domain_id: DOMAIN.id } })).id)
+      this.#projectIds.set(
+        name,
+        (await this.#create('projects', { project: { name, domain_id: DOMAIN.id } })).id,
+      )
     const { roles } = (await (await this.#send('GET', 'roles', null, this.#adminToken)).json()) as {
       roles: { id: string; name: string }[]
     }
@@ -185,10 +210,13 @@ export class RealKeystone {
       const { id } = await this.#create('users', { user })
       this.#userIds.set(name as UserName, id)
       for (const role of own) {
-        const path = `projects/${projectIds.get(project)}/users/${id}/roles/${roleIds.get(role)}`
+        const path = `projects/${this.#projectIds.get(project)}/users/${id}/roles/${roleIds.get(role)}`
         await this.#send('PUT', path, null, this.#adminToken)
       }
     }
+    // As whoever looks up limits needs it.
+    const path = `system/users/${this.#userIds.get('serac')}/roles/${roleIds.get('reader')}`
+    await this.#send('PUT', path, null, this.#adminToken)
   }
 
   async #create(collection: string, body: object): Promise<{ id: string }> {

@@ -45,6 +45,7 @@ export const testOptions: ApiOptions = {
   disableFile: '/nonexistent/healthcheck_disable',
   diskFormats: DISK_FORMATS,
   containerFormats: CONTAINER_FORMATS,
+  tellsUsage: false,
 }
 
 /** Who every request comes from, unless a test says otherwise. */

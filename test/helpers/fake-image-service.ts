@@ -19,6 +19,7 @@ import type {
   ShownLocations,
 } from '../../node/images/image-requests.ts'
 import { isLocationChange, locationsOf } from '../../node/images/location-rules.ts'
+import type { LimitsUsage } from '../../node/images/project-quotas.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
 import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
 import { defaultPolicy } from './default-policy.ts'
@@ -61,6 +62,11 @@ export class FakeImageService implements ImageServicePort {
     const record = newRecord(id, { ...draft, owner })
     this.images.set(id, { record, data: null })
     return record
+  }
+
+  async usage(): Promise<LimitsUsage> {
+    this.#mayFail()
+    return { image_count_total: { usage: this.images.size, limit: 7 } }
   }
 
   async show(caller: Caller, id: string): Promise<Answer<ImageRecord>> {

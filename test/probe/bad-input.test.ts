@@ -5,6 +5,7 @@ import { type Call, describe, jsonOf, type ShownImage } from '../helpers/image-c
 import { residentPeakBytes } from '../helpers/memory-of.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
 import { exchangeAndEnd, head } from '../helpers/raw-http.ts'
+import { Fuzz } from './fuzz/fuzz.ts'
 
 const MIB = 1024 ** 2
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -13,6 +14,9 @@ const PATCH_TYPE = { 'content-type': 'application/openstack-images-v2.1-json-pat
 const ID = 'aaaaaaaa-0000-4000-8000-000000000000'
 /** The byte budgets, the databases' caches and the runtime together stay well below. */
 const RESIDENT_BYTES_MAX = 700 * MIB
+
+/** Some of what `npm run test:fuzz` does, each time the same. */
+const FUZZ = { cases: 600, seed: 1 }
 
 type BufferCall = Call & { body?: Buffer }
 type Case = [wanted: number[], method: string, path: string, call?: BufferCall]
@@ -133,6 +137,14 @@ const RAW_REQUESTS: (string | Buffer)[] = [
 t.test('bad input', async (t) => {
   const cluster = await ProbeCluster.start(t)
   const pids = await cluster.pids()
+
+  await t.test('requests from a seed', async (t) => {
+    const { wrong, statuses } = await new Fuzz(cluster.dev.nodes).run(FUZZ)
+    t.equal(wrong, null)
+    for (const status of [200, 201, 204, 400, 403, 404, 409])
+      t.ok(statuses.has(status), `${status} was among them`)
+  })
+
   const id = await cluster.client(0).newImage()
   t.match(await cluster.client(0).put(id, Buffer.from('abc')), { status: 204 })
   const queued = await cluster.client(0).newImage()

@@ -1,4 +1,7 @@
-/** Policy files: `policy.yaml`, then what is in `policy.d`, each over the ones before; JSON is YAML, too. */
+/**
+ * Policy files: `policy.yaml`, then what is in `policy.d`, each over the ones before; JSON is YAML, too. Beside them the
+ * file of the property protections, which may name their rules.
+ */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseDocument, visit } from 'yaml'
@@ -9,6 +12,8 @@ export interface PolicyPaths {
   file: string
   /** Files in these are read in the order of their names; hidden ones are not. */
   directories: readonly string[]
+  /** null: no property is protected. Must exist, else. */
+  protections: string | null
 }
 
 /** Glance's whole list with every comment has 40 KiB. */
@@ -20,6 +25,7 @@ const READ_TRIES_MAX = 10
 /** What is in the files, with a mark that changes when they do. */
 export interface PolicyText {
   files: readonly { path: string; text: string }[]
+  protections: string | null
   mark: string
 }
 
@@ -30,7 +36,8 @@ export async function readPolicyFiles(paths: PolicyPaths): Promise<PolicyText> {
     const mark = await markOf(paths)
     const files = []
     for (const path of await existing(paths)) files.push({ path, text: await readFile(path, 'utf8') })
-    if ((await markOf(paths)) === mark) return { files, mark }
+    const protections = paths.protections === null ? null : await readFile(paths.protections, 'utf8')
+    if ((await markOf(paths)) === mark) return { files, protections, mark }
   }
   throw new PolicyError([`${paths.file}: the policy files change faster than they can be read`])
 }
@@ -38,7 +45,7 @@ export async function readPolicyFiles(paths: PolicyPaths): Promise<PolicyText> {
 /** Changes when a file comes, goes or is written. */
 export async function markOf(paths: PolicyPaths): Promise<string> {
   const marks: string[] = []
-  for (const path of await existing(paths)) {
+  for (const path of [...(await existing(paths)), ...(await protectionsOf(paths))]) {
     const found = await stat(path)
     if (found.size > POLICY_FILE_BYTES_MAX)
       throw new PolicyError([`${path}: a policy file has at most ${POLICY_FILE_BYTES_MAX} bytes`])
@@ -48,7 +55,7 @@ export async function markOf(paths: PolicyPaths): Promise<string> {
 }
 
 /** Throws PolicyError. */
-export function parsePolicyText({ files }: PolicyText): WrittenRule[] {
+export function parsePolicyText({ files }: Pick<PolicyText, 'files'>): WrittenRule[] {
   const problems: string[] = []
   const rules = files.flatMap(({ path, text }) => parseFile(path, text, problems))
   if (problems.length > 0) throw new PolicyError(problems)
@@ -86,6 +93,12 @@ async function existing({ file, directories }: PolicyPaths): Promise<string[]> {
     }
   }
   return paths
+}
+
+async function protectionsOf({ protections }: PolicyPaths): Promise<string[]> {
+  if (protections === null) return []
+  if (await isThere(protections)) return [protections]
+  throw new PolicyError([`${protections}: there is no such file, but property_protection_file names it`])
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -10,6 +10,11 @@ import {
 } from './policy-files.ts'
 import { buildRules, PolicyError, type PolicyRules } from './policy-rules.ts'
 import { Policy, type PolicyOptions } from './policy.ts'
+import {
+  parsePropertyProtections,
+  type PropertyProtections,
+  type ProtectionFormat,
+} from './property-protections.ts'
 
 export interface PolicyWatchComponents {
   clock: Clock
@@ -18,8 +23,13 @@ export interface PolicyWatchComponents {
 
 export interface PolicyWatchOptions extends PolicyOptions {
   paths: PolicyPaths
-  /** Rules that property protections ask for. */
-  extra: readonly string[]
+  protectionFormat: ProtectionFormat
+}
+
+/** What the files say together: the protections may name rules of the policy. */
+export interface WholePolicy {
+  rules: PolicyRules
+  protections: PropertyProtections | null
 }
 
 /** How long a changed file goes unnoticed. */
@@ -38,24 +48,24 @@ export class PolicyWatch {
   private constructor(
     components: PolicyWatchComponents,
     options: PolicyWatchOptions,
-    { rules, mark }: { rules: PolicyRules; mark: string },
+    { rules, protections, mark }: WholePolicy & { mark: string },
   ) {
     this.#components = components
     this.#options = options
     this.#mark = mark
-    this.policy = new Policy(rules, options)
+    this.policy = new Policy(rules, options, protections)
   }
 
   /** Reads the files. Throws PolicyError: a node does not start with rules that nobody meant. */
   static async open(components: PolicyWatchComponents, options: PolicyWatchOptions): Promise<PolicyWatch> {
     const text = await readPolicyFiles(options.paths)
-    const rules = buildRules(parsePolicyText(text), options)
-    for (const { name, origin } of rules.unused)
+    const whole = parseWholePolicy(text, options)
+    for (const { name, origin } of whole.rules.unused)
       components.log.warn(
         { rule: name, file: origin },
         'nothing asks for a rule of the policy; is its name right?',
       )
-    return new PolicyWatch(components, options, { rules, mark: text.mark })
+    return new PolicyWatch(components, options, { ...whole, mark: text.mark })
   }
 
   start(): void {
@@ -74,8 +84,8 @@ export class PolicyWatch {
       if ((await markOf(this.#options.paths)) === this.#mark) return
       const text = await readPolicyFiles(this.#options.paths)
       this.#requireMainFile(text)
-      const rules = buildRules(parsePolicyText(text), this.#options)
-      this.policy.use(rules)
+      const { rules, protections } = parseWholePolicy(text, this.#options)
+      this.policy.use(rules, protections)
       this.#mark = text.mark
       this.#problems = null
       log.info({ files: text.files.map(({ path }) => path) }, 'the policy was read again')
@@ -106,4 +116,20 @@ export class PolicyWatch {
       if (!isOver()) await this.look()
     }
   }
+}
+
+/** Throws PolicyError. */
+export function parseWholePolicy(
+  text: PolicyText,
+  { paths, protectionFormat, enforceNewDefaults }: PolicyWatchOptions,
+): WholePolicy {
+  const protections =
+    text.protections === null
+      ? null
+      : parsePropertyProtections(text.protections, {
+          format: protectionFormat,
+          origin: paths.protections ?? '',
+        })
+  const extra = protections?.rules ?? []
+  return { rules: buildRules(parsePolicyText(text), { enforceNewDefaults, extra }), protections }
 }

@@ -1,11 +1,17 @@
 /** Answers who may do what, by the rules that count now. */
 import type { Caller } from '../../../node/images/image-requests.ts'
 import { ImageError } from '../../../node/errors.ts'
-import { asText, type ImagePolicy, type PolicyTarget } from '../../../node/images/image-policy.ts'
+import {
+  asText,
+  type ImagePolicy,
+  type PolicyTarget,
+  type PropertyAction,
+} from '../../../node/images/image-policy.ts'
 import { GLANCE_POLICIES, LEGACY_OWNED, LEGACY_OWNER_RULE } from './glance-policies.ts'
 import { type Attributes, type Credentials, holds, NEVER } from './policy-check.ts'
 import { parseRule } from './policy-language.ts'
 import type { PolicyRules } from './policy-rules.ts'
+import type { PropertyProtections } from './property-protections.ts'
 
 /** `[oslo_policy]`. */
 export interface PolicyOptions {
@@ -21,15 +27,33 @@ const ADMIN_RULE = 'context_is_admin'
 export class Policy implements ImagePolicy {
   readonly #options: PolicyOptions
   #rules: PolicyRules
+  #protections: PropertyProtections | null
 
-  constructor(rules: PolicyRules, options: PolicyOptions) {
+  /** `protections` may name only rules that are there; null: every property is open. */
+  constructor(rules: PolicyRules, options: PolicyOptions, protections: PropertyProtections | null = null) {
     this.#rules = rules
     this.#options = options
+    this.#protections = protections
   }
 
-  /** From now on these rules count. A request that is under way may be asked by both. */
-  use(rules: PolicyRules): void {
+  /** From now on these count. A request that is under way may be asked by both. */
+  use(rules: PolicyRules, protections: PropertyProtections | null): void {
     this.#rules = rules
+    this.#protections = protections
+  }
+
+  get protectsProperties(): boolean {
+    return this.#protections !== null
+  }
+
+  /** The roles of a service that asks on the caller's behalf count as its own here, as in Glance. */
+  allowsProperty(action: PropertyAction, name: string, caller: Caller): boolean {
+    const permission = this.#protections?.permission(action, name)
+    if (permission === undefined) return true
+    if (permission.kind === 'constant') return permission.holds
+    const roles = [...caller.roles, ...caller.serviceRoles]
+    if (permission.kind === 'roles') return roles.some((role) => permission.roles.has(role))
+    return this.#holds(permission.rule, credentialsOf({ ...caller, roles }), () => null)
   }
 
   /** The caller, administrator or not as the rule `context_is_admin` has it. */

@@ -51,11 +51,11 @@ function keystoneAuth(t: Test, keystone: FakeKeystone, setting: Setting = {}) {
   )
   const domain = { id: 'default' }
   const session = new KeystoneSession(
-    { http: transport, clock, log },
+    { http: transport, clock, log, task: 'check tokens' },
     {
       authUrl: setting.url ?? keystone.url,
       user: { name: SERVICE_USER.name, domain, password: setting.password ?? SERVICE_USER.password },
-      project: { name: 'service', domain },
+      scope: { project: { name: 'service', domain } },
       interface: 'internal',
       region: setting.region ?? null,
     },

@@ -8,6 +8,8 @@ import { parseRule } from '../../../api/auth/policy/policy-language.ts'
 import { buildRules } from '../../../api/auth/policy/policy-rules.ts'
 import { PolicyWatch } from '../../../api/auth/policy/policy-watch.ts'
 import { Policy } from '../../../api/auth/policy/policy.ts'
+import { parsePropertyProtections } from '../../../api/auth/policy/property-protections.ts'
+import { pythonPattern } from '../../../api/auth/policy/python-pattern.ts'
 import { silentLog, type Log } from '../../../cluster/runtime.ts'
 import { recordTarget } from '../../../node/images/image-policy.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
@@ -21,6 +23,8 @@ import {
   reader,
   stranger,
 } from '../../node/images/image-fixture.ts'
+
+const DEFAULTS = { enforceNewDefaults: true, enforceScope: true }
 
 const target = (attributes: Record<string, string>) => (name: string) => attributes[name] ?? null
 const ask = (rule: unknown, attributes: Record<string, string> = {}, credentials = {}) =>
@@ -210,8 +214,8 @@ t.test('files', async (t) => {
     error: (fields) => log.push(JSON.stringify(fields)),
     info: () => log.push('ok'),
   }
-  const paths = { file, directories: [join(directory, 'policy.d')] }
-  const options = { enforceNewDefaults: true, enforceScope: true, paths, extra: [] }
+  const paths = { file, directories: [join(directory, 'policy.d')], protections: null }
+  const options = { ...DEFAULTS, paths, protectionFormat: 'roles' as const }
   const clock = new ManualClock('2026-02-03T04:05:06.789Z')
   const watch = await PolicyWatch.open({ clock, log: note }, options)
   const mayGet = (role: string) => watch.policy.allows('get_image', callerOf({ roles: [role] }), () => null)
@@ -250,5 +254,137 @@ t.test('files', async (t) => {
   await watch.look()
   t.match(log, [/gone/])
   t.ok(mayGet('five'))
-  await t.resolves(PolicyWatch.open({ clock, log: note }, { ...options, paths: { file, directories: [] } }))
+  await t.resolves(
+    PolicyWatch.open({ clock, log: note }, { ...options, paths: { ...paths, directories: [] } }),
+  )
+})
+
+const section = (name: string, [create, read, update, remove]: readonly string[]) =>
+  `[${name}]\ncreate = ${create}\nread = ${read}\nupdate = ${update}\ndelete = ${remove}\n`
+
+/** The first letters of what the caller may do. */
+function rightsTo(policy: Policy, name: string, caller: typeof owner): string {
+  const actions = ['create', 'read', 'update', 'delete'] as const
+  return actions.map((action) => (policy.allowsProperty(action, name, caller) ? action[0] : '-')).join('')
+}
+
+t.test('property protections by roles', async (t) => {
+  const text = [
+    section('^x_billing_', ['Admin, billing', '@', 'admin', '!']),
+    section('^x_all', ['@', '@', '@', '@']),
+    section('^x_none$', ['!', '!', '!', '']),
+    section('_hidden', ['member', 'admin', 'member', 'member']),
+    section('^[a-w].*', ['member', 'member', 'member', 'member']),
+  ].join('\n')
+  const protections = parsePropertyProtections(text, { format: 'roles', origin: 'f' })
+  const policy = new Policy(buildRules([], DEFAULTS), DEFAULTS, protections)
+  t.equal(rightsTo(policy, 'x_billing_code', owner), '-r--')
+  t.equal(rightsTo(policy, 'x_billing_code', admin), 'cru-')
+  t.equal(rightsTo(policy, 'x_billing_code', callerOf({ roles: [], serviceRoles: ['billing'] })), 'cr--')
+  t.equal(rightsTo(policy, 'x_all', callerOf({ roles: [] })), 'crud')
+  t.equal(rightsTo(policy, 'x_none', admin), '----')
+  t.equal(rightsTo(policy, 'my_hidden_thing', owner), 'c-ud', 'a pattern may be found anywhere in the name')
+  t.equal(rightsTo(policy, 'architecture', owner), 'crud')
+  t.equal(rightsTo(policy, 'architecture', callerOf({ roles: ['reader'] })), '----')
+  t.equal(rightsTo(policy, 'y_other', admin), '----', 'what no section names is closed to everybody')
+  t.equal(rightsTo(policy, 'os_glance_import_task', owner), 'crud', "the service's own marks are shown")
+  t.equal(
+    rightsTo(new Policy(buildRules([], DEFAULTS), DEFAULTS), 'y_other', callerOf({ roles: [] })),
+    'crud',
+  )
+})
+
+t.test('property protections by policies', async (t) => {
+  const text = `[DEFAULT]\ndelete = !\n[.*]\ncreate: own\nREAD = @\nupdate = own\n`
+  const protections = parsePropertyProtections(text, { format: 'policies', origin: 'f' })
+  const written = [{ name: 'own', rule: 'role:keeper and project_id:project-1', origin: 'f' }]
+  const policy = new Policy(
+    buildRules(written, { ...DEFAULTS, extra: protections.rules }),
+    DEFAULTS,
+    protections,
+  )
+  t.equal(rightsTo(policy, 'a', owner), '-r--')
+  t.equal(rightsTo(policy, 'a', callerOf({ roles: ['keeper'] })), 'cru-')
+  t.equal(rightsTo(policy, 'a', callerOf({ roles: ['keeper'], projectId: 'project-2' })), '-r--')
+  t.throws(() => buildRules([], { ...DEFAULTS, extra: protections.rules }), { message: /no rule own/ })
+})
+
+t.test('property protections that are wrong are named with their lines', async (t) => {
+  const whole = ['@', '@', '@', '@']
+  const cases: [text: string, problem: RegExp, format?: 'policies'][] = [
+    ['create = @\n', /^f:1: create stands before the first section/],
+    [`${section('a', whole)}[b\n`, /^f:6: a section header must end/],
+    [`\n[a]\ncreate = @\nread = @\nupdate = @\n`, /^f:2: \[a\] does not say who may delete$/],
+    [`${section('a', whole)}remove = @\n`, /^f:6: "remove" is none of create, read, update, delete$/],
+    [section('a', ['@', '@, !', '@', '@']), /^f:3: "@" is everybody and "!" is nobody/],
+    [section('(', whole), /^f:1: the pattern "\(" cannot be used: Unterminated group$/],
+    [section('a++', whole), /^f:1: the pattern/],
+    [section('a', ['x,y', '@', '@', '@']), /^f:2: one rule is named/, 'policies'],
+    [section('a', whole) + section('a', whole), /^f:6: there is a section \[a\] already$/],
+    [`[a]\n[(]\n`, /^f:1: .*create\nf:1: .*read\nf:1: .*\nf:1: .*\nf:2: /],
+  ]
+  for (const [text, message, format = 'roles'] of cases)
+    t.throws(
+      () => parsePropertyProtections(text, { format, origin: 'f' }),
+      { name: 'PolicyError', message },
+      text,
+    )
+})
+
+t.test("patterns mean what they do in Python's re.search", async (t) => {
+  const cases: [pattern: string, found: string[], not: string[]][] = [
+    ['^x_.*', ['x_', 'x_a'], ['ax_']],
+    ['[^x_.*]', ['xa'], ['x_', '']],
+    ['\\w+', ['a', 'é', '_'], ['-', '']],
+    ['^[\\w.-]+$', ['a.b-é', 'a\n'], ['a b']],
+    ['^\\W$', ['-'], ['é']],
+    ['\\Aa\\Z', ['a'], ['aa', 'a\n']],
+    ['^a$', ['a', 'a\n'], ['a\nb', 'ab']],
+    ['(?i)^hw_', ['HW_x'], ['xhw_']],
+    ['(?P<k>a)(?P=k)', ['aa'], ['ab']],
+    ['^[]x]$', [']', 'x'], ['y']],
+    ['^[^]x]$', ['y'], [']', 'x']],
+    ['^[[]$', ['['], ['']],
+    ['a\\-b\\_', ['a-b_'], ['ab']],
+    ['^\\d{2}$', ['12', '٣٤'], ['1']],
+  ]
+  for (const [pattern, found, not] of cases) {
+    for (const text of found) t.ok(pythonPattern(pattern).test(text), `${pattern} in ${text}`)
+    for (const text of not) t.notOk(pythonPattern(pattern).test(text), `${pattern} not in ${text}`)
+  }
+  for (const pattern of ['\\q', 'a*+', '(?>a)', '[\\W]', '(?x) a', '{'])
+    t.throws(() => pythonPattern(pattern), pattern)
+})
+
+t.test('property protections are read again, together with the policy', async (t) => {
+  const directory = t.testdir({
+    'policy.yaml': 'one: "role:one"\n',
+    protections: section('.*', ['one', 'one', 'one', 'one']),
+  })
+  const paths = {
+    file: join(directory, 'policy.yaml'),
+    directories: [],
+    protections: join(directory, 'protections'),
+  }
+  const options = { ...DEFAULTS, paths, protectionFormat: 'policies' as const }
+  const log: string[] = []
+  const note: Log = { ...silentLog, error: (fields) => log.push(JSON.stringify(fields)) }
+  const clock = new ManualClock('2026-02-03T04:05:06.789Z')
+  const watch = await PolicyWatch.open({ clock, log: note }, options)
+  const one = callerOf({ roles: ['one'] })
+  t.equal(rightsTo(watch.policy, 'a', one), 'crud')
+  await writeFile(paths.protections, section('.*', ['two', 'one', '!', '!']))
+  await watch.look()
+  t.match(log.splice(0), [/no rule two/])
+  t.equal(rightsTo(watch.policy, 'a', one), 'crud', 'those from before')
+  await writeFile(paths.file, 'one: "role:one"\ntwo: "role:two"\n')
+  await watch.look()
+  t.equal(rightsTo(watch.policy, 'a', one), '-r--')
+  await rm(paths.protections)
+  await watch.look()
+  t.match(log, [/no such file/])
+  t.equal(rightsTo(watch.policy, 'a', one), '-r--')
+  await t.rejects(PolicyWatch.open({ clock, log: note }, options), {
+    message: /no such file.*property_protection_file/,
+  })
 })

@@ -140,6 +140,18 @@ t.test('policy list and check', async (t) => {
   ) as unknown[]
   t.match(json[0], { name: 'default', rule: '', file: null })
 
+  const protections = join(directory, 'protections.conf')
+  const lines = ['[.*]', 'create = admin', 'read = @', 'update = admin', 'delete = admin']
+  await writeFile(protections, `${lines.join('\n')}\n`)
+  const protecting = { ...environment, OS_DEFAULT__PROPERTY_PROTECTION_FILE: protections }
+  t.match(
+    (await run(['policy', 'check'], protecting)).stdout,
+    `\nThe property protections are valid: 1 section of roles, in ${protections}.\n`,
+  )
+  await writeFile(protections, lines.slice(0, -1).join('\n'))
+  const open = await run(['policy', 'check'], protecting)
+  t.match(open, { exitCode: EXIT_FAILED, stderr: `${protections}:1: [.*] does not say who may delete` })
+
   await writeFile(file, 'get_image: "http://x/"\nadd_image: "role:a role:b"\n')
   const wrong = await run(['policy', 'check'], environment)
   t.equal(wrong.exitCode, EXIT_FAILED)

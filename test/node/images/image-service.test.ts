@@ -3,9 +3,11 @@ import { createIdentity } from '../../../cluster/network/identity.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import type { OpenImage } from '../../../node/data/image-reader.ts'
+import type { ImagePolicy, PropertyAction } from '../../../node/images/image-policy.ts'
 import type { ImageStatus } from '../../../node/images/image-record.ts'
 import { ImageError } from '../../../node/errors.ts'
 import type { ImageLocationsOptions } from '../../../node/images/image-locations.ts'
+import type { Limits, ProjectLimits } from '../../../node/images/project-limits.ts'
 import { ImageService, type ImageServiceOptions } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
@@ -39,12 +41,20 @@ const locationOptions: ImageLocationsOptions = {
 }
 const OTHER_ID = '00000000-0000-4000-8000-000000000001'
 
+interface Setting extends Partial<Omit<ImageServiceOptions, 'locations'>> {
+  locations?: Partial<ImageLocationsOptions>
+  policy?: ImagePolicy
+  limits?: ProjectLimits | null
+}
+
 function serviceOf({
   staleLists = false,
   storageQuotaBytes = 0,
   delayedDelete = false,
   locations = {},
-}: Partial<Omit<ImageServiceOptions, 'locations'>> & { locations?: Partial<ImageLocationsOptions> } = {}) {
+  policy = defaultPolicy,
+  limits = null,
+}: Setting = {}) {
   const registers = new MemoryRegisters()
   const opened: string[] = []
   const uploads: UploadRequest[] = []
@@ -59,7 +69,8 @@ function serviceOf({
       log: silentLog,
       registers: registers.images,
       index: registers.index,
-      policy: defaultPolicy,
+      policy,
+      limits,
       uploader: { upload: async (request) => void uploads.push(request) },
       reader: {
         open: async ({ root }) => {
@@ -521,4 +532,118 @@ t.test('who may share, answer, tag and take out of use is for the policy to say'
   await service.removeMember(admin, ID, 'project-3')
   await service.answerMember(admin, ID, 'project-2', 'rejected')
   t.match(registers.record(ID)?.members, [{ memberId: 'project-2', status: 'rejected' }])
+})
+
+t.test('protected properties', async (t) => {
+  /** Everything to administrators; to others what the first part of the name says, as in `cr:x`. */
+  const policy: ImagePolicy = {
+    allows: (...asked) => defaultPolicy.allows(...asked),
+    protectsProperties: true,
+    allowsProperty: (action: PropertyAction, name, { isAdmin }) =>
+      isAdmin || name.split(':')[0]!.includes(action.charAt(0)),
+  }
+  const { service } = serviceOf({ policy })
+  const all = { 'crud:a': '1', 'cu:b': '2' }
+  const adminImage = await service.create(admin, { owner: PROJECT, properties: { ...all, 'r:c': '3' } })
+  const { id } = adminImage
+  type Change = Parameters<typeof service.patch>[2][number]
+  const change = (
+    op: 'add' | 'replace' | 'remove',
+    name: string,
+    ifPresent: 'overwrite' | 'conflict' = 'overwrite',
+  ): Change => ({ kind: 'property', op, name, value: 'new', ifPresent })
+  const patch = (...changes: Change[]) => service.patch(owner, id, changes)
+  const seen = async (caller: typeof owner) => (await service.show(caller, id)).value.properties
+
+  t.strictSame(adminImage.properties, { ...all, 'r:c': '3' })
+  t.strictSame(await seen(owner), { 'crud:a': '1', 'r:c': '3' })
+  const list = (property: string, value: string, caller = owner) =>
+    service.list(caller, queryOf({ filters: [{ property, value }] })).then(({ value: page }) => page)
+  t.match(await list('r:c', '3'), { images: [{ id, properties: { 'crud:a': '1', 'r:c': '3' } }] })
+  t.notOk('cu:b' in (await list('r:c', '3')).images[0]!.properties)
+  t.strictSame(await list('cu:b', '2'), { images: [], more: false }, 'a filter tells nothing of it')
+  t.equal((await list('cu:b', '2', admin)).images.length, 1)
+
+  const made = await service.create(owner, { properties: { 'crud:a': '1', 'c:d': '2' } })
+  t.strictSame(made.properties, { 'crud:a': '1' }, 'what it may create and not read')
+  const reserved = (name: string) => ({ code: 'FORBIDDEN', message: `Attribute '${name}' is reserved.` })
+  await t.rejects(service.create(owner, { properties: { 'rud:x': '1' } }), reserved('rud:x'))
+
+  for (const dialect of ['overwrite', 'conflict'] as const) {
+    await t.rejects(patch(change('add', 'rud:x', dialect)), reserved('rud:x'))
+    await t.rejects(patch(change('add', 'c:y', dialect), change('add', 'c:y', dialect)), reserved('c:y'))
+  }
+  await t.rejects(patch(change('add', 'r:c')), reserved('r:c'))
+  await t.rejects(patch(change('add', 'r:c', 'conflict')), { code: 'CONFLICT' })
+  await t.rejects(patch(change('replace', 'r:c')), reserved('r:c'))
+  await t.rejects(patch(change('remove', 'r:c')), reserved('r:c'))
+  for (const op of ['replace', 'remove'] as const)
+    await t.rejects(
+      patch(change(op, 'cu:b')),
+      { code: 'CONFLICT', message: /does not exist/ },
+      'it is hidden',
+    )
+  await t.rejects(patch(change('replace', 'crud:a'), change('remove', 'r:c')), reserved('r:c'))
+  t.strictSame(await seen(admin), { ...all, 'r:c': '3' }, 'all of a patch or nothing')
+
+  t.strictSame((await patch(change('replace', 'crud:a'))).properties, { 'crud:a': 'new', 'r:c': '3' })
+  t.strictSame((await patch(change('remove', 'crud:a'))).properties, { 'r:c': '3' })
+  t.strictSame(await seen(admin), { 'cu:b': '2', 'r:c': '3' }, 'what is hidden stays')
+  await patch(change('add', 'cu:b', 'conflict'))
+  t.equal((await seen(admin))['cu:b'], 'new')
+})
+
+t.test('limits of projects in Keystone', async (t) => {
+  const MIB = 1024 ** 2
+  const allowed: Limits = {
+    image_size_total: 10,
+    image_stage_total: 5,
+    image_count_total: 3,
+    image_count_uploading: 1,
+  }
+  const limits = { of: async (projectId: string) => (projectId === PROJECT ? allowed : unlimited) }
+  const unlimited = { ...allowed, image_size_total: -1, image_count_total: -1, image_count_uploading: -1 }
+  const { service, registers, uploads } = serviceOf({ limits })
+  const idOf = (index: number) => ID.replace('7', String(index))
+  const fill = (index: number, fields: object) => registers.put(activeImage({ id: idOf(index), ...fields }))
+  const over = (limit: string, used: number, added: number) => ({
+    code: 'TOO_LARGE',
+    message:
+      'The request returned a 413 Request Entity Too Large. This generally means that rate limiting or a quota threshold ' +
+      `was breached.\n\nThe response body:\nProject ${PROJECT} is over a limit for [Resource ${limit} is over limit of ` +
+      `${allowed[limit as keyof Limits]} due to current usage ${used} and delta ${added}]`,
+  })
+  const send = (id: string, size: number | null = 1, caller = owner) =>
+    service.upload(caller, id, (async function* () {})(), size)
+
+  fill(1, { size: 6 * MIB + 1 })
+  fill(9, { size: 900 * MIB, owner: 'project-2' })
+  const queued = await service.create(owner, {})
+  await service.create(owner, {})
+  await t.rejects(service.create(owner, {}), over('image_count_total', 3, 1))
+  t.equal((await service.create(stranger, {})).owner, 'project-2')
+
+  await send(queued.id, 400 * MIB)
+  t.equal(uploads[0]?.roomBytes, null, 'the one that reaches the limit may exceed it')
+  registers.put(savingImage({ id: idOf(2), upload: { ...savingImage().upload!, reservedBytes: 3 * MIB } }))
+  await t.rejects(send(queued.id), over('image_count_uploading', 2, 0))
+  await send(idOf(1))
+  t.equal(uploads.length, 2, 'an image that takes no data is refused for that, elsewhere')
+  t.strictSame(await service.usage(owner), {
+    image_size_total: { usage: 9, limit: 10 },
+    image_stage_total: { usage: 0, limit: 5 },
+    image_count_total: { usage: 4, limit: 3 },
+    image_count_uploading: { usage: 1, limit: 1 },
+  })
+  fill(3, { size: 5 * MIB })
+  await t.rejects(send(queued.id), over('image_size_total', 14, 0))
+  t.strictSame(await service.usage(callerOf({ projectId: null })), {})
+  t.strictSame(await serviceOf().service.usage(owner), {})
+
+  const reason = new Error('Keystone is away')
+  const blind = serviceOf({ limits: { of: () => Promise.reject(reason) } })
+  await t.rejects(blind.service.create(owner, {}), reason)
+  blind.registers.put(imageOf({}))
+  await t.rejects(blind.service.upload(owner, ID, (async function* () {})(), 1), reason)
+  t.equal(blind.uploads.length, 0)
 })
