@@ -126,7 +126,8 @@ t.test('where projects have limits, their usage is told and 2.13 is listed', asy
   const { app } = testApi(t, { options: { tellsUsage: true } })
   const { versions } = (await app.inject('/versions')).json<Versions>()
   t.match(versions, [
-    { id: 'v2.13', status: 'CURRENT' },
+    { id: 'v2.17', status: 'CURRENT' },
+    { id: 'v2.13', status: 'SUPPORTED' },
     { id: 'v2.7', status: 'SUPPORTED' },
   ])
   const answer = await app.inject('/v2.13/info/usage')

@@ -74,7 +74,7 @@ t.test('queued becomes saving under the upload that asked', async (t) => {
 for (const status of without('queued')) {
   t.test(`no upload begins on an image that is ${status}`, async (t) => {
     const decision = decide('image.start-upload', live(imageOf({ status })), start)
-    t.match(decision, { refusal: { code: 'CONFLICT' } })
+    t.match(decision, { refusal: { code: status === 'pending_delete' ? 'NOT_FOUND' : 'CONFLICT' } })
   })
 }
 

@@ -86,7 +86,7 @@ for (const status of IMAGE_STATUSES.filter((one) => !['active', 'queued', 'pendi
 
 t.test('no location twice, none of other bytes, not more than the quota', async (t) => {
   const image = activeImage({ locations: [own, plain(URL)] })
-  t.match(patch(activeImage(), add(at(URL)), add(at(URL))), refusal('INVALID'))
+  t.match(patch(activeImage({ locations: [plain(URL)] }), add(at(URL))), refusal('INVALID'))
   t.match(patch(imageOf(), replace(at(URL), at(URL))), refusal('INVALID'))
   t.match(patch(image, add(at(OTHER_URL))), refusal('TOO_LARGE'))
   t.match(patch(imageOf(), replace(at(URL), at(OTHER_URL), at(`${URL}3`))), refusal('TOO_LARGE'))

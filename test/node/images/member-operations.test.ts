@@ -106,8 +106,9 @@ t.test('activation', async (t) => {
   t.equal(code(turn('image.deactivate', deactivated)), 'keep')
   t.equal(code(turn('image.reactivate')), 'keep')
   for (const status of IMAGE_STATUSES.filter((known) => known !== 'active' && known !== 'deactivated')) {
-    t.equal(code(turn('image.deactivate', imageOf({ status }))), 'FORBIDDEN', status)
-    t.equal(code(turn('image.reactivate', imageOf({ status }))), 'FORBIDDEN', status)
+    const expected = status === 'pending_delete' ? 'NOT_FOUND' : 'FORBIDDEN'
+    t.equal(code(turn('image.deactivate', imageOf({ status }))), expected, status)
+    t.equal(code(turn('image.reactivate', imageOf({ status }))), expected, status)
   }
   t.equal(code(turn('image.deactivate', activeImage(), stranger)), 'NOT_FOUND')
 })
