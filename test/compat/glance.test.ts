@@ -1,5 +1,4 @@
 /** `glance` of python3-glanceclient: an image's whole life, each step on another node than the one before. */
-import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bitFlipper } from './bit-flipper.ts'
@@ -18,7 +17,7 @@ await createQueued(urls[0]!, OTHERS)
 
 async function create(name: string, args: readonly string[], stdin?: string) {
   const all = ['image-create', '--name', name, '--container-format', 'bare', ...args]
-  return propertyTable(await glance.run(all, stdin === undefined ? undefined : createReadStream(stdin)))
+  return propertyTable(await glance.run(all, stdin))
 }
 
 async function show(id: string) {
