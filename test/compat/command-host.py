@@ -2,7 +2,7 @@
 
 A client takes a second or more to load and a tenth of that to do something. So this process loads them once, and each command
 runs in a fork of it that calls the same main() as the program in /usr/bin does. What a command has loaded besides is loaded here
-for the next one. A fork has the environment, HOME included, and the stdin of its command; nothing of an earlier one.
+for the next one. A fork has the environment, HOME included, and the stdin of its command, a terminal if there is none; nothing of an earlier one.
 
 stdin: one JSON object a line, {"program", "args", "environment", "input": FILE or null, "limitSeconds"}.
 stdout: for each of them, in order, {"exitCode": NUMBER or null after a signal, "stdout", "stderr"}.
@@ -65,9 +65,9 @@ def be_command(request, stdout, stderr, loaded):
 
 
 def stdin_of(path):
-    """A pipe, as from `cat FILE |`."""
+    """A pipe, as from `cat FILE |`, or a terminal: glance would upload what it finds in anything else."""
     if path is None:
-        return os.open(os.devnull, os.O_RDONLY)
+        return os.openpty()[1]
     return os.dup(subprocess.Popen(["cat", path], stdout=subprocess.PIPE).stdout.fileno())
 
 

@@ -12,7 +12,7 @@ export interface Command {
   program: 'glance' | 'openstack'
   args: readonly string[]
   environment: Record<string, string>
-  /** A file that comes through a pipe as stdin; empty when not given. */
+  /** A file that comes through a pipe as stdin; a terminal on which nobody types when not given. */
   input?: string | undefined
 }
 

@@ -7,7 +7,7 @@ import { clientCluster, createActive, createQueued, PAGE_IMAGES_MAX } from './cl
 import { propertyTable, tableRows } from './client-table.ts'
 import { glanceClient } from './roaming-client.ts'
 
-const urls = await clientCluster(t)
+const urls = (await clientCluster(t)).nodes.map(({ apiUrl }) => apiUrl)
 const glance = await glanceClient(t, urls)
 const iso = await fileFacts(ISO)
 

@@ -23,7 +23,7 @@ interface ListedImage {
   Status: string
 }
 
-const urls = await clientCluster(t)
+const urls = (await clientCluster(t)).nodes.map(({ apiUrl }) => apiUrl)
 const openstack = await openstackClient(t, urls)
 const iso = await fileFacts(ISO)
 
