@@ -22,13 +22,13 @@ const COMMAND_LIMIT_SECONDS = 90
 
 export class CommandHost {
   readonly #child: ChildProcessWithoutNullStreams
-  readonly #answers: AsyncIterator<string>
+  readonly #answers: AsyncIterator<string, undefined>
   /** One command after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
   private constructor(child: ChildProcessWithoutNullStreams, lines: Interface) {
     this.#child = child
-    this.#answers = lines[Symbol.asyncIterator]()
+    this.#answers = lines[Symbol.asyncIterator]() as AsyncIterator<string, undefined>
   }
 
   /** Runs until `t` ends. */
@@ -45,11 +45,11 @@ export class CommandHost {
     return result
   }
 
-  async #run({ input = undefined, ...command }: Command): Promise<CommandResult> {
+  async #run({ input, ...command }: Command): Promise<CommandResult> {
     const request = { ...command, input: input ?? null, limitSeconds: COMMAND_LIMIT_SECONDS }
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
-    const { value, done } = await this.#answers.next()
-    if (done) throw new Error('the host of the clients ended, see its stderr')
+    const { value } = await this.#answers.next()
+    if (value === undefined) throw new Error('the host of the clients ended, see its stderr')
     return JSON.parse(value) as CommandResult
   }
 }

@@ -85,16 +85,16 @@ async function shippedConfig(
   address: string,
   nodeUrls: readonly string[],
 ): Promise<string> {
-  const replacements = [
+  const replacements: [shipped: string, here: string][] = [
     ['log /dev/log local0', 'log stdout format raw local0'],
     ['/run/haproxy/admin.sock', join(directory, 'admin.sock')],
     ['bind 192.0.2.10:9292\n', `bind ${address}\n`],
-    ...nodeUrls.map((url, index) => [`192.0.2.${11 + index}:9292`, new URL(url).host]),
-  ] as const
+    ...nodeUrls.map((url, index): [string, string] => [`192.0.2.${11 + index}:9292`, new URL(url).host]),
+  ]
   let text = await readFile(SHIPPED, 'utf8')
   for (const [shipped, here] of replacements) {
-    if (!text.includes(shipped!)) throw new Error(`${SHIPPED} has no '${shipped}'`)
-    text = text.replaceAll(shipped!, here!)
+    if (!text.includes(shipped)) throw new Error(`${SHIPPED} has no '${shipped}'`)
+    text = text.replaceAll(shipped, here)
   }
   return text
 }

@@ -27,7 +27,6 @@ async function command(library: string, directory: string): Promise<string[]> {
     HOME: directory,
     GOPATH: '/usr/share/gocode',
     GO111MODULE: 'off',
-    CGO_ENABLED: '0',
   }
   const build = await runCommand('go', ['build', '-o', program, source('go')], { environment })
   if (build.exitCode !== 0) throw new Error(`go build ended with ${build.exitCode}: ${build.stderr}`)
