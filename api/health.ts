@@ -11,20 +11,24 @@ interface Health {
   reasons: string[]
 }
 
+const HEALTHY: Health = { ok: true, reasons: ['OK'] }
+
 /** `GET /healthcheck` says whether the process answers and is not drained: it never waits for disk or cluster. */
 export function healthRoutes(app: FastifyInstance, disableFile: string): void {
-  app.all('/healthcheck', (request, reply) => {
-    // Synchronous on purpose: an answer from the file system's cache, while the thread pool may be full of disk writes.
-    const disabled = existsSync(disableFile)
-    return sendHealth(request, reply, { ok: !disabled, reasons: [disabled ? 'DISABLED BY FILE' : 'OK'] })
-  })
+  app.all('/healthcheck', (request, reply) => sendHealth(request, reply, drained(disableFile) ?? HEALTHY))
 }
 
-/** `GET /ready` for the pool that takes writes, `GET /ready/read` for one that only reads. */
-export function readinessRoutes(app: FastifyInstance, readiness: Readiness): void {
-  const health = (ok: boolean): Health => ({ ok, reasons: ok ? ['OK'] : readiness.reasons() })
+/** `GET /ready` for the pool that takes writes, `GET /ready/read` for one that only reads. A drained node is in neither. */
+export function readinessRoutes(app: FastifyInstance, readiness: Readiness, disableFile: string): void {
+  const health = (ok: boolean): Health =>
+    drained(disableFile) ?? (ok ? HEALTHY : { ok, reasons: readiness.reasons() })
   app.all('/ready', (request, reply) => sendHealth(request, reply, health(readiness.canWrite())))
   app.all('/ready/read', (request, reply) => sendHealth(request, reply, health(readiness.canRead())))
+}
+
+/** Synchronous on purpose: an answer from the file system's cache, while the thread pool may be full of disk writes. */
+function drained(disableFile: string): Health | null {
+  return existsSync(disableFile) ? { ok: false, reasons: ['DISABLED BY FILE'] } : null
 }
 
 function sendHealth(request: FastifyRequest, reply: FastifyReply, health: Health): FastifyReply {

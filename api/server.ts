@@ -72,7 +72,7 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
   logRequests(app, log)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   healthRoutes(app, options.disableFile)
-  readinessRoutes(app, components.readiness)
+  readinessRoutes(app, components.readiness, options.disableFile)
   allowOrigins(app, options.cors)
   app.setNotFoundHandler((request, reply) => sendVersions(request, reply, options))
   app.register(v2Routes(components, options), { prefix: '/v2' })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { testApi } from '../helpers/api-server.ts'
 
-t.test('/healthcheck follows the disable file', async (t) => {
+t.test('/healthcheck and /ready follow the disable file', async (t) => {
   const disableFile = join(t.testdir(), 'healthcheck_disable')
   const { app } = testApi(t, { options: { disableFile } })
 
@@ -16,6 +16,8 @@ t.test('/healthcheck follows the disable file', async (t) => {
   const drained = await app.inject('/healthcheck')
   t.match(drained, { statusCode: 503, body: 'DISABLED BY FILE', headers: { 'retry-after': /\d/ } })
   t.match(await app.inject({ method: 'HEAD', url: '/healthcheck' }), { statusCode: 503, body: '' })
+  for (const url of ['/ready', '/ready/read'])
+    t.match(await app.inject(url), { statusCode: 503, body: 'DISABLED BY FILE' })
   t.equal((await app.inject('/v2/images')).statusCode, 200, 'the API itself goes on')
 
   await rm(disableFile)

@@ -17,7 +17,7 @@ export const PAGE_IMAGES_MAX = 2
 const NODES = 3
 /** The time limit of the whole run is enough. */
 const ENDLESS = new AbortController().signal
-const SETTINGS = ['api_limit_max', 'limit_param_default'].map((option) =>
+export const SHORT_PAGES = ['api_limit_max', 'limit_param_default'].map((option) =>
   parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
 )
 const OPTIONS = {
@@ -25,8 +25,11 @@ const OPTIONS = {
   progress: () => {},
 }
 
-/** Starts nodes from dist/, to be ended with `t`; resolves with their API URLs when all are ready. */
-export async function clientCluster(t: Test, settings: readonly Setting[] = SETTINGS): Promise<string[]> {
+/** Starts nodes from dist/, to be ended with `t`; resolves when all are ready. */
+export async function clientCluster(
+  t: Test,
+  settings: readonly Setting[] = SHORT_PAGES,
+): Promise<DevCluster> {
   // Not t.testdir(), which `run` would not find again when this process is killed.
   const directory = await mkdtemp(join(tmpdir(), 'serac-compat-'))
   t.teardown(async () => {
@@ -34,8 +37,7 @@ export async function clientCluster(t: Test, settings: readonly Setting[] = SETT
     await rm(directory, { recursive: true })
   })
   const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
-  const { nodes } = await DevCluster.up(directory, layout, settings, OPTIONS)
-  return nodes.map(({ apiUrl }) => apiUrl)
+  return DevCluster.up(directory, layout, settings, OPTIONS)
 }
 
 /** Images without data, made by no client under test. */

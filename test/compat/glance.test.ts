@@ -1,5 +1,4 @@
 /** `glance` of python3-glanceclient: an image's whole life, each step on another node than the one before. */
-import { createReadStream } from 'node:fs'
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,7 +8,7 @@ import { clientCluster, createActive, createQueued, PAGE_IMAGES_MAX } from './cl
 import { propertyTable, tableRows } from './client-table.ts'
 import { glanceClient } from './roaming-client.ts'
 
-const urls = await clientCluster(t)
+const urls = (await clientCluster(t)).nodes.map(({ apiUrl }) => apiUrl)
 const glance = await glanceClient(t, urls)
 const iso = await fileFacts(ISO)
 
@@ -19,7 +18,7 @@ await createQueued(urls[0]!, OTHERS)
 
 async function create(name: string, args: readonly string[], stdin?: string) {
   const all = ['image-create', '--name', name, '--container-format', 'bare', ...args]
-  return propertyTable(await glance.run(all, stdin === undefined ? undefined : createReadStream(stdin)))
+  return propertyTable(await glance.run(all, stdin))
 }
 
 async function show(id: string) {

@@ -1,5 +1,4 @@
 /** `openstack image` of python3-openstackclient, by name: each step on another node than the one before. */
-import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bitFlipper } from './bit-flipper.ts'
@@ -24,7 +23,7 @@ interface ListedImage {
   Status: string
 }
 
-const urls = await clientCluster(t)
+const urls = (await clientCluster(t)).nodes.map(({ apiUrl }) => apiUrl)
 const openstack = await openstackClient(t, urls)
 const iso = await fileFacts(ISO)
 
@@ -35,8 +34,7 @@ await createQueued(urls[0]!, OTHERS)
 /** The answer is from before the upload: the client does not ask again. */
 async function create(name: string, args: readonly string[], stdin?: string): Promise<ShownImage> {
   const all = ['image', 'create', '-f', 'json', '--container-format', 'bare', ...args, name]
-  const input = stdin === undefined ? undefined : createReadStream(stdin)
-  return JSON.parse(await openstack.run(all, input)) as ShownImage
+  return JSON.parse(await openstack.run(all, stdin)) as ShownImage
 }
 
 async function show(nameOrId: string): Promise<ShownImage> {

@@ -22,7 +22,13 @@ export type UserName = keyof typeof USERS
 
 export interface IssuedToken {
   token: string
+  userId: string
+  projectId: string | null
   expiresAtMs: number
+}
+
+interface TokenAnswer {
+  token: { expires_at: string; user: { id: string }; project?: { id: string } }
 }
 
 const TOKEN_SECONDS = 3600
@@ -30,6 +36,15 @@ const TOKEN_SECONDS = 3600
 const READY_LIMIT_MS = 120_000
 const ANSWER_LIMIT_MS = 30_000
 const DOMAIN = { id: 'default' }
+const REGION = 'one'
+const OTHER_SERVICES = [
+  ['compute', 'nova'],
+  ['network', 'neutron'],
+  ['volumev2', 'cinderv2'],
+  ['volumev3', 'cinderv3'],
+] as const
+/** The port for nothing (discard). */
+const NOBODY = 'http://127.0.0.1:9'
 
 export class RealKeystone {
   readonly url: string
@@ -77,20 +92,14 @@ export class RealKeystone {
     throw new Error(`Keystone did not start:\n${await this.process.logTail()}`)
   }
 
-  /** Makes `urls` the endpoints of the image service, each in a region of its own, which is named `regionOf` it. */
-  async registerImageService(urls: readonly string[]): Promise<void> {
-    const { id } = await this.#create('services', { service: { type: 'image', name: 'serac' } })
-    this.#imageServiceId = id
-    for (const [index, url] of urls.entries()) {
-      await this.#create('regions', { region: { id: regionOf(index) } })
-      for (const kind of ['public', 'internal', 'admin'])
-        await this.#create('endpoints', {
-          endpoint: { service_id: id, interface: kind, url, region_id: regionOf(index) },
-        })
-    }
+  /** Makes `url` the endpoint of the image service, as the users' catalogues tell it. libcloud knows it by Glance's name only. */
+  async registerImageService(url: string): Promise<void> {
+    this.#imageServiceId = await this.#register('image', 'glance', url)
+    // libcloud wants to know of these first, and asks them nothing.
+    for (const [type, name] of OTHER_SERVICES) await this.#register(type, name, NOBODY)
   }
 
-  /** What every project may have in the first region; a negative number is no limit. */
+  /** What every project may have of images; a negative number is no limit. */
   async registerLimits(limits: Readonly<Record<string, number>>): Promise<void> {
     const registered = Object.entries(limits).map(([name, limit]) => ({
       ...this.#limited(name),
@@ -107,19 +116,25 @@ export class RealKeystone {
   }
 
   #limited(name: string) {
-    return { service_id: this.#imageServiceId, region_id: regionOf(0), resource_name: name }
+    return { service_id: this.#imageServiceId, region_id: REGION, resource_name: name }
   }
 
-  /** A token by which `user` acts in its project. */
-  async issueToken(user: UserName): Promise<IssuedToken> {
+  /** A token by which `user` acts in its project, or in none. */
+  async issueToken(user: UserName, scoped: 'scoped' | 'unscoped' = 'scoped'): Promise<IssuedToken> {
     const identity = {
       methods: ['password'],
       password: { user: { name: user, domain: DOMAIN, password: `${user}pw` } },
     }
-    const scope = { project: { name: USERS[user].project, domain: DOMAIN } }
+    const scope =
+      scoped === 'scoped' ? { project: { name: USERS[user].project, domain: DOMAIN } } : 'unscoped'
     const response = await this.#send('POST', 'auth/tokens', { auth: { identity, scope } }, null)
-    const { token } = (await response.json()) as { token: { expires_at: string } }
-    return { token: response.headers.get('x-subject-token')!, expiresAtMs: Date.parse(token.expires_at) }
+    const { token } = (await response.json()) as TokenAnswer
+    return {
+      token: response.headers.get('x-subject-token')!,
+      userId: token.user.id,
+      projectId: token.project?.id ?? null,
+      expiresAtMs: Date.parse(token.expires_at),
+    }
   }
 
   async revoke(token: string): Promise<void> {
@@ -157,7 +172,7 @@ export class RealKeystone {
       'adminpw',
       ...urls,
       '--bootstrap-region-id',
-      'one',
+      REGION,
     )
   }
 
@@ -219,6 +234,15 @@ export class RealKeystone {
     await this.#send('PUT', path, null, this.#adminToken)
   }
 
+  async #register(type: string, name: string, url: string): Promise<string> {
+    const { id } = await this.#create('services', { service: { type, name } })
+    for (const kind of ['public', 'internal', 'admin'])
+      await this.#create('endpoints', {
+        endpoint: { service_id: id, interface: kind, url, region_id: REGION },
+      })
+    return id
+  }
+
   async #create(collection: string, body: object): Promise<{ id: string }> {
     const response = await this.#send('POST', collection, body, this.#adminToken)
     const [made] = Object.values((await response.json()) as Record<string, { id: string }>)
@@ -247,15 +271,11 @@ export class RealKeystone {
   }
 }
 
-/** The region of the endpoint of node `index`. */
-export function regionOf(index: number): string {
-  return `node-${index}`
-}
-
 /** What an operator has in its shell to act as `user`. */
 export function credentialsOf(keystone: RealKeystone, user: UserName): Record<string, string> {
   return {
     OS_AUTH_URL: keystone.url,
+    OS_REGION_NAME: REGION,
     OS_IDENTITY_API_VERSION: '3',
     OS_USERNAME: user,
     OS_PASSWORD: `${user}pw`,
