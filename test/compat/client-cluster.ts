@@ -26,16 +26,20 @@ const OPTIONS = {
 }
 
 /** Starts nodes from dist/, to be ended with `t`; resolves with their API URLs when all are ready. */
-export async function clientCluster(t: Test, settings: readonly Setting[] = SETTINGS): Promise<string[]> {
+export async function clientCluster(
+  t: Test,
+  settings: readonly Setting[] = SETTINGS,
+  nodes = NODES,
+): Promise<string[]> {
   // Not t.testdir(), which `run` would not find again when this process is killed.
   const directory = await mkdtemp(join(tmpdir(), 'serac-compat-'))
   t.teardown(async () => {
     await (await DevCluster.open(directory, OPTIONS).catch(() => null))?.down()
     await rm(directory, { recursive: true })
   })
-  const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
-  const { nodes } = await DevCluster.up(directory, layout, settings, OPTIONS)
-  return nodes.map(({ apiUrl }) => apiUrl)
+  const layout = { nodes, basePort: await freeBasePort(nodes * PORT_STEP) }
+  const cluster = await DevCluster.up(directory, layout, settings, OPTIONS)
+  return cluster.nodes.map(({ apiUrl }) => apiUrl)
 }
 
 /** Images without data, made by no client under test. */
