@@ -1,5 +1,6 @@
 /** Images: create, list, show, change, delete. */
 import type { FastifyInstance } from 'fastify'
+import { ImageError } from '../../node/errors.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { baseUrl } from '../base-url.ts'
 import { callerOf } from '../context.ts'
@@ -27,7 +28,7 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   })
 
   app.get('/images', async (request, reply) => {
-    const query = new URLSearchParams(queryOf(request.url))
+    const query = parseQuery(request.url)
     const page = unwrap(reply, await images.list(callerOf(request), parseImageListQuery(query, options)))
     return sendJsonText(reply, 200, json.page(page, query))
   })
@@ -52,7 +53,15 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   })
 }
 
-function queryOf(url: string): string {
+/** Throws INVALID for what is no UTF-8: URLSearchParams would put a question mark in its place. */
+function parseQuery(url: string): URLSearchParams {
   const mark = url.indexOf('?')
-  return mark < 0 ? '' : url.slice(mark + 1)
+  const text = mark < 0 ? '' : url.slice(mark + 1)
+  const encoded = text.match(/(?:%[\da-f]{2})+/gi) ?? []
+  try {
+    encoded.forEach(decodeURIComponent)
+  } catch {
+    throw new ImageError('INVALID', 'The query is not valid UTF-8.')
+  }
+  return new URLSearchParams(text)
 }

@@ -60,7 +60,13 @@ export type UserField =
  * treats a property that is there already: the v2.1 dialect overwrites, the v2.0 dialect answers 409.
  */
 export type ImageChange =
-  | { kind: 'set'; field: UserField; value: string | number | boolean | string[] | null }
+  | {
+      kind: 'set'
+      field: UserField
+      value: string | number | boolean | string[] | null
+      /** `conflict`: an `add` of the v2.0 dialect, which fails, for fields are always there. */
+      ifPresent?: 'overwrite' | 'conflict'
+    }
   | {
       kind: 'property'
       op: 'add' | 'replace' | 'remove'

@@ -16,6 +16,7 @@ const DEBIAN_FILES = '/usr/share/glance-common'
 /** Custom properties with a form of their own; Glance looks for it beside its configuration. */
 const SCHEMA = 'schema-image.json'
 const DEBIAN_DISABLE_FILE = '/etc/glance/healthcheck_disable'
+const CORS_SECTION = '[filter:cors]'
 /** Debian's pipeline for Keystone without the filter that asks it: the context filter believes the identity headers then. */
 const TRUSTED_PIPELINE = [
   '[pipeline:glance-api-trusted]',
@@ -69,7 +70,16 @@ export class RealGlance {
     await copyFile(join(DEBIAN_FILES, SCHEMA), join(directory, SCHEMA))
     const paste = await readFile(join(DEBIAN_FILES, 'glance-api-paste.ini'), 'utf8')
     const ownPaste = paste.replaceAll(DEBIAN_DISABLE_FILE, join(directory, 'healthcheck_disable'))
-    await writeFile(join(directory, 'paste.ini'), `${ownPaste}\n${TRUSTED_PIPELINE.join('\n')}\n`)
+    // This filter looks for its options in no other file of ours.
+    const cors = settings
+      .filter(({ section }) => section === 'cors')
+      .map(({ name, value }) => `${name} = ${value}`)
+    const lines = [
+      ownPaste.replace(CORS_SECTION, [CORS_SECTION, ...cors].join('\n')),
+      ...TRUSTED_PIPELINE,
+      '',
+    ]
+    await writeFile(join(directory, 'paste.ini'), lines.join('\n'))
     await writeFile(join(directory, 'policy.yaml'), '')
     await writeFile(this.#configFile, this.#config(settings))
     await this.#must('/usr/bin/glance-manage', '--config-file', this.#configFile, 'db_sync')

@@ -1,4 +1,5 @@
 /** Where two normal answers differ, and which of the differences are wanted. */
+import { ABSENT } from './absent.ts'
 import type { NormalAnswer } from './normal-form.ts'
 import { WANTED, type WantedDifference } from './wanted.ts'
 
@@ -12,9 +13,6 @@ export interface Difference {
   glance: unknown
   serac: unknown
 }
-
-/** Stands for a header or member that is not there. */
-export const ABSENT = '<absent>'
 
 type Place = Pick<Difference, 'in' | 'request'>
 

@@ -25,24 +25,28 @@ const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g
 
 /** Names the ids that one server made up within one case by the order in which they appeared. */
 export class Normaliser {
-  readonly #url: string
+  readonly #host: string
   /** Ids that the case itself has chosen are left as they are. */
   readonly #chosen: string
   readonly #ids = new Map<string, string>()
 
   constructor(url: string, chosen: string) {
-    this.#url = url
+    this.#host = new URL(url).host
     this.#chosen = chosen
   }
 
-  answer({ status, headers, body }: Answer): NormalAnswer {
+  /** Of an answer to `method`. */
+  answer(method: string, { status, headers, body }: Answer): NormalAnswer {
     const text = this.#text(body)
     const type = headers['content-type'] ?? ''
-    return { status, headers: this.#headers(headers, body), body: parsedBody(status, type, text) }
+    return { status, headers: this.#headers(method, headers, body), body: parsedBody(status, type, text) }
   }
 
-  #headers(headers: Answer['headers'], body: Buffer): Record<string, string> {
-    const kept = Object.entries(headers).filter(([name]) => !IGNORED_HEADERS.has(name))
+  #headers(method: string, headers: Answer['headers'], body: Buffer): Record<string, string> {
+    // HEAD may tell the length that a body would have, or that there is none.
+    const isIgnored = (name: string) =>
+      IGNORED_HEADERS.has(name) || (method === 'HEAD' && name === 'content-length')
+    const kept = Object.entries(headers).filter(([name]) => !isIgnored(name))
     return Object.fromEntries(
       kept.map(([name, value]) => {
         // Bodies are compared themselves, and messages differ in length.
@@ -59,7 +63,7 @@ export class Normaliser {
 
   #normal(text: string): string {
     return text
-      .replaceAll(this.#url, '<base>')
+      .replaceAll(this.#host, '<host>')
       .replaceAll(REQUEST_ID, '<request id>')
       .replaceAll(TIME, '<time>')
       .replaceAll(UUID, (id) => (this.#chosen.includes(id) ? id : this.#nameOf(id)))
@@ -73,7 +77,7 @@ export class Normaliser {
 }
 
 function parsedBody(status: number, type: string, text: string): unknown {
-  const value = type.startsWith('application/json') ? jsonOr(text) : text
+  const value = type.startsWith('application/json') ? normalValue(jsonOr(text)) : text
   return status < 400 ? value : (errorBody(type, value) ?? value)
 }
 
@@ -83,6 +87,21 @@ function jsonOr(text: string): unknown {
   } catch {
     return text
   }
+}
+
+/** Lists whose order means nothing. */
+const SETS = new Set(['tags', 'enum'])
+
+/** Sets in order; the list of versions by their ids. */
+function normalValue(value: unknown, name = ''): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown) => normalValue(item))
+    if (name === 'versions')
+      return Object.fromEntries(items.map((item) => [(item as { id: string }).id, item]))
+    return SETS.has(name) ? items.toSorted((a, b) => String(a).localeCompare(String(b))) : items
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, normalValue(inner, name)]))
 }
 
 const HTML_ERROR =

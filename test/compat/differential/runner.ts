@@ -29,10 +29,9 @@ class Side {
   async take(step: Step) {
     const answer = await this.#exchange.send(this.#outgoing(step))
     this.#keep(step, answer)
-    return this.#normaliser.answer(answer)
+    return this.#normaliser.answer(step.method, answer)
   }
 
-  /** Public images would show in the lists of the cases that follow. */
   async removeImages(): Promise<void> {
     for (const id of this.images) {
       const path = `/v2/images/${id}`
@@ -82,6 +81,11 @@ function projectsOf({ name, scope }: Case): [string, string][] {
   return projects.map((project) => [project, `${own}-${project}`])
 }
 
+/** Whether the lists of other cases may show its images. */
+function isSeenByOthers({ steps }: Case): boolean {
+  return steps.some(({ body }) => typeof body === 'string' && /"(public|community)"/.test(body))
+}
+
 function hasNext({ body }: NormalAnswer): boolean {
   return typeof body === 'object' && body !== null && 'next' in body
 }
@@ -112,7 +116,8 @@ export class DifferentialRunner {
       let more = (await take(step)) && step.walk
       for (let page = 1; more && page < PAGES_MAX; page++) more = await take({ ...step, path: '{next}' })
     }
-    if (script.scope === null) await Promise.all([glance.removeImages(), serac.removeImages()])
+    if (script.scope === null && isSeenByOthers(script))
+      await Promise.all([glance.removeImages(), serac.removeImages()])
     return found
   }
 

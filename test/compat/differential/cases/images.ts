@@ -133,7 +133,7 @@ const serverFields = Object.entries(SERVER_FIELDS).map(([name, value]): [string,
 function lives(by: Who): Step[] {
   return [
     show({ as: by }),
-    get('/v2/images?name=life', { as: by }),
+    get('/v2/images?name={owner}', { as: by }),
     patch([{ op: 'add', path: `/by_${by}`, value: 'x' }], { as: by }),
     remove({ as: by }),
   ]
@@ -179,7 +179,7 @@ export default [
     (['owner', 'reader', 'other', 'admin', 'service', 'roleless', 'projectless'] as const).flatMap((by) =>
       cases(`life/${visibility}`, {
         [`by ${by}`]: [
-          create({ name: 'life' }),
+          create({ name: '{owner}' }),
           patch([{ op: 'replace', path: '/visibility', value: visibility }], { as: 'admin' }),
           ...lives(by),
         ],
@@ -187,15 +187,15 @@ export default [
     ),
   ),
   ...cases('life/as a member', {
-    pending: [create({ name: 'life' }), share('other'), ...lives('other')],
+    pending: [create({ name: '{owner}' }), share('other'), ...lives('other')],
     accepted: [
-      create({ name: 'life' }),
+      create({ name: '{owner}' }),
       share('other'),
       request('PUT', '/v2/images/{id}/members/{other}', { as: 'other', body: '{"status":"accepted"}' }),
       ...lives('other'),
     ],
     rejected: [
-      create({ name: 'life' }),
+      create({ name: '{owner}' }),
       share('other'),
       request('PUT', '/v2/images/{id}/members/{other}', { as: 'other', body: '{"status":"rejected"}' }),
       ...lives('other'),
