@@ -2,12 +2,14 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { NodeProcess } from '../../deploy/dev/node-process.ts'
 import type { Setting } from '../../deploy/dev/node-config.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
+import type { GalleryImage } from './differential/gallery.ts'
 
 /** Loading it takes seconds, on a busy machine many. */
 const READY_LIMIT_MS = 120_000
@@ -33,6 +35,21 @@ const WHOLE_SECONDS = ['insert', 'update'].map(
     `created_at = substr(created_at, 1, 19) || '.000000', updated_at = substr(updated_at, 1, 19) || '.000000' ` +
     'where id = new.id; end',
 )
+
+const INSERT_SCRIPT = `import datetime, json, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=60)
+now = datetime.datetime.utcnow().strftime('%Y-%m-%d %H:%M:%S.000000')
+known = ('id', 'name', 'owner', 'visibility', 'disk_format', 'container_format', 'min_ram', 'min_disk', 'protected', 'os_hidden')
+def insert(table, **values):
+    values.update(deleted=0, created_at=now, updated_at=now)
+    names, marks = ', '.join(values), ', '.join('?' * len(values))
+    database.execute(f'insert into {table} ({names}) values ({marks})', tuple(values.values()))
+for image in json.load(sys.stdin):
+    tags, image_id = image.pop('tags'), image['id']
+    insert('images', status='queued', **{name: image.pop(name) for name in known})
+    for tag in tags: insert('image_tags', image_id=image_id, value=tag)
+    for name, value in image.items(): insert('image_properties', image_id=image_id, name=name, value=value)
+database.commit()`
 
 export class RealGlance {
   readonly url: string
@@ -60,6 +77,13 @@ export class RealGlance {
     return glance
   }
 
+  /** Puts images into its database: to create them takes it 25 ms each. They begin as new ones do, without data. */
+  async insert(images: readonly GalleryImage[]): Promise<void> {
+    const input = Readable.from([JSON.stringify(images)])
+    const database = join(this.directory, 'glance.sqlite')
+    await must('/usr/bin/python3', ['-c', INSERT_SCRIPT, database], input)
+  }
+
   get #configFile(): string {
     return join(this.directory, 'glance-api.conf')
   }
@@ -82,12 +106,12 @@ export class RealGlance {
     await writeFile(join(directory, 'paste.ini'), lines.join('\n'))
     await writeFile(join(directory, 'policy.yaml'), '')
     await writeFile(this.#configFile, this.#config(settings))
-    await this.#must('/usr/bin/glance-manage', '--config-file', this.#configFile, 'db_sync')
+    await must('/usr/bin/glance-manage', ['--config-file', this.#configFile, 'db_sync'])
     // Readers must not lock the writer out.
     const script = `import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
 for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(statement)`
-    await this.#must('/usr/bin/python3', '-c', script, join(directory, 'glance.sqlite'), ...WHOLE_SECONDS)
+    await must('/usr/bin/python3', ['-c', script, join(directory, 'glance.sqlite'), ...WHOLE_SECONDS])
   }
 
   #config(settings: readonly Setting[]): string {
@@ -137,9 +161,9 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
     if (await waitFor(isUp, { limitMs: READY_LIMIT_MS })) return
     throw new Error(`Glance did not start:\n${await this.process.logTail()}`)
   }
+}
 
-  async #must(program: string, ...args: string[]): Promise<void> {
-    const { exitCode, stderr } = await runCommand(program, args)
-    if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}: ${stderr}`)
-  }
+async function must(program: string, args: readonly string[], input = Readable.from([])): Promise<void> {
+  const { exitCode, stderr } = await runCommand(program, args, { input })
+  if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}: ${stderr}`)
 }

@@ -2,6 +2,7 @@
 import { type Case, IDENTITIES, type Step, type Who } from './case.ts'
 import { type Difference, differencesOf } from './differences.ts'
 import { type Answer, Exchange, type OutgoingRequest } from './exchange.ts'
+import { GALLERY_CREATION, GALLERY_SCOPE, type GalleryImage } from './gallery.ts'
 import { type NormalAnswer, Normaliser } from './normal-form.ts'
 
 /** What is sent with every request: what OpenStack's clients send. */
@@ -43,10 +44,10 @@ class Side {
   #outgoing({ as, method, path, headers, body, chunked }: Step): OutgoingRequest {
     const all = { ...DEFAULT_HEADERS, ...this.#identityHeaders(as), ...headers }
     const sent = Object.entries(all).flatMap(([name, value]) =>
-      value === null ? [] : [[name, this.#filled(value)] as const],
+      value === null ? [] : [[name, this.filled(value)] as const],
     )
-    const filled = typeof body === 'string' ? Buffer.from(this.#filled(body)) : body
-    return { method, path: this.#filled(path), headers: Object.fromEntries(sent), body: filled, chunked }
+    const filled = typeof body === 'string' ? Buffer.from(this.filled(body)) : body
+    return { method, path: this.filled(path), headers: Object.fromEntries(sent), body: filled, chunked }
   }
 
   #identityHeaders(who: Who): Record<string, string> {
@@ -57,11 +58,11 @@ class Side {
       'x-identity-status': 'Confirmed',
       'x-user-id': `user-${who}`,
       'x-roles': roles.join(','),
-      ...(project !== null && { 'x-project-id': this.#filled(`{${project}}`) }),
+      ...(project !== null && { 'x-project-id': this.filled(`{${project}}`) }),
     }
   }
 
-  #filled(text: string): string {
+  filled(text: string): string {
     return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => this.#kept.get(name) ?? whole)
   }
 
@@ -119,6 +120,17 @@ export class DifferentialRunner {
     if (script.scope === null && isSeenByOthers(script))
       await Promise.all([glance.removeImages(), serac.removeImages()])
     return found
+  }
+
+  /** Makes the gallery on Serac, and what it asks for, with the names of projects filled in, on Glance by `insert`. */
+  async makeGallery(insert: (images: GalleryImage[]) => Promise<void>): Promise<void> {
+    const script: Case = { name: 'gallery', scope: GALLERY_SCOPE, steps: GALLERY_CREATION }
+    const serac = new Side(this.#serac, script)
+    for (const step of GALLERY_CREATION) {
+      const { status, body } = await serac.take(step)
+      if (status !== 201) throw new Error(`Serac refused an image with ${status}: ${JSON.stringify(body)}`)
+    }
+    await insert(GALLERY_CREATION.map((step) => JSON.parse(serac.filled(String(step.body))) as GalleryImage))
   }
 
   close(): void {
