@@ -36,7 +36,7 @@ export function parseImageListQuery(query: URLSearchParams, limits: PageLimits):
     marker: parseMarker(last(query, 'marker')),
     sort: parseSort(query),
     filters: [hiddenFilter(last(query, 'os_hidden')), ...tagFilters(query), ...fieldFilters(query)],
-    visibility: optional(query, 'visibility', [...VISIBILITIES, 'all']),
+    visibility: last(query, 'visibility') ? optional(query, 'visibility', [...VISIBILITIES, 'all']) : null,
     memberStatus: optional(query, 'member_status', MEMBER_STATUSES) ?? 'accepted',
   }
 }
@@ -50,8 +50,10 @@ function optional<T extends string>(query: URLSearchParams, name: string, allowe
   return text === undefined ? null : parseChoice(name, allowed, text)
 }
 
+/** However large. */
 function parseLimit(text: string | undefined, { limitDefault, limitMax }: PageLimits): number {
   if (text === undefined) return Math.min(limitDefault, limitMax)
+  if (/^\d+$/.test(text)) return Math.min(Number(text), limitMax)
   const limit = parseInteger('limit', text)
   if (limit < 0) throw new ImageError('INVALID', "The parameter 'limit' is not negative.")
   return Math.min(limit, limitMax)

@@ -30,13 +30,11 @@ export function parseSort(query: URLSearchParams): Sort {
 }
 
 function fromPair(pair: string): Sort[number] {
-  const [key = '', direction = DEFAULT_DIRECTION] = splitOnce(pair.trim())
-  return { key: sortKey(key), direction: parseChoice('sort', SORT_DIRECTIONS, direction) }
-}
-
-function splitOnce(pair: string): string[] {
-  const colon = pair.indexOf(':')
-  return colon < 0 ? [pair] : [pair.slice(0, colon), pair.slice(colon + 1)]
+  const [key = '', direction = ''] = pair.split(/:(.*)/s).map((part) => part.trim())
+  return {
+    key: sortKey(key),
+    direction: parseChoice('sort', SORT_DIRECTIONS, direction || DEFAULT_DIRECTION),
+  }
 }
 
 /** One direction serves all keys; else each key has its own. */
