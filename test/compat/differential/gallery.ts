@@ -22,19 +22,7 @@ export interface GalleryImage {
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
 
 const DRAFT = fc.record({
-  name: fc.constantFrom(
-    'alpha',
-    'beta',
-    'Beta',
-    'gamma',
-    'with,comma',
-    'a:b',
-    'a"b',
-    'ä',
-    '',
-    'in:alpha',
-    null,
-  ),
+  name: fc.constantFrom('alpha', 'beta', 'Beta', 'gamma', 'with,comma', 'a:b', 'a"b', 'ä', 'in:alpha', null),
   owner: fc.constantFrom('{owner}', '{owner}', '{other}', '{third}'),
   visibility: fc.constantFrom('private', 'shared', 'shared', 'community', 'public'),
   disk_format: fc.constantFrom('raw', 'qcow2', 'iso', 'vmdk'),

@@ -27,6 +27,11 @@ export const REASONS = {
   encoding: 'Glance reads the UTF-8 of a path as Latin-1',
   room: 'an empty image takes no room of a quota',
   preflight: 'a preflight is answered without a body',
+  hiding: 'a marker that the caller may not see is as if it were not there',
+  repeated:
+    'links keep all of a repeated parameter; Glance keeps one, and takes some of the rest for properties',
+  quotes: 'a quote that is escaped in a quoted value belongs to it, as the documents of Glance say',
+  numbers: 'what is no number is refused, and neither compared with numbers nor read as Python would',
 } as const
 
 export type Reason = keyof typeof REASONS
@@ -148,6 +153,26 @@ export const WANTED: readonly WantedDifference[] = [
   },
   { because: 'preflight', in: 'cors/OPTIONS elsewhere', field: 'headers.content-type', serac: ABSENT },
   { because: 'preflight', in: 'cors/OPTIONS elsewhere', field: 'body', serac: '' },
+  { because: 'hiding', in: 'list/marker={hidden}', field: STATUS, glance: 403, serac: 400 },
+  { because: 'repeated', in: 'list/limit=3&limit=4', field: 'body.*' },
+  { because: 'repeated', in: 'list/sort=name:asc&sort=id:desc&limit=5', field: 'body.*' },
+  { because: 'repeated', in: 'list/*=*&*=*', field: 'body.first' },
+  { because: 'repeated', in: 'list/*=*&*=*', field: 'body.next' },
+  { because: 'quotes', in: 'list/name=in:%22a%5C%22b%22', field: 'body.*' },
+  { because: 'server error', in: 'list/nothing_m*=1', field: STATUS, glance: 500, serac: 400 },
+  { because: 'server error', in: 'list/_min=1', field: STATUS, glance: 500, serac: 200 },
+  { because: 'server error', in: 'list/locations=x', field: STATUS, glance: 500, serac: 400 },
+  { because: 'server error', in: 'list/members=x', field: STATUS, glance: 500, serac: 400 },
+  { because: 'server error', in: 'list/properties=x', field: STATUS, glance: 500, serac: 400 },
+  { because: 'numbers', in: 'list/limit=%203', field: STATUS, glance: 200, serac: 400 },
+  ...['size=x', 'size=', 'min_disk=x', 'name_min=1', 'created_at_min=1'].map((query): WantedDifference => ({
+    because: 'numbers',
+    in: `list/${query}`,
+    field: STATUS,
+    glance: 200,
+    serac: 400,
+  })),
+  { because: 'no project', in: 'list/as projectless*', field: STATUS, glance: 200, serac: 403 },
   { because: 'younger', in: 'data/size/*', field: '*' },
   { because: 'type', in: 'members/adding a number', field: '*' },
   { because: 'set', in: 'quotas/more tags that are alike', field: STATUS, glance: 413, serac: 201 },

@@ -233,8 +233,9 @@ const QUERIES: readonly string[] = [
   'visibility=private&name=alpha&sort=id:asc',
 ]
 
-const FIRST = GALLERY[0]!.id
-const LAST = GALLERY.at(-1)!.id
+const OWN = GALLERY.filter(({ owner, visibility }) => owner === '{owner}' && visibility === 'private')
+const FIRST = OWN[0]!.id
+const LAST = OWN.at(-1)!.id
 const HIDDEN = GALLERY.find(({ visibility, owner }) => visibility === 'private' && owner === '{third}')!.id
 
 /** Orders are whole: the ids make the rest of it. */
@@ -268,6 +269,13 @@ export default [
   ...cases('list', Object.fromEntries(eachSees), GALLERY_SCOPE),
   ...cases('list', {
     'compared with a time': times,
+    'without a name, and with an empty one': [
+      create({ name: 'a' }),
+      create({ name: '' }),
+      create({ name: null }),
+      ...['asc', 'desc'].map((direction) => get(`/v2/images?owner={owner}&sort=name:${direction}`)),
+      get('/v2/images?owner={owner}&name='),
+    ],
     'after a change': [
       create({ name: 'a' }),
       request('PUT', '/v2/images/{id}/tags/x'),

@@ -32,6 +32,15 @@ const TARGETS: Readonly<Record<string, unknown>> = {
   disk_format: 'qcow2',
   container_format: 'ova',
   owner: '{other}',
+  stores: 'x',
+  there: 'changed',
+  absent: 'new',
+  architecture: 'arm',
+  kernel_id: null,
+}
+
+/** Only the service sets them. */
+const SERVER_FIELDS: Readonly<Record<string, unknown>> = {
   id: 'aaaaaaaa-bbbb-4ccc-8ddd-00000000000f',
   status: 'active',
   size: 1,
@@ -48,12 +57,7 @@ const TARGETS: Readonly<Record<string, unknown>> = {
   location: 'x',
   deleted: true,
   deleted_at: 'x',
-  stores: 'x',
   os_glance_x: 'x',
-  there: 'changed',
-  absent: 'new',
-  architecture: 'arm',
-  kernel_id: null,
 }
 
 const VALUES: Readonly<Record<string, readonly unknown[]>> = {
@@ -113,6 +117,11 @@ const BODIES: Readonly<Record<string, string>> = {
 const image = createRaw({ name: 'x', there: 'before', tags: ['a'] })
 
 function dialect(type: string): Parameters<typeof cases>[1] {
+  const serverFields = Object.entries(SERVER_FIELDS).flatMap(([name, value]) => [
+    patch([operation(type, 'replace', `/${name}`, value)], { as: 'admin' }, type),
+    patch([operation(type, 'add', `/${name}`, value)], {}, type),
+    patch([operation(type, 'remove', `/${name}`)], {}, type),
+  ])
   const targets = Object.entries(TARGETS).map(([name, value]): [string, Step[]] => {
     const one = (verb: Verb, as: 'owner' | 'admin' = 'owner') =>
       patch([operation(type, verb, `/${name}`, verb === 'remove' ? undefined : value)], { as }, type)
@@ -123,7 +132,10 @@ function dialect(type: string): Parameters<typeof cases>[1] {
     `values of ${name}`,
     [image, ...all.map((value) => patch([operation(type, 'replace', `/${name}`, value)], {}, type))],
   ])
-  return Object.fromEntries([...targets, ...values])
+  return {
+    'what only the service sets': [image, ...serverFields, show()],
+    ...Object.fromEntries([...targets, ...values]),
+  }
 }
 
 const bodies = Object.entries(BODIES).map(([name, body]): [string, Step[]] => {
