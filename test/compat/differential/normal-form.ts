@@ -19,18 +19,18 @@ interface ErrorBody {
 /** Matters of the connection and of the moment. */
 const IGNORED_HEADERS = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding'])
 
-const UUID = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g
+export const UUID = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g
 const REQUEST_ID = /\breq-[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g
 const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g
 
 /** Names the ids that one server made up within one case by the order in which they appeared. */
 export class Normaliser {
   readonly #host: string
-  /** Ids that the case itself has chosen are left as they are. */
-  readonly #chosen: string
+  readonly #chosen: ReadonlySet<string>
   readonly #ids = new Map<string, string>()
 
-  constructor(url: string, chosen: string) {
+  /** Ids that are `chosen` stay as they are. */
+  constructor(url: string, chosen: ReadonlySet<string>) {
     this.#host = new URL(url).host
     this.#chosen = chosen
   }
@@ -66,7 +66,7 @@ export class Normaliser {
       .replaceAll(this.#host, '<host>')
       .replaceAll(REQUEST_ID, '<request id>')
       .replaceAll(TIME, '<time>')
-      .replaceAll(UUID, (id) => (this.#chosen.includes(id) ? id : this.#nameOf(id)))
+      .replaceAll(UUID, (id) => (this.#chosen.has(id) ? id : this.#nameOf(id)))
   }
 
   #nameOf(id: string): string {

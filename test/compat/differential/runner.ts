@@ -2,8 +2,8 @@
 import { type Case, IDENTITIES, type Step, type Who } from './case.ts'
 import { type Difference, differencesOf } from './differences.ts'
 import { type Answer, Exchange, type OutgoingRequest } from './exchange.ts'
-import { GALLERY_CREATION, GALLERY_SCOPE, type GalleryImage } from './gallery.ts'
-import { type NormalAnswer, Normaliser } from './normal-form.ts'
+import { GALLERY, GALLERY_CREATION, GALLERY_SCOPE, type GalleryImage } from './gallery.ts'
+import { type NormalAnswer, Normaliser, UUID } from './normal-form.ts'
 
 /** What is sent with every request: what OpenStack's clients send. */
 const DEFAULT_HEADERS = { accept: '*/*', 'user-agent': 'serac-differential' }
@@ -23,8 +23,7 @@ class Side {
   constructor(exchange: Exchange, script: Case) {
     this.#exchange = exchange
     this.#kept = new Map(projectsOf(script))
-    const chosen = script.steps.map(({ path, body }) => `${path} ${body?.toString() ?? ''}`).join(' ')
-    this.#normaliser = new Normaliser(exchange.url, chosen)
+    this.#normaliser = new Normaliser(exchange.url, chosenIds(script))
   }
 
   async take(step: Step) {
@@ -73,6 +72,13 @@ class Side {
     for (const [name, member] of wanted) this.#kept.set(name, members[member] ?? '')
     if (method === 'POST' && path === '/v2/images') this.images.push(members['id']!)
   }
+}
+
+/** Ids that both servers were told. */
+function chosenIds({ steps, scope }: Case): Set<string> {
+  const texts = steps.map(({ path, body }) => `${path} ${body?.toString() ?? ''}`)
+  const gallery = scope === GALLERY_SCOPE ? GALLERY.map(({ id }) => id) : []
+  return new Set([...(texts.join(' ').match(UUID) ?? []), ...gallery])
 }
 
 /** The project of each identity. */
