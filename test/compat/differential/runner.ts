@@ -1,4 +1,5 @@
 /** Runs cases against Glance and Serac side by side. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Case, IDENTITIES, type Step, type Who } from './case.ts'
 import { type Difference, differencesOf } from './differences.ts'
 import { type Answer, Exchange, type OutgoingRequest } from './exchange.ts'
@@ -10,6 +11,7 @@ const DEFAULT_HEADERS = { accept: '*/*', 'user-agent': 'serac-differential' }
 
 /** Leaves room for the rest of a project's name. */
 const PROJECT_NAME_LENGTH = 60
+const NEXT_SECOND_MS = 1100
 /** More than any list has at the page sizes of the cases. */
 const PAGES_MAX = 1100
 
@@ -128,7 +130,7 @@ export class DifferentialRunner {
     return found
   }
 
-  /** Makes the gallery on Serac, and what it asks for, with the names of projects filled in, on Glance by `insert`. */
+  /** Makes the gallery: on Serac by requests, on Glance by `insert`, which gets it with the names of projects filled in. */
   async makeGallery(insert: (images: GalleryImage[]) => Promise<void>): Promise<void> {
     const script: Case = { name: 'gallery', scope: GALLERY_SCOPE, steps: GALLERY_CREATION }
     const serac = new Side(this.#serac, script)
@@ -137,6 +139,8 @@ export class DifferentialRunner {
       if (status !== 201) throw new Error(`Serac refused an image with ${status}: ${JSON.stringify(body)}`)
     }
     await insert(GALLERY_CREATION.map((step) => JSON.parse(serac.filled(String(step.body))) as GalleryImage))
+    // Nothing is changed in the second in which something was made: lists tell seconds apart.
+    await sleep(NEXT_SECOND_MS)
   }
 
   close(): void {
