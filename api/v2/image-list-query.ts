@@ -36,7 +36,7 @@ export function parseImageListQuery(query: URLSearchParams, limits: PageLimits):
     marker: parseMarker(last(query, 'marker')),
     sort: parseSort(query),
     filters: [hiddenFilter(last(query, 'os_hidden')), ...tagFilters(query), ...fieldFilters(query)],
-    visibility: last(query, 'visibility') ? optional(query, 'visibility', [...VISIBILITIES, 'all']) : null,
+    visibility: optional(query, 'visibility', [...VISIBILITIES, 'all']),
     memberStatus: optional(query, 'member_status', MEMBER_STATUSES) ?? 'accepted',
   }
 }

@@ -6,6 +6,8 @@ export const SEED = 20_261_128
 /** Whose projects own it. */
 export const GALLERY_SCOPE = 'gallery'
 const IMAGES = 1000
+/** Every image has it: the administrator sees the images of all cases. */
+export const GALLERY_TAG = 'gallery'
 /** Bytes. */
 const SIZES = [3, 100, 50, 200]
 
@@ -31,7 +33,7 @@ const DRAFT = fc.record({
   min_disk: fc.constantFrom(0, 1, 2, 3),
   protected: fc.constantFrom(false, false, true),
   os_hidden: fc.constantFrom(false, false, false, true),
-  tags: fc.subarray(['red', 'blue', 'RED', 'a b']),
+  tags: fc.subarray(['red', 'blue', 'RED', 'a b']).map((tags) => [...tags, GALLERY_TAG]),
   os_distro: optional(fc.constantFrom('debian', 'fedora', 'Debian', '')),
   hw_disk_bus: optional(fc.constantFrom('scsi', 'virtio')),
 })

@@ -31,7 +31,7 @@ export const REASONS = {
   repeated:
     'links keep all of a repeated parameter; Glance keeps one, and takes some of the rest for properties',
   quotes: 'a quote that is escaped in a quoted value belongs to it, as the documents of Glance say',
-  numbers: 'what is no number is refused, and neither compared with numbers nor read as Python would',
+  numbers: 'what is no number, or no choice, is refused, and neither compared nor read as Python would',
 } as const
 
 export type Reason = keyof typeof REASONS
@@ -156,8 +156,13 @@ export const WANTED: readonly WantedDifference[] = [
   { because: 'hiding', in: 'list/marker={hidden}', field: STATUS, glance: 403, serac: 400 },
   { because: 'repeated', in: 'list/limit=3&limit=4', field: 'body.*' },
   { because: 'repeated', in: 'list/sort=name:asc&sort=id:desc&limit=5', field: 'body.*' },
-  { because: 'repeated', in: 'list/*=*&*=*', field: 'body.first' },
-  { because: 'repeated', in: 'list/*=*&*=*', field: 'body.next' },
+  ...['sort_key', 'name', 'tag', 'created_at'].flatMap((name): WantedDifference[] =>
+    ['first', 'next'].map((link) => ({
+      because: 'repeated',
+      in: `list/${name}=*&${name}=*`,
+      field: `body.${link}`,
+    })),
+  ),
   { because: 'quotes', in: 'list/name=in:%22a%5C%22b%22', field: 'body.*' },
   { because: 'server error', in: 'list/nothing_m*=1', field: STATUS, glance: 500, serac: 400 },
   { because: 'server error', in: 'list/_min=1', field: STATUS, glance: 500, serac: 200 },
@@ -172,6 +177,7 @@ export const WANTED: readonly WantedDifference[] = [
     glance: 200,
     serac: 400,
   })),
+  { because: 'numbers', in: 'list/visibility=', field: STATUS, glance: 200, serac: 400 },
   { because: 'no project', in: 'list/as projectless*', field: STATUS, glance: 200, serac: 403 },
   { because: 'younger', in: 'data/size/*', field: '*' },
   { because: 'type', in: 'members/adding a number', field: '*' },

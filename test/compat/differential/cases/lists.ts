@@ -1,6 +1,6 @@
 /** Lists: every filter, order and page over some hundred images of three projects. */
 import { cases, create, get, request, share, show, type Step } from '../case.ts'
-import { GALLERY, GALLERY_SCOPE, galleryContents } from '../gallery.ts'
+import { GALLERY, GALLERY_SCOPE, GALLERY_TAG, galleryContents } from '../gallery.ts'
 
 const QUERIES: readonly string[] = [
   '',
@@ -250,7 +250,10 @@ const queries = [...new Set(QUERIES)].map((query): [string, Step[]] => [
 
 const eachSees = (['owner', 'other', 'third', 'admin', 'projectless', 'reader'] as const).flatMap((as) =>
   ['', 'visibility=all', 'visibility=community', 'member_status=all', 'owner={other}'].map(
-    (query): [string, Step[]] => [`as ${as} '${query}'`, [get(`/v2/images?${query}&limit=60`, { as })]],
+    (query): [string, Step[]] => [
+      `as ${as} '${query}'`,
+      [get(`/v2/images?${query}&limit=60&tag=${GALLERY_TAG}`, { as })],
+    ],
   ),
 )
 
