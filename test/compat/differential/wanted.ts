@@ -30,6 +30,7 @@ export const REASONS = {
   hiding: 'a marker that the caller may not see is as if it were not there',
   repeated:
     'links keep all of a repeated parameter; Glance keeps one, and takes some of the rest for properties',
+  paging: 'a walk ends; Glance starts over, for ever, behind an image without size',
   quotes: 'a quote that is escaped in a quoted value belongs to it, as the documents of Glance say',
   numbers: 'what is no number, or no choice, is refused, and neither compared nor read as Python would',
 } as const
@@ -163,6 +164,7 @@ export const WANTED: readonly WantedDifference[] = [
       field: `body.${link}`,
     })),
   ),
+  { because: 'paging', in: 'walk/by size, of which most have none', field: 'body.*' },
   { because: 'quotes', in: 'list/name=in:%22a%5C%22b%22', field: 'body.*' },
   { because: 'server error', in: 'list/nothing_m*=1', field: STATUS, glance: 500, serac: 400 },
   { because: 'server error', in: 'list/_min=1', field: STATUS, glance: 500, serac: 200 },

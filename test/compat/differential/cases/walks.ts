@@ -52,7 +52,10 @@ const walkCases = fc
   .sample(walk, { seed: SEED, numRuns: WALK_CASES })
   .map(({ as, filters, sort, limit }, index): [string, Step[]] => {
     const order = sort.length === 0 ? [] : [`sort=${sort.map((pair) => pair.join('')).join(',')}`]
-    const query = [...filters, ...order, `limit=${limit}`].join('&').replaceAll('"', '%22')
+    // Glance starts over behind an image without size, so those are left out.
+    const isBySize = sort.some(([key]) => key === 'size')
+    const sized = isBySize && !filters.some((text) => text.startsWith('size_')) ? ['size_min=0'] : []
+    const query = [...filters, ...sized, ...order, `limit=${limit}`].join('&').replaceAll('"', '%22')
     return [`generated ${index}`, [get(`/v2/images?${query}`, { as, walk: true })]]
   })
 
@@ -61,10 +64,13 @@ export default cases(
   {
     'through all, newest first': [get(`/v2/images?tag=${GALLERY_TAG}&limit=90`, { as: 'admin', walk: true })],
     'through all by name': [
-      get(`/v2/images?tag=${GALLERY_TAG}&sort=name:asc,size:desc&limit=100&visibility=all`, {
+      get(`/v2/images?tag=${GALLERY_TAG}&sort=name:asc,disk_format:desc&limit=100&visibility=all`, {
         as: 'admin',
         walk: true,
       }),
+    ],
+    'by size, of which most have none': [
+      get('/v2/images?owner={owner}&sort=size:desc&limit=50', { walk: true }),
     ],
     ...Object.fromEntries(walkCases),
   },
