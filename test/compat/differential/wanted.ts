@@ -116,6 +116,17 @@ export const WANTED: readonly WantedDifference[] = [
   },
   { because: 'read-only', in: 'patch 2*/target stores', field: STATUS },
   { because: 'order', in: 'create/by the service alone/deleted', field: STATUS, glance: 400, serac: 403 },
+  ...[
+    { glance: 409, serac: 403 },
+    { glance: 409, serac: 400 },
+    { glance: 400, serac: 403 },
+    { glance: 403, serac: 400 },
+  ].map((statuses): WantedDifference => ({
+    because: 'order',
+    in: 'generated/patches *',
+    field: STATUS,
+    ...statuses,
+  })),
   {
     because: 'unicode',
     in: 'create/a name beyond the plane',
