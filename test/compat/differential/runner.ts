@@ -43,7 +43,11 @@ class Side {
   }
 
   #outgoing({ as, method, path, headers, body, chunked }: Step): OutgoingRequest {
-    const all = { ...DEFAULT_HEADERS, ...this.#identityHeaders(as), ...headers }
+    const all: Record<string, string | null> = {
+      ...DEFAULT_HEADERS,
+      ...this.#identityHeaders(as),
+      ...headers,
+    }
     const sent = Object.entries(all).flatMap(([name, value]) =>
       value === null ? [] : [[name, this.filled(value)] as const],
     )
