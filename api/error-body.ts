@@ -15,9 +15,16 @@ export function renderJson(json: object): RenderedBody {
   return { contentType: 'application/json', body: Buffer.from(JSON.stringify(json)) }
 }
 
+/** Where Glance's clients know another name than RFC 9110 has. */
+const TITLES: Readonly<Record<number, string>> = {
+  413: 'Request Entity Too Large',
+  414: 'Request-URI Too Long',
+  416: 'Request Range Not Satisfiable',
+}
+
 /** The body of an error answer. `message` is text; it is escaped where the form needs it. */
 export function renderError(accept: string | undefined, status: number, message: string): RenderedBody {
-  const title = STATUS_CODES[status] ?? 'Error'
+  const title = TITLES[status] ?? STATUS_CODES[status] ?? 'Error'
   const code = `${status} ${title}`
   const mediaType = chooseMediaType(accept, ['text/html', 'application/json'])
   if (mediaType === 'text/html') {

@@ -2,7 +2,7 @@
  * Keeps the source tree as ARCHITECTURE.md describes it: imports point down only, there is no cycle, every file is
  * reached from an entry point, and each technology has one home.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
@@ -176,5 +176,20 @@ t.test('every import names a file that is there', (t) => {
   for (const { path, imports } of files.values())
     for (const target of imports) if (!files.has(target)) broken.push(`${path} -> ${target}`)
   t.strictSame(broken, [])
+  t.end()
+})
+
+t.test('every test that the list of parity names is there', (t) => {
+  const parity = readFileSync(join(PROJECT_ROOT, 'test/compat/glance-parity.md'), 'utf8')
+  const named = new Set([...parity.matchAll(/`([\w/.-]+\.test\.ts)`/g)].map(([, path = '']) => path))
+  t.ok(named.size > 0)
+  t.strictSame(
+    [...named].filter((path) => !existsSync(join(PROJECT_ROOT, 'test', path))),
+    [],
+  )
+  const unshown = parity
+    .split('\n')
+    .filter((line) => /\| (done|part) +\|/.test(line) && !line.includes('.test.ts'))
+  t.strictSame(unshown, [], 'nothing is done without a test')
   t.end()
 })

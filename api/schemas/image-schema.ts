@@ -4,7 +4,7 @@
  */
 import { IMAGE_STATUSES, VISIBILITIES } from '../../node/images/image-record.ts'
 import type { FormatOptions } from '../v2/image-fields.ts'
-import { KEY_DELETION_POLICIES, MINIMUM_MAX, TEXT_LENGTH_MAX } from '../v2/image-fields.ts'
+import { KEY_DELETION_POLICIES, TEXT_LENGTH_MAX } from '../v2/image-fields.ts'
 import { LOCATION_URL_LENGTH_MAX } from '../v2/location-body.ts'
 import type { GlanceSchema } from './collection-schema.ts'
 
@@ -28,7 +28,6 @@ export function imageSchema(formats: FormatOptions): GlanceSchema {
 
 function settableProperties({ diskFormats, containerFormats }: FormatOptions): Record<string, object> {
   const name = { type: ['null', 'string'], maxLength: TEXT_LENGTH_MAX }
-  const minimum = { type: 'integer', minimum: 0, maximum: MINIMUM_MAX }
   return {
     id: {
       type: 'string',
@@ -42,8 +41,8 @@ function settableProperties({ diskFormats, containerFormats }: FormatOptions): R
     owner: { ...name, description: 'Project that owns the image' },
     container_format: formatProperty('Format of the container around the disk', containerFormats),
     disk_format: formatProperty('Format of the disk', diskFormats),
-    min_ram: { ...minimum, description: 'MiB of memory needed to boot' },
-    min_disk: { ...minimum, description: 'GiB of disk needed to boot' },
+    min_ram: { type: 'integer', description: 'MiB of memory needed to boot' },
+    min_disk: { type: 'integer', description: 'GiB of disk needed to boot' },
     tags: {
       type: 'array',
       description: 'Labels of the image',

@@ -6,7 +6,7 @@ const time = { type: 'string', description: 'ISO 8601 time in UTC' }
 export const memberSchema: GlanceSchema = {
   name: 'member',
   properties: {
-    member_id: { type: 'string', description: 'Project with which the image is shared', readOnly: true },
+    member_id: { type: 'string', description: 'Project with which the image is shared' },
     image_id: {
       type: 'string',
       description: 'Image that is shared',

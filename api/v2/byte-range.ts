@@ -37,8 +37,8 @@ function fromRange(header: string, sizeBytes: number): ByteRange {
 function fromContentRange(header: string, sizeBytes: number): ByteRange {
   const [, first, last, length] = CONTENT_RANGE.exec(header) ?? []
   const end = Number(last)
-  // Only a range that names no length is held to the true one; the other is cut to it.
-  if (first === undefined || (length === '*' && end >= sizeBytes)) throw unsatisfiable(header)
+  // A range that names a length is held to that and then cut to the image, any other to the true one.
+  if (first === undefined || end >= (length === '*' ? sizeBytes : Number(length))) throw unsatisfiable(header)
   return cut(Number(first), end, sizeBytes, header)
 }
 

@@ -11,7 +11,7 @@ export function splitOperator(value: string): { operator: string; operand: strin
 /** One item: `"quoted, \" escaped"` up to the next comma, or bare text up to the next comma. */
 const LIST_ITEM = /"((?:[^"\\]|\\.)*)"(?=,|$)|([^",]*)(?=,|$)/y
 
-/** The items of `a,b,"c,d"`; empty ones are left out. Throws INVALID for unbalanced or misplaced quotes. */
+/** The items of `a,b,"c,d"`; an empty one at the end is none. Throws INVALID for unbalanced or misplaced quotes. */
 export function parseList(text: string): string[] {
   const items: string[] = []
   for (let at = 0; at <= text.length; at = LIST_ITEM.lastIndex + 1) {
@@ -19,13 +19,13 @@ export function parseList(text: string): string[] {
     const match = LIST_ITEM.exec(text)
     if (!match) throw new ImageError('INVALID', 'The quotes in a filter value do not match.')
     const item = match[1]?.replace(/\\(.)/gs, '$1') ?? match[2] ?? ''
-    if (item !== '') items.push(item)
+    if (item !== '' || LIST_ITEM.lastIndex < text.length) items.push(item)
   }
   return items
 }
 
 const TIME =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?(?:(Z)|([+ -])(\d\d):?(\d\d)?)?)?$/i
+  /^(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,]\d{1,9})?)?(?:(Z)|([+ -])(\d\d):?(\d\d)?)?)?$/i
 
 /**
  * ISO 8601 date or time as the text that records carry: UTC, whole seconds, Z. Without zone it is UTC; the `+` of a zone

@@ -6,7 +6,7 @@ import type { UserField } from '../../node/images/image-requests.ts'
 /** Characters of names, owners, tags and property names: column widths of Glance's database. */
 export const TEXT_LENGTH_MAX = 255
 /** min_disk and min_ram are signed 32-bit integers in Glance. */
-export const MINIMUM_MAX = 2 ** 31 - 1
+const MINIMUM_MAX = 2 ** 31 - 1
 
 /** Set by the service alone; also for the administrator. */
 const READ_ONLY = new Set([

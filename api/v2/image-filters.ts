@@ -3,21 +3,8 @@ import { ImageError } from '../../node/errors.ts'
 import type { FilterField, ImageFilter } from '../../node/images/image-requests.ts'
 import { parseFlag, parseInteger, parseList, parseTime, splitOperator } from './filter-values.ts'
 
-/** What an image relates to, or how it is shown, is no column to compare with. */
-const NOT_FILTERABLE = new Set([
-  'locations',
-  'members',
-  'properties',
-  'tags',
-  'deleted_at',
-  'direct_url',
-  'self',
-  'file',
-  'schema',
-  'stores',
-  // V1's name of updated_at.
-  'changes-since',
-])
+/** What an image relates to is no column to compare with. The last is V1's name of updated_at. */
+const NOT_FILTERABLE = new Set(['locations', 'members', 'properties', 'changes-since'])
 
 type FilterParser = (name: string, field: FilterField, text: string) => ImageFilter
 

@@ -50,8 +50,10 @@ function optional<T extends string>(query: URLSearchParams, name: string, allowe
   return text === undefined ? null : parseChoice(name, allowed, text)
 }
 
+/** However large. */
 function parseLimit(text: string | undefined, { limitDefault, limitMax }: PageLimits): number {
   if (text === undefined) return Math.min(limitDefault, limitMax)
+  if (/^\d+$/.test(text)) return Math.min(Number(text), limitMax)
   const limit = parseInteger('limit', text)
   if (limit < 0) throw new ImageError('INVALID', "The parameter 'limit' is not negative.")
   return Math.min(limit, limitMax)

@@ -1,7 +1,7 @@
 /**
  * The body of `PATCH /v2/images/{id}`, in Glance's two dialects of JSON patch. v2.1 follows the RFC's shape
  * (`{"op":"add","path":"/x","value":1}`), v2.0 an early draft (`{"add":"/x","value":1}`), in which adding what is there
- * already is a conflict.
+ * already is a conflict: a base field always is.
  */
 import { ImageError } from '../../node/errors.ts'
 import type { ImageChange } from '../../node/images/image-requests.ts'
@@ -93,7 +93,10 @@ function toChange(
   if (path.length > 1) throw new ImageError('INVALID', `The path under '${name}' is too deep.`)
   const rule = rules.get(name)
   if (rule && verb === 'remove') throw new ImageError('FORBIDDEN', `Attribute '${name}' may not be removed.`)
-  if (rule) return { kind: 'set', field: rule.field, value: rule.check(value) }
+  if (rule) {
+    const set = { kind: 'set', field: rule.field, value: rule.check(value) } as const
+    return verb === 'add' && ifPresent === 'conflict' ? { ...set, ifPresent } : set
+  }
   checkPropertyName(name)
   if (verb === 'remove') return { kind: 'property', op: verb, name, ifPresent }
   return { kind: 'property', op: verb, name, value: checkPropertyValue(name, value), ifPresent }

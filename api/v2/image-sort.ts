@@ -17,7 +17,7 @@ const SORT_KEYS: ReadonlyMap<string, SortKey> = new Map<string, SortKey>([
 ])
 const SORT_DIRECTIONS = ['asc', 'desc'] as const
 const DEFAULT_KEY = 'created_at'
-const DEFAULT_DIRECTION = 'desc'
+const DEFAULT_DIRECTION = 'desc' as const
 
 /** Throws INVALID for unknown keys and directions, and for mixed or unequal parameters. */
 export function parseSort(query: URLSearchParams): Sort {
@@ -25,18 +25,16 @@ export function parseSort(query: URLSearchParams): Sort {
   const keys = query.getAll('sort_key')
   const directions = query.getAll('sort_dir')
   if (sort === undefined) return fromKeysAndDirections(keys, directions)
-  if (keys.length + directions.length === 0) return sort.split(',').map(fromPair)
+  if (keys.length + directions.length === 0) return newestFirst(sort.split(',').map(fromPair))
   throw new ImageError('INVALID', "The parameter 'sort' does not go together with 'sort_key' and 'sort_dir'.")
 }
 
 function fromPair(pair: string): Sort[number] {
-  const [key = '', direction = DEFAULT_DIRECTION] = splitOnce(pair.trim())
-  return { key: sortKey(key), direction: parseChoice('sort', SORT_DIRECTIONS, direction) }
-}
-
-function splitOnce(pair: string): string[] {
-  const colon = pair.indexOf(':')
-  return colon < 0 ? [pair] : [pair.slice(0, colon), pair.slice(colon + 1)]
+  const [key = '', direction = ''] = pair.split(/:(.*)/s).map((part) => part.trim())
+  return {
+    key: sortKey(key),
+    direction: parseChoice('sort', SORT_DIRECTIONS, direction || DEFAULT_DIRECTION),
+  }
 }
 
 /** One direction serves all keys; else each key has its own. */
@@ -46,10 +44,19 @@ function fromKeysAndDirections(keys: string[], directions: string[]): Sort {
   if (sortDirections.length > 1 && sortDirections.length !== sortKeys.length) {
     throw new ImageError('INVALID', "Give one 'sort_dir' for all keys, or one for each 'sort_key'.")
   }
-  return sortKeys.map((key, index) => ({
+  const sort = sortKeys.map((key, index) => ({
     key: sortKey(key),
     direction: parseChoice('sort_dir', SORT_DIRECTIONS, sortDirections[index] ?? sortDirections[0] ?? ''),
   }))
+  return sortDirections.length > 1 ? newestFirst(sort) : sort
+}
+
+/** Where several directions were given, alike or not, Glance breaks ties by the newest, and else by the one given. */
+function newestFirst(sort: Sort): Sort {
+  if (sort.length === 1) return sort
+  const isLacking = (tie: SortKey) => !sort.some(({ key }) => key === tie)
+  const ties = (['createdAt', 'id'] as const).filter(isLacking)
+  return [...sort, ...ties.map((key) => ({ key, direction: DEFAULT_DIRECTION }))]
 }
 
 function sortKey(text: string): SortKey {

@@ -1,5 +1,6 @@
 /** Images: create, list, show, change, delete. */
 import type { FastifyInstance } from 'fastify'
+import { ImageError } from '../../node/errors.ts'
 import type { ImageRecord } from '../../node/images/image-record.ts'
 import type { Caller } from '../../node/images/image-requests.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
@@ -32,7 +33,7 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   })
 
   app.get('/images', async (request, reply) => {
-    const query = new URLSearchParams(queryOf(request.url))
+    const query = parseQuery(request.url)
     const caller = callerOf(request)
     const page = unwrap(reply, await images.list(caller, parseImageListQuery(query, options)))
     return sendJsonText(reply, 200, json.page(page, query, shownTo(caller)))
@@ -60,7 +61,15 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
   })
 }
 
-function queryOf(url: string): string {
+/** Throws INVALID for what is no UTF-8: URLSearchParams would put a question mark in its place. */
+function parseQuery(url: string): URLSearchParams {
   const mark = url.indexOf('?')
-  return mark < 0 ? '' : url.slice(mark + 1)
+  const text = mark < 0 ? '' : url.slice(mark + 1)
+  const encoded = text.match(/(?:%[\da-f]{2})+/gi) ?? []
+  try {
+    encoded.forEach(decodeURIComponent)
+  } catch {
+    throw new ImageError('INVALID', 'The query is not valid UTF-8.')
+  }
+  return new URLSearchParams(text)
 }

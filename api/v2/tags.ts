@@ -15,20 +15,27 @@ interface TagParams {
 export function tagRoutes(app: FastifyInstance, { images }: ApiComponents): void {
   app.put<TagParams>('/images/:imageId/tags/:tag', async (request, reply) => {
     refuseBody(request.raw)
-    await images.addTag(callerOf(request), imageIdOf(request), tagOf(request))
+    await images.addTag(callerOf(request), imageIdOf(request), newTag(request))
     return sendNothing(reply)
   })
 
   app.delete<TagParams>('/images/:imageId/tags/:tag', async (request, reply) => {
     refuseBody(request.raw)
-    await images.removeTag(callerOf(request), imageIdOf(request), tagOf(request))
+    // No image has one that is too long, so it is looked for like any other.
+    await images.removeTag(callerOf(request), imageIdOf(request), namedTag(request))
     return sendNothing(reply)
   })
 }
 
-/** Throws INVALID for one that is too long, NOT_FOUND for the empty one, which is no tag. */
-function tagOf({ params: { tag } }: FastifyRequest<TagParams>): string {
-  if (tag === '') throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+/** Throws NOT_FOUND for the empty one, which is no tag. */
+function namedTag({ params: { tag } }: FastifyRequest<TagParams>): string {
+  if (tag !== '') return tag
+  throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+}
+
+/** Throws INVALID for one that is too long, and what `namedTag` throws. */
+function newTag(request: FastifyRequest<TagParams>): string {
+  const tag = namedTag(request)
   if (tag.length <= TEXT_LENGTH_MAX) return tag
   throw new ImageError('INVALID', `A tag has at most ${TEXT_LENGTH_MAX} characters.`)
 }

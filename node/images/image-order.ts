@@ -50,10 +50,11 @@ export function orderBy(key: OrderKey): Compare {
   }
 }
 
-/** Null sorts as the empty text or as zero. */
+/** Null sorts before everything, as in the databases of Glance. */
 function compareKey(a: OrderRow, b: OrderRow, key: OrderKey): number {
-  if (key === 'size') return (a.size ?? 0) - (b.size ?? 0)
-  const left = a[key] ?? ''
-  const right = b[key] ?? ''
-  return left < right ? -1 : left > right ? 1 : 0
+  const left = a[key]
+  const right = b[key]
+  if (left === right) return 0
+  if (left === null || right === null) return left === null ? -1 : 1
+  return left < right ? -1 : 1
 }

@@ -91,6 +91,7 @@ export function normalTags(tags: readonly string[]): string[] {
 
 function setField(record: ImageRecord, change: ImageChange & { kind: 'set' }, caller: CallerRights): Result {
   const { field, value } = change
+  if (change.ifPresent === 'conflict') return refuse('CONFLICT', `Attribute ${field} is always present.`)
   const refusal = checkField(record, field, caller)
   if (refusal) return refusal
   if (field === 'tags') return { ...record, tags: normalTags(value as string[]) }

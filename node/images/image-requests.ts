@@ -62,7 +62,13 @@ export type UserField =
  */
 export type ImageChange =
   | LocationChange
-  | { kind: 'set'; field: UserField; value: string | number | boolean | string[] | null }
+  | {
+      kind: 'set'
+      field: UserField
+      value: string | number | boolean | string[] | null
+      /** `conflict`: an `add` of the v2.0 dialect, which fails, for fields are always there. */
+      ifPresent?: 'overwrite' | 'conflict'
+    }
   | {
       kind: 'property'
       op: 'add' | 'replace' | 'remove'

@@ -77,6 +77,12 @@ t.test('headers of an HTTP error are kept', async (t) => {
   t.same(answer, { status: 405, message: 'no', headers: { allow: 'GET' }, json: null })
 })
 
+t.test('titles are those of Glance', async (t) => {
+  const text = (status: number) => renderError('text/plain', status, 'x').body.toString()
+  t.equal(text(413), '413 Request Entity Too Large\n\nx\n')
+  t.equal(text(416), '416 Request Range Not Satisfiable\n\nx\n')
+})
+
 t.test('bodies by Accept', async (t) => {
   const render = (accept?: string) => {
     const { contentType, body } = renderError(accept, 404, 'No <b>image</b> & co.')

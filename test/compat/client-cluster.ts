@@ -29,6 +29,7 @@ const OPTIONS = {
 export async function clientCluster(
   t: Test,
   settings: readonly Setting[] = SHORT_PAGES,
+  nodes = NODES,
 ): Promise<DevCluster> {
   // Not t.testdir(), which `run` would not find again when this process is killed.
   const directory = await mkdtemp(join(tmpdir(), 'serac-compat-'))
@@ -36,7 +37,7 @@ export async function clientCluster(
     await (await DevCluster.open(directory, OPTIONS).catch(() => null))?.down()
     await rm(directory, { recursive: true })
   })
-  const layout = { nodes: NODES, basePort: await freeBasePort(NODES * PORT_STEP) }
+  const layout = { nodes, basePort: await freeBasePort(nodes * PORT_STEP) }
   return DevCluster.up(directory, layout, settings, OPTIONS)
 }
 

@@ -49,6 +49,7 @@ t.test('Content-Range as a request header', async (t) => {
     ['bytes 90-99/*', '90-99'],
     ['bytes 90-199/200', '90-99'],
     ['bytes 90-100/*', 'RANGE_NOT_SATISFIABLE'],
+    ['bytes 90-100/100', 'RANGE_NOT_SATISFIABLE'],
     ['bytes 100-101/200', 'RANGE_NOT_SATISFIABLE'],
     ['bytes 9-8/*', 'RANGE_NOT_SATISFIABLE'],
     ['bytes */100', 'RANGE_NOT_SATISFIABLE'],

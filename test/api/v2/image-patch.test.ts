@@ -46,13 +46,19 @@ t.test('both dialects say the same but for add on what is there', async (t) => {
   t.same(
     parseImagePatch(
       v20,
-      [{ add: '/a', value: '1' }, { remove: '/e' }, { replace: '/name', value: null }],
+      [
+        { add: '/a', value: '1' },
+        { remove: '/e' },
+        { replace: '/name', value: null },
+        { add: '/name', value: 'x' },
+      ],
       rules,
     ),
     [
       { kind: 'property', op: 'add', name: 'a', value: '1', ifPresent: 'conflict' },
       { kind: 'property', op: 'remove', name: 'e', ifPresent: 'conflict' },
       { kind: 'set', field: 'name', value: null },
+      { kind: 'set', field: 'name', value: 'x', ifPresent: 'conflict' },
     ],
   )
   t.same(parse(), [])

@@ -171,6 +171,8 @@ t.test('list: edges', async (t) => {
   t.same((await page('?limit=0')).next, undefined)
   t.equal((await app.inject(`/v2/images?marker=${ID}`)).statusCode, 400, 'unknown marker')
   t.equal((await app.inject('/v2/images?limit=x')).statusCode, 400)
+  t.equal((await app.inject('/v2/images?name=%ff')).statusCode, 400, 'no UTF-8')
+  t.equal((await app.inject('/v2/images?name=%C3%A4%')).statusCode, 200)
   images.stale = true
   t.equal((await app.inject('/v2/images')).headers['x-serac-consistency'], 'stale')
 })

@@ -98,6 +98,7 @@ t.test('tags', async (t) => {
   t.equal(await status('DELETE', tag('a')), 404)
   t.equal(await status('PUT', tag('x'.repeat(255))), 204)
   t.equal(await status('PUT', tag('x'.repeat(256))), 400)
+  t.equal(await status('DELETE', tag('x'.repeat(256))), 404)
   t.equal(await status('PUT', `${IMAGE}/tags/%ff`), 400, 'no UTF-8')
   t.equal(await status('PUT', tag('a'), 'own', {}), 400, 'a body')
   t.equal(await status('PUT', tag('a'), 'other'), 404)

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { waitFor } from '../../../deploy/dev/wait-for.ts'
-import { CACHE_SECONDS, controllers, statusOf } from './controllers.ts'
+import { CACHE_SECONDS, controllers, LIMITS_SECONDS, statusOf } from './controllers.ts'
 
 /** After this at the latest, ms, nodes try again a Keystone that did not let them in. */
 const RECOVERY_LIMIT_MS = 60_000
@@ -118,6 +118,8 @@ t.test('Keystone hangs, then dies: 503 in time and never access; and back', asyn
   for (const node of urls.keys()) t.ok(await becomes(200, token, node))
 
   await keystone.process.kill()
+  await sleep(LIMITS_SECONDS * 1000)
+  for (const node of urls.keys()) t.equal(await statusOf(token, { node, method: 'POST', body: '{}' }), 503)
   await sleep(CACHE_SECONDS * 1000)
   for (const node of urls.keys()) t.equal(await statusOf(token, { node }), 503)
   t.equal(await statusOf('garbage'), 503)

@@ -41,16 +41,17 @@ t.test('the newest come first unless asked otherwise; the id breaks ties', async
   t.strictSame(await pageIds(indexOf(records), owner, ascending), ['a', 'b', 'c'])
 })
 
-t.test('null sorts as the empty text, and as size zero', async (t) => {
+t.test('null sorts before all else, the empty text and zero included', async (t) => {
   const sort: ImageQuery['sort'] = [{ key: 'name', direction: 'asc' }]
-  t.strictSame(await namesOf(named('b', null, 'a'), { sort }), [null, 'a', 'b'])
+  t.strictSame(await namesOf(named('b', '', null, 'a'), { sort }), [null, '', 'a', 'b'])
   const sizes = [
     imageOf({ id: 'a', size: 10 }),
     imageOf({ id: 'b', size: null }),
     imageOf({ id: 'c', size: 9 }),
+    imageOf({ id: '0', size: 0 }),
   ]
   const bySize = queryOf({ sort: [{ key: 'size', direction: 'asc' }] })
-  t.strictSame(await pageIds(indexOf(sizes), owner, bySize), ['b', 'c', 'a'], 'as numbers, not as text')
+  t.strictSame(await pageIds(indexOf(sizes), owner, bySize), ['b', '0', 'c', 'a'], 'as numbers, not as text')
 })
 
 t.test('each sort key has its own direction', async (t) => {
@@ -179,9 +180,9 @@ function sortedWhole(all: readonly ImageRecord[], sort: ImageQuery['sort']): str
   return all
     .toSorted((a, b) => {
       for (const { key, direction } of full) {
-        const empty = key === 'size' ? 0 : ''
-        const [left, right] = [a[key] ?? empty, b[key] ?? empty]
-        if (left !== right) return left < right === (direction === 'asc') ? -1 : 1
+        const [left, right] = [a[key], b[key]]
+        const isLess = left === null || (right !== null && left < right)
+        if (left !== right) return isLess === (direction === 'asc') ? -1 : 1
       }
       return 0
     })

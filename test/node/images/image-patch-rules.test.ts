@@ -45,6 +45,7 @@ t.test('custom properties, present', async (t) => {
 t.test('the older dialect refuses to add what is there', async (t) => {
   t.equal(after(withProperty, [property('add', 'os', 'new', 'conflict')]), 'CONFLICT')
   t.match(after(imageOf(), [property('add', 'os', 'new', 'conflict')]), { properties: { os: 'new' } })
+  t.equal(after(imageOf(), [{ kind: 'set', field: 'name', value: 'x', ifPresent: 'conflict' }]), 'CONFLICT')
 })
 
 t.test('names that every object has are not there until they are added', async (t) => {

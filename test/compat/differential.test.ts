@@ -1,0 +1,72 @@
+/** The same requests to a real Glance and to a Serac node: every difference is explained in differential/wanted.ts. */
+import t from 'tap'
+import { parseSetting } from '../../deploy/dev/node-config.ts'
+import { clientCluster } from './client-cluster.ts'
+import type { Case } from './differential/case.ts'
+import cors from './differential/cases/cors.ts'
+import data from './differential/cases/data.ts'
+import errors from './differential/cases/errors.ts'
+import generatedPatches from './differential/cases/generated-patches.ts'
+import images from './differential/cases/images.ts'
+import lists from './differential/cases/lists.ts'
+import members from './differential/cases/members.ts'
+import patches from './differential/cases/patches.ts'
+import quotas from './differential/cases/quotas.ts'
+import routing from './differential/cases/routing.ts'
+import schemas from './differential/cases/schemas.ts'
+import versions from './differential/cases/versions.ts'
+import walks from './differential/cases/walks.ts'
+import { Judge } from './differential/differences.ts'
+import { GALLERY, SEED } from './differential/gallery.ts'
+import { DifferentialRunner } from './differential/runner.ts'
+import { SETTINGS } from './differential/settings.ts'
+import { REASONS, type Reason } from './differential/wanted.ts'
+import { RealGlance } from './real-glance.ts'
+
+/** The areas, of one file each. */
+const AREAS: Readonly<Record<string, readonly Case[]>> = {
+  versions,
+  errors,
+  routing,
+  images,
+  patches,
+  generatedPatches,
+  data,
+  members,
+  schemas,
+  quotas,
+  cors,
+}
+/** Those that look at the gallery, whose public images every list would show. */
+const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks }
+
+const settings = SETTINGS.map(parseSetting)
+const [glance, cluster] = await Promise.all([
+  RealGlance.start(t, settings),
+  clientCluster(t, [parseSetting('DEFAULT.auth_strategy=trusted_headers'), ...settings], 1),
+])
+const runner = new DifferentialRunner({ glance: glance.url, serac: cluster.node(0).apiUrl })
+t.teardown(() => runner.close())
+const judge = new Judge()
+
+function compare(areas: Readonly<Record<string, readonly Case[]>>): void {
+  for (const [area, scripts] of Object.entries(areas))
+    t.test(`${area}: ${scripts.length} cases`, async (t) => {
+      for (const script of scripts) t.strictSame(judge.unexplained(await runner.run(script)), [], script.name)
+    })
+}
+
+compare(AREAS)
+t.test(`a gallery of ${GALLERY.length} images, seed ${SEED}`, async () =>
+  runner.makeGallery((images) => glance.insert(images)),
+)
+compare(GALLERY_AREAS)
+
+t.test('every row of the table explains a difference', async (t) => {
+  t.strictSame(judge.stale(), [])
+  const scripts = Object.values({ ...AREAS, ...GALLERY_AREAS }).flat()
+  t.equal(new Set(scripts.map(({ name }) => name)).size, scripts.length, 'each case has a name of its own')
+  t.comment(`${scripts.length} cases, ${runner.requests} requests to each`)
+  for (const [reason, differences] of judge.byReason())
+    t.comment(`${differences} wanted differences: ${REASONS[reason as Reason]}`)
+})
