@@ -22,7 +22,8 @@ async function* pieces(signal: AbortSignal, { endless = false, failure = null as
   for (let at = 0; at < BYTES.length; at += 65_536)
     yield { bytes: BYTES.subarray(at, at + 65_536), release() {} }
   if (failure) throw failure
-  while (endless) {
+  if (!endless) return
+  for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 5))
     signal.throwIfAborted()
   }
