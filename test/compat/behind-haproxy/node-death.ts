@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { waitFor } from '../../../deploy/dev/wait-for.ts'
 import { patternImage } from '../../helpers/pattern-image.ts'
 import { runCommand } from '../../helpers/run-command.ts'
 import { PROJECT_ROOT } from '../../helpers/test-program.ts'
@@ -21,6 +22,8 @@ const THREADS = 16
 /** When so many downloads are under way, the node is killed: in the midst of most. */
 const BEGUN_AT_KILL = 48
 const KILLED = { index: 0, name: 'controller-1' }
+/** Generous: it has missed nothing. */
+const READY_LIMIT_MS = 60_000
 const PROGRAM = join(PROJECT_ROOT, 'test/compat/libraries/nova-downloads.py')
 
 const { cluster, haproxy, keystone } = controllers
@@ -103,6 +106,9 @@ t.test('64 downloads by nova while a node is killed', async (t) => {
     'who asks again gets it, while the node is still dead',
   )
   await cluster.start(KILLED.index)
+  // Who comes next may ask it directly.
+  const isReady = async () => (await cluster.node(KILLED.index).probe('/ready')) === 200
+  t.ok(await waitFor(isReady, { limitMs: READY_LIMIT_MS }))
   const headers = { 'x-auth-token': token }
   const deleted = await fetch(`${haproxy.url}/v2/images/${image.id}`, { method: 'DELETE', headers })
   t.equal(deleted.status, 204)
