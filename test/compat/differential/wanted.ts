@@ -187,6 +187,7 @@ export const WANTED: readonly WantedDifference[] = [
   })),
   { because: 'numbers', in: 'list/visibility=', field: STATUS, glance: 200, serac: 400 },
   { because: 'no project', in: 'list/as projectless*', field: STATUS, glance: 200, serac: 403 },
+  { because: 'younger', field: 'body.versions.v2.17', glance: ABSENT },
   { because: 'younger', in: 'data/size/*', field: '*' },
   { because: 'type', in: 'members/adding a number', field: '*' },
   { because: 'set', in: 'quotas/more tags that are alike', field: STATUS, glance: 413, serac: 201 },
