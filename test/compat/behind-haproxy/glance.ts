@@ -4,7 +4,7 @@ import t from 'tap'
 import { fileFacts, ISO } from '../bootable-image.ts'
 import { propertyTable, tableRows } from '../client-table.ts'
 import type { RoamingClient } from '../roaming-client.ts'
-import { castFor, outsiders, type Scene } from './scene.ts'
+import { castFor, outsiders, ownersOf, type Scene } from './scene.ts'
 
 /** What glance says of the status of an answer. */
 const FORBIDDEN = /HTTP 403|You are not permitted/
@@ -25,7 +25,7 @@ async function isWhole({ t, id }: Scene, user: RoamingClient): Promise<void> {
   t.strictSame(await fileFacts(file), await fileFacts(ISO))
 }
 
-for (const name of ['demo', 'admin'] as const)
+for (const name of ownersOf('demo'))
   t.test(`glance: an image of ${name}`, async (t) => {
     const cast = await castFor(t, 'glance', name)
     const { owner, reader, stranger } = cast

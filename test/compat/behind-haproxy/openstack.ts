@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { fileFacts, ISO } from '../bootable-image.ts'
 import type { RoamingClient } from '../roaming-client.ts'
-import { castFor, outsiders, type Scene } from './scene.ts'
+import { castFor, outsiders, ownersOf, type Scene } from './scene.ts'
 
 /** What the client says of the status of an answer. */
 const FORBIDDEN = /\b403\b/
@@ -30,7 +30,7 @@ async function isWhole({ t, id }: Scene, user: RoamingClient): Promise<void> {
   t.strictSame(await fileFacts(file), await fileFacts(ISO))
 }
 
-for (const name of ['demo', 'admin'] as const)
+for (const name of ownersOf('admin'))
   t.test(`openstack image: an image of ${name}`, async (t) => {
     const cast = await castFor(t, 'openstack', name)
     const { owner, reader, stranger } = cast

@@ -2,6 +2,7 @@
 import type { Test } from 'tap'
 import type { Command } from '../command-host.ts'
 import type { RoamingClient } from '../roaming-client.ts'
+import { isFullForm } from '../../helpers/probe-form.ts'
 import { clientOf, controllers } from './controllers.ts'
 
 export interface Cast {
@@ -17,6 +18,11 @@ export interface Cast {
 export interface Scene extends Cast {
   /** Of the image. */
   id: string
+}
+
+/** Whose images a program's users work with; only one owner's in the short form, since each command logs in anew. */
+export function ownersOf(inShort: 'admin' | 'demo'): readonly ('admin' | 'demo')[] {
+  return isFullForm ? ['demo', 'admin'] : [inShort]
 }
 
 /** All use `program`, each in a home directory of its own. */
