@@ -120,7 +120,8 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
       '[DEFAULT]',
       'bind_host = 127.0.0.1',
       `bind_port = ${this.#port}`,
-      'workers = 1',
+      // In its own process: a worker would outlive it.
+      'workers = 0',
       'enforce_secure_rbac = true',
       'enabled_backends = main:file',
       `node_staging_uri = file://${directory}/staging`,
