@@ -121,9 +121,12 @@ export interface ImageRecord {
   hashing?: LocationHashing | undefined
 }
 
+/** Every field named, also one that may be absent: none can be forgotten where all are copied. */
+type WholeRecord = { [Field in keyof Required<ImageRecord>]: ImageRecord[Field] }
+
 /** The image with other properties. Field by field: what an index keeps is no plain object. */
 export function withProperties(image: ImageRecord, properties: ImageRecord['properties']): ImageRecord {
-  return {
+  const whole: WholeRecord = {
     id: image.id,
     name: image.name,
     status: image.status,
@@ -143,10 +146,14 @@ export function withProperties(image: ImageRecord, properties: ImageRecord['prop
     createdAt: image.createdAt,
     updatedAt: image.updatedAt,
     deletedAt: image.deletedAt,
+    deletedFrom: image.deletedFrom,
     tags: image.tags,
     properties,
     members: image.members,
     data: image.data,
     upload: image.upload,
+    locations: image.locations,
+    hashing: image.hashing,
   }
+  return whole
 }

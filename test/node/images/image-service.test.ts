@@ -593,6 +593,20 @@ t.test('protected properties', async (t) => {
   t.equal((await seen(admin))['cu:b'], 'new')
 })
 
+t.test('an image of which a property is hidden is shown with all else that it has', async (t) => {
+  const policy: ImagePolicy = {
+    allows: (...asked) => defaultPolicy.allows(...asked),
+    protectsProperties: true,
+    allowsProperty: (_action, name) => name !== 'hidden',
+  }
+  const { service, registers } = serviceOf({ policy })
+  const locations = [{ url: URL, metadata: {} }]
+  registers.put(activeImage({ data: null, properties: { hidden: '1', open: '2' }, locations }))
+  const { value } = await service.show(owner, ID)
+  t.strictSame(value.properties, { open: '2' })
+  t.strictSame(service.shownLocations(owner, value), { locations, directUrl: URL })
+})
+
 t.test('limits of projects in Keystone', async (t) => {
   const MIB = 1024 ** 2
   const allowed: Limits = {
