@@ -13,7 +13,8 @@ type CollectGarbage = (options: { type: 'minor' }) => void
 /** An eighth of what V8 lets pass; half of it, or twice as much, makes no difference. */
 const COLLECTED_EVERY_BYTES = 4 * 1024 ** 2
 
-const collectGarbage = exposedCollector()
+/** Made when it is first needed: flags are those of all threads, and a worker that copies nothing must not touch them. */
+let collectGarbage: CollectGarbage | null = null
 let uncollectedBytes = 0
 
 /** To be called for every piece of a stream of bulk data, when nobody needs the piece itself any more. */
@@ -21,6 +22,7 @@ export function notePieceCopied(bytes: number): void {
   uncollectedBytes += bytes
   if (uncollectedBytes < COLLECTED_EVERY_BYTES) return
   uncollectedBytes = 0
+  collectGarbage ??= exposedCollector()
   collectGarbage({ type: 'minor' })
 }
 

@@ -5,13 +5,15 @@
 import { IMAGE_STATUSES, VISIBILITIES } from '../../node/images/image-record.ts'
 import type { FormatOptions } from '../v2/image-fields.ts'
 import { KEY_DELETION_POLICIES, TEXT_LENGTH_MAX } from '../v2/image-fields.ts'
-import { LOCATION_URL_LENGTH_MAX } from '../v2/location-body.ts'
+import {
+  ALGORITHM_LENGTH_MAX,
+  DIGEST_LENGTH_MAX,
+  LOCATION_URL_LENGTH_MAX,
+  MD5_LENGTH,
+} from '../v2/location-body.ts'
 import type { GlanceSchema } from './collection-schema.ts'
 
 const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$'
-const MD5_HEX_LENGTH = 32
-const HASH_HEX_LENGTH_MAX = 128
-const HASH_NAME_LENGTH_MAX = 64
 
 export function imageSchema(formats: FormatOptions): GlanceSchema {
   return {
@@ -59,9 +61,9 @@ function locationsProperty(): object {
     writeOnly: true,
     additionalProperties: false,
     properties: {
-      checksum: { type: 'string', minLength: MD5_HEX_LENGTH, maxLength: MD5_HEX_LENGTH },
-      os_hash_algo: { type: 'string', maxLength: HASH_NAME_LENGTH_MAX },
-      os_hash_value: { type: 'string', maxLength: HASH_HEX_LENGTH_MAX },
+      checksum: { type: 'string', minLength: MD5_LENGTH, maxLength: MD5_LENGTH },
+      os_hash_algo: { type: 'string', maxLength: ALGORITHM_LENGTH_MAX },
+      os_hash_value: { type: 'string', maxLength: DIGEST_LENGTH_MAX },
     },
     required: ['os_hash_algo', 'os_hash_value'],
   }
@@ -89,16 +91,16 @@ function readOnlyProperties(): Record<string, object> {
     status: { ...text, description: 'State of the image', enum: [...IMAGE_STATUSES] },
     size: { ...sizeOrNull, description: 'Bytes of data' },
     virtual_size: { ...sizeOrNull, description: 'Bytes of the disk inside' },
-    checksum: { ...textOrNull, description: 'MD5 of the data in hexadecimal', maxLength: MD5_HEX_LENGTH },
+    checksum: { ...textOrNull, description: 'MD5 of the data in hexadecimal', maxLength: MD5_LENGTH },
     os_hash_algo: {
       ...textOrNull,
       description: 'Algorithm of os_hash_value',
-      maxLength: HASH_NAME_LENGTH_MAX,
+      maxLength: ALGORITHM_LENGTH_MAX,
     },
     os_hash_value: {
       ...textOrNull,
       description: 'Hash of the data in hexadecimal',
-      maxLength: HASH_HEX_LENGTH_MAX,
+      maxLength: DIGEST_LENGTH_MAX,
     },
     created_at: { ...text, description: 'Time of creation' },
     updated_at: { ...text, description: 'Time of the last change' },

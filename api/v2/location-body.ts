@@ -8,9 +8,10 @@ import { isObject } from './json-object.ts'
 export const LOCATION_URL_LENGTH_MAX = 255
 /** Characters of JSON: what is said of a place, not a store of its own. */
 const METADATA_LENGTH_MAX = 16 * 1024
-const DIGEST_LENGTH_MAX = 128
-const ALGORITHM_LENGTH_MAX = 64
-const MD5_LENGTH = 32
+/** Characters of a multihash in hexadecimal, of the name of its algorithm, and of an MD5. */
+export const DIGEST_LENGTH_MAX = 128
+export const ALGORITHM_LENGTH_MAX = 64
+export const MD5_LENGTH = 32
 const DIGITS = /^\d{1,9}$/
 
 /** `path`: of the operation, without `locations`. Throws INVALID, FORBIDDEN. */

@@ -21,8 +21,8 @@ export function imageText(image: ImageRecord): string {
 
 /** The text with where the bytes are. What is not shown to anybody is not there, not even as nothing. */
 export function withLocations(text: string, { locations, directUrl }: ShownLocations): string {
-  const fields = { ...(locations && { locations }), ...(directUrl !== null && { direct_url: directUrl }) }
   if (locations === null && directUrl === null) return text
+  const fields = { ...(locations && { locations }), ...(directUrl !== null && { direct_url: directUrl }) }
   return `${text.slice(0, -1)},${JSON.stringify(fields).slice(1)}`
 }
 

@@ -7,6 +7,7 @@
  * its budget, and a waiter queues until a slot is free: that is the back-pressure.
  */
 import { ClusterError } from '../errors.ts'
+import { notePieceCopied } from '../young-garbage.ts'
 
 /** Head-room before the payload: the size of a segment record's header. */
 export const RECORD_HEADER_BYTES = 64
@@ -51,6 +52,15 @@ export class ChunkBuffer {
   /** Room for a whole payload. */
   get room(): Buffer {
     return this.record.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + CHUNK_BYTES_MAX)
+  }
+
+  /** Copies as much of `piece` behind the payload as fits into `lengthMax` bytes of it; answers how much. */
+  append(piece: Uint8Array, lengthMax = this.room.length): number {
+    const taken = piece.subarray(0, lengthMax - this.length)
+    this.room.set(taken, this.length)
+    this.length += taken.length
+    notePieceCopied(taken.length)
+    return taken.length
   }
 
   /** Gives the slot back. The bytes must not be touched afterwards; a second call does nothing. */

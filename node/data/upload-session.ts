@@ -4,7 +4,6 @@ import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
-import { notePieceCopied } from '../../cluster/young-garbage.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageChecksums, ImageDigests } from './checksums.ts'
 import type { ChunkName } from './hash-messages.ts'
@@ -82,12 +81,11 @@ export class UploadSession {
         this.#count(piece)
         for (let at = 0; at < piece.length;) {
           slot ??= await this.#acquireSlot()
-          at += append(slot, piece.subarray(at), this.#options.chunkSizeBytes)
+          at += slot.append(piece.subarray(at), this.#options.chunkSizeBytes)
           if (slot.length < this.#options.chunkSizeBytes) continue
           this.#dispatch(slot)
           slot = null
         }
-        notePieceCopied(piece.length)
       }
       this.#requireDeclaredSize()
       if (slot) this.#dispatch(slot)
@@ -120,7 +118,7 @@ export class UploadSession {
   async #storePage({ hash, bytes }: EncodedPage): Promise<void> {
     const slot = await this.#acquireSlot()
     try {
-      append(slot, bytes, bytes.length)
+      slot.append(bytes)
       await this.#components.copies.store(hash, slot)
     } finally {
       slot.release()
@@ -196,14 +194,6 @@ export class UploadSession {
   async #drain(): Promise<void> {
     await Promise.all(this.#inFlight)
   }
-}
-
-/** Copies as much of `piece` as the chunk still takes; answers how much. */
-function append(slot: ChunkBuffer, piece: Uint8Array, chunkSizeBytes: number): number {
-  const taken = piece.subarray(0, chunkSizeBytes - slot.length)
-  slot.room.set(taken, slot.length)
-  slot.length += taken.length
-  return taken.length
 }
 
 /**

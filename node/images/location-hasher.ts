@@ -128,10 +128,7 @@ export class LocationHasher {
     try {
       for await (const { bytes } of outside.open(source).read(0, sizeBytes - 1, signal))
         for (let at = 0; at < bytes.length;) {
-          const taken = bytes.subarray(at, at + slot.room.length - slot.length)
-          slot.room.set(taken, slot.length)
-          slot.length += taken.length
-          at += taken.length
+          at += slot.append(bytes.subarray(at))
           if (slot.length < slot.room.length) continue
           await update(slot)
           slot.length = 0

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { Client, type Dispatcher } from 'undici'
+import { abortable } from '../../cluster/transfer/abortable.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import {
   OutboundError,
@@ -143,8 +144,9 @@ export class UndiciOutbound implements OutboundHttp {
     const until = AbortSignal.any([signal, AbortSignal.timeout(this.#limits.connectMs)])
     const endTurn = await this.#lookups.acquire(until)
     const asked = this.#resolve(host)
+    // It cannot be interrupted: nobody waits for it any more, but it holds its turn.
     void asked.then(endTurn, endTurn)
-    return raceAbort(asked, until)
+    return abortable(asked, until)
   }
 }
 
@@ -228,17 +230,6 @@ function basicAuthorization({ username, password }: URL): string | null {
 
 async function resolveBySystem(host: string): Promise<string[]> {
   return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address)
-}
-
-/** A resolver cannot be interrupted: nobody waits for it any more. */
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error)
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    const forget = () => signal.removeEventListener('abort', onAbort)
-    promise.then(resolve, reject).then(forget, forget)
-  })
 }
 
 /** The caller's own end stays what it is. */
