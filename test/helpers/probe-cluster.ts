@@ -85,12 +85,15 @@ export class ProbeCluster {
 
   /** Resolves when node `index` shows a check of this code about node `who`. */
   async shows(index: number, code: string, who: number): Promise<void> {
+    await eventually(`node ${index} shows ${code} of node ${who}`, () => this.isShown(index, code, who))
+  }
+
+  /** Whether it does so now. */
+  async isShown(index: number, code: string, who: number): Promise<boolean> {
     const { apiUrl } = this.dev.node(who)
-    await eventually(`node ${index} shows ${code} of node ${who}`, async () => {
-      const { checks, nodes } = await this.status(index)
-      const id = nodes.find(({ api }) => api === apiUrl)?.id
-      return id !== undefined && checks.some((check) => check.code === code && check.who === id)
-    })
+    const { checks, nodes } = await this.status(index)
+    const id = nodes.find(({ api }) => api === apiUrl)?.id
+    return id !== undefined && checks.some((check) => check.code === code && check.who === id)
   }
 
   /** Pauses, resumes or paces a background loop of node `index`. */
