@@ -143,8 +143,8 @@ export class TombstoneReaper {
   async #remove(key: string, isOurs: boolean): Promise<Collected> {
     const { registers } = this.#components
     const collected = isOurs ? await registers.collect(key, (state) => this.#isDue(state)) : 'absent'
-    if (collected !== 'absent') return collected
-    return (await registers.forgetRemoved(key)) ? 'removed' : 'kept'
+    if (collected === 'absent') await registers.forgetRemoved(key)
+    return collected
   }
 
   #isOurs(key: string): boolean {

@@ -20,14 +20,6 @@ export function dbUuidIn(directory: string): Promise<string | undefined> {
   return withMeta(directory, async (database) => new RegisterTables(database).voteState()?.dbUuid)
 }
 
-/** Whether anything is there of register `key`: a vote, or a row that was learned. */
-export function hasRegister(directory: string, key: string): Promise<boolean> {
-  return withMeta(directory, async (database) => {
-    const { acceptors, learners } = new RegisterTables(database)
-    return acceptors.has(key) || learners.has(key)
-  })
-}
-
 export function voteCountIn(directory: string): Promise<number> {
   return withMeta(directory, async (database) => {
     let count = 0
