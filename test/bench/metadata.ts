@@ -35,7 +35,7 @@ async function measureBare(options: BenchOptions, report: (row: BenchRow) => voi
     const show: Measure = { name: 'show', clients: 64, next: () => requestBytes('GET', `/${bare.anyKey()}`) }
     const list: Measure = { name: 'list 100', clients: LIST_CLIENTS, next: () => requestBytes('GET', '/') }
     for (const measure of [show, list].filter(isWanted(options)))
-      report(rowOf('bare fastify', bare.size, measure, await medianOf(measure, plan)))
+      report({ where: 'bare fastify', images: bare.size, ...rowOf(measure, await medianOf(measure, plan)) })
   } finally {
     await bare.stop()
   }
@@ -53,18 +53,36 @@ async function measureCluster(
     for (const images of options.images) {
       await cluster.seed(seeded, images)
       seeded = images
-      const readyMs = await cluster.restartMs()
-      report({ where, images, name: 'start until ready', valueText: `${Math.round(readyMs)} ms` })
-      const usage = await cluster.usage()
-      const plan = { ports: cluster.ports, usage, options }
-      for (const measure of measuresFor(images).filter(isWanted(options)))
-        report(rowOf(where, images, measure, await medianOf(measure, plan)))
-      const memory = (await usage.residentBytes()).map((bytes) => `${Math.round(bytes / MIB)}`).join(' ')
-      report({ where, images, name: 'resident memory', valueText: `${memory} MiB` })
+      await measureAmong(images, cluster, options, (row) => report({ where, images, ...row }))
     }
   } finally {
     await cluster.down()
   }
+}
+
+async function measureAmong(
+  images: number,
+  cluster: BenchCluster,
+  options: BenchOptions,
+  report: (row: Omit<BenchRow, 'where' | 'images'>) => void,
+): Promise<void> {
+  report({ name: 'start until ready', valueText: `${Math.round(await cluster.restartMs())} ms` })
+  const usage = await cluster.usage()
+  const target = { ports: cluster.ports, usage, options }
+  const reportResident = async (name: string) =>
+    report({ name, valueText: `${(await usage.residentBytes()).map(mebibytes).join(' ')} MiB` })
+  const measureAll = async (measures: Measure[]) => {
+    for (const measure of measures.filter(isWanted(options)))
+      report(rowOf(measure, await medianOf(measure, target)))
+  }
+  await reportResident('resident after start')
+  await measureAll(readsAmong(images))
+  await reportResident('resident after reads')
+  await measureAll(writesAmong(images))
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / MIB)}`
 }
 
 function isWanted({ only }: BenchOptions): (measure: Measure) => boolean {
@@ -86,12 +104,12 @@ async function medianOf(measure: Measure, { ports, usage, options }: Target): Pr
   return medianRun(runs)
 }
 
-function rowOf(where: string, images: number, { name, clients }: Measure, result: LoadResult): BenchRow {
-  return { where, images, name, clients, ...result }
+function rowOf({ name, clients }: Measure, result: LoadResult) {
+  return { name, clients, ...result }
 }
 
-function measuresFor(images: number): Measure[] {
-  const anyImage = () => seededId(Math.floor(Math.random() * images))
+function readsAmong(images: number): Measure[] {
+  const anyImage = anyOf(images)
   const fixed = (path: string, caller = ADMIN) => {
     const request = requestBytes('GET', path, caller)
     return () => request
@@ -109,8 +127,6 @@ function measuresFor(images: number): Measure[] {
       clients,
       next: () => showRequest(anyImage()),
     })),
-    ...CLIENTS.map((clients) => ({ name: 'create', clients, next: createRequest, expectedStatus: 201 })),
-    ...CLIENTS.map((clients) => ({ name: 'patch', clients, next: () => patchRequest(anyImage()) })),
     list('list 100', hundred),
     {
       name: 'list 100 marker',
@@ -134,4 +150,18 @@ function measuresFor(images: number): Measure[] {
       },
     },
   ]
+}
+
+/** Tens of thousands of images more, so they come after whatever is measured among a known number. */
+function writesAmong(images: number): Measure[] {
+  const anyImage = anyOf(images)
+  return [
+    ...CLIENTS.map((clients) => ({ name: 'create', clients, next: createRequest, expectedStatus: 201 })),
+    ...CLIENTS.map((clients) => ({ name: 'patch', clients, next: () => patchRequest(anyImage()) })),
+  ]
+}
+
+/** The id of any of the seeded images. */
+function anyOf(images: number): () => string {
+  return () => seededId(Math.floor(Math.random() * images))
 }
