@@ -51,6 +51,7 @@ import type { OutNodes } from './loops/out-nodes.ts'
 import type { Life } from './loops/reaper.ts'
 import { RepairPace } from './loops/repair-pace.ts'
 import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
+import { RecordAuditor } from './loops/record-auditor.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
 import { ClusterAdmin } from './status/cluster-admin.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
@@ -100,6 +101,7 @@ interface Loops {
   all: readonly Loop[]
   tombstones: TombstoneReaper
   auditor: Auditor
+  records: RecordAuditor
   out: OutNodes
 }
 
@@ -260,6 +262,12 @@ function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: I
     store: store.registers,
     onLost: (why) => cluster.registers.loseVotes(why),
   })
+  const recordAuditor = new RecordAuditor({
+    clock,
+    log,
+    rows: cluster.registers.rows,
+    caughtUp: () => cluster.registers.caughtUp,
+  })
   const reconcile = (id: string) => updater.enqueue(id)
   const healer = buildHealer({ ...core, reconcile })
   const reclaim = buildReapers({ ...core, registers: cluster.registers, holder, reconcile })
@@ -276,9 +284,9 @@ function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: I
   )
   const { reaper, scrubber, tombstones } = records
   const recordLoops = [reaper.loop, scrubber.loop, tombstones.loop]
-  const own = [updater.loop, healer.loop, ...recordLoops, votes, auditor.loop]
+  const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
-  return { all, tombstones, auditor, out }
+  return { all, tombstones, auditor, records: recordAuditor, out }
 }
 
 function startLoops({ all }: Loops, onStarted: OnStarted): void {
@@ -346,6 +354,7 @@ async function listen(
     startedMs: STARTED_MS,
     blockedTombstones: () => loops.tombstones.blocked,
     integrity: () => loops.auditor.progress,
+    records: () => loops.records.progress,
     out: () => loops.out.view,
     loops: () => loops.all.map((loop) => loop.describe()),
     eventLoopDelay: () => eventLoopDelay.recent,

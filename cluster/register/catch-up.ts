@@ -13,8 +13,9 @@ import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
 import type { Reader } from './reader.ts'
+import { pairRows } from './row-audit.ts'
+import { settleRow } from './settle-row.ts'
 import { SharedRun } from './shared-run.ts'
-import { dropIfRemoved, learnedAfter } from './stale-rows.ts'
 import type { ChangeEntry, RegisterStorage } from './storage.ts'
 import type { CatchUpRequest, ChangesAnswer, DigestsAnswer } from './vote-messages.ts'
 
@@ -135,23 +136,7 @@ export class CatchUp {
   /** Strong reads make the rows settled. */
   async #settle(keys: string[]): Promise<void> {
     for (let from = 0; from < keys.length; from += READ_KEYS_MAX)
-      await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map((key) => this.#settleOne(key)))
-  }
-
-  async #settleOne(key: string): Promise<void> {
-    const { reader, proposer, storage } = this.#components
-    const before = storage.learnedHead(key)
-    const finding = await reader.look(key)
-    const { found } = finding
-    // Also without a row: one may be on its way to the disk, and would be listed when it is there.
-    if (!found && (await dropIfRemoved(this.#components, key, before, finding.removedUpTo))) return
-    const learned = storage.learnedHead(key)
-    if (!learned || (found && compareBallots(learned.ballot, found.ballot) <= 0)) {
-      if (found?.value) await storage.learn(key, { ...found, value: found.value, settled: true })
-      return
-    }
-    // This node accepted what an interrupted operation left, above what the majority holds: a round decides its fate.
-    await proposer.settle(key, learned.ballot)
+      await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map((key) => settleRow(this.#components, key)))
   }
 
   #followShared(voter: NodeId): SharedRun<number> {
@@ -213,14 +198,11 @@ export class CatchUp {
       const request: CatchUpRequest = { kind: 'digests', afterKey, limit: PAGE_ROWS }
       const page = (await this.#ask(voter, request, epoch)) as DigestsAnswer
       from ??= page.cursor
-      for (const { key, ballot, settled } of page.rows)
-        if (this.#isSuspect(key, ballot))
-          suspects.set(key, settled ? null : { ballot, sequence: BEFORE_THE_LOG })
       const last = page.rows.length < PAGE_ROWS ? undefined : page.rows.at(-1)
-      const theirs = new Set(page.rows.map(({ key }) => key))
-      for (const { key } of learnedAfter(this.#components.storage, afterKey)) {
-        if (last && key > last.key) break
-        if (!theirs.has(key)) suspects.set(key, null)
+      for (const { key, theirs } of pairRows(this.#components.storage, afterKey, page.rows, !last)) {
+        if (!theirs) suspects.set(key, null)
+        else if (this.#isSuspect(key, theirs.ballot))
+          suspects.set(key, theirs.settled ? null : { ballot: theirs.ballot, sequence: BEFORE_THE_LOG })
       }
       if (!last) return from
       afterKey = last.key

@@ -112,10 +112,10 @@ export class Reader {
     if (!agreed.held) return { found: null, removedUpTo: lowestFloor(agreed.answers) }
     const { ballot, digest } = agreed.held
     const known = storage.learnedHead(key)
-    // A row that is settled above what was agreed on was chosen after it, so after the call began.
-    if (known?.settled && compareBallots(known.ballot, ballot) >= 0)
-      return { found: { ...known, value: null } }
     const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
+    // A row that is settled above what was agreed on was chosen after it, so after the call began.
+    if (known?.settled && (isKnown || compareBallots(known.ballot, ballot) > 0))
+      return { found: { ...known, value: null } }
     const value = (isKnown && storage.learned(key)?.value) || valueOf(agreed.answers)
     if (!value) return settled(await proposer.settle(key))
     const chosen = { ballot, digest, value }

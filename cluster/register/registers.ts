@@ -21,6 +21,7 @@ import { QuorumMonitor } from './quorum-monitor.ts'
 import { Reader, type FoundValue } from './reader.ts'
 import { RegisterServer } from './register-server.ts'
 import type { RescanProgress } from './rescan.ts'
+import { RowAudit } from './row-audit.ts'
 import { dropIfRemoved } from './stale-rows.ts'
 import type { RegisterStorage } from './storage.ts'
 import { TombstoneCollector, type Collected } from './tombstone-collector.ts'
@@ -54,6 +55,8 @@ const OP_ID_BYTES = 16
 export class Registers {
   readonly membership: Membership
   readonly desk: JoinDesk
+  /** For the loop that looks for rows of this node that differ. */
+  readonly rows: RowAudit
   readonly #components: RegistersComponents
   readonly #fence: EpochFence
   readonly #reader: Reader
@@ -86,6 +89,7 @@ export class Registers {
     this.#reader = new Reader(parts)
     this.#coordinator = new Coordinator({ ...parts, reader: this.#reader })
     this.#catchUp = new CatchUp({ ...parts, reader: this.#reader, abstains: () => this.abstains() })
+    this.rows = new RowAudit({ ...parts, reader: this.#reader })
     this.#collector = new TombstoneCollector(parts)
     // Not guarded: a change of the voters can be given up while too few of the new ones are there for anything else.
     const execute = (key: string, call: OperationCall) =>

@@ -9,6 +9,7 @@ import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
 import type { LoopDelay } from '../status/event-loop-delay.ts'
@@ -28,6 +29,7 @@ export interface ReportComponents {
   startedMs: number
   blockedTombstones: () => BlockedTombstones | null
   integrity: () => AuditProgress
+  records: () => RecordAuditProgress
   loops: () => LoopState[]
   eventLoopDelay: () => LoopDelay
   out: () => OutView
@@ -65,6 +67,7 @@ function ownReport(components: ReportComponents): NodeReport {
     voterChange: registers.membership.progress,
     blockedTombstones: components.blockedTombstones(),
     integrity: components.integrity(),
+    records: components.records(),
     loops: components.loops().map(({ name, state, lastError }) => ({ name, state, lastError })),
     eventLoopDelay: components.eventLoopDelay(),
     hashing: hashEngine.kind,

@@ -124,6 +124,7 @@ export class ClusterReport {
       freeBytes: report?.freeBytes ?? null,
       store: report?.store ?? null,
       integrity: report?.integrity ?? null,
+      records: report?.records ?? null,
       loops: report?.loops ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,
       ageSeconds: report ? 0 : null,

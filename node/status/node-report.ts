@@ -3,6 +3,7 @@ import { ClusterError } from '../../cluster/errors.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import type { StoreCondition } from '../store/store.ts'
@@ -26,6 +27,8 @@ export interface NodeReport {
   blockedTombstones: BlockedTombstones | null
   /** Its chunks: how far they were read back, what was damaged. Null: a release that does not say. */
   integrity: AuditProgress | null
+  /** Its records: how they compared with those of the voters. Null: a release that does not say. */
+  records: RecordAuditProgress | null
   loops: LoopSummary[]
   /** How long its event loop kept others waiting of late. Null: a release that does not say. */
   eventLoopDelay: LoopDelay | null
@@ -50,6 +53,7 @@ const NOTHING_UNDER_WAY = {
   voterChange: null,
   blockedTombstones: null,
   integrity: null,
+  records: null,
   store: null,
   loops: [],
   eventLoopDelay: null,
@@ -78,6 +82,7 @@ function isReport(value: unknown): value is EncodedReport {
     voterChange = null,
     blockedTombstones = null,
     integrity = null,
+    records = null,
     store = null,
     loops = [],
     eventLoopDelay = null,
@@ -90,6 +95,7 @@ function isReport(value: unknown): value is EncodedReport {
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&
     isIntegrityOrNull(integrity) &&
+    isRecordsOrNull(records) &&
     isDelayOrNull(eventLoopDelay) &&
     isConditionOrNull(store) &&
     Array.isArray(loops) &&
@@ -115,6 +121,13 @@ function isIntegrityOrNull(value: unknown): boolean {
   if (value === null) return true
   const { pass, position, found, healed, quarantined, lastPassEndedAt } = value as Partial<AuditProgress>
   return [pass, position, found, healed, quarantined].every(Number.isFinite) && isTextOrNull(lastPassEndedAt)
+}
+
+function isRecordsOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { passes, compared, healed, away, lastPassEndedAt } = value as Partial<RecordAuditProgress>
+  const isAway = Array.isArray(away) && away.every((id) => typeof id === 'string')
+  return [passes, compared, healed].every(Number.isFinite) && isAway && isTextOrNull(lastPassEndedAt)
 }
 
 function isDelayOrNull(value: unknown): boolean {

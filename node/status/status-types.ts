@@ -4,6 +4,7 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { StoreCondition } from '../store/store.ts'
 import type { LoopSummary } from './node-report.ts'
 
@@ -47,6 +48,8 @@ export interface NodeStatus {
   store: StoreCondition | null
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
+  /** Its records: when and how they were compared with those of the voters. */
+  records: RecordAuditProgress | null
   loops: LoopSummary[] | null
   /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
   eventLoopDelay: LoopDelay | null

@@ -7,11 +7,13 @@ type Facts = Pick<ClusterStatus, 'nodes' | 'quorum'>
 const HEALS = 'Nothing while another node has them: the updater pulls them again. See whether the disk fails.'
 
 export function storeFaults({ nodes, quorum }: Facts): Finding[] {
-  return nodes.flatMap((node) =>
-    node.store
-      ? [...unusable(node, node.store, quorum.canWrite), ...foundAtStart(node, node.store), ...damaged(node)]
-      : damaged(node),
-  )
+  return nodes.flatMap((node) => [
+    ...(node.store
+      ? [...unusable(node, node.store, quorum.canWrite), ...foundAtStart(node, node.store)]
+      : []),
+    ...damaged(node),
+    ...recordsDiffered(node),
+  ])
 }
 
 function unusable({ id }: NodeStatus, store: StoreCondition, canWrite: boolean): Finding[] {
@@ -92,6 +94,22 @@ function damaged({ id, integrity }: NodeStatus): Finding[] {
         `${quarantined} chunks on the disk of node ${id} are damaged and not healed yet; since its start ` +
         `${found} were found and ${healed} healed.`,
       remedy: HEALS,
+    },
+  ]
+}
+
+/** Stays until the node starts again: what was wrong is right already, but somebody may have been shown it. */
+function recordsDiffered({ id, records }: NodeStatus): Finding[] {
+  if (!records || records.healed === 0) return []
+  return [
+    {
+      code: 'RECORDS_DIFFERED',
+      severity: 'info',
+      who: id,
+      why:
+        `${records.healed} records of node ${id} were damaged, or not what a majority has; they were learned anew. Until ` +
+        'then its lists may have shown those images wrong.',
+      remedy: 'Nothing: they are right now. See whether its disk fails.',
     },
   ]
 }

@@ -59,3 +59,12 @@ export function loseVote(directory: string, key: string): Promise<void> {
     await database.write([acceptors.del(key)])
   })
 }
+
+/** Takes what was learned of register `key` away; its vote stays, and so does how far the others were followed. */
+export function loseLearned(directory: string, key: string): Promise<void> {
+  return withMeta(directory, async (database) => {
+    const { learners } = new RegisterTables(database)
+    if (!learners.has(key)) throw new Error(`nothing was learned of ${key} in ${directory}`)
+    await database.write([learners.del(key)])
+  })
+}

@@ -6,14 +6,18 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { flipChunk, flipLocation, flipTableIndex } from '../helpers/damage.ts'
+import { imageKey } from '../../node/images/image-operations.ts'
 import { ImageSet } from '../helpers/image-set.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { loseLearned } from '../helpers/stored-registers.ts'
 
 const MIB = 1024 ** 2
 const IMAGES = 3
 /** Of 4 MiB chunks; the last one is short. */
 const IMAGE_BYTES = 16 * MIB + 5
 const DAMAGED = 1
+/** Of this one a record is gone. */
+const FORGETFUL = 2
 const FULL_RATE = 1024 ** 4
 
 interface Fault {
@@ -67,7 +71,23 @@ t.test('damaged files are named, healed by the others, and no wrong byte is serv
   for (let i = 0; i < IMAGES; i++) t.equal(await images.upload(cluster.client(i), IMAGE_BYTES), 204)
   await cluster.full(0)
 
+  // No start and no read shows it: it takes the loop that compares all records, and that takes its time.
+  const forgotten = await cluster.client(0).newImage()
+  // By now it knows of it, and has noted how far it has followed the others.
+  t.equal(await isListed(cluster, forgotten), true)
+  await cluster.dev.stop(FORGETFUL)
+  await loseLearned(cluster.dev.node(FORGETFUL).directory, imageKey(forgotten))
+  await cluster.dev.start(FORGETFUL)
+  await cluster.ready(FORGETFUL)
+  t.equal(await isListed(cluster, forgotten), false)
+  await cluster.setLoop(FORGETFUL, 'record-auditor', { rate: FULL_RATE })
+
   for (const { name, check, inflict, isSilent = false } of FAULTS) {
+    if (check === 'REGISTERS_LOST') {
+      // Afterwards the others compare everything with this node anyway.
+      await cluster.shows(0, 'RECORDS_DIFFERED', FORGETFUL)
+      t.equal(await isListed(cluster, forgotten), true, 'the record is there again')
+    }
     const beganMs = performance.now()
     await cluster.dev.stop(DAMAGED)
     await inflict(directory)
@@ -97,6 +117,10 @@ t.test('damaged files are named, healed by the others, and no wrong byte is serv
   for (const index of [0, 2]) await cluster.dev.stop(index)
   await images.assertServedBy(t, cluster.client(DAMAGED), 'all that was healed')
 })
+
+async function isListed(cluster: ProbeCluster, id: string): Promise<boolean> {
+  return (await cluster.client(FORGETFUL).send('GET', '/v2/images')).body.includes(id)
+}
 
 /** The largest. */
 async function segmentOf(directory: string): Promise<string> {

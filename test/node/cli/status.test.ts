@@ -24,6 +24,7 @@ const alive: NodeStatus = {
   freeBytes: 120 * 1024 ** 3,
   store: null,
   integrity: null,
+  records: null,
   loops: null,
   eventLoopDelay: null,
   ageSeconds: 0,

@@ -19,6 +19,7 @@ const own: NodeReport = {
   voterChange: null,
   blockedTombstones: null,
   integrity: null,
+  records: null,
   loops: [],
   eventLoopDelay: null,
   hashing: 'wasm',

@@ -23,6 +23,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     freeBytes: 1,
     store: null,
     integrity: null,
+    records: null,
     loops: [],
     eventLoopDelay: null,
     ageSeconds: 0,
@@ -195,6 +196,15 @@ t.test('damage that is not healed degrades the cluster, damage that is healed do
     nodes: ['a', 'b'].map((id) => nodeOf(id, { integrity: { ...integrity, quarantined: 0 } })),
   })
   t.strictSame(codes(healed), [])
+})
+
+t.test('records that were wrong stay named, and degrade nothing: they are right again', async (t) => {
+  const records = { passes: 1, compared: 9, healed: 2, away: [], lastPassEndedAt: null }
+  const facts = factsOf({
+    nodes: [nodeOf('a', { records }), nodeOf('b', { records: { ...records, healed: 0 } })],
+  })
+  t.match(findFaults(facts), [{ code: 'RECORDS_DIFFERED', severity: 'info', who: 'a', why: /^2 records/ }])
+  t.equal(verdict(facts), 'HEALTHY')
 })
 
 t.test('a paused loop is named, so that nobody forgets it', async (t) => {
