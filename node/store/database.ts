@@ -20,15 +20,23 @@ import { readIfPresent } from './durable-file.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { KeyRange } from './keyspaces.ts'
 import { StoreError } from './store-error.ts'
+import { SyncFailures } from './sync-failures.ts'
 
 export type WriteOp = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
 /** What a database asks of the library; memory-level has it too. */
 export interface LevelHandle {
   getSync(key: Buffer): Buffer | undefined
+  /** The rows as they are now, whatever is written afterwards. Without it a write that succeeded is never taken back. */
+  view?(): LevelView
   batch(operations: WriteOp[], options: { sync: boolean }): Promise<void>
   iterator(options: KeyRange & { highWaterMarkBytes: number }): LevelIterator
   keys(options: Partial<KeyRange> & { reverse?: boolean }): AsyncIterable<Buffer>
+  close(): Promise<void>
+}
+
+export interface LevelView {
+  getSync(key: Buffer): Buffer | undefined
   close(): Promise<void>
 }
 
@@ -76,9 +84,11 @@ export interface DatabaseHooks {
   /** Opens the same database once more, after its handle was closed. */
   openAgain: () => Promise<LevelHandle>
   onClose: () => void
+  /** Of the disk that it is on. */
+  disk: SyncFailures
 }
 
-const NO_HOOKS: DatabaseHooks = {
+const NO_HOOKS: Omit<DatabaseHooks, 'disk'> = {
   openAgain: () => Promise.reject(new Error('this database cannot be opened again')),
   onClose() {},
 }
@@ -95,10 +105,10 @@ export class Database {
   readonly hasLostRecords: boolean
 
   /** Takes over an open handle; production opens its own with `Database.open`. */
-  constructor(level: LevelHandle, hooks = NO_HOOKS, { hasLostRecords = false } = {}) {
+  constructor(level: LevelHandle, hooks: Partial<DatabaseHooks> = {}, { hasLostRecords = false } = {}) {
     this.#level = level
     this.#writes = new GroupCommit((writes) => this.#writeBatch(writes), sizeOf)
-    this.#hooks = hooks
+    this.#hooks = { ...NO_HOOKS, disk: new SyncFailures(), ...hooks }
     this.hasLostRecords = hasLostRecords
   }
 
@@ -115,6 +125,7 @@ export class Database {
       const hooks: DatabaseHooks = {
         openAgain: () => openLevel(place, { createIfMissing: false }),
         onClose: () => openPaths.delete(place),
+        disk: await SyncFailures.of(place),
       }
       return new Database(level, hooks, { hasLostRecords: await tellsOfLostRecords(place) })
     } catch (error) {
@@ -235,34 +246,47 @@ export class Database {
     this.assertWritable()
     const operations = writes.flatMap((write) => write.operations)
     const sync = writes.some((write) => write.sync)
+    const { disk } = this.#hooks
+    const failuresBefore = disk.count
+    const view = sync ? this.#level.view?.() : undefined
     try {
-      await this.#level.batch(operations, { sync })
+      await this.#level.batch(operations, { sync }).catch((error: unknown) => {
+        disk.note()
+        throw error
+      })
+      if (sync) disk.assertNoneSince(failuresBefore)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      this.#failure = new ClusterError(
-        'STORE_NOT_WRITABLE',
-        `a write to the database failed: ${why}`,
-        {},
-        error,
-      )
-      this.#undo = this.#asBefore(operations)
-      this.#onFailed()
-      throw notWritable(this.#failure)
+      this.#undo = asIn(view ?? this.#level, operations)
+      throw this.#failWith(error)
+    } finally {
+      await view?.close()
     }
   }
 
-  /** LevelDB shows nothing of a write that failed, as long as its handle is open. */
-  #asBefore(operations: readonly WriteOp[]): WriteOp[] {
-    return operations.flatMap(({ key }): WriteOp[] => {
-      try {
-        const value = this.#level.getSync(key)
-        return [value === undefined ? { type: 'del', key } : { type: 'put', key, value }]
-      } catch {
-        // What could not be read before cannot be read afterwards either.
-        return []
-      }
-    })
+  #failWith(error: unknown): ClusterError {
+    const why = error instanceof Error ? error.message : String(error)
+    this.#failure = new ClusterError(
+      'STORE_NOT_WRITABLE',
+      `a write to the database failed: ${why}`,
+      {},
+      error,
+    )
+    this.#onFailed()
+    return notWritable(this.#failure)
   }
+}
+
+/** LevelDB shows nothing of a write that failed, as long as its handle is open; of one that is not believed, a view. */
+function asIn(before: Pick<LevelView, 'getSync'>, operations: readonly WriteOp[]): WriteOp[] {
+  return operations.flatMap(({ key }): WriteOp[] => {
+    try {
+      const value = before.getSync(key)
+      return [value === undefined ? { type: 'del', key } : { type: 'put', key, value }]
+    } catch {
+      // What could not be read before cannot be read afterwards either.
+      return []
+    }
+  })
 }
 
 function sizeOf({ operations }: Write): number {
@@ -296,6 +320,10 @@ async function openLevel(path: string, { createIfMissing }: DatabaseOptions): Pr
   }
   return {
     getSync: (key) => level.getSync(key),
+    view: () => {
+      const snapshot = level.snapshot()
+      return { getSync: (key) => level.getSync(key, { snapshot }), close: () => snapshot.close() }
+    },
     batch: (operations, options) => writeChained(level, operations, options),
     iterator: (options) => level.iterator(options),
     keys: (options) => level.keys(options),

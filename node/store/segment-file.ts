@@ -9,6 +9,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { ClusterError } from '../../cluster/errors.ts'
 import { SharedRun } from '../../cluster/register/shared-run.ts'
 import { alignUp } from '../../cluster/transfer/chunk-buffer.ts'
+import { SyncFailures } from './sync-failures.ts'
 
 export interface SegmentFileOptions {
   sizeBytesMax: number
@@ -16,6 +17,17 @@ export interface SegmentFileOptions {
   appendFrom: number
   /** Cuts off what lies behind `appendFrom`: a write that was torn, and that nobody names. */
   cutsTail?: boolean
+  /** For tests, which let it fail. Default: the file system's. */
+  openFile?: OpenFile
+}
+
+export type OpenFile = (path: string, flags: number, mode?: number) => Promise<FileHandle>
+
+interface OpenedFile {
+  path: string
+  buffered: FileHandle
+  direct: FileHandle | null
+  disk: SyncFailures
 }
 
 const FILE_MODE = 0o640
@@ -30,18 +42,20 @@ export class SegmentFile {
   readonly #buffered: FileHandle
   #direct: FileHandle | null
   readonly #syncs: SharedRun<void>
+  readonly #disk: SyncFailures
   readonly #underWay = new Set<Promise<void>>()
   #end: number
   #failure: ClusterError | null = null
 
   private constructor(
-    file: { number: number; path: string; buffered: FileHandle; direct: FileHandle | null },
+    file: Pick<SegmentFile, 'number'> & OpenedFile,
     { sizeBytesMax, appendFrom }: SegmentFileOptions,
   ) {
     this.number = file.number
     this.#path = file.path
     this.#buffered = file.buffered
     this.#direct = file.direct
+    this.#disk = file.disk
     this.#sizeBytesMax = sizeBytesMax
     this.#end = appendFrom
     this.#syncs = new SharedRun(() => this.#sync())
@@ -49,13 +63,15 @@ export class SegmentFile {
 
   /** Opens or creates the file. What is there stays; appending begins behind it. */
   static async open(number: number, path: string, options: SegmentFileOptions): Promise<SegmentFile> {
-    const buffered = await open(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE)
+    const { openFile = open } = options
+    const buffered = await openFile(path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE)
     const { size } = await buffered.stat()
     const keptBytes = options.cutsTail ? Math.min(size, options.appendFrom) : size
     if (keptBytes < size) await buffered.truncate(keptBytes)
-    const direct = await openDirect(path)
+    const direct = await openDirect(path, openFile)
+    const disk = await SyncFailures.of(path)
     const appendFrom = alignUp(Math.max(keptBytes, options.appendFrom))
-    return new SegmentFile({ number, path, buffered, direct }, { ...options, appendFrom })
+    return new SegmentFile({ number, path, buffered, direct, disk }, { ...options, appendFrom })
   }
 
   /** Behind the last reserved place. */
@@ -93,6 +109,7 @@ export class SegmentFile {
   }
 
   async #write(record: Buffer, offset: number): Promise<void> {
+    const failuresBefore = this.#disk.count
     try {
       const written = await this.#writeDirect(record, offset)
       await this.#writeBuffered(record, offset, written)
@@ -103,6 +120,16 @@ export class SegmentFile {
       throw failure
     }
     await this.#syncs.run()
+    this.#assertDurable(failuresBefore)
+  }
+
+  #assertDurable(failuresBefore: number): void {
+    try {
+      this.#disk.assertNoneSince(failuresBefore)
+    } catch (error) {
+      this.#failure ??= error as ClusterError
+      throw error
+    }
   }
 
   /** Answers how much was written; the rest, after a short or refused write, goes through the page cache. */
@@ -142,14 +169,15 @@ export class SegmentFile {
       await this.#buffered.datasync()
     } catch (error) {
       this.#failure = explain(this.#path, error)
+      this.#disk.note()
       throw this.#failure
     }
   }
 }
 
-async function openDirect(path: string): Promise<FileHandle | null> {
+async function openDirect(path: string, openFile: OpenFile): Promise<FileHandle | null> {
   try {
-    return await open(path, constants.O_WRONLY | constants.O_DIRECT)
+    return await openFile(path, constants.O_WRONLY | constants.O_DIRECT)
   } catch (error) {
     if (NO_DIRECT.includes(codeOf(error))) return null
     throw error

@@ -9,7 +9,7 @@ import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../cluster/transfer/
 import { segmentRows, type Location, type SegmentRow } from './chunk-rows.ts'
 import type { Database } from './database.ts'
 import { syncDirectory } from './durable-file.ts'
-import { SegmentFile, type SegmentFileOptions } from './segment-file.ts'
+import { SegmentFile, type OpenFile, type SegmentFileOptions } from './segment-file.ts'
 import { assertMarker } from './segment-marker.ts'
 import { SegmentReaders } from './segment-readers.ts'
 import { parseHeader, recordBytes, type RecordHeader } from './segment-record.ts'
@@ -18,6 +18,8 @@ import { Table } from './table.ts'
 export interface SegmentStoreOptions {
   /** Default SEGMENT_BYTES_MAX. */
   segmentBytesMax?: number
+  /** See SegmentFileOptions. */
+  openFile?: OpenFile
 }
 
 export interface SegmentPlace {
@@ -57,7 +59,7 @@ export class SegmentStore {
   readonly #storeUuid: string
   readonly #database: Database
   readonly #rows: Table<number, SegmentRow>
-  readonly #sizeBytesMax: number
+  readonly #fileOptions: Pick<SegmentFileOptions, 'sizeBytesMax' | 'openFile'>
   readonly #readers: SegmentReaders
   readonly #segments = new Map<number, Segment>()
   readonly #closing = new Set<Promise<void>>()
@@ -74,7 +76,8 @@ export class SegmentStore {
     this.#storeUuid = storeUuid
     this.#database = database
     this.#rows = new Table(database, segmentRows)
-    this.#sizeBytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX
+    const { segmentBytesMax = SEGMENT_BYTES_MAX, openFile } = options
+    this.#fileOptions = { sizeBytesMax: segmentBytesMax, ...(openFile && { openFile }) }
     this.#readers = new SegmentReaders((segment) => this.#path(segment))
   }
 
@@ -152,7 +155,7 @@ export class SegmentStore {
    * put into the index must be given back with `forget`. Throws STORE_FULL, STORE_NOT_WRITABLE.
    */
   async append(record: Buffer): Promise<Place> {
-    if (record.length > this.#sizeBytesMax)
+    if (record.length > this.#fileOptions.sizeBytesMax)
       throw new RangeError(`a record of ${record.length} bytes fits no segment`)
     for (;;) {
       if (this.#failure) throw this.#failure
@@ -363,7 +366,7 @@ export class SegmentStore {
   ): Promise<SegmentFile> {
     try {
       return await SegmentFile.open(number, this.#path(number), {
-        sizeBytesMax: this.#sizeBytesMax,
+        ...this.#fileOptions,
         ...options,
       })
     } catch (error) {

@@ -10,6 +10,8 @@ import {
   RECORD_HEADER_BYTES,
 } from '../../../cluster/transfer/chunk-buffer.ts'
 import { KEYSPACES } from '../../../node/store/keyspaces.ts'
+import type { OpenFile } from '../../../node/store/segment-file.ts'
+import { SyncFailures } from '../../../node/store/sync-failures.ts'
 import {
   flipBit,
   openedStore,
@@ -473,3 +475,34 @@ void t.test('a thousand damaged chunks are some lines of the log', async (t) => 
   t.match(lines[0], { hash: hashes[0], reason: 'bytes', segment: Number })
   t.strictSame(lines.at(-1), { chunks: 20 })
 })
+
+void t.test(
+  'a chunk whose segment was synced while another sync failed is not stored, and the store heals',
+  async (t) => {
+    const directory = t.testdir()
+    let fails = false
+    const openFile: OpenFile = async (path, flags, mode) => {
+      const file = await open(path, flags, mode)
+      const datasync = file.datasync.bind(file)
+      return Object.assign(file, {
+        datasync: async () => {
+          // LevelDB, on the same disk, was told of what this segment has lost.
+          if (fails) (await SyncFailures.of(directory)).note()
+          await datasync()
+        },
+      })
+    }
+    const { store } = await openedStore(t, { directory, openFile, recoveryRoomBytes: 0 })
+    const kept = await putBytes(store, randomBytes(5000))
+    const [first, second] = [randomBytes(5000), randomBytes(5000)]
+    fails = true
+    await t.rejects(putBytes(store, first), { code: 'STORE_NOT_WRITABLE' })
+    t.match(store.failure, { code: 'STORE_NOT_WRITABLE' })
+    t.equal(store.chunks.has(contentHashHex(first)), false)
+    t.equal((await readBytes(store, kept)).length, 5000)
+    fails = false
+    while (store.failure) await new Promise((resolve) => setTimeout(resolve, 5))
+    for (const bytes of [first, second])
+      t.ok((await readBytes(store, await putBytes(store, bytes))).equals(bytes))
+  },
+)

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Database, type LevelHandle, type WriteOp } from '../../../node/store/database.ts'
+import { SyncFailures } from '../../../node/store/sync-failures.ts'
 
 function put(key: string, value = key): WriteOp {
   return { type: 'put', key: Buffer.from(key), value: Buffer.from(value) }
@@ -166,6 +167,48 @@ void t.test('after a failed write it is opened again, and is as before that writ
   await database.write([put('b')])
   t.equal(database.get(Buffer.from('b'))?.toString(), 'b')
 })
+
+void t.test('a write that succeeded while another sync of its disk failed is not believed', async (t) => {
+  const path = join(t.testdir(), 'db')
+  await mkdir(path)
+  const database = await Database.open(path, { createIfMissing: true })
+  t.teardown(() => database.close())
+  await database.write([put('kept', 'old'), put('doomed')])
+  const disk = await SyncFailures.of(path)
+  const writing = database.write([
+    put('kept', 'new'),
+    put('added'),
+    { type: 'del', key: Buffer.from('doomed') },
+  ])
+  // The batch has begun, and no callback of LevelDB's thread can have come.
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+  disk.note()
+  await t.rejects(writing, { code: 'STORE_NOT_WRITABLE', message: /another sync on the same disk failed/ })
+  await t.rejects(database.write([put('b')]), { code: 'STORE_NOT_WRITABLE' })
+  await database.reopen()
+  const shown = ['kept', 'doomed', 'added'].map((key) => database.get(Buffer.from(key))?.toString())
+  t.strictSame(shown, ['old', 'doomed', undefined], 'nobody was told of it, so it is as before')
+  await database.write([put('b')])
+})
+
+void t.test(
+  'its own failed write is told to all who share the disk; what needs no sync is left alone',
+  async (t) => {
+    const level = new HeldLevel()
+    const disk = new SyncFailures()
+    const database = new Database(level, { disk })
+    const lazy = database.write([put('lazy')], { sync: false })
+    const first = await level.begun(0)
+    disk.note()
+    first.end()
+    await lazy
+    const count = disk.count
+    const failing = database.write([put('a')])
+    ;(await level.begun(1)).end(new Error('Input/output error'))
+    await t.rejects(failing, { code: 'STORE_NOT_WRITABLE' })
+    t.throws(() => disk.assertNoneSince(count), { code: 'STORE_NOT_WRITABLE' })
+  },
+)
 
 void t.test('a database that is being opened again is not there for a moment', async (t) => {
   const path = join(t.testdir(), 'db')

@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
-import { SegmentFile } from '../../../node/store/segment-file.ts'
+import t, { type Test } from 'tap'
+import { SegmentFile, type OpenFile } from '../../../node/store/segment-file.ts'
 import { composeRecord, parseHeader, recordBytes } from '../../../node/store/segment-record.ts'
+import { SyncFailures } from '../../../node/store/sync-failures.ts'
 import { slotOf } from './store-fixture.ts'
 
 const HASH = 'ab'.repeat(32)
@@ -46,6 +47,76 @@ void t.test('nothing is written below what the index names, however short the fi
   const file = await SegmentFile.open(1, path, { sizeBytesMax: 16384, appendFrom: 8000 })
   t.equal(file.reserve(4096), 8192)
   await file.close()
+})
+
+/** Files whose syncs end when and as the test says. */
+class HeldSyncs {
+  readonly syncs: { end: (error?: Error) => void }[] = []
+
+  readonly open: OpenFile = async (path, flags, mode) => {
+    const file = await open(path, flags, mode)
+    return Object.assign(file, {
+      datasync: () =>
+        new Promise<void>((resolve, reject) => {
+          this.syncs.push({ end: (error) => (error ? reject(error) : resolve()) })
+        }),
+    })
+  }
+
+  /** The sync of this number, when it has begun. */
+  async begun(index: number) {
+    while (!this.syncs[index]) await new Promise((resolve) => setImmediate(resolve))
+    return this.syncs[index]
+  }
+}
+
+async function heldFile(t: Test) {
+  const path = join(t.testdir(), '1.seg')
+  const held = new HeldSyncs()
+  const file = await SegmentFile.open(1, path, { sizeBytesMax: 65536, appendFrom: 0, openFile: held.open })
+  t.teardown(() => file.close())
+  const write = () => file.write(Buffer.alloc(4096, 1), file.reserve(4096) as number)
+  return { file, held, write, disk: await SyncFailures.of(path) }
+}
+
+void t.test('a record is acknowledged by the sync that begins after it was written', async (t) => {
+  const { held, write } = await heldFile(t)
+  const acknowledged: string[] = []
+  const first = write().then(() => acknowledged.push('first'))
+  const one = await held.begun(0)
+  const second = write().then(() => acknowledged.push('second'))
+  one.end()
+  await first
+  const two = await held.begun(1)
+  t.strictSame(acknowledged, ['first'])
+  two.end()
+  await second
+})
+
+void t.test(
+  'after a failed sync nothing in the file is acknowledged, and all on the disk hear of it',
+  async (t) => {
+    const { file, held, write, disk } = await heldFile(t)
+    const count = disk.count
+    const writes = [write(), write()]
+    for (const writing of writes) writing.catch(() => {})
+    const sync = await held.begun(0)
+    sync.end(Object.assign(new Error('i/o error'), { code: 'EIO' }))
+    for (const writing of writes) await t.rejects(writing, { code: 'STORE_NOT_WRITABLE' })
+    t.equal(file.reserve(4096), null)
+    t.equal(held.syncs.length, 1, 'the kernel would say next time that all is well')
+    t.throws(() => disk.assertNoneSince(count), { code: 'STORE_NOT_WRITABLE' })
+  },
+)
+
+void t.test('a sync that succeeds after another has failed on its disk acknowledges nothing', async (t) => {
+  const { file, held, write, disk } = await heldFile(t)
+  const writing = write()
+  const sync = await held.begun(0)
+  disk.note()
+  sync.end()
+  await t.rejects(writing, { code: 'STORE_NOT_WRITABLE', message: /another sync on the same disk failed/ })
+  t.equal(file.reserve(4096), null, 'the place of what may be lost is not written again')
 })
 
 void t.test('a full disk is told as such', { skip: process.platform !== 'linux' }, async (t) => {
