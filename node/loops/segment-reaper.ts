@@ -1,12 +1,12 @@
 /** Runs the compactor: unlinks dead segments and empties those that are mostly dead, one after the other. */
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { SegmentCompactor } from '../store/segment-compactor.ts'
-import { Loop } from './loop.ts'
+import { Loop, type LoopExtras } from './loop.ts'
 
 export interface SegmentReaperComponents {
   clock: Clock
   log: Log
-  compactor: Pick<SegmentCompactor, 'runOnce'>
+  compactor: Pick<SegmentCompactor, 'runOnce' | 'rate' | 'fixRate'>
   /** False until this node has caught up (R11), and while its store is not writable. */
   mayRun: () => boolean
 }
@@ -18,11 +18,16 @@ const RETRY_MS = 60_000
 
 export function segmentReaper({ clock, log, compactor, mayRun }: SegmentReaperComponents): Loop {
   const options = { name: 'segment-reaper', everyMs: TICK_MS, retryMs: RETRY_MS }
-  return new Loop({ clock, log }, options, async (signal) => {
+  const rate: LoopExtras['rate'] = {
+    describe: () => ({ unit: 'bytes', ...compactor.rate }),
+    fix: (bytesPerSecond) => compactor.fixRate(bytesPerSecond),
+  }
+  const runOnce = async (signal: AbortSignal) => {
     while (mayRun() && !signal.aborted) {
       const freedBytes = await compactor.runOnce(signal)
       if (freedBytes === 0) return
       log.info({ freedBytes }, 'disk space came back')
     }
-  })
+  }
+  return new Loop({ clock, log }, options, runOnce, { rate })
 }

@@ -8,7 +8,7 @@ import type { ChunkStore } from './chunk-store.ts'
 import type { Place, SegmentStore } from './segment-store.ts'
 
 /** Bytes moved per second: what a disk that also serves clients does not notice; a segment takes four seconds at most. */
-export const REWRITE_BYTES_PER_SECOND = 32 * 1024 * 1024
+const REWRITE_BYTES_PER_SECOND = 32 * 1024 * 1024
 
 export interface SegmentCompactorComponents {
   segments: SegmentStore
@@ -22,11 +22,23 @@ export class SegmentCompactor {
   readonly #clock: Clock
   /** Segments that stay live although nothing in the index names them: a failed write counts them so until the next start. */
   readonly #stuck = new Set<number>()
+  /** Set by an operator; null: the default. */
+  #fixed: number | null = null
 
   constructor({ segments, chunks, clock }: SegmentCompactorComponents) {
     this.#segments = segments
     this.#chunks = chunks
     this.#clock = clock
+  }
+
+  /** How fast chunks are moved. */
+  get rate(): { perSecond: number; fixed: number | null } {
+    return { perSecond: this.#fixed ?? REWRITE_BYTES_PER_SECOND, fixed: this.#fixed }
+  }
+
+  /** Bytes a second; null: the default. Holds from the next chunk on. */
+  fixRate(bytesPerSecond: number | null): void {
+    this.#fixed = bytesPerSecond
   }
 
   /**
@@ -58,7 +70,7 @@ export class SegmentCompactor {
     for await (const { hash, place } of records) {
       signal.throwIfAborted()
       const movedBytes = await this.#chunks.relocate(hash, place)
-      if (movedBytes > 0) await sleep(this.#clock, (movedBytes * 1000) / REWRITE_BYTES_PER_SECOND, signal)
+      if (movedBytes > 0) await sleep(this.#clock, (movedBytes * 1000) / this.rate.perSecond, signal)
     }
   }
 

@@ -9,6 +9,7 @@ import { waitFor } from '../../deploy/dev/wait-for.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
+import { wipeDirectory } from '../helpers/wipe-directory.ts'
 import { seedImages } from './seed.ts'
 import { UsageMeter } from './usage.ts'
 
@@ -17,6 +18,7 @@ export const SERAC = join(PROJECT_ROOT, 'dist/bin/serac.cjs')
 /** Identities come in headers, so that lists can be asked for as an administrator and as a project. */
 export const BENCH_SETTINGS = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'trusted_headers' }]
 const READY_LIMIT_MS = 120_000
+const FULL_LIMIT_MS = 1_200_000
 
 export class BenchCluster {
   readonly #dev: DevCluster
@@ -79,18 +81,40 @@ export class BenchCluster {
   async restartMs(): Promise<number> {
     await this.#dev.stop(0)
     const beganMs = performance.now()
-    await this.#dev.start(0)
-    const node = this.#dev.node(0)
-    const isReady = await waitFor(async () => (await node.probe('/ready')) === 200, {
-      limitMs: READY_LIMIT_MS,
-    })
-    if (!isReady) throw new Error(`node 0 was not ready within ${READY_LIMIT_MS} ms`)
+    await this.#startOne(0)
     return performance.now() - beganMs
+  }
+
+  /** Ends a node, takes all that it has, and starts it again; resolves when it is ready. */
+  async wipe(index: number): Promise<void> {
+    await this.#dev.stop(index)
+    await wipeDirectory(this.#dev.node(index).directory)
+    await this.#startOne(index)
+  }
+
+  /** Resolves when every node is there and has caught up, and every image has all its copies. */
+  async full(): Promise<void> {
+    const isFull = async () => {
+      const { nodes, images, redundancy } = await this.status()
+      const isThere = nodes.every(({ state, caughtUp }) => state === 'alive' && caughtUp === true)
+      return isThere && images !== null && redundancy?.full === images.active
+    }
+    if (!(await waitFor(isFull, { limitMs: FULL_LIMIT_MS })))
+      throw new Error(`not every image had all its copies within ${FULL_LIMIT_MS} ms`)
   }
 
   async down(): Promise<void> {
     await this.#dev.down()
     await rm(this.#dev.directory, { recursive: true, force: true })
+  }
+
+  async #startOne(index: number): Promise<void> {
+    await this.#dev.start(index)
+    const node = this.#dev.node(index)
+    const isReady = await waitFor(async () => (await node.probe('/ready')) === 200, {
+      limitMs: READY_LIMIT_MS,
+    })
+    if (!isReady) throw new Error(`node ${index} was not ready within ${READY_LIMIT_MS} ms`)
   }
 
   async #startAll(): Promise<void> {

@@ -20,7 +20,8 @@ export interface ImageServer {
 }
 
 const run = promisify(execFile)
-const NO_AUTH = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'noauth' }]
+/** Nobody is asked who they are. */
+export const NO_AUTH = [{ section: 'DEFAULT', name: 'auth_strategy', value: 'noauth' }]
 const PEERS = join(import.meta.dirname, 'peers')
 /** Swift takes up to 33 ports above its own. */
 const PORTS_PER_PEER = 40

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { renderRows, type BenchOptions } from './bench-report.ts'
 import { benchData, renderDataRows } from './data.ts'
 import { benchMetadata } from './metadata.ts'
+import { benchRepair } from './repair.ts'
 import { benchRescan } from './rescan.ts'
 
 /** Measures, reports row by row, and renders the rows. */
@@ -21,6 +22,7 @@ function benchmark<Row extends object>(
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   data: benchmark(benchData, renderDataRows),
   metadata: benchmark(benchMetadata, renderRows),
+  repair: benchmark(benchRepair, renderRows),
   rescan: benchmark(benchRescan, renderRows),
 }
 
@@ -44,7 +46,7 @@ const program = new Command('bench')
   .option('--runs <n>', 'of each measure; the median counts', '3')
   .option('--only <text>', 'only measures whose name has this in it')
   .option('--node-flags <flags>', 'handed to the node of every process, e.g. --cpu-prof')
-  .option('--size <MiB>', 'of each image whose bytes are moved', '1024')
+  .option('--size <MiB>', 'of each image whose bytes are moved; repair: of all', '1024')
   .option('--swift', 'data: beside Glance on Swift with 3 replicas as well; root')
   .option('--json', 'one JSON object per line instead of a table')
   .parse()

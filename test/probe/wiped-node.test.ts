@@ -1,9 +1,8 @@
 /** One of three nodes loses everything but its key, and comes back: every image is full again by itself. */
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import t from 'tap'
 import { digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
+import { wipeDirectory } from '../helpers/wipe-directory.ts'
 
 const MIB = 1024 ** 2
 const IMAGE_BYTES = 24 * MIB + 5
@@ -12,8 +11,6 @@ const WIPED = 2
 /** A client that asks, waits for the answer and thinks for a moment. */
 const THINK_MS = 20
 const IDLE_ANSWERS = 150
-/** What stays: the identity, and the files of the test. */
-const KEPT = ['node.key', 'serac.conf', 'serac.log']
 
 t.test('a wiped node fills itself again while clients are served', async (t) => {
   const cluster = await ProbeCluster.start(t)
@@ -27,9 +24,7 @@ t.test('a wiped node fills itself again while clients are served', async (t) => 
   const idle = await latencies(cluster, ids, (count) => count < IDLE_ANSWERS)
 
   await cluster.dev.stop(WIPED)
-  const { directory } = cluster.dev.node(WIPED)
-  for (const name of await readdir(directory))
-    if (!KEPT.includes(name)) await rm(join(directory, name), { recursive: true })
+  await wipeDirectory(cluster.dev.node(WIPED).directory)
   await cluster.dev.start(WIPED)
   await cluster.ready(WIPED)
   const beganMs = performance.now()
@@ -60,9 +55,7 @@ t.test('without clients it takes what it is allowed to', async (t) => {
   t.match(await cluster.client(0).put(id, patternImage(IMAGE_BYTES * 8, 1)), { status: 204 })
   await cluster.full(0)
   await cluster.dev.stop(WIPED)
-  const { directory } = cluster.dev.node(WIPED)
-  for (const name of await readdir(directory))
-    if (!KEPT.includes(name)) await rm(join(directory, name), { recursive: true })
+  await wipeDirectory(cluster.dev.node(WIPED).directory)
   await cluster.dev.start(WIPED)
   await cluster.ready(WIPED)
   const beganMs = performance.now()

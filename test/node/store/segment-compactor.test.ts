@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import type { ChunkStore } from '../../../node/store/chunk-store.ts'
+import { SegmentCompactor } from '../../../node/store/segment-compactor.ts'
 import type { Store } from '../../../node/store/store.ts'
-import { SEAL_DEAD_BYTES_MIN } from '../../../node/store/segment-store.ts'
+import { SEAL_DEAD_BYTES_MIN, type SegmentStore } from '../../../node/store/segment-store.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
 import { openedStore, openStore, putBytes, readBytes } from './store-fixture.ts'
 
 const MIB = 1024 ** 2
@@ -44,6 +47,39 @@ t.test('after a crash between the rewrite and the unlink the old segment is dead
   t.equal(await store.compactor.runOnce(signal), SMALL.segmentBytesMax)
   t.ok((await readBytes(store, hashes[3] ?? '')).equals(chunks[3] ?? Buffer.of()))
   t.strictSame(await segmentsIn(directory), ['00000002.seg', '00000003.seg'])
+})
+
+t.test('chunks are moved at a rate, from the next chunk on at that of an operator', async (t) => {
+  const clock = new ManualClock()
+  let moved = 0
+  const segments = {
+    unlinkDead: async () => 0,
+    sealIfSparse: async () => {},
+    sparseSegments: () => [1],
+    isLive: () => false,
+    async *records() {
+      for (let offset = 0; offset < 64 * MIB; offset += 4 * MIB) yield { hash: '', length: 1, offset }
+    },
+  } as unknown as SegmentStore
+  const relocate = async () => {
+    moved++
+    return 4 * MIB
+  }
+  const chunks = { relocate } as unknown as ChunkStore
+  const compactor = new SegmentCompactor({ segments, chunks, clock })
+  t.strictSame(compactor.rate, { perSecond: 32 * MIB, fixed: null })
+  const running = compactor.runOnce(signal)
+  await clock.advance(250)
+  t.equal(moved, 3)
+  compactor.fixRate(4 * MIB)
+  await clock.advance(125)
+  t.equal(moved, 4, 'the rest that was begun ends as it was')
+  await clock.advance(2000)
+  t.equal(moved, 6)
+  compactor.fixRate(null)
+  await clock.advance(3000)
+  t.equal(moved, 16)
+  await running
 })
 
 t.test('an unlinked segment is not kept open: its space would not come back', async (t) => {

@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto'
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -78,6 +79,34 @@ async function heldFile(t: Test) {
   const write = () => file.write(Buffer.alloc(4096, 1), file.reserve(4096) as number)
   return { file, held, write, disk: await SyncFailures.of(path) }
 }
+
+void t.test('what a short write leaves out is written, and only then synced', async (t) => {
+  const path = join(t.testdir(), '1.seg')
+  const steps: string[] = []
+  const openFile: OpenFile = async (name, flags, mode) => {
+    const file = await open(name, flags, mode)
+    const [write, datasync] = [file.write.bind(file), file.datasync.bind(file)]
+    return Object.assign(file, {
+      write: async (bytes: Buffer, from: number, length: number, at: number) => {
+        // Direct writes go by whole blocks, the others by any piece.
+        const written = await write(bytes, from, length > 4096 ? 4096 : Math.min(length, 1000), at)
+        steps.push(`${at}+${written.bytesWritten}`)
+        return written
+      },
+      datasync: async () => {
+        steps.push('sync')
+        await datasync()
+      },
+    })
+  }
+  const file = await SegmentFile.open(1, path, { sizeBytesMax: 65536, appendFrom: 0, openFile })
+  const record = randomFillSync(Buffer.from(new SharedArrayBuffer(12288)))
+  await file.write(record, file.reserve(12288) as number)
+  await file.close()
+  t.ok((await readFile(path)).equals(record))
+  t.ok(steps.length > 3)
+  t.equal(steps.indexOf('sync'), steps.length - 1)
+})
 
 void t.test('a record is acknowledged by the sync that begins after it was written', async (t) => {
   const { held, write } = await heldFile(t)

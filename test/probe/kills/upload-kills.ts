@@ -105,7 +105,11 @@ export class UploadKills {
     await Promise.all(victims.map((victim) => dev.node(victim).process.kill()))
     await sleep(systemClock, random.float() * AWAY_MS_MAX, signal)
     await Promise.all(victims.map((victim) => dev.start(victim)))
-    const attempts = await Promise.race([Promise.all(answers), sleep(systemClock, STATE_LIMIT_MS, signal)])
+    const waited = new AbortController()
+    const limit = sleep(systemClock, STATE_LIMIT_MS, AbortSignal.any([signal, waited.signal]))
+    const attempts = await Promise.race([Promise.all(answers), limit])
+    waited.abort(new Error('all were answered'))
+    limit.catch(() => {})
     if (!attempts) throw new Error(`an upload was not answered within ${STATE_LIMIT_MS / 1000} s`)
     await allReady(dev)
     return attempts
