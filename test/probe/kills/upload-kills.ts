@@ -109,7 +109,6 @@ export class UploadKills {
     const limit = sleep(systemClock, STATE_LIMIT_MS, AbortSignal.any([signal, waited.signal]))
     const attempts = await Promise.race([Promise.all(answers), limit])
     waited.abort(new Error('all were answered'))
-    limit.catch(() => {})
     if (!attempts) throw new Error(`an upload was not answered within ${STATE_LIMIT_MS / 1000} s`)
     await allReady(dev)
     return attempts
