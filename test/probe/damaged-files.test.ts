@@ -2,13 +2,14 @@
  * Files of one of three nodes that are damaged or gone while it is stopped: it says so in the status, the others heal it,
  * and meanwhile as afterwards every node serves every image right.
  */
-import { readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { flipChunk, flipLocation, flipTableIndex } from '../helpers/damage.ts'
 import { imageKey } from '../../node/images/image-operations.ts'
 import { ImageSet } from '../helpers/image-set.ts'
-import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { eventually, ProbeCluster, SERAC } from '../helpers/probe-cluster.ts'
+import { runCommand } from '../helpers/run-command.ts'
 import { loseLearned } from '../helpers/stored-registers.ts'
 
 const MIB = 1024 ** 2
@@ -103,20 +104,39 @@ t.test('damaged files are named, healed by the others, and no wrong byte is serv
       await images.assertServedBy(t, cluster.client(index), `${name}; node ${index} while it heals`)
     }
     if (isSilent) await cluster.setLoop(DAMAGED, 'updater', { paused: false })
-    await cluster.full(0)
-    await eventually(`${name}: nothing is left to do`, async () => {
-      const { verdict } = await cluster.status(0)
-      return verdict === 'HEALTHY' && (await cluster.ownStatus(DAMAGED)).integrity?.quarantined === 0
-    })
+    await isHealed(cluster, name)
     t.equal(await images.upload(cluster.client(DAMAGED), 5), 204, `${name}: it takes uploads`)
     t.comment(`${name}: ${Math.round(performance.now() - beganMs)} ms`)
   }
+
+  await cluster.dev.stop(DAMAGED)
+  await rm(join(directory, 'seg'), { recursive: true })
+  await mkdir(join(directory, 'seg'))
+  const { configFile } = cluster.dev.node(DAMAGED)
+  const serac = (...args: string[]) =>
+    runCommand(process.execPath, [SERAC, ...args, '--config-file', configFile])
+  const refused = await serac('start')
+  t.not(refused.exitCode, 0, 'an empty directory is not taken for a mount that is missing')
+  t.match(refused.stdout + refused.stderr, /not the segment directory of this store/)
+  t.match(await serac('repair', '--lost-segments'), { exitCode: 0, stdout: /chunks have left the index/ })
+  await cluster.dev.start(DAMAGED)
+  await cluster.ready(DAMAGED)
+  await images.assertServedBy(t, cluster.client(DAMAGED), 'all segments are lost; the node while it heals')
+  await isHealed(cluster, 'all segments are lost')
 
   await cluster.full(0)
   // The others are gone: what it serves now is its own.
   for (const index of [0, 2]) await cluster.dev.stop(index)
   await images.assertServedBy(t, cluster.client(DAMAGED), 'all that was healed')
 })
+
+async function isHealed(cluster: ProbeCluster, what: string): Promise<void> {
+  await cluster.full(0)
+  await eventually(`${what}: nothing is left to do`, async () => {
+    const { verdict } = await cluster.status(0)
+    return verdict === 'HEALTHY' && (await cluster.ownStatus(DAMAGED)).integrity?.quarantined === 0
+  })
+}
 
 async function isListed(cluster: ProbeCluster, id: string): Promise<boolean> {
   return (await cluster.client(FORGETFUL).send('GET', '/v2/images')).body.includes(id)

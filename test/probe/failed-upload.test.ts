@@ -109,3 +109,29 @@ t.test('no trace of failed uploads', async (t) => {
     }
   })
 })
+
+/** No disk has that much room, and no test image is that large. */
+const LIMITS = [
+  { section: 'store', name: 'free_bytes_min', value: '1000TiB' },
+  { section: 'DEFAULT', name: 'image_size_cap', value: String(MIB) },
+]
+
+t.test('what is too much for the cap, or for the disk, is a 413 and leaves nothing', async (t) => {
+  const cluster = await ProbeCluster.start(t, { nodes: 1, settings: LIMITS })
+  const client = cluster.client(0)
+  for (const [sizeBytes, headers, reason] of [
+    [MIB + 1, {}, /larger than the 1048576 bytes allowed/],
+    [MIB, { 'x-openstack-image-size': MIB + 1 }, /larger than the 1048576 bytes allowed/],
+    [MIB, {}, /the image store is full/],
+    [1, {}, /the image store is full/],
+  ] as const) {
+    const id = await client.newImage()
+    const reply = await client.put(id, patternImage(sizeBytes, 1), headers)
+    t.equal(reply.status, 413, describe(reply))
+    t.match(reply.body.toString(), reason)
+    await eventually('the image is queued again', async () => (await client.show(id)).status === 'queued')
+    t.match(await client.remove(id), { status: 204 }, 'what is full can be emptied')
+  }
+  await cluster.dev.stop(0)
+  t.strictSame(await storedClaims(cluster.dev.node(0).directory), { references: 0, pins: 0 })
+})
