@@ -38,7 +38,7 @@ const TICK_MS = 60_000
 const ROWS_PER_SECOND = 2000
 /** A change that nobody hinted at is noticed within 10 s; what differs longer is wrong. */
 const SUSPECT_AFTER_MS = 15_000
-/** Looked at at once: strong reads, bundled. */
+/** Strong reads of one run, one after the other; then a pause or a stop has its turn. */
 const MENDS_MAX = 64
 
 export class RecordAuditor {
