@@ -12,6 +12,8 @@ export type HttpErrorCode =
   | 'REQUEST_TIMEOUT'
   /** A JSON body over its cap. */
   | 'BODY_TOO_LARGE'
+  /** The image of a v1 upload was deleted meanwhile. */
+  | 'PRECONDITION_FAILED'
   /** A PATCH in no known dialect. */
   | 'UNSUPPORTED_PATCH'
   /** The request line is over its cap. */
@@ -75,6 +77,7 @@ export const OUTCOMES: Readonly<Record<AnswerableCode, Outcome>> = {
 
   METHOD_NOT_ALLOWED: ownMessage(405),
   REQUEST_TIMEOUT: ownMessage(408),
+  PRECONDITION_FAILED: ownMessage(412),
   BODY_TOO_LARGE: ownMessage(413),
   URI_TOO_LONG: ownMessage(414),
   UNSUPPORTED_PATCH: ownMessage(415),

@@ -15,6 +15,7 @@ import { renderError, renderJson } from './error-body.ts'
 import { describeError, HttpError } from './errors.ts'
 import { healthRoutes, readinessRoutes } from './health.ts'
 import type { CertificatePair } from './server-certificate.ts'
+import { v1Routes } from './v1/v1-routes.ts'
 import { v2Routes } from './v2/v2-routes.ts'
 import { rewriteVersionPrefix, sendVersions } from './versions.ts'
 
@@ -33,7 +34,8 @@ export const CONNECTIONS_MAX = 4096
 
 /** Builds the API server, not listening: `listen` and `close` are the composition root's. */
 export function buildApiServer(components: ApiComponents, options: ApiOptions): FastifyInstance {
-  const { log, random, clock } = components
+  const { log, random, clock, v1 } = components
+  const versions = { ...options, offersV1: v1 !== null }
   const clientErrors = new ClientErrorAnswers(() => newRequestId(random))
   const app = fastify({
     genReqId: () => newRequestId(random),
@@ -47,7 +49,7 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
     // Over-long ids are 404 like any other unknown one, not 414.
     routerOptions: { maxParamLength: URL_LENGTH_MAX },
     rewriteUrl: ({ url = '/', headers }) =>
-      rewriteVersionPrefix(withoutPrefix(url, options.pathPrefix) ?? url, headers.accept, options),
+      rewriteVersionPrefix(withoutPrefix(url, options.pathPrefix) ?? url, headers.accept, versions),
     // What fastify refuses before any hook runs: a URL that cannot be decoded. Any body stays unread.
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply.header('connection', 'close'), log)
@@ -74,8 +76,9 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
   healthRoutes(app, options.disableFile)
   readinessRoutes(app, components.readiness, options.disableFile)
   allowOrigins(app, options.cors)
-  app.setNotFoundHandler((request, reply) => sendVersions(request, reply, options))
+  app.setNotFoundHandler((request, reply) => sendVersions(request, reply, versions))
   app.register(v2Routes(components, options), { prefix: '/v2' })
+  if (v1) app.register(v1Routes(v1, components, options), { prefix: '/v1' })
   return app
 }
 

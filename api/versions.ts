@@ -15,30 +15,39 @@ const USAGE_VERSION = 'v2.13'
 export interface VersionOptions {
   /** Where projects have no limits, there is nothing that /info/usage could tell. */
   tellsUsage: boolean
+  /** Its versions are listed behind those of v2. */
+  offersV1: boolean
 }
 
+const V1_VERSIONS: readonly string[] = ['v1.1', 'v1.0']
+
 /** Newest first. */
-export function minorVersions({ tellsUsage }: VersionOptions): readonly string[] {
+export function minorVersions({ tellsUsage }: Pick<VersionOptions, 'tellsUsage'>): readonly string[] {
   return tellsUsage ? MINOR_VERSIONS.toSpliced(1, 0, USAGE_VERSION) : MINOR_VERSIONS
 }
 
-/** The media type that asks for v2 on a path without version, as Glance knows it. */
-const VERSION_MEDIA_TYPE = /^application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
+/** The media type that asks for a version on a path without version, as Glance knows it. */
+const VERSION_MEDIA_TYPE = /^application\/vnd\.openstack\.images-(v[12](?:\.\d+)?)/
 /** First path segments that belong to no version. */
 const UNVERSIONED = new Set(['', 'versions', 'healthcheck', 'ready'])
 
-/** Maps `/v2.N/...` to `/v2/...`: the minor number is accepted or refused, and never changes what a path does. */
+/** Maps `/v2.N/...` to `/v2/...`, and so for v1: the minor number is accepted or refused, and never changes what a path does. */
 export function rewriteVersionPrefix(
   url: string,
   accept: string | undefined,
   options: VersionOptions,
 ): string {
   const segment = firstSegment(url)
-  const isListed = (version: string) => minorVersions(options).includes(version)
-  if (isListed(segment)) return `/v2${url.slice(1 + segment.length)}`
-  const asked = VERSION_MEDIA_TYPE.exec(accept ?? '')?.[1]
-  if (asked === undefined || segment === 'v2' || UNVERSIONED.has(segment)) return url
-  return asked === 'v2' || isListed(asked) ? `/v2${url}` : url
+  const listed = majorOf(segment, options)
+  if (listed) return `/${listed}${url.slice(1 + segment.length)}`
+  const asked = majorOf(VERSION_MEDIA_TYPE.exec(accept ?? '')?.[1] ?? '', options)
+  return asked === null || UNVERSIONED.has(segment) ? url : `/${asked}${url}`
+}
+
+/** The first segment of the routes of a version that is offered; null for any other. */
+function majorOf(version: string, options: VersionOptions): 'v1' | 'v2' | null {
+  if (version === 'v2' || minorVersions(options).includes(version)) return 'v2'
+  return options.offersV1 && (version === 'v1' || V1_VERSIONS.includes(version)) ? 'v1' : null
 }
 
 function firstSegment(url: string): string {
@@ -51,11 +60,15 @@ export function sendVersions(
   reply: FastifyReply,
   options: LinkOptions & VersionOptions,
 ): FastifyReply {
-  const href = `${baseUrl(request, options)}/v2/`
-  const versions = minorVersions(options).map((id, index) => ({
-    id,
-    status: index === 0 ? 'CURRENT' : 'SUPPORTED',
-    links: [{ rel: 'self', href }],
-  }))
+  const base = baseUrl(request, options)
+  const versions = minorVersions(options).map((id, index) =>
+    versionDocument(id, index === 0 ? 'CURRENT' : 'SUPPORTED', `${base}/v2/`),
+  )
+  if (options.offersV1)
+    versions.push(...V1_VERSIONS.map((id) => versionDocument(id, 'DEPRECATED', `${base}/v1/`)))
   return sendJson(reply, firstSegment(request.url) === 'versions' ? 200 : 300, { versions })
+}
+
+function versionDocument(id: string, status: string, href: string) {
+  return { id, status, links: [{ rel: 'self', href }] }
 }

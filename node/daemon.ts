@@ -26,6 +26,7 @@ import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildRecordLoops, pendingImages } from './composition/build-record-loops.ts'
 import { buildUpdater } from './composition/build-updater.ts'
+import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
 import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
@@ -91,6 +92,7 @@ interface Images {
   holder: ImageHolder
   uploader: ImageUploader
   hasher: LocationHasher
+  outside: OutsideBytes
   service: ImageService
   /** Of what this node brings for itself. */
   pace: RepairPace
@@ -235,7 +237,7 @@ function buildImages(core: Core): Images {
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, hasher, service, pace }
+  return { registers, holder, uploader, hasher, outside, service, pace }
 }
 
 function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: Images): Loops {
@@ -318,6 +320,7 @@ async function listen(
   const api = buildApiServer(
     {
       images: images.service,
+      v1: config.default.enableV1Api ? buildV1Images(core, images) : null,
       authenticator,
       policy: core.policy,
       readiness,

@@ -1,16 +1,15 @@
 /** The bytes of an image: `PUT` and `GET /v2/images/{id}/file`. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import type { Log } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ImageBytes } from '../../node/images/image-requests.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
+import { sendBytes } from '../byte-answer.ts'
 import { callerOf } from '../context.ts'
-import { sendNothing, takeOver, unwrap } from '../replies.ts'
-import { bodyMediaType, ClientLeftError, hasBody, refuseBody, uploadBody } from '../request-body.ts'
+import { sendNothing, unwrap } from '../replies.ts'
+import { bodyMediaType, hasBody, refuseBody, uploadBody } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
 import { parseByteRange } from './byte-range.ts'
-import { openByteStream } from './byte-stream.ts'
 import type { ImageParams } from './image-id.ts'
 import { imageIdOf } from './image-id.ts'
 
@@ -40,21 +39,14 @@ export function imageDataRoutes(
     // Only an image that never got data: one whose bytes cannot be reached is UNAVAILABLE instead.
     if (data === null) return sendNothing(reply)
     const range = parseByteRange(request.headers, data.sizeBytes)
-    const sink = { response: reply.raw, socket: request.raw.socket }
-    return streams.run(async () => {
-      const stream = await openByteStream(data, range ?? whole(data), sink)
-      takeOver(reply.code(range ? 206 : 200).headers(dataHeaders(data, range)))
-      await stream.send(clientPauseMs).catch((error: unknown) => logCut(log, request.id, data, error))
-      return reply
-    })
+    const answer = {
+      status: range ? 206 : 200,
+      headers: dataHeaders(data, range),
+      data,
+      range: range ?? whole(data),
+    }
+    return sendBytes(request, reply, answer, { streams, log }, { clientPauseMs })
   })
-}
-
-/** Clients leave when they please; a cut from our side means that no holder had a chunk. */
-function logCut(log: Log, requestId: string, { record }: ImageBytes, error: unknown): void {
-  const fields = { requestId, imageId: record.id, err: error }
-  if (error instanceof ClientLeftError) log.info(fields, 'the client left a download')
-  else log.error(fields, 'a download was cut')
 }
 
 /** The size announced for the whole image, bytes; null when unknown (chunked). Throws INVALID. */

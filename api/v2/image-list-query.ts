@@ -41,7 +41,7 @@ export function parseImageListQuery(query: URLSearchParams, limits: PageLimits):
   }
 }
 
-function last(query: URLSearchParams, name: string): string | undefined {
+export function last(query: URLSearchParams, name: string): string | undefined {
   return query.getAll(name).at(-1)
 }
 
@@ -51,7 +51,7 @@ function optional<T extends string>(query: URLSearchParams, name: string, allowe
 }
 
 /** However large. */
-function parseLimit(text: string | undefined, { limitDefault, limitMax }: PageLimits): number {
+export function parseLimit(text: string | undefined, { limitDefault, limitMax }: PageLimits): number {
   if (text === undefined) return Math.min(limitDefault, limitMax)
   if (/^\d+$/.test(text)) return Math.min(Number(text), limitMax)
   const limit = parseInteger('limit', text)
@@ -60,7 +60,7 @@ function parseLimit(text: string | undefined, { limitDefault, limitMax }: PageLi
 }
 
 /** Only ids can be markers; whether there is such an image is the service's to say. */
-function parseMarker(text: string | undefined): string | null {
+export function parseMarker(text: string | undefined): string | null {
   if (text === undefined) return null
   if (isUuid(text)) return text.toLowerCase()
   throw new ImageError('INVALID', 'The marker is no image id.')

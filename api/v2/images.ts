@@ -1,6 +1,5 @@
 /** Images: create, list, show, change, delete. */
 import type { FastifyInstance } from 'fastify'
-import { ImageError } from '../../node/errors.ts'
 import type { ImageRecord } from '../../node/images/image-record.ts'
 import type { Caller } from '../../node/images/image-requests.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
@@ -8,6 +7,7 @@ import { baseUrl } from '../base-url.ts'
 import { callerOf } from '../context.ts'
 import { sendJsonText, sendNothing, unwrap } from '../replies.ts'
 import { bodyMediaType, readJsonBody, refuseBody } from '../request-body.ts'
+import { parseQuery } from '../url-query.ts'
 import { ImageJson } from '../views/image-json.ts'
 import { IMAGES_PATH } from '../views/image-v2.ts'
 import { parseImageDraft } from './image-draft.ts'
@@ -59,17 +59,4 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
     await images.remove(callerOf(request), imageIdOf(request))
     return sendNothing(reply)
   })
-}
-
-/** Throws INVALID for what is no UTF-8: URLSearchParams would put a question mark in its place. */
-function parseQuery(url: string): URLSearchParams {
-  const mark = url.indexOf('?')
-  const text = mark < 0 ? '' : url.slice(mark + 1)
-  const encoded = text.match(/(?:%[\da-f]{2})+/gi) ?? []
-  try {
-    encoded.forEach(decodeURIComponent)
-  } catch {
-    throw new ImageError('INVALID', 'The query is not valid UTF-8.')
-  }
-  return new URLSearchParams(text)
 }

@@ -5,7 +5,7 @@ import type { ImageRecord } from '../../node/images/image-record.ts'
 export const IMAGES_PATH = '/v2/images'
 
 /** Properties by which Glance's workers find each other; it never shows them. */
-const HIDDEN_PROPERTIES = new Set(['os_glance_stage_host', 'os_glance_hash_op_host'])
+export const HIDDEN_PROPERTIES = new Set(['os_glance_stage_host', 'os_glance_hash_op_host'])
 
 /**
  * An image as JSON text. Base fields are always there, null when unset; custom properties stand beside them and can never

@@ -64,11 +64,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
   const tombstones = new TombstoneReaper(
     {
       ...base,
-      deletedKeys: () =>
-        store.registers.learnedKeys().filter((key) => {
-          const id = imageIdOf(key)
-          return id !== null && !index.get(id)
-        }),
+      deletedKeys: () => deletedKeys(store, index),
       local: (key) => {
         const row = store.registers.learned(key)
         return row && toKnown(row.value)
@@ -81,6 +77,14 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     { keepMs: config.images.tombstoneDays * DAY_MS },
   )
   return { reaper, scrubber, tombstones }
+}
+
+/** Image registers with a row here and no live image. */
+export function deletedKeys(store: Store, index: ImageIndex): string[] {
+  return store.registers.learnedKeys().filter((key) => {
+    const id = imageIdOf(key)
+    return id !== null && !index.get(id)
+  })
 }
 
 /** Deleted images that wait for their end. */

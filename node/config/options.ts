@@ -74,6 +74,11 @@ export const OPTIONS = {
         'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
           'whoever they say they are.',
       ),
+      enable_v1_api: option(
+        boolean,
+        'false',
+        'Answer API v1, too, for tools from before 2018. It shows and changes the same images.',
+      ),
       allow_anonymous_access: option(
         boolean,
         'false',

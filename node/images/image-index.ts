@@ -3,15 +3,9 @@
  * order by the columns that lists were asked to sort or to narrow by, so that a page costs its length where most rows
  * belong to it, or where few do and a column finds them; else every row is looked at, in slices.
  */
+import { bestRows } from './best-rows.ts'
 import { ColumnIndex } from './column-index.ts'
-import {
-  comparator,
-  singleKey,
-  wholeSort,
-  type Compare,
-  type Direction,
-  type OrderKey,
-} from './image-order.ts'
+import { comparator, singleKey, wholeSort, type Direction, type OrderKey } from './image-order.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImagePage, ImageQuery } from './image-requests.ts'
 import { TraitsPool } from './image-traits.ts'
@@ -77,6 +71,11 @@ export class ImageIndex {
     return (await this.#column('owner')).count(owner)
   }
 
+  /** The images that have this project as a member, shared or not. They must not change while they are looked at. */
+  sharedWith(projectId: string): Iterable<ImageRecord> {
+    return this.#shared.get(projectId)?.values() ?? []
+  }
+
   /** The page after the marker, which must be known. `maySee`: what else is asked of a row. */
   async page(caller: CallerRights, query: ImageQuery, maySee: Test = () => true): Promise<ImagePage> {
     const { limit } = query
@@ -113,7 +112,8 @@ export class ImageIndex {
     }
     const compare = comparator(whole)
     const rows = isNarrow ? new Set(few.rows()) : this.#rows.values()
-    return this.#best(rows, compare, (row) => (!marker || compare(row, marker) > 0) && test(row), query.limit)
+    const isWanted: Test = (row) => (!marker || compare(row, marker) > 0) && test(row)
+    return bestRows(rows, compare, isWanted, { limit: query.limit, slice: this.#slice() })
   }
 
   async #order(key: OrderKey): Promise<Lane> {
@@ -127,7 +127,7 @@ export class ImageIndex {
     direction: Direction,
     { test, marker, limit }: { test: Test; marker: ImageRecord | null; limit: number },
   ): Promise<ImageRecord[]> {
-    const slice = new TimeSlice(this.#components.monotonicMs)
+    const slice = this.#slice()
     const found: ImageRecord[] = []
     let last = marker
     for (let isDone = false; !isDone;) {
@@ -144,23 +144,8 @@ export class ImageIndex {
     return found
   }
 
-  /** Looks at all rows and keeps the first ones. */
-  async #best(
-    rows: Iterable<ImageRecord>,
-    compare: Compare,
-    test: Test,
-    limit: number,
-  ): Promise<ImageRecord[]> {
-    const slice = new TimeSlice(this.#components.monotonicMs)
-    const best: ImageRecord[] = []
-    for (const row of rows) {
-      if (slice.isOver()) await slice.pause()
-      if (best.length === limit && compare(row, best[limit - 1] as ImageRecord) >= 0) continue
-      if (!test(row)) continue
-      insert(best, row, compare)
-      if (best.length > limit) best.pop()
-    }
-    return best
+  #slice(): TimeSlice {
+    return new TimeSlice(this.#components.monotonicMs)
   }
 
   #column(key: OrderKey): Promise<ColumnIndex> {
@@ -175,7 +160,7 @@ export class ImageIndex {
 
   /** Rows that come or go meanwhile are added and removed by whoever changes them. */
   async #fill(index: ColumnIndex): Promise<ColumnIndex> {
-    const slice = new TimeSlice(this.#components.monotonicMs)
+    const slice = this.#slice()
     for (const row of this.#rows.values()) {
       if (slice.isOver()) await slice.pause()
       if (this.#rows.get(row.id) === row) index.add(row)
@@ -200,15 +185,4 @@ export class ImageIndex {
     images?.delete(id)
     if (images?.size === 0) this.#shared.delete(memberId)
   }
-}
-
-function insert(best: ImageRecord[], row: ImageRecord, compare: Compare): void {
-  let low = 0
-  let high = best.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(best[middle] as ImageRecord, row) <= 0) low = middle + 1
-    else high = middle
-  }
-  best.splice(low, 0, row)
 }

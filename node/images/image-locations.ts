@@ -136,8 +136,7 @@ export class ImageLocations {
 
   async #sizeFor(image: ImageRecord, url: string): Promise<number> {
     const { isHttpOn, quota } = this.#options
-    if (!isHttpOn || !HTTP.test(url))
-      throw new ImageError('INVALID', 'Invalid location: no store is enabled for URLs of this kind.')
+    requireFetchable(url, isHttpOn)
     const count = locationsOf(image).length + 1
     if (quota >= 0 && count > quota)
       throw new ImageError(
@@ -180,4 +179,10 @@ export class ImageLocations {
     }
     return { hashing, validation: {} }
   }
+}
+
+/** Throws INVALID for what no node opens, whatever is there. */
+export function requireFetchable(url: string, isHttpOn: boolean): void {
+  if (!isHttpOn || !HTTP.test(url))
+    throw new ImageError('INVALID', 'Invalid location: no store is enabled for URLs of this kind.')
 }

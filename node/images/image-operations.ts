@@ -23,6 +23,8 @@ import type { ImageChange } from './image-requests.ts'
 import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
 import type { ProtectedNames } from './property-rights.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
+import { put, type PutArgs } from './put-operation.ts'
+import { sharingOperations, type SharingOperationArgs } from './sharing-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
 export interface CreateArgs {
@@ -122,6 +124,23 @@ const abortUpload = onUpload<AbortUploadArgs>((record, { now }) =>
   write(touch({ ...record, status: 'queued', upload: null, size: null, virtualSize: null }, now)),
 )
 
+/** What V1 makes of a failed upload: nobody may try again. */
+const killUpload = onUpload<AbortUploadArgs>((record, { now }) => write(killed(record, now)))
+
+/** The same before any upload has begun. Asked for by the node alone, of an image that it has just made for the upload. */
+const kill = onLiveImage<Timed>((record, { now }) =>
+  record.status === 'queued'
+    ? write(killed(record, now))
+    : refuse('CONFLICT', `Image status transition from ${record.status} to killed is not allowed`),
+)
+
+function killed(record: ImageRecord, now: string): ImageRecord {
+  return touch(
+    { ...record, status: 'killed', upload: null, size: null, virtualSize: null, checksum: null },
+    now,
+  )
+}
+
 export const imageOperations: OperationTable = {
   'image.create': create,
   'image.patch': patch,
@@ -131,7 +150,11 @@ export const imageOperations: OperationTable = {
   'image.start-upload': startUpload,
   'image.finish-upload': finishUpload,
   'image.abort-upload': abortUpload,
+  'image.kill-upload': killUpload,
+  'image.kill': kill,
+  'image.put': put,
   ...memberOperations,
+  ...sharingOperations,
   ...tagOperations,
   ...activationOperations,
   ...deletionOperations,
@@ -142,6 +165,7 @@ export const imageOperations: OperationTable = {
 export interface ImageOperationArgs
   extends
     MemberOperationArgs,
+    SharingOperationArgs,
     TagOperationArgs,
     ActivationOperationArgs,
     DeletionOperationArgs,
@@ -153,6 +177,16 @@ export interface ImageOperationArgs
   'image.start-upload': StartUploadArgs
   'image.finish-upload': FinishUploadArgs
   'image.abort-upload': AbortUploadArgs
+  'image.kill-upload': AbortUploadArgs
+  'image.kill': Timed
+  'image.put': PutArgs
+}
+
+/** The operation that ends an upload without bytes. */
+export function failureOf({
+  onFailure,
+}: Pick<ImageUpload, 'onFailure'>): 'image.abort-upload' | 'image.kill-upload' {
+  return onFailure === 'kill' ? 'image.kill-upload' : 'image.abort-upload'
 }
 
 /** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */

@@ -21,6 +21,7 @@ export type ImageRule =
   | 'communitize_image'
   | 'deactivate'
   | 'reactivate'
+  | 'copy_from'
   | 'copy_image'
   | 'get_image_location'
   | 'set_image_location'

@@ -40,6 +40,8 @@ export type MemberStatus = (typeof MEMBER_STATUSES)[number]
 export interface ImageMember {
   memberId: string
   status: MemberStatus
+  /** Whether it may share the image with others, which V1 alone can say and do; absent: no. */
+  canShare?: true
   createdAt: string
   updatedAt: string
 }
@@ -61,6 +63,8 @@ export interface ImageUpload {
   startNonce: string
   /** What the client announced; counts as used storage until the data is there. Absent: it announced nothing. */
   reservedBytes?: number
+  /** What becomes of the image when no bytes come of it; absent: it is `queued` again. */
+  onFailure?: 'kill'
 }
 
 /** A place where the bytes may be had. The URL may hold credentials: it is for no log and no message. */
@@ -94,7 +98,7 @@ export interface ImageRecord {
   minDisk: number
   /** MiB. */
   minRam: number
-  /** Bytes; null until the data is there. */
+  /** Bytes; null until the data is there. While `queued`, what V1 has announced of it, as `checksum` then is. */
   size: number | null
   /** Bytes of the disk inside; null until the data is there, and when its format does not tell. */
   virtualSize: number | null

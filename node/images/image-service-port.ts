@@ -2,6 +2,7 @@
 import type {
   Answer,
   Caller,
+  CreateTerms,
   ImageBytes,
   ImageChange,
   ImageDraft,
@@ -11,11 +12,12 @@ import type {
   ShownLocations,
 } from './image-requests.ts'
 import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
+import type { UploadTerms } from './image-uploader.ts'
 import type { LimitsUsage } from './project-quotas.ts'
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */
-  create(caller: Caller, draft: ImageDraft): Promise<ImageRecord>
+  create(caller: Caller, draft: ImageDraft, terms?: CreateTerms): Promise<ImageRecord>
   show(caller: Caller, id: string): Promise<Answer<ImageRecord>>
   /** INVALID for an unknown marker. */
   list(caller: Caller, query: ImageQuery): Promise<Answer<ImagePage>>
@@ -24,7 +26,7 @@ export interface ImageServicePort {
   remove(caller: Caller, id: string): Promise<void>
   /**
    * Stores the body as the image's data; resolves when it is durable and the image active. On any failure the image is
-   * back to `queued` and nothing stays referenced. CONFLICT unless queued; GONE when it was deleted under way; INVALID when
+   * back to `queued`, or what `terms` say, and nothing stays referenced. CONFLICT unless queued; GONE when it was deleted under way; INVALID when
    * formats are unset or `declaredSizeBytes` differs from what came; TOO_LARGE.
    */
   upload(
@@ -32,6 +34,7 @@ export interface ImageServicePort {
     id: string,
     body: AsyncIterable<Uint8Array>,
     declaredSizeBytes: number | null,
+    terms?: UploadTerms,
   ): Promise<void>
   /** null value: the image has no data (204). FORBIDDEN when deactivated; UNAVAILABLE when its bytes cannot be reached. */
   openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>>

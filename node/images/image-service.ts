@@ -20,6 +20,7 @@ import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
   Caller,
+  CreateTerms,
   ImageBytes,
   ImageChange,
   ImageDraft,
@@ -30,7 +31,7 @@ import type {
 } from './image-requests.ts'
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
-import type { ImageUploader } from './image-uploader.ts'
+import type { ImageUploader, UploadTerms } from './image-uploader.ts'
 import type { ProjectLimits } from './project-limits.ts'
 import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
 import { PropertyRights } from './property-rights.ts'
@@ -92,13 +93,14 @@ export class ImageService implements ImageServicePort {
     )
   }
 
-  async create(caller: Caller, draft: ImageDraft): Promise<ImageRecord> {
+  async create(caller: Caller, draft: ImageDraft, terms?: CreateTerms): Promise<ImageRecord> {
     const owner = draft.owner === undefined ? caller.projectId : draft.owner || null
-    this.#requireCreate(caller, draft, owner)
+    this.#requireCreate(caller, draft, { owner, rules: terms?.rules ?? [] })
     await this.#projectQuotas.requireRoomForImage(caller)
     const rights = this.#rightsOf(caller)
     rights.requireCreate(draft.properties ?? {})
-    const record = this.#newRecord(draft, owner)
+    const fresh = this.#newRecord(draft, owner)
+    const record = terms ? { ...fresh, ...(await terms.bytes(fresh)) } : fresh
     const { quotas } = this.#options
     // The operation checks them as well. But an empty register has no place for a refusal, so that one on behalf of
     // another node could only end as OUTCOME_UNKNOWN (R4).
@@ -226,11 +228,13 @@ export class ImageService implements ImageServicePort {
     id: string,
     body: AsyncIterable<Uint8Array>,
     declaredSizeBytes: number | null,
+    terms?: UploadTerms,
   ): Promise<void> {
     // A grant that does not hold any more is refused before the body is touched.
     await this.#guard.change(caller, id, ['upload_image'], async (grant, image) => {
       const roomBytes = await this.#projectQuotas.roomForData(caller, image, declaredSizeBytes)
-      await this.#components.uploader.upload({ grant, id, body, declaredSizeBytes, roomBytes })
+      const request = { grant, id, body, declaredSizeBytes, roomBytes }
+      await this.#components.uploader.upload(terms ? { ...request, terms } : request)
     })
   }
 
@@ -294,7 +298,11 @@ export class ImageService implements ImageServicePort {
   }
 
   /** Throws FORBIDDEN. As in Glance, rules see what is asked for, and `private` where no visibility is. */
-  #requireCreate(caller: Caller, draft: ImageDraft, owner: string | null): void {
+  #requireCreate(
+    caller: Caller,
+    draft: ImageDraft,
+    { owner, rules }: { owner: string | null; rules: readonly ImageRule[] },
+  ): void {
     const attributes: Record<string, string> = {
       project_id: asText(owner),
       owner: asText(owner),
@@ -304,7 +312,7 @@ export class ImageService implements ImageServicePort {
       Object.hasOwn(attributes, attribute) ? attributes[attribute]! : null
     if (owner !== caller.projectId && !this.#components.policy.allows('add_image', caller, target))
       throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
-    for (const rule of ['add_image' as const, ...visibilityRules(draft.visibility)])
+    for (const rule of ['add_image' as const, ...visibilityRules(draft.visibility), ...rules])
       this.#guard.require(rule, caller, target)
   }
 

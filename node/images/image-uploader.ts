@@ -13,6 +13,7 @@ import { ImageError } from '../errors.ts'
 import type { FormatRules } from '../inspect/image-format.ts'
 import { UploadInspection } from '../inspect/upload-inspection.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
+import { failureOf } from './image-operations.ts'
 import type { Grant } from './image-policy.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
@@ -42,6 +43,19 @@ export interface UploadRequest {
   declaredSizeBytes: number | null
   /** What is left of the owner's quota; null = no quota. */
   roomBytes: number | null
+  terms?: UploadTerms
+}
+
+/** What V1 asks for beside. */
+export interface UploadTerms {
+  /** That the data must have, hex; null: any. */
+  md5: string | null
+  /** What becomes of the image when no data comes of it. */
+  onFailure: 'kill'
+  /** Called when the image belongs to this upload: from now on it ends one way or the other. */
+  onBegun?: () => void
+  /** Waited for before anything is read; resolves with what ends the turn. */
+  turn?: (signal: AbortSignal) => Promise<() => void>
 }
 
 /** What is known of an image when all its bytes are stored. */
@@ -99,13 +113,14 @@ export class ImageUploader {
 
   async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
     const record = await this.#begin(uploadId, request)
+    request.terms?.onBegun?.()
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
     const inspection = this.#inspectionOf(record)
     const stored = await this.#store(uploadId, request, copies, inspection)
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
-    await this.#activate(request.id, uploadId, { stored, virtualSize, copies })
+    await this.#activate(request, uploadId, { stored, virtualSize, copies })
     await this.#conclude(uploadId, stored)
   }
 
@@ -115,29 +130,32 @@ export class ImageUploader {
   }
 
   /** Answers the image, whose formats do not change any more. */
-  async #begin(uploadId: UploadId, { id, grant, declaredSizeBytes }: UploadRequest): Promise<ImageRecord> {
+  async #begin(uploadId: UploadId, request: UploadRequest): Promise<ImageRecord> {
     const { registers, identity } = this.#components
+    const { id, grant, declaredSizeBytes, terms } = request
     const upload = {
       uploadId,
       node: identity.id,
       startNonce: identity.startNonce,
       ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
+      ...(terms && { onFailure: terms.onFailure }),
     }
     try {
       return await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
-      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(id, uploadId)
+      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId)
       throw error
     }
   }
 
   async #store(
     uploadId: UploadId,
-    { id, body, declaredSizeBytes, roomBytes }: UploadRequest,
+    request: UploadRequest,
     copies: Copies,
     inspection: UploadInspection | null,
   ): Promise<StoredImage> {
+    const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
     const session = {
@@ -147,18 +165,40 @@ export class ImageUploader {
       sizeBytesMax,
       declaredSizeBytes,
     }
+    let endTurn = () => {}
     try {
+      endTurn = (await terms?.turn?.(this.#stopping.signal)) ?? endTurn
       const watched = inspection?.watch(body, sizeBytesMax) ?? body
-      return await writer.write({ ...session, signal: this.#stopping.signal }, watched)
+      const stored = await writer.write({ ...session, signal: this.#stopping.signal }, watched)
+      await this.#requireDigest(uploadId, stored, terms?.md5 ?? null)
+      return stored
     } catch (error) {
-      const isDeleted = await this.#giveBack(id, uploadId)
+      const isDeleted = await this.#giveBack(request, uploadId)
       // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
       if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
+    } finally {
+      endTurn()
     }
   }
 
-  async #activate(id: string, uploadId: UploadId, { stored, virtualSize, copies }: Finished): Promise<void> {
+  /** Throws INVALID when the data is not what was announced; nothing of it is kept then. */
+  async #requireDigest(
+    uploadId: UploadId,
+    { md5, pinnedAt }: StoredImage,
+    wanted: string | null,
+  ): Promise<void> {
+    if (wanted === null || wanted === md5) return
+    await this.#components.writer.unpin(uploadId, pinnedAt)
+    throw new ImageError('INVALID', `The data has the checksum ${md5}, not ${wanted} as was said.`)
+  }
+
+  async #activate(
+    request: UploadRequest,
+    uploadId: UploadId,
+    { stored, virtualSize, copies }: Finished,
+  ): Promise<void> {
+    const { id } = request
     const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
     const data = { root, chunkSizeBytes, copies, uploadId }
     try {
@@ -169,7 +209,7 @@ export class ImageUploader {
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
       await this.#components.writer.unpin(uploadId, stored.pinnedAt)
       if (hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw wasDeleted(id, error)
-      await this.#giveBack(id, uploadId)
+      await this.#giveBack(request, uploadId)
       throw error
     }
   }
@@ -190,28 +230,31 @@ export class ImageUploader {
   }
 
   /**
-   * `saving` back to `queued`. Tried in the background for a while when no majority answers. Answers whether the image is
+   * `saving` back to `queued`, or to what the terms say. Tried in the background for a while when no majority answers. Answers whether the image is
    * known to be deleted.
    */
-  async #giveBack(id: string, uploadId: UploadId): Promise<boolean> {
-    const outcome = await this.#tryGiveBack(id, uploadId)
+  async #giveBack(request: UploadRequest, uploadId: UploadId): Promise<boolean> {
+    const outcome = await this.#tryGiveBack(request, uploadId)
     if (outcome === 'unanswered')
-      this.#track(uploadId, this.#keepGivingBack(id, uploadId, this.#stopping.signal))
+      this.#track(uploadId, this.#keepGivingBack(request, uploadId, this.#stopping.signal))
     return outcome === 'deleted'
   }
 
-  async #keepGivingBack(id: string, uploadId: UploadId, signal: AbortSignal): Promise<void> {
+  async #keepGivingBack(request: UploadRequest, uploadId: UploadId, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#components
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
-      if ((await this.#tryGiveBack(id, uploadId)) !== 'unanswered') return
+      if ((await this.#tryGiveBack(request, uploadId)) !== 'unanswered') return
     }
-    log.warn({ image: id }, 'a failed upload could not give its image back; the reaper will')
+    log.warn({ image: request.id }, 'a failed upload could not give its image back; the reaper will')
   }
 
-  async #tryGiveBack(id: string, uploadId: UploadId): Promise<'settled' | 'deleted' | 'unanswered'> {
+  async #tryGiveBack(
+    { id, terms }: UploadRequest,
+    uploadId: UploadId,
+  ): Promise<'settled' | 'deleted' | 'unanswered'> {
     try {
-      await this.#components.registers.apply(id, 'image.abort-upload', { uploadId, now: this.#now() })
+      await this.#components.registers.apply(id, failureOf(terms ?? {}), { uploadId, now: this.#now() })
       return 'settled'
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return 'deleted'

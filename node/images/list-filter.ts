@@ -7,8 +7,11 @@ type Value = string | number | boolean | null
 
 /** The candidate set of the caller, and all filters. */
 export function listFilter(caller: CallerRights, query: ImageQuery): (row: ImageRecord) => boolean {
-  const { filters } = query
-  return (row) => isListed(caller, row, query) && filters.every((filter) => passes(row, filter))
+  return (row) => isListed(caller, row, query) && passesFilters(row, query.filters)
+}
+
+export function passesFilters(row: ImageRecord, filters: readonly ImageFilter[]): boolean {
+  return filters.every((filter) => passes(row, filter))
 }
 
 function passes(row: ImageRecord, filter: ImageFilter): boolean {

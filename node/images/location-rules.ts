@@ -184,7 +184,8 @@ export function isMultihash(text: string): boolean {
   return SHA512_HEX.test(text)
 }
 
-function refusalOfCount(count: number, quota: number): LocationRefusal | null {
+/** Null while an image may have so many locations. */
+export function refusalOfCount(count: number, quota: number): LocationRefusal | null {
   if (quota < 0 || count <= quota) return null
   return refuse('TOO_LARGE', `The limit on the number of image locations is ${quota}, attempted ${count}.`)
 }

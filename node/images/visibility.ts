@@ -47,14 +47,28 @@ export function canAnswer(caller: CallerRights, memberId: string): boolean {
   return caller.isAdmin || caller.projectId === memberId
 }
 
+/** Whether the caller may have others see the image through V1: its owner, and a member whom the owner lets do it. */
+export function mayShare(caller: CallerRights, image: Pick<ImageRecord, 'owner' | 'members'>): boolean {
+  if (caller.isAdmin || isOwner(caller, image)) return true
+  return image.members.some(({ memberId, canShare }) => canShare === true && memberId === caller.projectId)
+}
+
 /** What a list asks about visibility: see ImageQuery. */
 export interface ListScope {
   visibility: Visibility | 'all' | null
   memberStatus: ImageMember['status'] | 'all'
 }
 
+/** Statuses of images that no list shows, but V1's of what has changed. */
+const UNLISTED: ReadonlySet<ImageStatus> = new Set(['killed', 'pending_delete'])
+
 /** Whether an image is in the candidate set of a list (glance-api.md §5.2), before any other filter. */
 export function isListed(caller: CallerRights, image: Shared, scope: ListScope): boolean {
+  return !UNLISTED.has(image.status) && isInScope(caller, image, scope)
+}
+
+/** The same whatever the status. */
+export function isInScope(caller: CallerRights, image: Omit<Shared, 'status'>, scope: ListScope): boolean {
   if (!isCandidate(caller, image, scope.memberStatus)) return false
   if (scope.visibility === 'all') return true
   if (scope.visibility !== null) return image.visibility === scope.visibility
@@ -62,8 +76,11 @@ export function isListed(caller: CallerRights, image: Shared, scope: ListScope):
   return image.visibility !== 'community' || isOwner(caller, image)
 }
 
-function isCandidate(caller: CallerRights, image: Shared, memberStatus: ListScope['memberStatus']): boolean {
-  if (image.status === 'pending_delete') return false
+function isCandidate(
+  caller: CallerRights,
+  image: Omit<Shared, 'status'>,
+  memberStatus: ListScope['memberStatus'],
+): boolean {
   if (caller.isAdmin || isOwner(caller, image)) return true
   if (image.visibility === 'public' || image.visibility === 'community') return true
   if (image.visibility !== 'shared') return false

@@ -7,6 +7,7 @@
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
+import { failureOf } from '../images/image-operations.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageUpload, LocationHashing } from '../images/image-record.ts'
 import { isoSeconds } from '../images/image-times.ts'
@@ -66,11 +67,12 @@ export class Reaper {
     return life.silentMs >= SILENT_MS_MAX
   }
 
-  async #giveBack(id: string, { uploadId, node }: ImageUpload): Promise<void> {
+  async #giveBack(id: string, upload: ImageUpload): Promise<void> {
     const { registers, log } = this.#components
+    const { uploadId, node } = upload
     await unlessOver(async () => {
-      await registers.apply(id, 'image.abort-upload', { uploadId, now: this.#now() })
-      log.warn({ image: id, node }, 'the uploader is gone: its image is queued again')
+      const { status } = await registers.apply(id, failureOf(upload), { uploadId, now: this.#now() })
+      log.warn({ image: id, node }, `the uploader is gone: its image is ${status}`)
     })
   }
 

@@ -62,6 +62,7 @@ export function testApi(
   const app = buildApiServer(
     {
       images,
+      v1: null,
       authenticator: new NoAuth(),
       policy: defaultPolicy,
       readiness: {

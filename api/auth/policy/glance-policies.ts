@@ -54,6 +54,8 @@ export const GLANCE_POLICIES: Readonly<Record<string, PolicyDefault>> = {
   deactivate: image(ADMIN_OR_MEMBER),
   reactivate: image(ADMIN_OR_MEMBER),
   copy_image: recent(ADMIN),
+  // V1 alone asks it, and files from that time have it.
+  copy_from: recent(''),
   list_cached_nodes: recent(ADMIN),
 
   get_task: image('rule:default'),

@@ -1,0 +1,24 @@
+/** What to say where a version of the API has no route. */
+import type { FastifyInstance, FastifyRequest, HTTPMethods } from 'fastify'
+import { ImageError } from '../node/errors.ts'
+import { HttpError } from './errors.ts'
+
+/** 405 where another of `methods` would do, else 404. */
+export function noRouteError(
+  app: FastifyInstance,
+  request: FastifyRequest,
+  methods: readonly HTTPMethods[],
+): Error {
+  const [path = ''] = request.url.split('?')
+  const allowed = methods.filter((method) => isRoute(app.findRoute({ method, url: path })))
+  // The router lets a parameter be empty, but `/images/` names no image.
+  if (allowed.length === 0 || path.endsWith('/'))
+    return new ImageError('NOT_FOUND', 'There is nothing at this path.')
+  const message = `The method ${request.method} is not allowed for this resource.`
+  return new HttpError('METHOD_NOT_ALLOWED', message, { allow: allowed.join(', ') })
+}
+
+/** fastify's types leave out the null for "no such route". */
+function isRoute(route: object | null): boolean {
+  return route !== null
+}
