@@ -1,6 +1,5 @@
 /** What callers hand to the image service: who they are and what they ask for. The façade parses into these shapes. */
 import type { OpenImage } from '../data/image-reader.ts'
-import type { ImageRule } from './image-policy.ts'
 import type { ImageLocation, ImageRecord, Visibility } from './image-record.ts'
 import type { LocationChange, ValidationData } from './location-rules.ts'
 
@@ -42,17 +41,6 @@ export interface ImageDraft {
   minRam?: number
   tags?: string[]
   properties?: Record<string, string | null>
-}
-
-/** What is known of an image's bytes when it is made. */
-export type KnownBytes = Partial<Pick<ImageRecord, 'status' | 'size' | 'checksum' | 'locations'>>
-
-/** What V1 asks for beside a draft, where it makes an image and fills it at once. */
-export interface CreateTerms {
-  /** Asked of the policy about the image to be, beside those of every create. */
-  rules: readonly ImageRule[]
-  /** Called when all is allowed. */
-  bytes: (image: ImageRecord) => Promise<KnownBytes>
 }
 
 /** Record fields that users set and filters name; the wire names (snake case) are the façade's business. */

@@ -2,7 +2,6 @@
 import type {
   Answer,
   Caller,
-  CreateTerms,
   ImageBytes,
   ImageChange,
   ImageDraft,
@@ -11,9 +10,21 @@ import type {
   LocationRequest,
   ShownLocations,
 } from './image-requests.ts'
+import type { ImageRule } from './image-policy.ts'
 import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
 import type { UploadTerms } from './image-uploader.ts'
 import type { LimitsUsage } from './project-quotas.ts'
+
+/** What is known of an image's bytes when it is made. */
+export type KnownBytes = Partial<Pick<ImageRecord, 'status' | 'size' | 'checksum' | 'locations'>>
+
+/** What V1 asks for beside a draft, where it makes an image and fills it at once. */
+export interface CreateTerms {
+  /** Asked of the policy about the image to be, beside those of every create. */
+  rules: readonly ImageRule[]
+  /** Called when all is allowed. */
+  bytes: (image: ImageRecord) => Promise<KnownBytes>
+}
 
 export interface ImageServicePort {
   /** CONFLICT when the id is taken, also by a deleted image; FORBIDDEN; TOO_LARGE for quotas. */

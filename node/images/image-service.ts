@@ -20,7 +20,6 @@ import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
   Caller,
-  CreateTerms,
   ImageBytes,
   ImageChange,
   ImageDraft,
@@ -29,7 +28,7 @@ import type {
   LocationRequest,
   ShownLocations,
 } from './image-requests.ts'
-import type { ImageServicePort } from './image-service-port.ts'
+import type { CreateTerms, ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadTerms } from './image-uploader.ts'
 import type { ProjectLimits } from './project-limits.ts'

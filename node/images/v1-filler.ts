@@ -2,6 +2,7 @@
  * Where API v1 gets the bytes of images from: the request itself, a URL where they stay, or one from which they are fetched
  * behind the answer. Such a copy is an upload of this node, so that the image ends `active` or `killed` whatever happens.
  */
+import { hasCode, toError } from '../../cluster/errors.ts'
 import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
@@ -9,8 +10,8 @@ import { ImageError } from '../errors.ts'
 import { requireFetchable } from './image-locations.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
-import type { Caller, ImageChange, KnownBytes } from './image-requests.ts'
-import type { ImageServicePort } from './image-service-port.ts'
+import type { Caller, ImageChange } from './image-requests.ts'
+import type { ImageServicePort, KnownBytes } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { UploadTerms } from './image-uploader.ts'
 import { refusalOfCount } from './location-rules.ts'
@@ -122,16 +123,11 @@ export class V1Filler {
     isNew: boolean,
     { bytes, sizeBytes, ...more }: Upload,
   ): Promise<void> {
-    let hasBegun = false
-    const onBegun = () => {
-      hasBegun = true
-      more.onBegun?.()
-    }
-    const terms: UploadTerms = { ...more, md5: checksum, onFailure: 'kill', onBegun }
+    const terms: UploadTerms = { ...more, md5: checksum, onFailure: 'kill' }
     try {
       await this.#components.images.upload(caller, id, bytes, sizeBytes, terms)
     } catch (error) {
-      if (isNew && !hasBegun) await this.#kill(id)
+      if (isNew) await this.#kill(id)
       throw error
     }
   }
@@ -141,7 +137,11 @@ export class V1Filler {
     const { registers, clock, log } = this.#components
     await registers
       .apply(id, 'image.kill', { now: isoSeconds(clock.wallMs()) })
-      .catch((error: unknown) => log.warn({ image: id, error: String(error) }, 'an image stays queued'))
+      .catch((error: unknown) => {
+        // An upload that has begun has killed it itself, or somebody has deleted it.
+        if (!hasCode(error, 'CONFLICT', 'NOT_FOUND'))
+          log.warn({ image: id, error: String(error) }, 'an image stays queued')
+      })
   }
 
   async #copy(caller: Caller, image: ImageRecord, url: string, isNew: boolean): Promise<void> {
@@ -154,7 +154,7 @@ export class V1Filler {
       this.#upload(caller, image, isNew, { bytes, sizeBytes, turn, onBegun: resolve })
         .then(resolve, (error: unknown) => {
           this.#components.log.warn({ image: image.id, error: String(error) }, 'an image could not be copied')
-          reject(error)
+          reject(toError(error))
         })
         .finally(() => {
           this.#copies--
@@ -170,13 +170,12 @@ export class V1Filler {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     const source = { imageId, urls: [url], sizeBytes, sha512: null, md5: null }
-    for await (const { bytes, release } of this.#components.outside
-      .open(source)
-      .read(0, sizeBytes - 1, signal)) {
+    const { outside } = this.#components
+    for await (const lease of outside.open(source).read(0, sizeBytes - 1, signal)) {
       try {
-        yield bytes
+        yield lease.bytes
       } finally {
-        release()
+        lease.release()
       }
     }
   }
