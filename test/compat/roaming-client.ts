@@ -51,8 +51,13 @@ export class RoamingClient {
 }
 
 /** python3-glanceclient. Its `--os-auth-type none` asks for a user name all the same; a token and a URL will do. */
-export async function glanceClient(t: Test, urls: readonly string[]): Promise<RoamingClient> {
-  const target = (url: string) => ['--os-image-url', url, '--os-auth-token', 'none']
+export async function glanceClient(
+  t: Test,
+  urls: readonly string[],
+  apiVersion: 1 | 2 = 2,
+): Promise<RoamingClient> {
+  const version = ['--os-image-api-version', String(apiVersion)]
+  const target = (url: string) => [...version, '--os-image-url', url, '--os-auth-token', 'none']
   const host = await CommandHost.start(t)
   return new RoamingClient({ host, program: 'glance', target, urls, environment: await cleanEnvironment(t) })
 }

@@ -1,4 +1,4 @@
-/** `npm run test:fuzz -- --cases N [--seed X [--path P]]`: N nasty requests to three real nodes; see fuzz.ts. */
+/** `npm run test:fuzz -- --cases N [--api v1] [--seed X [--path P]]`: N nasty requests to three real nodes; see fuzz.ts. */
 import { randomInt } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util'
 import { interruptSignal } from '../../../deploy/dev/interrupt-signal.ts'
 import { RecordedCluster } from '../recorder/recorded-cluster.ts'
 import { Fuzz } from './fuzz.ts'
+import { nastyRequest } from './nasty-requests.ts'
+import { nastyV1Request, V1_SETTINGS } from './nasty-v1-requests.ts'
 
 const SEED_MAX = 2 ** 31
 const MIB = 1024 ** 2
@@ -15,17 +17,20 @@ const GROWTH_BYTES_MAX = 64 * MIB
 const { values } = parseArgs({
   options: {
     cases: { type: 'string', default: '20000' },
+    api: { type: 'string', default: 'v2' },
     seed: { type: 'string' },
     path: { type: 'string' },
   },
 })
 const seed = values.seed === undefined ? randomInt(SEED_MAX) : Number(values.seed)
 const signal = interruptSignal()
+const requests = values.api === 'v1' ? nastyV1Request : nastyRequest
+const settings = values.api === 'v1' ? V1_SETTINGS : []
 
 console.log(`seed ${seed}: ${values.cases} cases`)
-const cluster = await RecordedCluster.start({ withNetwork: false, clocks: null, signal })
+const cluster = await RecordedCluster.start({ withNetwork: false, clocks: null, settings, signal })
 try {
-  const fuzz = new Fuzz(cluster.dev.nodes)
+  const fuzz = new Fuzz(cluster.dev.nodes, requests)
   const path = values.path === undefined ? {} : { path: values.path }
   const { sent, statuses, wrong, growthBytes } = await fuzz.run({
     cases: Number(values.cases),

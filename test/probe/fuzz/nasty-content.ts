@@ -13,7 +13,7 @@ const unicode = fc.string({ unit: 'binary', maxLength: 30 })
 const huge = fc.constantFrom('9'.repeat(20), '9'.repeat(400), '-1', '1e999', '0x10', 'NaN', '')
 const oversized = fc.integer({ min: 200, max: 9000 }).map((length) => 'x'.repeat(length))
 
-const nastyText = fc.oneof(
+export const nastyText = fc.oneof(
   unicode,
   huge,
   oversized,

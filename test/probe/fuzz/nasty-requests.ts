@@ -176,7 +176,7 @@ function callOf(
   return fc.tuple(where, text).map(([path, content]) => call(verb, path, content, type))
 }
 
-function always(type: string): [string, string][] {
+export function always(type: string): [string, string][] {
   return [
     ['Host', 'serac.test'],
     ['Content-Type', type],
@@ -184,12 +184,12 @@ function always(type: string): [string, string][] {
 }
 
 /** Without what no parser lets through, and without a second framing. */
-function printable(name: string, value: string): [string, string] {
+export function printable(name: string, value: string): [string, string] {
   const token =
     name.replaceAll(/[^\w-]/g, '').replace(/^(content-length|transfer-encoding|host)$/i, 'x') || 'x'
   return [token, value.replaceAll(/[^\x20-\x7e\x80-\xff]/g, '')]
 }
 
-function share(): fc.Arbitrary<number> {
+export function share(): fc.Arbitrary<number> {
   return fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
 }
