@@ -46,11 +46,10 @@ function isAbsent(validation: unknown): boolean {
   return validation === undefined || (isObject(validation) && Object.keys(validation).length === 0)
 }
 
-/** The digest alone, by the one algorithm, may do without the algorithm's name. */
 function parseImportValidation(value: unknown): ValidationData {
   if (isObject(value) && value['checksum'] !== undefined)
     throw invalid("There is no 'checksum' in validation_data here.")
-  return parseValidation(isObject(value) ? { os_hash_algo: 'sha512', ...value } : value)
+  return parseValidation(value)
 }
 
 function parseLocation(value: unknown): NewLocation {

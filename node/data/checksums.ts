@@ -1,4 +1,4 @@
-/** The checksums of one upload, computed in one pass beside its storing: md5 and sha512, and each chunk's name. */
+/** The checksums of one upload, computed in one pass beside its storing: md5 and the multihash, and each chunk's name. */
 import type { ChunkBuffer } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkName } from './hash-messages.ts'
 import { placeOf, type HashSession } from './hash-thread.ts'
@@ -6,8 +6,8 @@ import { placeOf, type HashSession } from './hash-thread.ts'
 export interface ImageDigests {
   /** Hex. */
   md5: string
-  /** Hex. */
-  sha512: string
+  /** Hex, by the algorithm that was asked for: sha512 for uploads. */
+  multihash: string
 }
 
 export interface HashedChunk {
@@ -19,7 +19,7 @@ export interface HashedChunk {
 
 export interface ChecksumSessions {
   md5: HashSession
-  sha512: HashSession
+  multihash: HashSession
 }
 
 export class ImageChecksums {
@@ -38,7 +38,7 @@ export class ImageChecksums {
     let onNamed: (name: ChunkName) => void = () => {}
     const name = new Promise<ChunkName>((resolve) => (onNamed = resolve))
     const first = this.#sessions.md5.update(place, onNamed)
-    const second = this.#sessions.sha512.update(place)
+    const second = this.#sessions.multihash.update(place)
     return {
       // A worker that dies says so through its update alone.
       named: Promise.race([name, first.then(() => name)]),
@@ -47,15 +47,15 @@ export class ImageChecksums {
   }
 
   async finish(): Promise<ImageDigests> {
-    const { md5, sha512 } = this.#sessions
-    const [first, second] = await Promise.all([md5.finish(), sha512.finish()])
-    return { md5: first, sha512: second }
+    const { md5, multihash } = this.#sessions
+    const [first, second] = await Promise.all([md5.finish(), multihash.finish()])
+    return { md5: first, multihash: second }
   }
 
   /** Frees the workers, finished or not. */
   close(): void {
     this.#sessions.md5.close()
-    this.#sessions.sha512.close()
+    this.#sessions.multihash.close()
     this.#onClose()
   }
 }

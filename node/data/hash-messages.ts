@@ -1,7 +1,9 @@
 /** What the event loop and its hash workers say to each other. Chunks stay in shared memory: only their place is sent. */
 
-/** The checksums of a whole image, each fed strictly in order by one worker. */
-export type ChecksumName = 'md5' | 'sha512'
+import type { HashAlgorithm } from './hash-algorithms.ts'
+
+/** A checksum of a whole image, fed strictly in order by one worker. */
+export type ChecksumName = HashAlgorithm
 
 export interface ChunkPlace {
   memory: ArrayBufferLike

@@ -6,6 +6,7 @@ import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import { ImageError } from '../errors.ts'
 import { ImageChecksums } from './checksums.ts'
+import type { HashAlgorithm } from './hash-algorithms.ts'
 import { HashThread, placeOf } from './hash-thread.ts'
 
 export interface HashPoolOptions {
@@ -50,15 +51,15 @@ export class HashPool {
   }
 
   /**
-   * Waits for a turn and begins the checksums of one upload; the caller owes one `close`. An upload whose worker crashes
+   * Waits for a turn and begins the checksums of one upload, of which `algorithm` is its multihash; the caller owes one `close`. An upload whose worker crashes
    * fails with that worker's error.
    */
-  async open(signal?: AbortSignal): Promise<ImageChecksums> {
+  async open(signal?: AbortSignal, algorithm: HashAlgorithm = 'sha512'): Promise<ImageChecksums> {
     const endTurn = await this.#turns.acquire(signal)
     try {
       const md5 = this.#leastLoaded().open('md5')
-      const sha512 = this.#leastLoaded().open('sha512')
-      return new ImageChecksums({ md5, sha512 }, endTurn)
+      const multihash = this.#leastLoaded().open(algorithm)
+      return new ImageChecksums({ md5, multihash }, endTurn)
     } catch (error) {
       endTurn()
       throw error

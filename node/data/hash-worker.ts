@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { contentHashHex } from '../../cluster/content-hash.ts'
 import { CHUNK_BYTES_MAX } from '../../cluster/transfer/chunk-buffer.ts'
+import { nodeNameOf } from './hash-algorithms.ts'
 import type { ChunkName, ChunkPlace, HashReply, HashRequest } from './hash-messages.ts'
 
 const sessions = new Map<number, Hash>()
@@ -13,7 +14,7 @@ parentPort?.on('message', handle)
 function handle(request: HashRequest): void {
   switch (request.kind) {
     case 'open':
-      sessions.set(request.session, createHash(request.checksum))
+      sessions.set(request.session, createHash(nodeNameOf(request.checksum)))
       return
     case 'update': {
       const bytes = bytesAt(request.place)

@@ -14,6 +14,7 @@ import {
   type OutboundHttp,
   type OutboundRequest,
 } from '../outbound/outbound-http.ts'
+import { nodeNameOf, type HashAlgorithm } from './hash-algorithms.ts'
 import type { ByteLease, OpenImage } from './image-reader.ts'
 
 export interface OutsideBytesComponents {
@@ -34,8 +35,8 @@ export interface OutsideImage {
   /** At least one, tried in turn. */
   urls: readonly string[]
   sizeBytes: number
-  /** Hex digests, where they are known. */
-  sha512: string | null
+  /** Digests in hex, where they are known. */
+  multihash: { algorithm: HashAlgorithm; hex: string } | null
   md5: string | null
 }
 
@@ -196,7 +197,8 @@ function statusError(url: string, status: number): OutboundError {
   return new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} answers with status ${status}.`)
 }
 
-function digestOf({ sha512, md5 }: OutsideImage) {
-  if (sha512 !== null) return { hash: createHash('sha512'), expected: sha512.toLowerCase() }
+function digestOf({ multihash, md5 }: OutsideImage) {
+  if (multihash !== null)
+    return { hash: createHash(nodeNameOf(multihash.algorithm)), expected: multihash.hex.toLowerCase() }
   return md5 === null ? null : { hash: createHash('md5'), expected: md5.toLowerCase() }
 }

@@ -2,6 +2,12 @@
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Random } from '../../cluster/runtime.ts'
 import type { OpenImage } from '../data/image-reader.ts'
+import {
+  HASH_ALGORITHM_NAMES,
+  isDigest,
+  isHashAlgorithm,
+  type HashAlgorithm,
+} from '../data/hash-algorithms.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageGuard } from './image-guard.ts'
@@ -13,13 +19,13 @@ import type { LocationHasher } from './location-hasher.ts'
 import {
   HASH_ALGORITHM,
   isLocationChange,
-  isMultihash,
   locationsOf,
   outsideUrls,
   refusalToActivate,
   refusalToAdd,
   type LocationChange,
   type NewLocation,
+  type ValidationData,
 } from './location-rules.ts'
 
 export interface ImageLocationsComponents {
@@ -95,25 +101,36 @@ export class ImageLocations {
     const { guard, registers, clock, hasher } = this.#components
     await guard.change(caller, id, ['add_image_location'], async (grant, found) => {
       this.#requireAdd(caller, found, request)
-      const { hashing, validation } = this.#hashingOf(request)
+      const { hashing, claimed } = this.#hashingOf(request)
       const sizeBytes = await this.#sizeFor(found, request.url)
-      const location: NewLocation = { url: request.url, metadata: {}, sizeBytes, ...validation }
-      const args = { grant, location, hashing, quota: this.#options.quota, now: isoSeconds(clock.wallMs()) }
+      const location: NewLocation = { url: request.url, metadata: {}, sizeBytes }
+      const args = {
+        grant,
+        location,
+        claimed,
+        hashing,
+        quota: this.#options.quota,
+        now: isoSeconds(clock.wallMs()),
+      }
       const applied = registers.apply(id, 'image.import-location', args)
       if (hashing) hasher.begin(id, hashing.hashId, applied)
       return applied
     })
   }
 
-  /** Null when there is nothing outside of the cluster. */
+  /** Null when there is nothing outside of the cluster. Throws UNAVAILABLE when what there is may not be fetched. */
   open(image: ImageRecord): OpenImage | null {
-    const urls = outsideUrls(image)
-    if (urls.length === 0 || image.size === null) return null
-    if (!this.#options.isHttpOn)
+    if (!this.#options.isHttpOn && outsideUrls(image).length > 0)
       throw new ImageError('UNAVAILABLE', 'The bytes of this image are in a store that is not enabled here.')
-    const sha512 = image.hashAlgo === HASH_ALGORITHM ? image.hashValue : null
+    return this.openIfEnabled(image)
+  }
+
+  /** For an image that the cluster keeps as well. */
+  openIfEnabled(image: ImageRecord): OpenImage | null {
+    const urls = outsideUrls(image)
+    if (!this.#options.isHttpOn || urls.length === 0 || image.size === null) return null
     const { id: imageId, size: sizeBytes, checksum: md5 } = image
-    return this.#components.outside.open({ imageId, urls, sizeBytes, sha512, md5 })
+    return this.#components.outside.open({ imageId, urls, sizeBytes, multihash: multihashOf(image), md5 })
   }
 
   async #measure(image: ImageRecord, change: LocationChange): Promise<LocationChange> {
@@ -161,23 +178,23 @@ export class ImageLocations {
     const isService = roles.includes(SERVICE_ROLE) || serviceRoles.includes(SERVICE_ROLE)
     if (!isService && !(this.#options.isHttpOn && HTTP.test(url)))
       throw new ImageError('FORBIDDEN', 'http store must be enabled to use location API by normal user.')
-    if (validation && (validation.hashAlgo !== HASH_ALGORITHM || !isMultihash(validation.hashValue)))
-      throw new ImageError('INVALID', `os_hash_value must be a ${HASH_ALGORITHM} in hexadecimal.`)
+    if (validation) requireMultihash(validation)
     const refusal = refusalToActivate(image)
     if (refusal) throw new ImageError(refusal.code, refusal.message)
   }
 
   /** Without `do_secure_hash` what the caller says of the bytes holds as it is. */
   #hashingOf({ validation }: LocationRequest) {
-    if (!this.#options.doSecureHash) return { hashing: null, validation: validation ? { validation } : {} }
+    if (!this.#options.doSecureHash) return { hashing: null, claimed: validation }
     const { identity, random } = this.#components
     const hashing = {
       hashId: Buffer.from(random.bytes(HASH_ID_BYTES)).toString('hex'),
       node: identity.id,
       startNonce: identity.startNonce,
+      hashAlgo: (validation?.hashAlgo as HashAlgorithm | undefined) ?? HASH_ALGORITHM,
       expected: validation?.hashValue.toLowerCase() ?? null,
     }
-    return { hashing, validation: {} }
+    return { hashing, claimed: null }
   }
 }
 
@@ -185,4 +202,17 @@ export class ImageLocations {
 export function requireFetchable(url: string, isHttpOn: boolean): void {
   if (!isHttpOn || !HTTP.test(url))
     throw new ImageError('INVALID', 'Invalid location: no store is enabled for URLs of this kind.')
+}
+
+/** As Glance asks for it: a name and as many digits as it has. Throws INVALID. */
+function requireMultihash({ hashAlgo, hashValue }: ValidationData): void {
+  if (!isHashAlgorithm(hashAlgo))
+    throw new ImageError('INVALID', `os_hash_algo is one of ${HASH_ALGORITHM_NAMES.join(', ')}.`)
+  if (!isDigest(hashAlgo, hashValue))
+    throw new ImageError('INVALID', `os_hash_value is no ${hashAlgo} in hexadecimal.`)
+}
+
+function multihashOf({ hashAlgo, hashValue }: ImageRecord) {
+  if (hashAlgo === null || hashValue === null || !isHashAlgorithm(hashAlgo)) return null
+  return { algorithm: hashAlgo, hex: hashValue }
 }

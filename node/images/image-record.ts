@@ -1,5 +1,6 @@
 /** The record: everything Serac knows of one image. It is the value of the image's register (architecture §3). */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
 
 export const IMAGE_STATUSES = [
@@ -79,7 +80,8 @@ export interface LocationHashing {
   hashId: string
   node: NodeId
   startNonce: string
-  /** The sha512 that must come out before the image is active, hex; null: it is active already, whatever comes out. */
+  hashAlgo: HashAlgorithm
+  /** The digest that must come out before the image is active, hex; null: it is active already, whatever comes out. */
   expected: string | null
 }
 

@@ -3,6 +3,7 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
+import { openEither } from './either-image.ts'
 import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
@@ -269,13 +270,16 @@ export class ImageService implements ImageServicePort {
     return this.#locations.add(caller, id, request)
   }
 
-  /** What the cluster keeps itself comes first: it is verified, and nearer. */
+  /** What the cluster keeps itself comes first, whatever the order of the locations: it is verified, and nearer. */
   async #open(record: ImageRecord, stale: boolean): Promise<OpenImage | null> {
     if (record.status === 'importing') return null
     if (!record.data || record.size === null) return this.#locations.open(record)
+    const { id: imageId } = record
     const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
-    return this.#openManifest({ imageId: record.id, root, copies })
+    const own = this.#openManifest({ imageId, root, copies })
+    const elsewhere = this.#locations.openIfEnabled(record)
+    return elsewhere ? openEither({ log: this.#components.log, imageId }, own, elsewhere) : own
   }
 
   #rightsOf(caller: Caller): PropertyRights {

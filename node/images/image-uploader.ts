@@ -199,7 +199,7 @@ export class ImageUploader {
     { stored, virtualSize, copies }: Finished,
   ): Promise<void> {
     const { id } = request
-    const { root, sizeBytes, chunkSizeBytes, md5, sha512 } = stored
+    const { root, sizeBytes, chunkSizeBytes, md5, multihash: sha512 } = stored
     const data = { root, chunkSizeBytes, copies, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, virtualSize, md5, sha512, now: this.#now() }

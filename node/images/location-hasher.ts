@@ -99,7 +99,7 @@ export class LocationHasher {
   async #digests(image: ImageRecord, signal: AbortSignal): Promise<ImageDigests> {
     const endTurn = await this.#turns.acquire(signal)
     try {
-      const checksums = await this.#components.hashes.open(signal)
+      const checksums = await this.#components.hashes.open(signal, image.hashing?.hashAlgo)
       try {
         await this.#feed(image, signal, async (slot) => {
           const { named, done } = checksums.update(slot)
@@ -123,7 +123,7 @@ export class LocationHasher {
   ): Promise<void> {
     const { outside, pool } = this.#components
     const sizeBytes = image.size ?? 0
-    const source = { imageId: image.id, urls: outsideUrls(image), sizeBytes, sha512: null, md5: null }
+    const source = { imageId: image.id, urls: outsideUrls(image), sizeBytes, multihash: null, md5: null }
     const slot = await pool.acquire(signal)
     try {
       for await (const { bytes } of outside.open(source).read(0, sizeBytes - 1, signal))

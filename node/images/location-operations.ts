@@ -5,10 +5,17 @@
 import type { Decision } from '../../cluster/register/operations.ts'
 import { onLiveImage, recheck, refuse, touch, write, type CalledArgs, type Timed } from './image-decisions.ts'
 import type { ImageRecord, LocationHashing } from './image-record.ts'
-import { changeLocations, refusalToActivate, type NewLocation } from './location-rules.ts'
+import {
+  changeLocations,
+  refusalToActivate,
+  type NewLocation,
+  type ValidationData,
+} from './location-rules.ts'
 
 export interface ImportLocationArgs extends CalledArgs {
   location: NewLocation
+  /** What holds of the bytes without being computed; null: nothing. */
+  claimed: ValidationData | null
   /** The computation that follows; null: none does. */
   hashing: LocationHashing | null
   /** Locations per image; -1 = unlimited. */
@@ -23,28 +30,30 @@ export interface FinishHashArgs extends HashArgs {
   /** Hex. */
   md5: string
   /** Hex. */
-  sha512: string
+  multihash: string
 }
 
-const importLocation = onLiveImage<ImportLocationArgs>((record, { grant, location, hashing, quota, now }) => {
-  const denied = recheck(grant, record)
-  if (denied) return denied
-  if (record.status !== 'queued')
-    return refuse('CONFLICT', `It's not allowed to add locations if image status is ${record.status}.`)
-  const next = changeLocations(record, { kind: 'add-location', at: null, location }, quota)
-  const refusal = refusalToActivate(record) ?? ('code' in next ? next : null)
-  if (refusal) return refuse(refusal.code, refusal.message)
-  const active = next as ImageRecord
-  if (!hashing) return write(touch(active, now))
-  const status = hashing.expected === null ? 'active' : 'importing'
-  return write(touch({ ...active, status, hashing }, now))
-})
+const importLocation = onLiveImage<ImportLocationArgs>(
+  (record, { grant, location, claimed, hashing, quota, now }) => {
+    const denied = recheck(grant, record)
+    if (denied) return denied
+    if (record.status !== 'queued')
+      return refuse('CONFLICT', `It's not allowed to add locations if image status is ${record.status}.`)
+    const next = changeLocations(record, { kind: 'add-location', at: null, location }, quota)
+    const refusal = refusalToActivate(record) ?? ('code' in next ? next : null)
+    if (refusal) return refuse(refusal.code, refusal.message)
+    const active = next as ImageRecord
+    if (!hashing) return write(touch({ ...active, ...digestsIn(claimed) }, now))
+    const status = hashing.expected === null ? 'active' : 'importing'
+    return write(touch({ ...active, status, hashing }, now))
+  },
+)
 
-const finishHash = onHashing<FinishHashArgs>((record, { md5, sha512, now }) => {
+const finishHash = onHashing<FinishHashArgs>((record, { md5, multihash, now }) => {
   const { hashing, ...rest } = record
   const expected = hashing?.expected ?? null
-  if (expected !== null && expected !== sha512) return write(touch(withoutLocation(rest), now))
-  const digests = { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
+  if (expected !== null && expected !== multihash) return write(touch(withoutLocation(rest), now))
+  const digests = { checksum: md5, hashAlgo: hashing?.hashAlgo ?? null, hashValue: multihash }
   const status = rest.status === 'importing' ? 'active' : rest.status
   return write(touch({ ...rest, ...digests, status }, now))
 })
@@ -65,6 +74,10 @@ export interface LocationOperationArgs {
   'image.import-location': ImportLocationArgs
   'image.finish-hash': FinishHashArgs
   'image.abort-hash': HashArgs
+}
+
+function digestsIn(claimed: ValidationData | null): Partial<ImageRecord> {
+  return claimed ? { hashAlgo: claimed.hashAlgo, hashValue: claimed.hashValue } : {}
 }
 
 function withoutLocation(record: ImageRecord): ImageRecord {

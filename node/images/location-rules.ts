@@ -2,10 +2,11 @@
  * Where the bytes of an image may be had, and what changes of that do (glance-api.md §6.3). Pure: it runs inside the
  * register. The cluster's own copy is a location like the others, with a URL that says no more than whose bytes they are.
  */
+import { isDigest } from '../data/hash-algorithms.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import type { ImageLocation, ImageRecord } from './image-record.ts'
 
-/** What a caller says of the bytes at a location: hex digests, the multihash by the one algorithm there is. */
+/** What a caller says of the bytes at a location: hex digests, and the name of the multihash's algorithm. */
 export interface ValidationData {
   checksum?: string
   hashAlgo: string
@@ -31,9 +32,8 @@ export interface LocationRefusal {
 
 type Result = ImageRecord | LocationRefusal
 
-/** `hashing_algorithm`; Serac has this one alone. */
+/** `hashing_algorithm`: of what is uploaded, and, as in Glance, the only one that a patch may name. */
 export const HASH_ALGORITHM = 'sha512'
-const SHA512_HEX = /^[0-9a-f]{128}$/i
 const MD5_HEX = /^[0-9a-f]{32}$/i
 const OWN_SCHEME = 'serac'
 const DUPLICATE: LocationRefusal = { code: 'INVALID', message: 'The location is there already.' }
@@ -175,13 +175,9 @@ function refusalOfForm({ checksum, hashAlgo, hashValue }: Partial<ValidationData
   if (checksum !== undefined && !MD5_HEX.test(checksum))
     return refuse('CONFLICT', 'checksum is no MD5 in hexadecimal.')
   if (hashAlgo !== HASH_ALGORITHM) return refuse('CONFLICT', `os_hash_algo must be ${HASH_ALGORITHM}.`)
-  if (!isMultihash(hashValue ?? ''))
+  if (!isDigest(HASH_ALGORITHM, hashValue ?? ''))
     return refuse('CONFLICT', `os_hash_value is no ${HASH_ALGORITHM} in hexadecimal.`)
   return null
-}
-
-export function isMultihash(text: string): boolean {
-  return SHA512_HEX.test(text)
 }
 
 /** Null while an image may have so many locations. */

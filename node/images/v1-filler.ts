@@ -135,13 +135,11 @@ export class V1Filler {
   /** Its client is told of no id: what is left of it would be nobody's. */
   async #kill(id: string): Promise<void> {
     const { registers, clock, log } = this.#components
-    await registers
-      .apply(id, 'image.kill', { now: isoSeconds(clock.wallMs()) })
-      .catch((error: unknown) => {
-        // An upload that has begun has killed it itself, or somebody has deleted it.
-        if (!hasCode(error, 'CONFLICT', 'NOT_FOUND'))
-          log.warn({ image: id, error: String(error) }, 'an image stays queued')
-      })
+    await registers.apply(id, 'image.kill', { now: isoSeconds(clock.wallMs()) }).catch((error: unknown) => {
+      // An upload that has begun has killed it itself, or somebody has deleted it.
+      if (!hasCode(error, 'CONFLICT', 'NOT_FOUND'))
+        log.warn({ image: id, error: String(error) }, 'an image stays queued')
+    })
   }
 
   async #copy(caller: Caller, image: ImageRecord, url: string, isNew: boolean): Promise<void> {
@@ -169,7 +167,7 @@ export class V1Filler {
     sizeBytes: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const source = { imageId, urls: [url], sizeBytes, sha512: null, md5: null }
+    const source = { imageId, urls: [url], sizeBytes, multihash: null, md5: null }
     const { outside } = this.#components
     for await (const lease of outside.open(source).read(0, sizeBytes - 1, signal)) {
       try {

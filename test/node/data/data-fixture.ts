@@ -61,5 +61,5 @@ export async function* piecesOf(bytes: Buffer, pieceBytes = 65_536): AsyncGenera
 
 export function digestsOf(bytes: Buffer) {
   const hex = (name: string) => createHash(name).update(bytes).digest('hex')
-  return { md5: hex('md5'), sha512: hex('sha512') }
+  return { md5: hex('md5'), multihash: hex('sha512') }
 }

@@ -69,7 +69,7 @@ const image = (fields: Partial<OutsideImage> = {}): OutsideImage => ({
   imageId: 'id',
   urls: [URL],
   sizeBytes: BYTES.length,
-  sha512: SHA512,
+  multihash: { algorithm: 'sha512', hex: SHA512 },
   md5: null,
   ...fields,
 })
@@ -136,8 +136,9 @@ t.test('other bytes are no bytes', async (t) => {
   for (const contentRange of ['bytes 0-3/20', 'bytes 4-7/21', 'nonsense'])
     await t.rejects(read(outsideOf([{ contentRange }]).outside, image(), 4, 7), { code: 'UNAVAILABLE' })
   for (const digests of [
-    { sha512: SHA512 },
-    { sha512: null, md5: createHash('md5').update(BYTES).digest('hex') },
+    {},
+    { multihash: { algorithm: 'sha256' as const, hex: createHash('sha256').update(BYTES).digest('hex') } },
+    { multihash: null, md5: createHash('md5').update(BYTES).digest('hex') },
   ]) {
     const { outside, entries } = outsideOf([{ bytes: other }])
     let received = 0

@@ -114,6 +114,17 @@ t.test('a location that is added: digests behind the answer, before or after it 
   const before = locationsOf(imageOf())
   await before.locations.add(owner, ID, { url: URL, validation })
   t.match(before.registers.record(ID), { status: 'importing', hashing: { expected: SHA512.toLowerCase() } })
+  for (const [hashAlgo, bytes] of [
+    ['sha256', 32],
+    ['sha384', 48],
+    ['sha3_512', 64],
+    ['blake2s', 32],
+  ] as const) {
+    const named = locationsOf(imageOf())
+    const hashValue = 'ab'.repeat(bytes)
+    await named.locations.add(owner, ID, { url: URL, validation: { hashAlgo, hashValue } })
+    t.match(named.registers.record(ID), { hashing: { hashAlgo, expected: hashValue } })
+  }
   const trusting = locationsOf(imageOf(), { doSecureHash: false })
   await trusting.locations.add(owner, ID, { url: URL, validation })
   t.match(trusting.registers.record(ID), { status: 'active', hashAlgo: 'sha512', hashValue: SHA512 })
@@ -144,6 +155,9 @@ t.test('who may add a location, and which', async (t) => {
   for (const wrong of [
     { hashAlgo: 'md5', hashValue: SHA512 },
     { hashAlgo: 'sha512', hashValue: 'ab' },
+    { hashAlgo: 'sha256', hashValue: SHA512 },
+    { hashAlgo: 'sha123', hashValue: SHA512 },
+    { hashAlgo: 'toString', hashValue: SHA512 },
   ])
     await t.rejects(locationsOf(imageOf()).locations.add(owner, ID, { url: URL, validation: wrong }), {
       code: 'INVALID',

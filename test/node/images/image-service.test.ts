@@ -8,6 +8,7 @@ import type { ImageStatus } from '../../../node/images/image-record.ts'
 import { ImageError } from '../../../node/errors.ts'
 import type { ImageLocationsOptions } from '../../../node/images/image-locations.ts'
 import type { Limits, ProjectLimits } from '../../../node/images/project-limits.ts'
+import { ownUrl } from '../../../node/images/location-rules.ts'
 import { ImageService, type ImageServiceOptions } from '../../../node/images/image-service.ts'
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
@@ -61,6 +62,8 @@ function serviceOf({
   const whole = new Set<string>()
   const measured: string[] = []
   const image: OpenImage = { sizeBytes: 5, read: async function* () {} }
+  const own = { image, failure: null as Error | null }
+  const elsewhere = { image }
   const service = new ImageService(
     {
       identity: createIdentity(systemRandom),
@@ -75,7 +78,8 @@ function serviceOf({
       reader: {
         open: async ({ root }) => {
           opened.push(root)
-          return image
+          if (own.failure) throw own.failure
+          return own.image
         },
       },
       holdsWhole: (root) => whole.has(root),
@@ -87,7 +91,7 @@ function serviceOf({
         },
         open: ({ urls }) => {
           opened.push(...urls)
-          return image
+          return elsewhere.image
         },
       },
       hasher: { begin: () => {} },
@@ -101,7 +105,7 @@ function serviceOf({
       locations: { ...locationOptions, ...locations },
     },
   )
-  return { service, registers, opened, uploads, whole, measured }
+  return { service, registers, opened, uploads, whole, measured, own, elsewhere }
 }
 
 t.test('create', async (t) => {
@@ -241,6 +245,49 @@ t.test('a location: looked at, decided in the register, read from where it is', 
   registers.put(activeImage())
   t.match(await service.openData(owner, ID), { value: { sizeBytes: 5 } })
   t.equal(opened.at(-1), data.root, 'what the cluster keeps comes first')
+})
+
+t.test('an image that the nodes have lost comes from its location', async (t) => {
+  const { service, registers, opened, own, elsewhere } = serviceOf()
+  const twice = activeImage({
+    locations: [
+      { url: URL, metadata: {} },
+      { url: ownUrl(ID), metadata: {} },
+    ],
+  })
+  registers.put(twice)
+  const lost = new ClusterError('CHUNK_UNAVAILABLE', 'no holder')
+  const bytes = (text: string, failure: Error | null = null) =>
+    async function* () {
+      if (text !== '') yield { bytes: Buffer.from(text), release() {} }
+      if (failure) throw failure
+    }
+  const read = async () => {
+    const { value } = await service.openData(owner, ID)
+    let text = ''
+    for await (const lease of value!.read(0, 4, new AbortController().signal))
+      text += Buffer.from(lease.bytes).toString()
+    return text
+  }
+  const from = (text: string, failure: Error | null = null) => ({ sizeBytes: 5, read: bytes(text, failure) })
+  elsewhere.image = from('there')
+  own.image = from('their')
+  t.equal(await read(), 'their', 'whatever the order of the locations')
+  own.image = from('', lost)
+  t.equal(await read(), 'there', 'its chunks are lost')
+  own.failure = lost
+  t.equal(await read(), 'there', 'its manifest is lost')
+  own.failure = new Error('a bug')
+  await t.rejects(read(), { message: 'a bug' })
+  own.failure = null
+  own.image = from('th', lost)
+  await t.rejects(read(), { code: 'CHUNK_UNAVAILABLE' }, 'nothing tells whether the rest would fit')
+  own.image = from('', lost)
+  const off = serviceOf({ locations: { isHttpOn: false } })
+  off.registers.put(twice)
+  off.own.failure = lost
+  await t.rejects(off.service.openData(owner, ID), { code: 'CHUNK_UNAVAILABLE' })
+  t.ok(opened.includes(data.root))
 })
 
 t.test('patch, delete and upload', async (t) => {

@@ -19,7 +19,7 @@ const stored: StoredImage = {
   sizeBytes: 5,
   chunkSizeBytes: 1024,
   md5: 'm5',
-  sha512: 's512',
+  multihash: 's512',
   holders: [identity.id, 'b'],
   pinnedAt: [identity.id, 'b', 'c'],
 }

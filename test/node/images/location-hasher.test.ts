@@ -12,7 +12,13 @@ import { MemoryRegisters } from './memory-registers.ts'
 const BYTES = Buffer.alloc(4 * 1024 * 1024 + 1000, 'image bytes ')
 const md5 = createHash('md5').update(BYTES).digest('hex')
 const sha512 = createHash('sha512').update(BYTES).digest('hex')
-const hashing = { hashId: 'h1', node: 'node-a', startNonce: '1'.repeat(16), expected: null }
+const hashing = {
+  hashId: 'h1',
+  node: 'node-a',
+  startNonce: '1'.repeat(16),
+  hashAlgo: 'sha512' as const,
+  expected: null,
+}
 
 const hashes = new HashPool({ clock: systemClock, log: silentLog }, { threads: 1 })
 hashes.start()
@@ -62,6 +68,16 @@ t.test('the digests of all bytes become those of the image', async (t) => {
   t.match(parts.registers.record(ID), { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 })
   t.notOk(parts.registers.record(ID)?.hashing)
   t.equal(parts.pool.slotsInUse, 0)
+})
+
+t.test('by the algorithm that the caller named', async (t) => {
+  const parts = hasherOf()
+  const image = { ...parts.image, hashing: { ...hashing, hashAlgo: 'sha3_256' as const } }
+  parts.registers.put(image)
+  parts.hasher.begin(ID, 'h1', Promise.resolve(image))
+  await ended(parts)
+  const hashValue = createHash('sha3-256').update(BYTES).digest('hex')
+  t.match(parts.registers.record(ID), { checksum: md5, hashAlgo: 'sha3_256', hashValue })
 })
 
 t.test('what cannot be read is given up, and the image waits no longer', async (t) => {

@@ -2,7 +2,13 @@ import t from 'tap'
 import type { Decision } from '../../../cluster/register/operations.ts'
 import type { ImageChange } from '../../../node/images/image-requests.ts'
 import { IMAGE_STATUSES, type ImageRecord } from '../../../node/images/image-record.ts'
-import { locationsOf, outsideUrls, ownUrl, type NewLocation } from '../../../node/images/location-rules.ts'
+import {
+  locationsOf,
+  outsideUrls,
+  ownUrl,
+  type NewLocation,
+  type ValidationData,
+} from '../../../node/images/location-rules.ts'
 import {
   activeImage,
   data,
@@ -141,23 +147,42 @@ t.test('digests that are said must fit those that are known, and one another', a
     t.match(patch(imageOf(), add(at(URL, { validation: wrong }))), refusal('CONFLICT'))
 })
 
-const hashing = { hashId: 'h1', node: 'node-a', startNonce: '1'.repeat(16), expected: null }
+const hashing = {
+  hashId: 'h1',
+  node: 'node-a',
+  startNonce: '1'.repeat(16),
+  hashAlgo: 'sha512' as const,
+  expected: null,
+}
 const expecting = { ...hashing, expected: SHA512 }
-const imported = (computation: ImageRecord['hashing'] | null, location = at(URL)) =>
+const imported = (
+  computation: ImageRecord['hashing'] | null,
+  location = at(URL),
+  claimed: ValidationData | null = null,
+) =>
   decide('image.import-location', live(imageOf()), {
     grant: grantOf(owner),
     location,
+    claimed,
     hashing: computation ?? null,
     quota: QUOTA,
     now: LATER,
   })
-const digests = { hashId: 'h1', md5: MD5, sha512: SHA512, now: LATER }
+const digests = { hashId: 'h1', md5: MD5, multihash: SHA512, now: LATER }
 
 t.test('an imported location: active at once, or when its digests are known', async (t) => {
-  t.match(written(imported(null, at(URL, { validation }))), { status: 'active', hashValue: SHA512 })
+  const claimed = { hashAlgo: 'sha256', hashValue: SHA512.slice(64) }
+  t.match(written(imported(null, at(URL), claimed)), { status: 'active', ...claimed })
   t.match(written(imported(hashing)), { status: 'active', hashing, hashValue: null, size: 5 })
   t.match(written(imported(expecting)), { status: 'importing', hashing: expecting })
-  const active = { grant: grantOf(owner), location: at(URL), hashing, quota: QUOTA, now: LATER }
+  const active = {
+    grant: grantOf(owner),
+    location: at(URL),
+    claimed: null,
+    hashing,
+    quota: QUOTA,
+    now: LATER,
+  }
   for (const status of IMAGE_STATUSES.filter((one) => one !== 'queued' && one !== 'pending_delete'))
     t.match(decide('image.import-location', live(imageOf({ status })), active), refusal('CONFLICT'))
   t.match(
@@ -172,7 +197,7 @@ t.test('digests that are computed are the image\u2019s; wrong ones give it back'
     t.match(done, { status: 'active', checksum: MD5, hashAlgo: 'sha512', hashValue: SHA512 })
     t.notOk('hashing' in done)
   }
-  const wrong = { ...digests, sha512: 'ef'.repeat(64) }
+  const wrong = { ...digests, multihash: 'ef'.repeat(64) }
   const back = written(decide('image.finish-hash', live(written(imported(expecting))), wrong))
   t.strictSame(back, { ...imageOf(), updatedAt: LATER })
   t.match(decide('image.finish-hash', live(written(imported(hashing))), { ...digests, hashId: 'h2' }), {

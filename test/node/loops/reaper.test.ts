@@ -97,7 +97,13 @@ t.test('without a majority it tries again', async (t) => {
   t.equal(parts.registers.record(ID)?.status, 'queued')
 })
 
-const hashing = { hashId: 'h1', node: upload.node, startNonce: upload.startNonce, expected: 'aa' }
+const hashing = {
+  hashId: 'h1',
+  node: upload.node,
+  startNonce: upload.startNonce,
+  hashAlgo: 'sha512' as const,
+  expected: 'aa',
+}
 const locations = [{ url: 'http://mirror.example/', metadata: {} }]
 
 t.test(

@@ -197,7 +197,7 @@ function inlineChecksums(): ImageChecksums {
     close: () => {},
   })
   return new ImageChecksums(
-    { md5: session(createHash('md5')), sha512: session(createHash('sha512')) },
+    { md5: session(createHash('md5')), multihash: session(createHash('sha512')) },
     () => {},
   )
 }
