@@ -19,6 +19,8 @@ import { testApi } from './api-server.ts'
 import { defaultPolicy } from './default-policy.ts'
 
 export const SIZE_MAX = 1000
+/** The process ends no sooner after a download: an injected response forgets its timer. */
+const PAUSE_MS = 1000
 const QUOTAS = { properties: 3, tags: 3, locations: 1 }
 
 /** Who asks is said by X-Project and X-Role-List. */
@@ -130,7 +132,8 @@ export function v1Api(t: Test) {
     deleted: () => tombstones(registers),
   })
   const v1 = new V1Images({ ...base, images: service, changed, filler }, { quotas: QUOTAS, memberQuota: 2 })
-  const { app } = testApi(t, { components: { images: service, v1, authenticator } })
+  const components = { images: service, v1, authenticator }
+  const { app } = testApi(t, { components, options: { clientPauseMs: PAUSE_MS } })
   return { app, registers, bytes }
 }
 

@@ -1,6 +1,5 @@
 import type { InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
-import { eventually } from '../../helpers/probe-cluster.ts'
 import { testApi } from '../../helpers/api-server.ts'
 import { SIZE_MAX, v1Api } from '../../helpers/v1-api.ts'
 
@@ -9,6 +8,10 @@ const RAW = { 'x-image-meta-disk_format': 'raw', 'x-image-meta-container-format'
 const OCTETS = { 'content-type': 'application/octet-stream' }
 const ADMIN = { 'x-role-list': 'admin,member,reader' }
 const URL = 'http://mirror.example/a?b=%2F'
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise(setImmediate)
+}
 
 function start(t: Test) {
   const api = v1Api(t)
@@ -215,10 +218,10 @@ t.test('locations and copies', async (t) => {
     (await send('HEAD', `/v1/images/${id}`)).headers['x-image-meta-status']
   const copied = await create({ 'x-glance-api-copy-from': URL })
   t.match(copied, { status: 'queued', size: 3 })
-  await eventually('the copy is there', async () => (await statusOf(copied.id)) === 'active')
+  await until(async () => (await statusOf(copied.id)) === 'active')
   t.match(await send('GET', `/v1/images/${copied.id}`), { body: 'abc' })
   const bad = await create({ 'x-glance-api-copy-from': URL, 'x-image-meta-checksum': '0'.repeat(32) })
-  await eventually('the copy is given up', async () => (await statusOf(bad.id)) === 'killed')
+  await until(async () => (await statusOf(bad.id)) === 'killed')
 })
 
 t.test('lists, their filters, and what administrators are shown', async (t) => {
