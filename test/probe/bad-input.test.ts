@@ -6,6 +6,7 @@ import { residentPeakBytes } from '../helpers/memory-of.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
 import { exchangeAndEnd, head } from '../helpers/raw-http.ts'
 import { Fuzz } from './fuzz/fuzz.ts'
+import { nastyV1Request, V1_SETTINGS } from './fuzz/nasty-v1-requests.ts'
 
 const MIB = 1024 ** 2
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -17,6 +18,7 @@ const RESIDENT_BYTES_MAX = 700 * MIB
 
 /** Some of what `npm run test:fuzz` does, each time the same. */
 const FUZZ = { cases: 600, seed: 1 }
+const V1_FUZZ = { cases: 200, seed: 1 }
 
 type BufferCall = Call & { body?: Buffer }
 type Case = [wanted: number[], method: string, path: string, call?: BufferCall]
@@ -135,7 +137,7 @@ const RAW_REQUESTS: (string | Buffer)[] = [
 ]
 
 t.test('bad input', async (t) => {
-  const cluster = await ProbeCluster.start(t)
+  const cluster = await ProbeCluster.start(t, { settings: V1_SETTINGS })
   const pids = await cluster.pids()
 
   await t.test('requests from a seed', async (t) => {
@@ -143,6 +145,12 @@ t.test('bad input', async (t) => {
     t.equal(wrong, null)
     for (const status of [200, 201, 204, 400, 403, 404, 409])
       t.ok(statuses.has(status), `${status} was among them`)
+  })
+
+  await t.test('requests of API v1 from a seed', async (t) => {
+    const { wrong, statuses } = await new Fuzz(cluster.dev.nodes, nastyV1Request).run(V1_FUZZ)
+    t.equal(wrong, null)
+    for (const status of [200, 201, 204, 400, 404]) t.ok(statuses.has(status), `${status} was among them`)
   })
 
   const id = await cluster.client(0).newImage()
