@@ -12,6 +12,8 @@ export interface RawAnswer {
 const HEAD_END = Buffer.from('\r\n\r\n')
 const STATUS_AT = 'HTTP/1.1 '.length
 const STATUS_DIGITS = 3
+/** No server of ours answers with more. */
+export const HEAD_BYTES_MAX = 16 * 1024
 
 export class HttpConnection {
   readonly #socket: Socket
@@ -64,7 +66,8 @@ export class HttpConnection {
   }
 }
 
-function parseHead(bytes: Buffer) {
+/** Null while it is not whole. `endsAt` is where the announced body ends. */
+export function parseHead(bytes: Buffer) {
   const headEnd = bytes.indexOf(HEAD_END)
   if (headEnd < 0) return null
   const head = bytes.toString('latin1', 0, headEnd)

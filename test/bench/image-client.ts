@@ -1,6 +1,7 @@
-/** The clients of the data benchmark. Whole images go through curl: of all clients it takes least of the shared cores. */
+/** The clients of the data benchmark: curl for uploads, sockets of our own for the rest. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { discard } from './discarding-client.ts'
 import { HttpConnection, requestBytes } from './http-connection.ts'
 
 const run = promisify(execFile)
@@ -46,12 +47,12 @@ export async function smallCycle(connection: HttpConnection, content: Buffer): P
 
 export async function uploadFile(port: number, id: string, file: string): Promise<void> {
   const header = 'content-type: application/octet-stream'
-  await curl('204', ['-H', header, '-H', 'expect:', '-T', file, dataUrl(port, id)])
+  await curl('204', ['-H', header, '-H', 'expect:', '-T', file, `http://127.0.0.1:${port}${dataPath(id)}`])
 }
 
 /** To nowhere. */
-export async function download(port: number, id: string): Promise<void> {
-  await curl('200', [dataUrl(port, id)])
+export function download(port: number, id: string): Promise<void> {
+  return discard(port, dataPath(id), 200)
 }
 
 async function curl(status: string, args: readonly string[]): Promise<void> {
@@ -59,8 +60,8 @@ async function curl(status: string, args: readonly string[]): Promise<void> {
   if (stdout !== status) throw new Error(`curl ${args.at(-1)} was answered ${stdout}`)
 }
 
-function dataUrl(port: number, id: string): string {
-  return `http://127.0.0.1:${port}/v2/images/${id}/file`
+function dataPath(id: string): string {
+  return `/v2/images/${id}/file`
 }
 
 function idIn(body: Buffer): string {
