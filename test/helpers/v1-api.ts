@@ -52,7 +52,7 @@ class MemoryBytes {
     this.#written.set(root, bytes)
     const digest = (name: string) => createHash(name).update(bytes).digest('hex')
     const stored = { root, sizeBytes: bytes.length, chunkSizeBytes: 4096, holders: [], pinnedAt: [] }
-    return { ...stored, md5: digest('md5'), sha512: digest('sha512') } satisfies StoredImage
+    return { ...stored, md5: digest('md5'), multihash: digest('sha512') } satisfies StoredImage
   }
 
   open(root: string): OpenImage {
@@ -85,7 +85,7 @@ export function v1Api(t: Test) {
     {
       ...base,
       writer: { write: bytes.write, unpin: async () => {} },
-      holder: { noteHeld: async () => true },
+      holder: { noteHeld: async () => {} },
     },
     {
       sizeBytesMax: SIZE_MAX,
