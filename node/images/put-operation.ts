@@ -63,6 +63,8 @@ function isAsItIs(record: ImageRecord, change: ImageChange, protectedNames: Prot
     return record[change.field] === change.value
   }
   if (change.kind !== 'property' || change.op === 'remove') return false
-  const isSeen = protectedNames[change.name]?.includes('read') ?? true
-  return isSeen && record.properties[change.name] === change.value
+  const { name, value } = change
+  // By names of their own alone: a property may be called `constructor`.
+  const isSeen = !Object.hasOwn(protectedNames, name) || protectedNames[name]!.includes('read')
+  return isSeen && Object.hasOwn(record.properties, name) && record.properties[name] === value
 }

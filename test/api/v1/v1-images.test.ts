@@ -143,6 +143,10 @@ t.test('PUT changes what is named, and by default takes away the other propertie
   }>()
   t.match(purged.image, { name: 'n', properties: { b: '4' } })
   t.strictSame(Object.keys((purged.image as { properties: {} }).properties), ['b'])
+  const odd = (
+    await put({ 'x-image-meta-property-constructor': 'x', 'x-image-meta-property-b': '4' })
+  ).json<object>()
+  t.match(odd, { image: { properties: { constructor: 'x', b: '4' } } })
   // As it is shown it may be sent back; anything else of it is for nobody to say.
   const same = { ...RAW, 'x-image-meta-size': '3', 'x-image-meta-checksum': MD5_ABC }
   t.equal((await put({ ...same, 'x-image-meta-id': id, 'x-image-meta-status': 'active' })).statusCode, 200)
