@@ -14,6 +14,11 @@ const OUTPUT = join(DIST, 'bin')
 const LAUNCHER = 'serac.cjs'
 /** The program and its threads, which look for each other side by side. */
 const ENTRIES = ['node/main.js', 'node/data/hash-worker.js', 'node/store/scan-worker.js']
+const PAGE = join(DIST, 'page')
+/** The operator page is made from its sources, for browsers. */
+const PAGE_SOURCES = join(DIST, '../api/status/page')
+/** Of the last years; the operator's browser is not ours to choose. */
+const PAGE_BROWSERS = ['chrome115', 'firefox115', 'safari16']
 /** Native code, WebAssembly, and what only runs from sources. */
 const EXTERNAL = ['classic-level', '@napi-rs/blake-hash', 'blake3-wasm', 'tsx']
 /** What CommonJS packages in a module ask for the parts of Node. */
@@ -38,3 +43,21 @@ await copyFile(join(DIST, 'node', LAUNCHER), join(OUTPUT, LAUNCHER))
 // Not before: a start that is under way finds the files of one build or of the other.
 const made = new Set([LAUNCHER, ...Object.keys(metafile.outputs).map((path) => basename(path))])
 for (const name of await readdir(OUTPUT)) if (!made.has(name)) await rm(join(OUTPUT, name))
+
+await build({
+  entryPoints: ['main.tsx', 'page.css'].map((name) => ({ in: join(PAGE_SOURCES, name), out: 'page' })),
+  outdir: PAGE,
+  assetNames: '[name]',
+  bundle: true,
+  minify: true,
+  target: PAGE_BROWSERS,
+  format: 'esm',
+  loader: { '.woff2': 'file', '.woff': 'empty' },
+  tsconfig: join(PAGE_SOURCES, 'tsconfig.json'),
+  legalComments: 'linked',
+  logLevel: 'warning',
+})
+for (const name of ['index.html', 'icon.svg']) await copyFile(join(PAGE_SOURCES, name), join(PAGE, name))
+// Its licence wants to be where the font is.
+const fontLicence = join(DIST, '../node_modules/@fontsource/ibm-plex-sans/LICENSE')
+await copyFile(fontLicence, join(PAGE, 'ibm-plex-licence.txt'))

@@ -10,6 +10,8 @@ import { buildApiServer } from '../api/server.ts'
 import { ServerCertificate } from '../api/server-certificate.ts'
 import type { Policy } from '../api/auth/policy/policy.ts'
 import { StreamLimit } from '../api/stream-limit.ts'
+import { OperatorAccess } from '../api/status/operator-access.ts'
+import { loadPage } from '../api/status/status-page.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
@@ -24,14 +26,16 @@ import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildLimits } from './composition/build-limits.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
-import { buildRecordLoops, pendingImages } from './composition/build-record-loops.ts'
+import { buildOperator } from './composition/build-operator.ts'
+import { buildRecordLoops } from './composition/build-record-loops.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
 import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
-import { buildReport, whyNotVoting } from './composition/report.ts'
+import { whyNotVoting } from './composition/report.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
+import { operatorRules } from './config/operator-rules.ts'
 import type { SeracConfig } from './config/options.ts'
 import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
@@ -54,10 +58,7 @@ import { RepairPace } from './loops/repair-pace.ts'
 import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { RecordAuditor } from './loops/record-auditor.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
-import { ClusterAdmin } from './status/cluster-admin.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
-import { ImageAdmin } from './status/image-admin.ts'
-import { LoopAdmin } from './status/loop-admin.ts'
 import type { OutboundHttp } from './outbound/outbound-http.ts'
 import type { Store } from './store/store.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -349,35 +350,14 @@ async function listen(
   eventLoopDelay.start()
   onStarted(async () => eventLoopDelay.stop())
   api.server.on('request', ({ url }: IncomingMessage) => core.foreground.noteRequest(url ?? ''))
-  const report = buildReport({
+  const view = buildOperator({
     ...core,
-    self: core.identity.id,
-    clock,
-    config: core.currentConfig,
-    startedMs: STARTED_MS,
-    blockedTombstones: () => loops.tombstones.blocked,
-    integrity: () => loops.auditor.progress,
-    records: () => loops.records.progress,
-    out: () => loops.out.view,
-    loops: () => loops.all.map((loop) => loop.describe()),
+    ...{ registers: images.registers, holder: images.holder, loops, startedMs: STARTED_MS },
     eventLoopDelay: () => eventLoopDelay.recent,
-    images: () => core.index.rows(),
   })
-  const operator = buildOperatorServer(
-    {
-      clusterStatus: () => report.gather(),
-      admin: buildAdmin(core),
-      loops: new LoopAdmin({ self: core.identity.id, log, loops: loops.all }),
-      images: new ImageAdmin({
-        clock,
-        log,
-        registers: images.registers,
-        pendingImages: () => pendingImages(core.index),
-      }),
-      log,
-    },
-    { disableFile },
-  )
+  onStarted(async () => view.stop())
+  const access = new OperatorAccess({ authenticator, policy: core.policy, log }, operatorRules(config))
+  const operator = buildOperatorServer({ ...view, access, page: await loadPage() }, { disableFile })
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
@@ -388,20 +368,6 @@ async function listen(
   }
   onStarted(() => images.uploader.stop())
   onStarted(() => images.hasher.stop())
-}
-
-function buildAdmin({ log, identity, currentConfig, cluster }: Core): ClusterAdmin {
-  const { control, registers } = cluster
-  return new ClusterAdmin({
-    self: identity.id,
-    clock,
-    random,
-    log,
-    config: currentConfig,
-    membership: registers.membership,
-    stateOf: (id) => (control.liveness.isAlive(id) ? 'alive' : control.liveness.view(id).state),
-    refusedJoins: () => registers.desk.refused,
-  })
 }
 
 function ownAddressIn(config: CurrentConfig, self: NodeId): string {

@@ -55,6 +55,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
   { packages: /^undici$/, homes: ['api/auth/keystone-transport.ts', 'node/outbound/undici-outbound.ts'] },
+  { packages: /^(preact|uplot)(\/|$)/, homes: ['api/status/page/'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
   { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
@@ -66,6 +67,8 @@ const ENTRY_POINTS = [
   'deploy/dev-cluster.ts',
   'deploy/demo.ts',
   'deploy/bundle.ts',
+  // In the browser.
+  'api/status/page/main.tsx',
   'node/data/hash-worker.ts',
   'node/store/scan-worker.ts',
 ]
@@ -79,7 +82,7 @@ interface SourceFile {
 
 function sourcesUnder(directory: string): string[] {
   return readdirSync(join(PROJECT_ROOT, directory), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
+    .filter((entry) => entry.isFile() && /\.(c?ts|tsx)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
     .map((entry) => relative(PROJECT_ROOT, join(entry.parentPath, entry.name)))
 }
 

@@ -1,7 +1,11 @@
 /** What operators send: checked here, so that a slip is a 400 that says how to write it. Throws INVALID. */
 import { ImageError } from '../../node/errors.ts'
 import type { MemberChanges } from '../../node/status/cluster-admin.ts'
+import type { MuteRequest } from '../../node/status/cluster-history.ts'
+import { INSPECTED_MAX } from '../../node/status/copy-inspection.ts'
+import type { ImageMapQuery } from '../../node/status/image-map.ts'
 import type { LoopChanges } from '../../node/status/loop-admin.ts'
+import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../node/status/mutes.ts'
 
 export interface VotersRequest {
   voters: string[]
@@ -21,6 +25,11 @@ const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?)
 const PORT_MAX = 65_535
 /** 1 TiB a second: above any disk. */
 const RATE_MAX = 1024 ** 4
+
+const IMAGES_DEFAULT = 50
+const EVENTS_DEFAULT = 200
+export const EVENTS_MAX = 500
+const CHECK_CODE = /^[A-Z][A-Z_]{1,63}$/
 
 export function parseVotersRequest(body: unknown): VotersRequest {
   const { voters, dryRun = false, ...others } = objectOf(body)
@@ -62,6 +71,43 @@ export function parseLoopChanges(body: unknown): LoopChanges {
   if (paused !== undefined) changes.paused = parsePaused(paused)
   if (rate !== undefined) changes.rate = parseRate(rate)
   return changes
+}
+
+export function parseMuteRequest(body: unknown): MuteRequest {
+  const { code, who = null, seconds, reason = '', ...others } = objectOf(body)
+  refuseOthers(others, 'code, who, seconds and reason')
+  if (typeof code !== 'string' || !CHECK_CODE.test(code)) throw invalid('code must be that of a check.')
+  if (who !== null && !isName(who)) throw invalid('who must be what the check is about, or null.')
+  const isSeconds =
+    typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= MUTE_SECONDS_MAX
+  if (seconds !== null && !isSeconds)
+    throw invalid(`seconds must be an integer from 1 to ${MUTE_SECONDS_MAX}, or null to end the mute.`)
+  if (typeof reason !== 'string' || reason.length > MUTE_REASON_LENGTH_MAX)
+    throw invalid(`reason must be a text of up to ${MUTE_REASON_LENGTH_MAX} characters.`)
+  return { code, who, seconds, reason }
+}
+
+export function parseImageMapQuery(query: unknown): ImageMapQuery {
+  const { after, limit, show = 'all', search = '', ...others } = query as Record<string, unknown>
+  refuseOthers(others, 'after, limit, show and search')
+  if (after !== undefined && !isName(after)) throw invalid('after must be the id of an image.')
+  if (show !== 'all' && show !== 'attention') throw invalid('show must be all or attention.')
+  if (typeof search !== 'string' || search.length > TEXT_LENGTH_MAX)
+    throw invalid(`search must be a text of up to ${TEXT_LENGTH_MAX} characters.`)
+  return { after: after ?? null, limit: parseLimit(limit, IMAGES_DEFAULT, INSPECTED_MAX), show, search }
+}
+
+export function parseEventsQuery(query: unknown): number {
+  const { limit, ...others } = query as Record<string, unknown>
+  refuseOthers(others, 'limit')
+  return parseLimit(limit, EVENTS_DEFAULT, EVENTS_MAX)
+}
+
+function parseLimit(value: unknown, whenAbsent: number, max: number): number {
+  if (value === undefined) return whenAbsent
+  const limit = typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : 0
+  if (limit < 1 || limit > max) throw invalid(`limit must be an integer from 1 to ${max}.`)
+  return limit
 }
 
 function parsePaused(value: unknown): boolean {

@@ -1,4 +1,4 @@
-/** The operator's server: cluster status, membership, background loops and deleted images as JSON. It has no authentication, so it listens on loopback. */
+/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops and deleted images. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -6,8 +6,11 @@ import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
 import { healthRoutes } from '../health.ts'
 import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
+import { historyRoutes, type HistoryPort, type ImageMapPort } from './history-routes.ts'
 import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
+import type { OperatorAccess } from './operator-access.ts'
+import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
 
 export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
@@ -15,6 +18,10 @@ export interface OperatorComponents {
   admin: ClusterAdminPort
   loops: LoopAdminPort
   images: ImageAdminPort
+  map: ImageMapPort
+  history: HistoryPort
+  access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
+  page: PageFiles
   log: Log
 }
 
@@ -23,8 +30,18 @@ export interface OperatorOptions {
   disableFile: string
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Asks for no token. */
+    isPublic?: boolean
+  }
+}
+
 /** The largest request names seven voters. */
 const BODY_BYTES_MAX = 16 * 1024
+
+/** For load balancers and supervisors, which know no token. */
+const HEALTH = '/healthcheck'
 
 /** Builds the operator's server, not listening. Every error is `{"error":{"status","message"}}`. */
 export function buildOperatorServer(
@@ -45,6 +62,13 @@ export function buildOperatorServer(
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: { status: 404, message: 'There is nothing at this path.' } }),
   )
+  addSafeHeaders(app)
+  app.addHook('onRequest', async (request) => {
+    components.access.refuseForeignPages(request)
+    const isPublic = request.routeOptions.config.isPublic === true || request.routeOptions.url === HEALTH
+    if (!isPublic) await components.access.requireOperator(request)
+  })
+  pageRoutes(app, components.page)
   healthRoutes(app, options.disableFile)
   app.get('/v1/cluster/status', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
@@ -53,5 +77,6 @@ export function buildOperatorServer(
   clusterRoutes(app, components.admin)
   loopRoutes(app, components.loops)
   imageAdminRoutes(app, components.images)
+  historyRoutes(app, components)
   return app
 }

@@ -26,15 +26,23 @@ export class OperatorClient {
     const answer = await fetch(new URL(path, this.#url), {
       method,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: { ...credentials(), ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     }).catch((error: unknown) => {
       throw new NotAskedError(`could not ask ${this.#url}: ${plainReason(error)}`, { cause: error })
     })
     const text = await answer.text()
     if (answer.ok) return text === '' ? null : (JSON.parse(text) as unknown)
     throw new Error(messageIn(text) ?? `${this.#url} answered ${answer.status} ${answer.statusText}`)
+  }
+}
+
+/** As the shell has them: the token of the operator port, or one of Keystone. */
+function credentials(): Record<string, string> {
+  const { SERAC_OPERATOR_TOKEN: token, OS_TOKEN: keystoneToken } = process.env
+  return {
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(keystoneToken && { 'x-auth-token': keystoneToken }),
   }
 }
 

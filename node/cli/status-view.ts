@@ -77,6 +77,7 @@ function describeCheck(check: Check, nodes: readonly NodeStatus[]): string[] {
     ...wordWrap(`${title}, since ${check.since}`, COLUMNS),
     ...indented(check.why),
     ...indented(`What to do: ${check.remedy}`),
+    ...(check.muted ? indented(`Muted until ${check.muted.until}: ${check.muted.reason}`) : []),
   ]
 }
 

@@ -11,9 +11,13 @@ import type { LoopState } from '../loops/loop.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import type { CapacityTrend } from '../status/capacity-trend.ts'
 import { ClusterReport } from '../status/cluster-report.ts'
+import type { EventLog } from '../status/event-log.ts'
 import type { LoopDelay } from '../status/event-loop-delay.ts'
+import type { Mutes } from '../status/mutes.ts'
 import type { NodeReport } from '../status/node-report.ts'
+import type { StatusQuestions } from '../status/status-questions.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
 
@@ -33,6 +37,10 @@ export interface ReportComponents {
   loops: () => LoopState[]
   eventLoopDelay: () => LoopDelay
   out: () => OutView
+  questions: StatusQuestions
+  mutes: Mutes
+  events: EventLog
+  trend: CapacityTrend
   /** Every image that this node knows. */
   images: () => Iterable<ImageRecord>
 }
@@ -44,7 +52,9 @@ export function buildReport(components: ReportComponents): ClusterReport {
     self,
     clock,
     config,
-    rpc: control.rpc,
+    questions: components.questions,
+    mutes: components.mutes,
+    events: components.events,
     stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
     ownReport: () => ownReport(components),
@@ -68,12 +78,14 @@ function ownReport(components: ReportComponents): NodeReport {
     blockedTombstones: components.blockedTombstones(),
     integrity: components.integrity(),
     records: components.records(),
-    loops: components.loops().map(({ name, state, lastError }) => ({ name, state, lastError })),
+    loops: components.loops(),
     eventLoopDelay: components.eventLoopDelay(),
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,
     totalBytes: store.space.totalBytes,
+    forecast: components.trend.forecast(store.space),
+    mutes: components.mutes.words(),
     store: store.condition,
     heldRoots: store.chunks.heldRoots(),
   }

@@ -18,6 +18,7 @@ import {
   path,
   pathPrefix,
   port,
+  secret,
   size,
   storageQuota,
   text,
@@ -418,10 +419,19 @@ export const OPTIONS = {
     },
   },
   operator: {
-    help: 'The operator port: status in JSON. It asks for no password, so keep it on loopback or behind a firewall.',
+    help: 'The operator port: a page for browsers, and the same as JSON.',
     options: {
-      bind_host: option(host, '127.0.0.1', 'Address of the operator port.'),
+      bind_host: option(
+        host,
+        '127.0.0.1',
+        'Address of the operator port. Whoever can connect to it on loopback is an operator; elsewhere it asks for the token, ' +
+          'or for that of an administrator of Keystone.',
+      ),
       port: option(port, '9295', 'The operator port.'),
+      token: optional(
+        secret,
+        'What operators say who they are by: "Authorization: Bearer TOKEN". When it is set, it is asked for on loopback, too.',
+      ),
     },
   },
   healthcheck: {

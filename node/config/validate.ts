@@ -13,6 +13,7 @@ export function validate(config: SeracConfig, settings: Settings): void {
   checkPatience(config, settings)
   checkPages(config, settings)
   checkPorts(config, settings)
+  checkOperator(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
     settings.refuse(
       originOf(settings, OPTIONS.cluster.options.initial_members),
@@ -132,6 +133,25 @@ function checkPorts({ default: api, cluster, operator }: SeracConfig, settings: 
   })
 }
 
+/** As many characters as cannot be guessed; `openssl rand -hex 32` makes 64. */
+const OPERATOR_TOKEN_LENGTH_MIN = 16
+
+function checkOperator({ default: api, operator }: SeracConfig, settings: Settings): void {
+  const { token, bind_host } = OPTIONS.operator.options
+  if (operator.token !== null && operator.token.length < OPERATOR_TOKEN_LENGTH_MIN)
+    settings.refuse(
+      originOf(settings, token),
+      `[operator] token must have at least ${OPERATOR_TOKEN_LENGTH_MIN} characters; "openssl rand -hex 32" makes one`,
+    )
+  const asksNobody = operator.token === null && api.authStrategy !== 'keystone' && !api.insecureAllowRemote
+  if (asksNobody && !isLoopback(operator.bindHost))
+    settings.refuse(
+      originOf(settings, bind_host),
+      `[operator] bind_host ${operator.bindHost} lets everybody who can connect to it change the cluster: bind to ` +
+        '127.0.0.1, or set [operator] token',
+    )
+}
+
 function collide(a: { host: string; port: number }, b: { host: string; port: number }): boolean {
   return a.port === b.port && (a.host === b.host || isWildcard(a.host) || isWildcard(b.host))
 }
@@ -140,7 +160,7 @@ function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 

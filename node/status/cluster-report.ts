@@ -1,22 +1,28 @@
 /** The status document, gathered from all nodes with a deadline; who does not answer is shown as unknown. */
 import type { ClusterConfig, ConfigView, MemberNode } from '../../cluster/membership/cluster-config.ts'
-import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { placedNodes, storageNodes, zoneOf } from '../../cluster/placement/placement-policy.ts'
 import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { EventLog } from './event-log.ts'
 import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
-import { decodeReport, encodeReport, type NodeReport } from './node-report.ts'
+import type { Mutes } from './mutes.ts'
+import { decodeReport, encodeReport, heldBy, type NodeReport } from './node-report.ts'
 import { countRedundancy } from './redundancy.ts'
+import type { StatusQuestions } from './status-questions.ts'
 import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
 export interface ClusterReportComponents {
   self: NodeId
   clock: Clock
   config: ConfigView
-  rpc: PeerRpc
+  questions: StatusQuestions
+  mutes: Pick<Mutes, 'of' | 'merge'>
+  /** Told of each check that begins or ends, while anybody looks. */
+  events: Pick<EventLog, 'note'>
   /** State of a node as this one sees it. */
   stateOf: (id: NodeId) => NodeStatus['state']
   refusals: () => { peer: string; code: string; reason: string }[]
@@ -28,17 +34,15 @@ export interface ClusterReportComponents {
   images: () => Iterable<ImageRecord> | null
 }
 
-/** The document is there within two seconds, whoever is silent. */
-const ASK_TIMEOUT_MS = 1500
-
 export class ClusterReport {
   readonly #components: ClusterReportComponents
   /** Since when each finding holds, by code and subject. */
-  readonly #since = new Map<string, string>()
+  readonly #since = new Map<string, { at: string; code: string; who: string | null }>()
+  #latest: { reports: ReadonlyMap<NodeId, NodeReport>; atMs: number } | null = null
 
   constructor(components: ClusterReportComponents) {
     this.#components = components
-    components.rpc.handle('status', () => Promise.resolve(encodeReport(components.ownReport())))
+    components.questions.on('report', async () => encodeReport(components.ownReport()))
   }
 
   async gather(): Promise<ClusterStatus> {
@@ -59,18 +63,26 @@ export class ClusterReport {
       out: this.#components.out(),
       as_of: new Date(clock.wallMs()).toISOString(),
     }
+    const mutes = [...reports.values()].flatMap((report) => report.mutes)
+    this.#components.mutes.merge(mutes)
     const findings = findFaults({
       ...partial,
       refusals: this.#components.refusals(),
       abstentions: abstentions(reports),
       blockedTombstones: [...reports.values()].flatMap(({ blockedTombstones }) => blockedTombstones ?? []),
     })
-    return {
-      verdict: verdictOf(partial, findings),
-      summary: summaryOf(partial),
-      checks: this.#dated(findings),
-      ...partial,
-    }
+    const checks = this.#dated(findings)
+    const counted = checks.filter(({ muted }) => muted === null)
+    return { verdict: verdictOf(partial, counted), summary: summaryOf(partial), checks, ...partial }
+  }
+
+  /** What the nodes said of themselves, at most so long ago; asks them when nobody has. Those that do not answer are absent. */
+  async reports(ageMsMax: number): Promise<{ reports: ReadonlyMap<NodeId, NodeReport>; ageMs: number }> {
+    const { clock, config } = this.#components
+    if (!this.#latest || clock.monotonicMs() - this.#latest.atMs > ageMsMax)
+      await this.#askAll(config.current())
+    const { reports, atMs } = this.#latest!
+    return { reports, ageMs: clock.monotonicMs() - atMs }
   }
 
   #countRedundancy(config: ClusterConfig, images: ImageRecord[], reports: ReadonlyMap<NodeId, NodeReport>) {
@@ -87,21 +99,13 @@ export class ClusterReport {
     })
   }
 
-  async #askAll({ nodes }: ClusterConfig): Promise<Map<NodeId, NodeReport>> {
-    const reports = new Map<NodeId, NodeReport>()
-    await Promise.all(
-      nodes.map(async ({ id }) => {
-        const report = await this.#ask(id).catch(() => null)
-        if (report) reports.set(id, report)
-      }),
-    )
+  async #askAll({ nodes }: ClusterConfig): Promise<ReadonlyMap<NodeId, NodeReport>> {
+    const { questions, clock } = this.#components
+    const atMs = clock.monotonicMs()
+    const ids = nodes.map(({ id }) => id)
+    const reports = await questions.askAll(ids, 'report', decodeReport)
+    this.#latest = { reports, atMs }
     return reports
-  }
-
-  async #ask(id: NodeId): Promise<NodeReport> {
-    const { self, rpc, ownReport } = this.#components
-    if (id === self) return ownReport()
-    return decodeReport(await rpc.request(id, 'status', null, { timeoutMs: ASK_TIMEOUT_MS }))
   }
 
   #nodeStatus(node: MemberNode, report: NodeReport | undefined): NodeStatus {
@@ -122,6 +126,8 @@ export class ClusterReport {
       readmission: report?.readmission ?? null,
       storedBytes: report?.storedBytes ?? null,
       freeBytes: report?.freeBytes ?? null,
+      totalBytes: report?.totalBytes ?? null,
+      forecast: report?.forecast ?? null,
       store: report?.store ?? null,
       integrity: report?.integrity ?? null,
       records: report?.records ?? null,
@@ -142,15 +148,24 @@ export class ClusterReport {
     }
   }
 
-  /** Adds since when each finding holds; forgets those that ended. */
+  /** Adds since when each finding holds, and whether it is muted; forgets those that ended. */
   #dated(findings: Finding[]): Check[] {
-    const now = new Date(this.#components.clock.wallMs()).toISOString()
+    const { clock, mutes, events } = this.#components
+    const now = new Date(clock.wallMs()).toISOString()
     const names = new Set(findings.map(nameOf))
-    for (const name of this.#since.keys()) if (!names.has(name)) this.#since.delete(name)
+    for (const [name, { code, who }] of this.#since) {
+      if (names.has(name)) continue
+      this.#since.delete(name)
+      events.note({ kind: code, severity: 'good', who, text: 'This check is over.' })
+    }
     return findings.map((finding) => {
-      const since = this.#since.get(nameOf(finding)) ?? now
-      this.#since.set(nameOf(finding), since)
-      return { ...finding, since }
+      const { code, who, severity, why } = finding
+      const known = this.#since.get(nameOf(finding))
+      if (!known) events.note({ kind: code, severity, who, text: why })
+      const since = known?.at ?? now
+      this.#since.set(nameOf(finding), { at: since, code, who })
+      const mute = severity === 'critical' ? null : mutes.of(finding)
+      return { ...finding, since, muted: mute && { reason: mute.reason, until: mute.until } }
     })
   }
 }
@@ -176,12 +191,6 @@ function hasData(image: ImageRecord): boolean {
 
 function placementIn(config: ClusterConfig, out: ReadonlySet<NodeId>) {
   return (image: ImageRecord) => placedNodes(config, image.id, image.data?.copies ?? null, out)
-}
-
-/** Until a node has caught up, its chunks count for nothing (R11). */
-function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlySet<string>> {
-  const counted = [...reports].filter(([, { caughtUp }]) => caughtUp)
-  return new Map(counted.map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
 }
 
 function abstentions(reports: ReadonlyMap<NodeId, NodeReport>) {

@@ -1,15 +1,15 @@
 /** What one node tells the others for the status document. Roots travel as raw bytes: 32 each. */
 import { ClusterError } from '../../cluster/errors.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import type { CapacityForecast } from './capacity-trend.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
+import { decodeMuteWords, type MuteWord } from './mutes.ts'
 import type { StoreCondition } from '../store/store.ts'
-
-/** What the status says of a background loop; the rest is told by the node itself. */
-export type LoopSummary = Pick<LoopState, 'name' | 'state' | 'lastError'>
 
 export interface NodeReport {
   version: string
@@ -29,7 +29,7 @@ export interface NodeReport {
   integrity: AuditProgress | null
   /** Its records: how they compared with those of the voters. Null: a release that does not say. */
   records: RecordAuditProgress | null
-  loops: LoopSummary[]
+  loops: LoopState[]
   /** How long its event loop kept others waiting of late. Null: a release that does not say. */
   eventLoopDelay: LoopDelay | null
   /** BLAKE3 by `native` or `wasm`. */
@@ -37,6 +37,9 @@ export interface NodeReport {
   storedBytes: number
   freeBytes: number
   totalBytes: number
+  forecast: CapacityForecast
+  /** What it knows of checks that operators have muted. */
+  mutes: MuteWord[]
   /** Null: a release that does not say. */
   store: StoreCondition | null
   /** Manifest roots of which it holds everything, 64 hex digits each. */
@@ -57,7 +60,11 @@ const NOTHING_UNDER_WAY = {
   store: null,
   loops: [],
   eventLoopDelay: null,
+  forecast: { growthBytesPerDay: null, daysUntilFull: null },
+  mutes: [],
 }
+/** Of a loop of a release that tells only its name, state and error. */
+const LOOP_UNTOLD = { runs: 0, lastRunAt: null, queue: null, rate: null, progress: null }
 const FIGURES = ['uptimeSeconds', 'storedBytes', 'freeBytes', 'totalBytes'] as const
 
 export function encodeReport(report: NodeReport): EncodedReport {
@@ -71,7 +78,8 @@ export function decodeReport(value: unknown): NodeReport {
   const heldRoots = Array.from({ length: value.heldRoots.length / ROOT_BYTES }, (_, i) =>
     hex.slice(i * 2 * ROOT_BYTES, (i + 1) * 2 * ROOT_BYTES),
   )
-  return { ...NOTHING_UNDER_WAY, ...value, heldRoots }
+  const loops = ((value.loops as LoopState[] | undefined) ?? []).map((loop) => ({ ...LOOP_UNTOLD, ...loop }))
+  return { ...NOTHING_UNDER_WAY, ...value, loops, heldRoots }
 }
 
 function isReport(value: unknown): value is EncodedReport {
@@ -86,6 +94,8 @@ function isReport(value: unknown): value is EncodedReport {
     store = null,
     loops = [],
     eventLoopDelay = null,
+    forecast = NOTHING_UNDER_WAY.forecast,
+    mutes = [],
   } = report
   return (
     [version, hashing].every((text) => typeof text === 'string') &&
@@ -99,7 +109,9 @@ function isReport(value: unknown): value is EncodedReport {
     isDelayOrNull(eventLoopDelay) &&
     isConditionOrNull(store) &&
     Array.isArray(loops) &&
-    loops.every(isLoopSummary) &&
+    loops.every(isLoopState) &&
+    isForecast(forecast) &&
+    decodeMuteWords(mutes).length >= 0 &&
     heldRoots instanceof Uint8Array &&
     heldRoots.length % ROOT_BYTES === 0
   )
@@ -148,11 +160,27 @@ function isConditionOrNull(value: unknown): boolean {
   )
 }
 
-function isLoopSummary(value: unknown): boolean {
-  const { name, state, lastError } = (value ?? {}) as Partial<LoopSummary>
-  return [name, state].every((text) => typeof text === 'string') && isTextOrNull(lastError)
+function isForecast(value: unknown): boolean {
+  const { growthBytesPerDay, daysUntilFull } = (value ?? {}) as Partial<CapacityForecast>
+  return [growthBytesPerDay, daysUntilFull].every((each) => each === null || Number.isFinite(each))
+}
+
+function isLoopState(value: unknown): boolean {
+  const { name, state, lastError, queue = null, rate = null } = (value ?? {}) as Partial<LoopState>
+  return (
+    [name, state].every((text) => typeof text === 'string') &&
+    isTextOrNull(lastError) &&
+    (queue === null || [queue.depth, queue.oldestAgeMs].every(Number.isFinite)) &&
+    (rate === null || (typeof rate.unit === 'string' && Number.isFinite(rate.perSecond)))
+  )
 }
 
 function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === 'string'
+}
+
+/** Until a node has caught up, its chunks count for nothing (R11). */
+export function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlySet<string>> {
+  const counted = [...reports].filter(([, { caughtUp }]) => caughtUp)
+  return new Map(counted.map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
 }

@@ -32,6 +32,7 @@ export async function countRedundancy(input: RedundancyInput): Promise<Counts> {
     misplaced: 0,
     oneZone: 0,
     toCopy: { images: 0, bytes: 0 },
+    onlyOn: {},
   }
   const strays = new Map<string, Set<NodeId>>()
   for (const image of input.images) {
@@ -69,10 +70,17 @@ function count(
     strays.set(root, new Set(holders.filter((node) => !nodes.includes(node))))
   if (lacking > 0) counts.toCopy.images++
   counts.toCopy.bytes += lacking * (image.size ?? 0)
+  if (holders.length === 1) countLast(counts.onlyOn, holders[0]!, image.size ?? 0)
   const zonesUsed = new Set(copies.map((node) => zones.get(node))).size
   if (copies.length > 1 && zonesUsed === 1 && new Set(zones.values()).size > 1) counts.oneZone++
   if (copies.length > 0 && copies.length === nodes.length) counts.full++
   else if (holders.length > 0) counts.underReplicated++
   else if (silent > 0) counts.unknown++
   else counts.unavailable++
+}
+
+function countLast(onlyOn: Counts['onlyOn'], node: NodeId, sizeBytes: number): void {
+  const last = (onlyOn[node] ??= { images: 0, bytes: 0 })
+  last.images++
+  last.bytes += sizeBytes
 }

@@ -2,11 +2,13 @@
 
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { LoopState } from '../loops/loop.ts'
+import type { CapacityForecast } from './capacity-trend.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { StoreCondition } from '../store/store.ts'
-import type { LoopSummary } from './node-report.ts'
+import type { Mute } from './mutes.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
 
@@ -21,10 +23,12 @@ export interface Check {
   why: string
   /** What the operator can do. */
   remedy: string
+  /** While an operator has it muted: then it does not count for the verdict. Never for what is critical. */
+  muted: Pick<Mute, 'reason' | 'until'> | null
 }
 
-/** A check before it is known since when it holds. */
-export type Finding = Omit<Check, 'since'>
+/** A check before it is known since when it holds, and whether anybody minds. */
+export type Finding = Omit<Check, 'since' | 'muted'>
 
 export interface NodeStatus {
   id: string
@@ -44,13 +48,16 @@ export interface NodeStatus {
   readmission: RescanProgress | null
   storedBytes: number | null
   freeBytes: number | null
+  /** Of its file system. */
+  totalBytes: number | null
+  forecast: CapacityForecast | null
   /** What is wrong with its disk, and what was found wrong at its start. */
   store: StoreCondition | null
   /** Its chunks: how far the auditor has come, what was found damaged and healed since its start. */
   integrity: AuditProgress | null
   /** Its records: when and how they were compared with those of the voters. */
   records: RecordAuditProgress | null
-  loops: LoopSummary[] | null
+  loops: LoopState[] | null
   /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
   eventLoopDelay: LoopDelay | null
   /** Seconds since these figures were read. */
@@ -89,6 +96,8 @@ export interface ClusterStatus {
     oneZone: number
     /** What nodes that answer still have to bring: images that are lacking somewhere, and the bytes of all such copies. */
     toCopy: { images: number; bytes: number }
+    /** By node: images of which no other node that answers has a full copy, so that they go with it. */
+    onlyOn: Record<string, { images: number; bytes: number }>
   } | null
   as_of: string
 }

@@ -1,24 +1,15 @@
 import t from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
-import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
-import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
-import { silentLog } from '../../../cluster/runtime.ts'
 import { ImageError } from '../../../node/errors.ts'
+import { operatorComponents } from '../../helpers/operator-components.ts'
 
 const plan = { epoch: 1, from: ['a'], to: ['a'], joining: [], leaving: [], registers: 0, warnings: [] }
 const member = { id: 'a', address: 'h:1', role: 'voter' as const, zone: null, weight: 1 }
 
 function operator(admin: Partial<ClusterAdminPort>) {
-  const clusterStatus = () => Promise.reject(new Error('not asked for here'))
-  const components = {
-    clusterStatus,
-    admin: admin as ClusterAdminPort,
-    loops: {} as LoopAdminPort,
-    images: {} as ImageAdminPort,
-    log: silentLog,
-  }
+  const components = operatorComponents({ admin: admin as ClusterAdminPort })
   const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable' })
   t.teardown(() => app.close())
   return app

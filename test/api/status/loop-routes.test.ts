@@ -1,11 +1,9 @@
 import t from 'tap'
-import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
-import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
-import { silentLog } from '../../../cluster/runtime.ts'
 import type { LoopState } from '../../../node/loops/loop.ts'
 import type { LoopChanges } from '../../../node/status/loop-admin.ts'
+import { operatorComponents } from '../../helpers/operator-components.ts'
 
 const loop: LoopState = {
   name: 'auditor',
@@ -26,12 +24,12 @@ function operator() {
       changes.push([name, change])
       return loop
     },
+    changeAt: async (node, name, change) => {
+      changes.push([`${node} ${name}`, change])
+      return loop
+    },
   }
-  const clusterStatus = () => Promise.reject(new Error('not asked for here'))
-  const app = buildOperatorServer(
-    { clusterStatus, admin: {} as ClusterAdminPort, loops, images: {} as ImageAdminPort, log: silentLog },
-    { disableFile: '/nonexistent/disable' },
-  )
+  const app = buildOperatorServer(operatorComponents({ loops }), { disableFile: '/nonexistent/disable' })
   t.teardown(() => app.close())
   return { app, changes }
 }
@@ -44,10 +42,13 @@ t.test('loops are shown and set', async (t) => {
   const url = '/v1/cluster/loops/auditor'
   for (const body of [{ paused: true }, { paused: false, rate: null }, { rate: 1e6 }])
     t.equal((await app.inject({ method: 'POST', url, body })).statusCode, 200)
+  const elsewhere = '/v1/cluster/nodes/b/loops/auditor'
+  t.equal((await app.inject({ method: 'POST', url: elsewhere, body: { paused: true } })).statusCode, 200)
   t.strictSame(changes, [
     ['auditor', { paused: true }],
     ['auditor', { paused: false, rate: null }],
     ['auditor', { rate: 1e6 }],
+    ['b auditor', { paused: true }],
   ])
 })
 

@@ -1,12 +1,10 @@
 import t from 'tap'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
-import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
 import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
-import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
-import { silentLog } from '../../../cluster/runtime.ts'
 import { ImageError } from '../../../node/errors.ts'
 import type { ClusterStatus } from '../../../node/status/status-types.ts'
+import { operatorComponents } from '../../helpers/operator-components.ts'
 
 const status: ClusterStatus = {
   verdict: 'DEGRADED',
@@ -28,10 +26,9 @@ function operator(
   clusterStatus: () => Promise<ClusterStatus>,
   images = {} as ImageAdminPort,
 ) {
-  const app = buildOperatorServer(
-    { clusterStatus, admin: {} as ClusterAdminPort, loops: {} as LoopAdminPort, images, log: silentLog },
-    { disableFile: '/nonexistent/disable' },
-  )
+  const app = buildOperatorServer(operatorComponents({ clusterStatus, images }), {
+    disableFile: '/nonexistent/disable',
+  })
   t.teardown(() => app.close())
   return app
 }

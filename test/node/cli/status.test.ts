@@ -22,6 +22,8 @@ const alive: NodeStatus = {
   readmission: null,
   storedBytes: 3.4 * 1024 ** 3,
   freeBytes: 120 * 1024 ** 3,
+  totalBytes: 200 * 1024 ** 3,
+  forecast: null,
   store: null,
   integrity: null,
   records: null,
@@ -38,6 +40,7 @@ const lost: NodeStatus = {
   caughtUp: null,
   storedBytes: null,
   freeBytes: null,
+  totalBytes: null,
   ageSeconds: null,
 }
 const status: ClusterStatus = {
@@ -51,6 +54,7 @@ const status: ClusterStatus = {
       who: lost.id,
       why: 'The node has not answered for 90 s.',
       remedy: 'Look at its machine and its log; nothing else has to be done when it comes back.',
+      muted: null,
     },
   ],
   clusterId: 'c0ffee',
@@ -69,6 +73,7 @@ const status: ClusterStatus = {
     misplaced: 0,
     oneZone: 0,
     toCopy: { images: 0, bytes: 0 },
+    onlyOn: {},
   },
   as_of: '2026-02-28T12:01:30.000Z',
 }

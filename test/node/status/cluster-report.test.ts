@@ -1,7 +1,10 @@
 import t from 'tap'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { ClusterReport } from '../../../node/status/cluster-report.ts'
+import { EventLog } from '../../../node/status/event-log.ts'
+import { Mutes } from '../../../node/status/mutes.ts'
 import { encodeReport, type NodeReport } from '../../../node/status/node-report.ts'
+import { StatusQuestions } from '../../../node/status/status-questions.ts'
 import type { NodeStatus } from '../../../node/status/status-types.ts'
 import { configOf } from '../../cluster/register/register-fixture.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
@@ -26,6 +29,8 @@ const own: NodeReport = {
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  forecast: { growthBytesPerDay: null, daysUntilFull: null },
+  mutes: [],
   store: null,
   heldRoots: [ROOT],
 }
@@ -36,6 +41,8 @@ function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 
   const clock = new ManualClock()
   const states = new Map<string, NodeStatus['state']>()
   const state = { images }
+  const mutes = new Mutes(clock)
+  const events = new EventLog(clock)
   const answers = new Map<string, unknown>()
   for (const id of ['b', 'c']) {
     answers.set(id, encodeReport({ ...own, api: `http://${id}:9292` }))
@@ -45,14 +52,16 @@ function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 
     self: 'a',
     clock,
     config: { current: () => config },
-    rpc: network.join('a'),
+    questions: new StatusQuestions({ self: 'a', rpc: network.join('a') }),
+    mutes,
+    events,
     stateOf: (id) => states.get(id) ?? 'alive',
     refusals: () => [],
     out: () => ({ out: [], braked: [] }),
     ownReport: () => own,
     images: () => state.images,
   })
-  return { report, network, answers, config, clock, states, state }
+  return { report, network, answers, config, clock, states, state, mutes, events }
 }
 
 t.test('a whole cluster', async (t) => {
@@ -139,6 +148,39 @@ t.test('a check keeps the time since when it holds, until it ends', async (t) =>
   network.down.add('c')
   t.equal((await since())[0], '2026-01-01T00:01:00.000Z')
 })
+
+t.test('what begins and ends is an event', async (t) => {
+  const { report, network, events } = clusterOf()
+  network.down.add('c')
+  await report.gather()
+  network.down.clear()
+  await report.gather()
+  const kinds = events.latest(10).map(({ kind, severity }) => `${kind} ${severity}`)
+  t.ok(kinds.includes('NODE_DOWN warning') && kinds.includes('NODE_DOWN good'), kinds.join())
+})
+
+t.test(
+  'a muted check is shown and does not count, wherever it was muted; what is critical counts',
+  async (t) => {
+    const { report, network, answers, mutes, clock } = clusterOf()
+    network.down.add('c')
+    const elsewhere = new Mutes(clock)
+    for (const [code, who] of [
+      ['NODE_DOWN', 'c'],
+      ['UNDER_REPLICATED', null],
+      ['NO_QUORUM', null],
+    ] as const)
+      elsewhere.set({ code, who }, 3600, 'known')
+    answers.set('b', encodeReport({ ...own, mutes: elsewhere.words() }))
+    const status = await report.gather()
+    t.match(status, { verdict: 'HEALTHY', checks: [{ muted: { reason: 'known' } }, { muted: {} }] })
+    mutes.set({ code: 'NODE_DOWN', who: 'c' }, null, '')
+    t.match(await report.gather(), { verdict: 'DEGRADED' }, 'the newest word counts')
+    network.down.add('b')
+    const { checks } = await report.gather()
+    t.strictSame(checks.find(({ code }) => code === 'NO_QUORUM')?.muted, null)
+  },
+)
 
 t.test('answers the others with its own report', async (t) => {
   const { network } = clusterOf()

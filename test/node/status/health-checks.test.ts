@@ -21,6 +21,8 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     readmission: null,
     storedBytes: 1,
     freeBytes: 1,
+    totalBytes: 4,
+    forecast: null,
     store: null,
     integrity: null,
     records: null,
@@ -40,6 +42,7 @@ const allFull = {
   misplaced: 0,
   oneZone: 0,
   toCopy: { images: 0, bytes: 0 },
+  onlyOn: {},
 }
 const quorum = { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true }
 const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
@@ -208,7 +211,10 @@ t.test('records that were wrong stay named, and degrade nothing: they are right 
 })
 
 t.test('a paused loop is named, so that nobody forgets it', async (t) => {
-  const loop = (name: string, state: 'paused' | 'failed') => ({ name, state, lastError: null })
+  const loop = (name: string, state: 'paused' | 'failed') => ({
+    ...{ name, state, lastError: null, runs: 1, lastRunAt: null },
+    ...{ queue: null, rate: null, progress: null },
+  })
   const loops = [loop('auditor', 'paused'), loop('reaper', 'failed'), loop('updater', 'paused')]
   const facts = factsOf({ nodes: [nodeOf('a', { loops }), nodeOf('b'), nodeOf('c', { loops: null })] })
   t.match(findFaults(facts), [{ code: 'LOOP_PAUSED', who: 'a', why: /node a: auditor, updater\.$/ }])

@@ -17,12 +17,23 @@ const report: NodeReport = {
   blockedTombstones: null,
   integrity: { pass: 2, position: 0.5, found: 3, healed: 2, quarantined: 1, lastPassEndedAt: null },
   records: { passes: 1, compared: 9, healed: 1, away: ['c'], lastPassEndedAt: null },
-  loops: [{ name: 'updater', state: 'idle', lastError: null }],
+  loops: [
+    {
+      ...{ name: 'updater', state: 'idle', lastError: null, runs: 1, lastRunAt: null },
+      ...{
+        queue: { depth: 2, oldestAgeMs: 10 },
+        rate: { unit: 'bytes', perSecond: 5, fixed: null },
+        progress: null,
+      },
+    },
+  ],
   eventLoopDelay: { p99Ms: 4, maxMs: 30 },
   hashing: 'native',
   storedBytes: 10,
   freeBytes: 20,
   totalBytes: 30,
+  forecast: { growthBytesPerDay: 7, daysUntilFull: null },
+  mutes: [],
   store: {
     failure: null,
     isFull: false,
@@ -56,6 +67,16 @@ t.test('fields of a newer release are let through', async (t) => {
   t.match(decodeReport({ ...encodeReport(report), mood: 'good' }), { mood: 'good', version: '0.1.0' })
 })
 
+t.test('a release that tells less of its loops is understood', async (t) => {
+  const { forecast: _, mutes: __, ...older } = encodeReport(report)
+  const loops = [{ name: 'updater', state: 'idle', lastError: null }]
+  t.match(decodeReport(carried({ ...older, loops })), {
+    loops: [{ name: 'updater', state: 'idle', queue: null, rate: null }],
+    forecast: { growthBytesPerDay: null },
+    mutes: [],
+  })
+})
+
 t.test('what is no report is refused', async (t) => {
   const good = encodeReport(report)
   const bad = [
@@ -74,6 +95,8 @@ t.test('what is no report is refused', async (t) => {
     { ...good, store: { failure: 7 } },
     { ...good, loops: 'all' },
     { ...good, loops: [null] },
+    { ...good, forecast: { growthBytesPerDay: 'much' } },
+    { ...good, mutes: [{ code: 'NODE_DOWN' }] },
     { ...good, caughtUp: 'yes' },
   ]
   for (const value of bad) t.throws(() => decodeReport(value), { code: 'BAD_FRAME' })

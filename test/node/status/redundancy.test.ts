@@ -65,6 +65,13 @@ t.test('what nodes that answer are lacking is to be copied', async (t) => {
   t.match(await count({ a: true, b: false }), { toCopy: { images: 1, bytes: 10 } })
 })
 
+t.test('an image goes with the only node that has all of it', async (t) => {
+  const { onlyOn } = await count({ a: true, b: false, c: false })
+  t.strictSame(onlyOn, { a: { images: 1, bytes: 10 } })
+  t.strictSame((await count({ a: true, b: true, c: false })).onlyOn, {})
+  t.strictSame((await count({ d: true })).onlyOn, { d: { images: 1, bytes: 10 } }, 'wherever it lies')
+})
+
 t.test('copies that are all in one zone do not survive its loss', async (t) => {
   t.match(await count({ a: true, b: true, c: false }), { oneZone: 1 })
   t.match(await count({ a: true, b: false, c: true }), { oneZone: 0 })
@@ -81,7 +88,7 @@ t.test('an image placed nowhere is not full', async (t) => {
 
 t.test('images without data do not count', async (t) => {
   const counts = await countRedundancy({ images: [imageOf()], placed: () => ['a'], held: new Map(), zones })
-  const nothing = { misplaced: 0, oneZone: 0, toCopy: { images: 0, bytes: 0 } }
+  const nothing = { misplaced: 0, oneZone: 0, toCopy: { images: 0, bytes: 0 }, onlyOn: {} }
   t.strictSame(counts, { ...none, ...nothing, copiesMin: null })
 })
 

@@ -1,0 +1,155 @@
+/** Background loops of all nodes, with what an operator may do to them. */
+import type { NodeStatus } from '../../../node/status/status-types.ts'
+import { Sign, type Tone } from './marks.tsx'
+import { send } from './operator-api.ts'
+import type { Shown } from './shown.ts'
+import { count, rate, seconds, withNames } from './words.ts'
+
+type LoopState = NonNullable<NodeStatus['loops']>[number]
+
+const MIB = 1024 ** 2
+const RATES_MIB = [5, 10, 25, 50, 100, 200, 500]
+const TONES: Readonly<Record<LoopState['state'], Tone>> = {
+  busy: 'info',
+  throttled: 'info',
+  idle: 'good',
+  paused: 'warning',
+  failed: 'critical',
+  stopped: 'critical',
+}
+
+export interface LoopTableProps {
+  shown: Shown
+  /** Names of the loops to show. */
+  names: readonly string[]
+  caption: string
+}
+
+export function LoopTable({ shown, names, caption }: LoopTableProps) {
+  const { nodes } = shown.status
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+      <table>
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Node</th>
+            <th scope="col">Loop</th>
+            <th scope="col">State</th>
+            <th scope="col" class="number">
+              Waiting
+            </th>
+            <th scope="col" class="number">
+              Oldest
+            </th>
+            <th scope="col">Rate</th>
+            <th scope="col">
+              <span class="unseen">Pause or resume</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>{nodes.map((node) => rowsOf(node, names, shown))}</tbody>
+      </table>
+    </div>
+  )
+}
+
+function rowsOf(node: NodeStatus, names: readonly string[], shown: Shown) {
+  if (!node.loops)
+    return (
+      <tr key={node.id}>
+        <th scope="row">{node.address}</th>
+        <td colSpan={6}>
+          <Sign tone="unknown">unknown: the node does not answer</Sign>
+        </td>
+      </tr>
+    )
+  const loops = names.flatMap((name) => node.loops?.find((loop) => loop.name === name) ?? [])
+  return loops.map((loop, index) => (
+    <tr key={`${node.id} ${loop.name}`} class={index > 0 ? 'same' : ''}>
+      <th scope="row">
+        <span class={index > 0 ? 'unseen' : ''}>{node.address}</span>
+      </th>
+      <td>{loop.name}</td>
+      <td>
+        <Sign tone={TONES[loop.state]}>{loop.state}</Sign>
+        {loop.lastError ? <p class="small tone-critical">{withNames(loop.lastError, shown.status)}</p> : null}
+      </td>
+      <td class="number">{loop.queue ? count(loop.queue.depth) : '–'}</td>
+      <td class="number">
+        {loop.queue && loop.queue.depth > 0 ? seconds(loop.queue.oldestAgeMs / 1000) : '–'}
+      </td>
+      <td>
+        <RateChoice node={node} loop={loop} shown={shown} />
+      </td>
+      <td class="number">
+        <PauseButton node={node} loop={loop} shown={shown} />
+      </td>
+    </tr>
+  ))
+}
+
+interface ControlProps {
+  node: NodeStatus
+  loop: LoopState
+  shown: Shown
+}
+
+export function PauseButton({ node, loop, shown }: ControlProps) {
+  const isPaused = loop.state === 'paused'
+  const verb = isPaused ? 'Resume' : 'Pause'
+  return (
+    <button
+      type="button"
+      disabled={shown.isStale}
+      aria-label={`${verb} the ${loop.name} of ${node.address}`}
+      onClick={() =>
+        void setLoop(node, loop.name, { paused: !isPaused }, shown, `${isPaused ? 'resumed' : 'paused'}`)
+      }
+    >
+      {verb}
+    </button>
+  )
+}
+
+export function RateChoice({ node, loop, shown }: ControlProps) {
+  if (!loop.rate) return <span class="quiet">–</span>
+  const { fixed, perSecond } = loop.rate
+  const choices = new Set(RATES_MIB.map((mib) => mib * MIB))
+  if (fixed !== null) choices.add(fixed)
+  return (
+    <select
+      aria-label={`Rate of the ${loop.name} of ${node.address}`}
+      disabled={shown.isStale}
+      value={fixed === null ? '' : String(fixed)}
+      onChange={({ currentTarget: { value } }) =>
+        void setLoop(node, loop.name, { rate: value === '' ? null : Number(value) }, shown, 'set')
+      }
+    >
+      <option value="">its own{fixed === null ? `, ${rate(perSecond)}` : ''}</option>
+      {[...choices]
+        .toSorted((a, b) => a - b)
+        .map((each) => (
+          <option key={each} value={String(each)}>
+            {rate(each)}
+          </option>
+        ))}
+    </select>
+  )
+}
+
+export async function setLoop(
+  { id, address }: Pick<NodeStatus, 'id' | 'address'>,
+  name: string,
+  changes: { paused?: boolean; rate?: number | null },
+  { say, refresh }: Pick<Shown, 'say' | 'refresh'>,
+  done: string,
+): Promise<void> {
+  try {
+    await send('POST', `/v1/cluster/nodes/${id}/loops/${name}`, changes)
+    say(`The ${name} of ${address} is ${done}.`)
+  } catch (error) {
+    say(`The ${name} of ${address} could not be set: ${(error as Error).message}`)
+  }
+  refresh()
+}

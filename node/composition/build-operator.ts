@@ -1,0 +1,147 @@
+/** What operators see of the cluster and may do to it, put together from the parts of a node. */
+import type { OperatorComponents } from '../../api/status/status-routes.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import type { CurrentConfig } from '../../cluster/register/current-config.ts'
+import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
+import type { ImageHolder } from '../data/image-holder.ts'
+import type { ImageIndex } from '../images/image-index.ts'
+import type { ImageRegisters } from '../images/image-registers.ts'
+import type { Auditor } from '../loops/auditor.ts'
+import type { Loop } from '../loops/loop.ts'
+import type { OutNodes } from '../loops/out-nodes.ts'
+import type { RecordAuditor } from '../loops/record-auditor.ts'
+import type { TombstoneReaper } from '../loops/tombstone-reaper.ts'
+import { CapacityTrend } from '../status/capacity-trend.ts'
+import { ClusterAdmin } from '../status/cluster-admin.ts'
+import { ClusterHistory } from '../status/cluster-history.ts'
+import { CopyInspection, decodeSources } from '../status/copy-inspection.ts'
+import type { LoopDelay } from '../status/event-loop-delay.ts'
+import { EventLog } from '../status/event-log.ts'
+import { ImageAdmin } from '../status/image-admin.ts'
+import { ImageMap } from '../status/image-map.ts'
+import { LoopAdmin } from '../status/loop-admin.ts'
+import { Mutes } from '../status/mutes.ts'
+import { StatusQuestions } from '../status/status-questions.ts'
+import type { Store } from '../store/store.ts'
+import { SERAC_VERSION } from '../version.ts'
+import { pendingImages } from './build-record-loops.ts'
+import { buildReport } from './report.ts'
+
+export interface OperatorParts {
+  log: Log
+  identity: NodeIdentity
+  currentConfig: CurrentConfig
+  store: Store
+  index: ImageIndex
+  cluster: Cluster
+  apiUrl: string
+  registers: ImageRegisters
+  holder: ImageHolder
+  loops: {
+    all: readonly Loop[]
+    tombstones: TombstoneReaper
+    auditor: Auditor
+    records: RecordAuditor
+    out: OutNodes
+  }
+  eventLoopDelay: () => LoopDelay
+  /** Monotonic. */
+  startedMs: number
+}
+
+/** All that the operator's server needs but who may use it; `stop` ends what samples. */
+export function buildOperator(
+  parts: OperatorParts,
+): Omit<OperatorComponents, 'access' | 'page'> & { stop: () => void } {
+  const { log, identity, currentConfig: config, store, index, cluster, holder, loops, registers } = parts
+  const self = identity.id
+  const questions = new StatusQuestions({ self, rpc: cluster.control.rpc })
+  const events = new EventLog(clock)
+  const mutes = new Mutes(clock)
+  const trend = new CapacityTrend(clock, () => ({
+    storedBytes: store.chunks.storedBytes,
+    freeBytes: store.space.freeBytes,
+  }))
+  const { chunks } = store
+  const inspection = new CopyInspection({ clock, chunks, holder })
+  questions.on('copies', async (sources) => inspection.inspect(decodeSources(sources)))
+  const out = () => loops.out.view
+  const report = buildReport({
+    ...parts,
+    ...{ self, clock, config, questions, events, mutes, trend, out },
+    blockedTombstones: () => loops.tombstones.blocked,
+    integrity: () => loops.auditor.progress,
+    records: () => loops.records.progress,
+    loops: () => loops.all.map((loop) => loop.describe()),
+    images: () => index.rows(),
+  })
+  const caughtUp = () => cluster.registers.caughtUp
+  const isMember = (id: string) => config.current().nodes.some((node) => node.id === id)
+  const checks = async () => (await report.gather()).checks
+  noteEvents(parts, events)
+  trend.start()
+  return {
+    clusterStatus: () => report.gather(),
+    admin: buildAdmin(parts),
+    loops: new LoopAdmin({ self, log, loops: loops.all, questions, events, isMember }),
+    map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
+    history: new ClusterHistory({ clock, log, config, questions, events, trend, mutes, checks }),
+    images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
+    log,
+    stop: () => trend.stop(),
+  }
+}
+
+/** Damage found in one breath is one event, as it would be one complaint. */
+function noteEvents({ identity, cluster, store, currentConfig }: OperatorParts, events: EventLog): void {
+  const self = identity.id
+  events.note({
+    kind: 'NODE_STARTED',
+    severity: 'info',
+    who: self,
+    text: `The node has started, release ${SERAC_VERSION}.`,
+  })
+  const { liveness } = cluster.control
+  liveness.on('alive', (who) =>
+    events.note({ kind: 'NODE_ALIVE', severity: 'good', who, text: 'The node answers.' }),
+  )
+  liveness.on('suspect', (who) =>
+    events.note({ kind: 'NODE_SUSPECT', severity: 'info', who, text: 'The node is silent.' }),
+  )
+  liveness.on('dead', (who) =>
+    events.note({ kind: 'NODE_DEAD', severity: 'warning', who, text: 'The node does not answer any more.' }),
+  )
+  store.chunks.onDamaged(() =>
+    events.note({
+      kind: 'CHUNK_DAMAGED',
+      severity: 'warning',
+      who: self,
+      text: 'A chunk on its disk was found damaged and set aside; it is fetched from the others.',
+    }),
+  )
+  currentConfig.onChanged(({ epoch, joint, voters }) =>
+    events.note({
+      kind: 'CONFIG_CHANGED',
+      severity: 'info',
+      who: null,
+      text: joint
+        ? `Epoch ${epoch}: the voters change from ${voters.length} to ${joint.length}.`
+        : `Epoch ${epoch} is in force, with ${voters.length} voters.`,
+    }),
+  )
+}
+
+function buildAdmin({ log, identity, currentConfig, cluster }: OperatorParts): ClusterAdmin {
+  const { control, registers } = cluster
+  return new ClusterAdmin({
+    self: identity.id,
+    clock,
+    random,
+    log,
+    config: currentConfig,
+    membership: registers.membership,
+    stateOf: (id) => (control.liveness.isAlive(id) ? 'alive' : control.liveness.view(id).state),
+    refusedJoins: () => registers.desk.refused,
+  })
+}

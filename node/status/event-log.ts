@@ -1,0 +1,116 @@
+/**
+ * What happened lately, as this node saw it, for operators: a bounded ring in memory. The log has the whole story; this is
+ * what one wants to see beside a verdict. A restart of the node begins it anew.
+ */
+import { ClusterError } from '../../cluster/errors.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { Clock } from '../../cluster/runtime.ts'
+
+export interface EventNote {
+  /** Stable upper-case name, e.g. NODE_DEAD; for checks their code. */
+  kind: string
+  severity: 'good' | 'info' | 'warning' | 'critical'
+  /** Node id or image id it is about, or null for the cluster. */
+  who: string | null
+  text: string
+}
+
+export interface ClusterEvent extends EventNote {
+  /** ISO time of the first, by the clock of the node that saw it. */
+  at: string
+  /** How often within a minute: the like of it is one event. */
+  count: number
+}
+
+/** Some days of a cluster in trouble, some 100 KiB. */
+const EVENTS_MAX = 500
+/** The like of an event within this time only counts. */
+const SAME_EVENT_MS = 60_000
+const SEVERITIES = ['good', 'info', 'warning', 'critical']
+
+interface Kept {
+  note: EventNote
+  atMs: number
+  lastMs: number
+  count: number
+}
+
+export class EventLog {
+  readonly #clock: Pick<Clock, 'wallMs'>
+  /** The oldest first. */
+  readonly #events: Kept[] = []
+
+  constructor(clock: Pick<Clock, 'wallMs'>) {
+    this.#clock = clock
+  }
+
+  note(note: EventNote): void {
+    const nowMs = this.#clock.wallMs()
+    const same = this.#events.findLast(
+      (kept) => kept.note.kind === note.kind && kept.note.who === note.who && kept.note.text === note.text,
+    )
+    if (same && Math.abs(nowMs - same.lastMs) < SAME_EVENT_MS) {
+      same.lastMs = nowMs
+      same.count++
+      return
+    }
+    this.#events.push({ note, atMs: nowMs, lastMs: nowMs, count: 1 })
+    if (this.#events.length > EVENTS_MAX) this.#events.shift()
+  }
+
+  /** The newest first. */
+  latest(limit: number): ClusterEvent[] {
+    return this.#events
+      .slice(-limit)
+      .toReversed()
+      .map(({ note, atMs, count }) => ({ ...note, at: new Date(atMs).toISOString(), count }))
+  }
+}
+
+export interface SeenEvent extends ClusterEvent {
+  /** The nodes that saw it. */
+  seenBy: NodeId[]
+}
+
+/** What several nodes saw of the same thing at about the same time is one event; the newest first. */
+export function mergeEvents(
+  byNode: ReadonlyMap<NodeId, readonly ClusterEvent[]>,
+  limit: number,
+): SeenEvent[] {
+  const all = [...byNode].flatMap(([node, events]) =>
+    events.map((event) => ({ ...event, seenBy: [node], atMs: Date.parse(event.at) })),
+  )
+  const merged: typeof all = []
+  const latest = new Map<string, (typeof all)[number]>()
+  for (const event of all.toSorted((a, b) => b.atMs - a.atMs)) {
+    const name = `${event.kind} ${event.who ?? ''} ${event.text}`
+    const same = latest.get(name)
+    const isNew = same?.seenBy.includes(event.seenBy[0]!) === false
+    if (same && isNew && same.atMs - event.atMs < SAME_EVENT_MS) {
+      same.seenBy.push(...event.seenBy)
+      continue
+    }
+    latest.set(name, event)
+    merged.push(event)
+  }
+  return merged.slice(0, limit).map(({ atMs: _, ...event }) => event)
+}
+
+/** Throws BAD_FRAME. */
+export function decodeEvents(value: unknown): ClusterEvent[] {
+  if (!Array.isArray(value) || value.length > EVENTS_MAX || !value.every(isEvent))
+    throw new ClusterError('BAD_FRAME', 'the events of a node are malformed')
+  return value
+}
+
+function isEvent(value: unknown): value is ClusterEvent {
+  const { kind, severity, who, text, at, count } = (value ?? {}) as Partial<ClusterEvent>
+  return (
+    [kind, text].every((each) => typeof each === 'string') &&
+    (who === null || typeof who === 'string') &&
+    SEVERITIES.includes(severity ?? '') &&
+    typeof at === 'string' &&
+    Number.isFinite(Date.parse(at)) &&
+    Number.isInteger(count)
+  )
+}
