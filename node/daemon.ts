@@ -352,7 +352,10 @@ async function listen(
   api.server.on('request', ({ url }: IncomingMessage) => core.foreground.noteRequest(url ?? ''))
   const view = buildOperator({
     ...core,
-    ...{ registers: images.registers, holder: images.holder, loops, startedMs: STARTED_MS },
+    registers: images.registers,
+    holder: images.holder,
+    loops,
+    startedMs: STARTED_MS,
     eventLoopDelay: () => eventLoopDelay.recent,
   })
   onStarted(async () => view.stop())

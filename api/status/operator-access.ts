@@ -51,7 +51,7 @@ export class OperatorAccess {
       )
     if (SAFE_METHODS.includes(method)) return
     const site = headers['sec-fetch-site']
-    const isForeign = site !== undefined && !OWN_SITES.includes(String(site))
+    const isForeign = site !== undefined && !OWN_SITES.includes(site)
     if (isForeign || !isOwnOrigin(headers.origin, headers.host))
       throw new ImageError('FORBIDDEN', 'A page of another site may change nothing here.')
   }

@@ -69,7 +69,14 @@ export function buildOperator(
   const out = () => loops.out.view
   const report = buildReport({
     ...parts,
-    ...{ self, clock, config, questions, events, mutes, trend, out },
+    self,
+    clock,
+    config,
+    questions,
+    events,
+    mutes,
+    trend,
+    out,
     blockedTombstones: () => loops.tombstones.blocked,
     integrity: () => loops.auditor.progress,
     records: () => loops.records.progress,

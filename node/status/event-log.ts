@@ -77,23 +77,21 @@ export function mergeEvents(
   byNode: ReadonlyMap<NodeId, readonly ClusterEvent[]>,
   limit: number,
 ): SeenEvent[] {
-  const all = [...byNode].flatMap(([node, events]) =>
-    events.map((event) => ({ ...event, seenBy: [node], atMs: Date.parse(event.at) })),
-  )
-  const merged: typeof all = []
+  const all = [...byNode].flatMap(([node, events]) => events.map((event) => ({ ...event, seenBy: [node] })))
+  const merged: SeenEvent[] = []
   const latest = new Map<string, (typeof all)[number]>()
-  for (const event of all.toSorted((a, b) => b.atMs - a.atMs)) {
+  for (const event of all.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at))) {
     const name = `${event.kind} ${event.who ?? ''} ${event.text}`
     const same = latest.get(name)
     const isNew = same?.seenBy.includes(event.seenBy[0]!) === false
-    if (same && isNew && same.atMs - event.atMs < SAME_EVENT_MS) {
+    if (same && isNew && Date.parse(same.at) - Date.parse(event.at) < SAME_EVENT_MS) {
       same.seenBy.push(...event.seenBy)
       continue
     }
     latest.set(name, event)
     merged.push(event)
   }
-  return merged.slice(0, limit).map(({ atMs: _, ...event }) => event)
+  return merged.slice(0, limit)
 }
 
 /** Throws BAD_FRAME. */

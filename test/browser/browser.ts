@@ -47,18 +47,13 @@ export async function openPage(
   })
   t.teardown(() => context.close())
   const page = await context.newPage()
-  const complaints: string[] = []
+  const complain = (text: string) => {
+    if (!mayComplain?.test(text)) t.fail('the console is clean', { text })
+  }
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    if (message.type() === 'error' || message.type() === 'warning') complain(message.text())
   })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  t.teardown(() =>
-    t.strictSame(
-      complaints.filter((each) => !mayComplain?.test(each)),
-      [],
-      'the console is clean',
-    ),
-  )
+  page.on('pageerror', (error) => complain(String(error)))
   await page.goto(url)
   return page
 }

@@ -25,25 +25,16 @@ async function clusterIn(t: Test, state: FixtureState = 'healthy') {
 
 /** Waits until the view has all that it shows. */
 async function show(page: Page, view: (typeof VIEWS)[number]): Promise<void> {
-  await page.evaluate((name) => (location.hash = name), view)
+  await page.evaluate(`location.hash = '${view}'`)
   await page.getByRole('heading', { level: 1, name: new RegExp(view, 'i') }).waitFor()
   await page.getByText('Asking the node').first().waitFor({ state: 'detached' })
 }
 
 async function violations(page: Page, only: readonly string[] = RULES): Promise<string[]> {
   await page.evaluate(AXE)
-  return page.evaluate(
-    async (tags) => {
-      const { axe } = window as unknown as { axe: typeof import('axe-core') }
-      const { violations } = await axe.run(document, {
-        runOnly: tags,
-        resultTypes: ['violations'],
-        preload: false,
-      })
-      return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-    },
-    [...only],
-  )
+  const options = { runOnly: only, resultTypes: ['violations'], preload: false }
+  return page.evaluate<string[]>(`axe.run(document, ${JSON.stringify(options)}).then(({ violations }) =>
+    violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html.slice(0, 200))))`)
 }
 
 t.test('every view is sound for whoever reads it otherwise, light and dark', async (t) => {
@@ -76,10 +67,7 @@ t.test('what is unknown is said to be, in a colour of its own', async (t) => {
     'two of three nodes are cut off',
   )
   const colourOf = (state: string) =>
-    page
-      .locator(`td.cell .tone-${state}`)
-      .first()
-      .evaluate((mark) => getComputedStyle(mark).color)
+    page.evaluate<string>(`getComputedStyle(document.querySelector('td.cell .tone-${state}')).color`)
   t.not(await colourOf('unknown'), await colourOf('good'))
   await show(page, 'scrub')
   t.equal(await page.getByText('unknown: the node does not answer').count(), 2)
@@ -124,11 +112,11 @@ t.test('all of it works by keyboard', async (t) => {
   const { url } = await clusterIn(t, 'corrupt')
   const page = await openPage(t, browser, url)
   await page.getByRole('heading', { level: 1 }).waitFor()
-  const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? '')
+  const focused = () => page.evaluate<string>('document.activeElement.textContent.trim()')
   await page.keyboard.press('Tab')
   t.equal(await focused(), 'Skip to the content')
   await page.keyboard.press('Enter')
-  t.equal(await page.evaluate(() => document.activeElement?.id), 'main')
+  t.equal(await page.evaluate<string>('document.activeElement.id'), 'main')
   await page.locator('nav a', { hasText: 'Nodes' }).focus()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { level: 1, name: 'Nodes' }).waitFor()

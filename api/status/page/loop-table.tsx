@@ -104,7 +104,7 @@ export function PauseButton({ node, loop, shown }: ControlProps) {
       disabled={shown.isStale}
       aria-label={`${verb} the ${loop.name} of ${node.address}`}
       onClick={() =>
-        void setLoop(node, loop.name, { paused: !isPaused }, shown, `${isPaused ? 'resumed' : 'paused'}`)
+        void setLoop(node, loop.name, { paused: !isPaused }, shown, isPaused ? 'resumed' : 'paused')
       }
     >
       {verb}

@@ -17,7 +17,7 @@ function operator(rules: Partial<AccessRules>) {
       clusterStatus: async () => ({ verdict: 'HEALTHY' }) as never,
       loops: {
         describe: () => ({ node: 'a', loops: [] }),
-        change: (name) => set.push(name) as never,
+        change: (name: string) => set.push(name) as never,
       } as never,
     }),
     { disableFile: '/nonexistent/disable' },
