@@ -4,6 +4,7 @@ import type { Clock, Log, Random } from '../cluster/runtime.ts'
 import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
 import type { V1ImagesPort } from '../node/images/v1-images-port.ts'
+import type { MetadefServicePort } from '../node/metadefs/metadef-service-port.ts'
 import type { CorsOptions } from './cors.ts'
 import type { CertificatePair } from './server-certificate.ts'
 import type { StreamLimit } from './stream-limit.ts'
@@ -35,6 +36,7 @@ export interface ApiComponents {
   images: ImageServicePort
   /** null: `enable_v1_api` is off. */
   v1: V1ImagesPort | null
+  metadefs: MetadefServicePort
   authenticator: Authenticator
   policy: AccessPolicy
   readiness: Readiness

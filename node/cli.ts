@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, EXIT_USAGE, NotAskedError } from './cli/cli-io.ts'
 import { addClusterCommands } from './cli/cluster-commands.ts'
 import { checkConfig, printSample } from './cli/config-commands.ts'
+import { addMetadefCommands } from './cli/metadef-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
 import { SERAC_VERSION } from './version.ts'
 
@@ -33,6 +34,7 @@ function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
   addConfig(program, io)
   addPolicy(program, io)
   addClusterCommands(program, io, finish)
+  addMetadefCommands(program, io, finish)
   return program
 }
 

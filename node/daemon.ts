@@ -24,6 +24,7 @@ import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildLimits } from './composition/build-limits.ts'
+import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildOperator } from './composition/build-operator.ts'
@@ -58,6 +59,7 @@ import { RepairPace } from './loops/repair-pace.ts'
 import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { RecordAuditor } from './loops/record-auditor.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
+import { NamespaceIndex } from './metadefs/namespace-index.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
 import type { OutboundHttp } from './outbound/outbound-http.ts'
 import type { Store } from './store/store.ts'
@@ -78,6 +80,7 @@ interface Core {
   currentConfig: CurrentConfig
   store: Store
   index: ImageIndex
+  definitions: NamespaceIndex
   hashes: HashPool
   cluster: Cluster
   foreground: Foreground
@@ -125,11 +128,12 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
     const images = buildImages(core)
+    const metadefs = buildMetadefs(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
-    const loops = buildLoops(core, images)
+    const loops = buildLoops(core, images, metadefs)
     startLoops(loops, onStarted)
-    await listen(core, images, loops, authentication.authenticator, onStarted)
+    await listen(core, { ...images, metadefs }, loops, authentication.authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
   } catch (error) {
     await stop()
@@ -150,7 +154,11 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const gossipProved = building.then(({ proveGossip }) => proveGossip())
   gossipProved.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
-  const onLearned: LearnedListener = (key, row) => indexRow(index, key, row)
+  const definitions = new NamespaceIndex()
+  const onLearned: LearnedListener = (key, row) => {
+    indexRow(index, key, row)
+    definitions.index(key, row)
+  }
   const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
   const hashes = new HashPool({ clock, log })
   hashes.start()
@@ -173,7 +181,18 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   )
   const { policy } = watch
   const outbound = await openOutbound(config)
-  const base = { config, log, identity, currentConfig, store, index, hashes, cluster, foreground }
+  const base = {
+    config,
+    log,
+    identity,
+    currentConfig,
+    store,
+    index,
+    definitions,
+    hashes,
+    cluster,
+    foreground,
+  }
   return { ...base, policy, limits: limits.limits, outbound, apiUrl }
 }
 
@@ -241,7 +260,11 @@ function buildImages(core: Core): Images {
   return { registers, holder, uploader, hasher, outside, service, pace }
 }
 
-function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: Images): Loops {
+function buildLoops(
+  core: Core,
+  { registers, holder, uploader, hasher, pace }: Images,
+  { names }: Metadefs,
+): Loops {
   const { log, store, index, cluster, foreground } = core
   const silentMs = (node: NodeId) => lifeOf(node, cluster.control).silentMs
   const { updater, out } = buildUpdater({ ...core, registers, holder, pace, silentMs })
@@ -286,7 +309,7 @@ function buildLoops(core: Core, { registers, holder, uploader, hasher, pace }: I
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
   const { reaper, scrubber, tombstones } = records
-  const recordLoops = [reaper.loop, scrubber.loop, tombstones.loop]
+  const recordLoops = [reaper.loop, scrubber.loop, names.loop, tombstones.loop]
   const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor, records: recordAuditor, out }
@@ -301,7 +324,7 @@ function startLoops({ all }: Loops, onStarted: OnStarted): void {
 
 async function listen(
   core: Core,
-  images: Images,
+  { metadefs, ...images }: Images & { metadefs: Metadefs },
   loops: Loops,
   authenticator: Authenticator,
   onStarted: OnStarted,
@@ -322,6 +345,7 @@ async function listen(
     {
       images: images.service,
       v1: config.default.enableV1Api ? buildV1Images(core, images) : null,
+      metadefs: metadefs.service,
       authenticator,
       policy: core.policy,
       readiness,
@@ -360,7 +384,10 @@ async function listen(
   })
   onStarted(async () => view.stop())
   const access = new OperatorAccess({ authenticator, policy: core.policy, log }, operatorRules(config))
-  const operator = buildOperatorServer({ ...view, access, page: await loadPage() }, { disableFile })
+  const operator = buildOperatorServer(
+    { ...view, metadefs: metadefs.admin, access, page: await loadPage() },
+    { disableFile },
+  )
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })

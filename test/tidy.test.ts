@@ -26,6 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['node/errors.ts', 'node/version.ts', 'node/config/', 'node/store/', 'node/outbound/'],
   ['node/data/', 'node/inspect/'],
   ['node/images/'],
+  ['node/metadefs/'],
   ['node/loops/', 'node/status/'],
   ['api/'],
   ['node/composition/'],
@@ -37,6 +38,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const API_MAY_IMPORT = [
   'api/',
   'node/images/',
+  'node/metadefs/',
   'node/status/',
   'node/errors.ts',
   // The dialect in which operators write files for the façade, too.

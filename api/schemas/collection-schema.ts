@@ -3,6 +3,7 @@ export interface GlanceSchema {
   name: string
   properties: Record<string, object>
   additionalProperties?: object | boolean
+  definitions?: object
   required?: string[]
   links?: { rel: string; href: string }[]
 }

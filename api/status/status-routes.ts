@@ -1,4 +1,4 @@
-/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops and deleted images. */
+/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops, deleted images and metadata definitions. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -11,6 +11,7 @@ import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
+import { metadefAdminRoutes, type MetadefAdminPort } from './metadef-routes.ts'
 
 export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
@@ -22,6 +23,7 @@ export interface OperatorComponents {
   history: HistoryPort
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
   page: PageFiles
+  metadefs: MetadefAdminPort
   log: Log
 }
 
@@ -78,5 +80,6 @@ export function buildOperatorServer(
   loopRoutes(app, components.loops)
   imageAdminRoutes(app, components.images)
   historyRoutes(app, components)
+  metadefAdminRoutes(app, components.metadefs)
   return app
 }

@@ -8,6 +8,7 @@ import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
 import { locationRoutes } from './locations.ts'
 import { memberRoutes } from './members.ts'
+import { metadefRoutes } from './metadefs/metadef-routes.ts'
 import { schemaRoutes } from './schemas.ts'
 import { tagRoutes } from './tags.ts'
 import { usageRoutes } from './usage.ts'
@@ -27,6 +28,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     actionRoutes(app, components)
     schemaRoutes(app, options)
     usageRoutes(app, components)
+    metadefRoutes(app, components, options)
     app.setNotFoundHandler((request) => {
       throw noRouteError(app, request, METHODS)
     })

@@ -1,6 +1,7 @@
 /** An image as API v2 shows it. */
 import type { ImagePage, ShownLocations } from '../../node/images/image-requests.ts'
 import type { ImageRecord } from '../../node/images/image-record.ts'
+import { pageLink } from './page-link.ts'
 
 export const IMAGES_PATH = '/v2/images'
 
@@ -64,15 +65,8 @@ function shownProperties({ properties }: ImageRecord, base: object): ImageRecord
 export function pageLinks(page: ImagePage, query: URLSearchParams): Record<string, unknown> {
   const last = page.images.at(-1)
   return {
-    first: link(query, null),
-    ...(page.more && last ? { next: link(query, last.id) } : {}),
+    first: pageLink(IMAGES_PATH, query, null),
+    ...(page.more && last ? { next: pageLink(IMAGES_PATH, query, last.id) } : {}),
     schema: '/v2/schemas/images',
   }
-}
-
-function link(query: URLSearchParams, marker: string | null): string {
-  const parameters = new URLSearchParams(query)
-  parameters.delete('marker')
-  if (marker !== null) parameters.set('marker', marker)
-  return parameters.size === 0 ? IMAGES_PATH : `${IMAGES_PATH}?${parameters.toString()}`
 }

@@ -157,11 +157,11 @@ function addImages(program: Command, io: CliIo, finish: Finish): void {
   })
 }
 
-function withUrl(command: Command): Command {
+export function withUrl(command: Command): Command {
   return command.option('--url <url>', 'operator port of any node', OPERATOR_URL)
 }
 
-function withFormat(command: Command): Command {
+export function withFormat(command: Command): Command {
   return command.addOption(
     new Option('-f, --format <format>', 'form of the answer').choices(STATUS_FORMATS).default('table'),
   )

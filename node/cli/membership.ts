@@ -1,6 +1,7 @@
 /** `serac nodes | nodes set | voters | replace | remove | invite`: what operators ask of the membership, over the operator port. */
 import type { InviteDocument, MemberChanges, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
 import { sleep, systemClock } from '../../cluster/runtime.ts'
+import { isAgreed } from './agreement.ts'
 import { type CliIo, EXIT_FAILED, EXIT_OK } from './cli-io.ts'
 import { renderNodes, renderPlan } from './membership-view.ts'
 import { OperatorClient } from './operator-client.ts'
@@ -137,13 +138,6 @@ async function untilOver(client: OperatorClient, io: CliIo): Promise<void> {
     if (io.isTerminal) io.complain(`\r${line}${isOver ? '\n' : ''}`)
     if (!isOver) await sleep(systemClock, PROGRESS_EVERY_MS)
   }
-}
-
-async function isAgreed(question: string, { yes }: ChangeFlags, io: CliIo): Promise<boolean> {
-  if (yes) return true
-  const answer = await io.ask(question)
-  if (answer === null) io.complain('serac: nothing was changed: there is no terminal to ask at; see --yes\n')
-  return /^y(es)?$/i.test(answer?.trim() ?? '')
 }
 
 /** A node by its id, or by how it ends if only one ends like that: all ids begin alike. Throws an Error. */

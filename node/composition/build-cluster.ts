@@ -13,6 +13,7 @@ import type { ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { Foreground } from '../data/foreground.ts'
 import { imageOperations } from '../images/image-operations.ts'
+import { metadefOperations } from '../metadefs/namespace-operations.ts'
 import type { Store } from '../store/store.ts'
 
 export interface ClusterParts {
@@ -56,7 +57,7 @@ export function buildCluster(
       chunks: store.chunks,
       downloads: new ChunkBufferPool(config.memory.downloads),
       peers: new ChunkBufferPool(config.memory.peers),
-      operations: imageOperations,
+      operations: { ...imageOperations, ...metadefOperations },
     },
     {
       bindHost: config.cluster.bindHost,

@@ -13,6 +13,8 @@ import { toKnown, type ImageRegisters } from '../images/image-registers.ts'
 import { Reaper, type Life } from '../loops/reaper.ts'
 import { Scrubber } from '../loops/scrubber.ts'
 import { TombstoneReaper } from '../loops/tombstone-reaper.ts'
+import type { NamespaceIndex } from '../metadefs/namespace-index.ts'
+import { isMetadefKey } from '../metadefs/namespace-record.ts'
 import type { Store } from '../store/store.ts'
 
 export interface RecordLoopParts {
@@ -22,6 +24,7 @@ export interface RecordLoopParts {
   currentConfig: CurrentConfig
   store: Store
   index: ImageIndex
+  definitions: NamespaceIndex
   cluster: Cluster
   registers: ImageRegisters
   lifeOf: (node: NodeId) => Life
@@ -38,10 +41,9 @@ export interface RecordLoops {
 }
 
 export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
-  const { config, log, identity, currentConfig, store, index, cluster, registers } = parts
+  const { config, log, identity, currentConfig, store, index, definitions, cluster, registers } = parts
   const caughtUp = () => cluster.registers.caughtUp
-  const isCoordinator = (key: string) =>
-    coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id
+  const isCoordinator = (key: string) => isFirstFor(key, parts)
   const base = { clock, log, caughtUp }
   const reaper = new Reaper({
     ...base,
@@ -64,7 +66,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
   const tombstones = new TombstoneReaper(
     {
       ...base,
-      deletedKeys: () => deletedKeys(store, index),
+      deletedKeys: () => [...deletedKeys(store, index), ...deletedMetadefKeys(store, definitions)],
       local: (key) => {
         const row = store.registers.learned(key)
         return row && toKnown(row.value)
@@ -85,6 +87,18 @@ export function deletedKeys(store: Store, index: ImageIndex): string[] {
     const id = imageIdOf(key)
     return id !== null && !index.get(id)
   })
+}
+
+function deletedMetadefKeys(store: Store, definitions: NamespaceIndex): string[] {
+  return store.registers.learnedKeys().filter((key) => isMetadefKey(key) && !definitions.isLive(key))
+}
+
+/** Whether this node is the one that looks after a register first. */
+export function isFirstFor(
+  key: string,
+  { currentConfig, identity }: Pick<RecordLoopParts, 'currentConfig' | 'identity'>,
+): boolean {
+  return coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id
 }
 
 /** Deleted images that wait for their end. */

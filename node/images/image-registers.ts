@@ -111,3 +111,8 @@ export function toKnown(value: Uint8Array): KnownRecord {
 export function isWithoutQuorum(error: unknown): boolean {
   return hasCode(error, 'NO_QUORUM')
 }
+
+/** What a caller is told then. */
+export function noMajority(cause?: unknown): ImageError {
+  return new ImageError('UNAVAILABLE', 'No majority of the image service is reachable; try again.', {}, cause)
+}

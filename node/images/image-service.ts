@@ -17,7 +17,7 @@ import {
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
 import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
-import { isWithoutQuorum, type ImageRegisters } from './image-registers.ts'
+import { isWithoutQuorum, noMajority, type ImageRegisters } from './image-registers.ts'
 import type {
   Answer,
   Caller,
@@ -418,8 +418,4 @@ function memberAmong(members: readonly ImageMember[], id: string, memberId: stri
   const member = members.find((known) => known.memberId === memberId)
   if (member) return member
   throw new ImageError('NOT_FOUND', `${memberId} not found in the member list of the image ${id}.`)
-}
-
-function noMajority(cause?: unknown): ImageError {
-  return new ImageError('UNAVAILABLE', 'No majority of the image service is reachable; try again.', {}, cause)
 }

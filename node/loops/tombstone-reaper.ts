@@ -1,5 +1,5 @@
 /**
- * Removes deleted images for good when their ids may be used again (R9): each key's coordinator has all voters remove the
+ * Removes deleted images for good when their ids may be used again (R9), and what is left of metadata definitions: each key's coordinator has all voters remove the
  * register; the other nodes drop their row once a majority shows none.
  */
 import { hasCode } from '../../cluster/errors.ts'
@@ -7,7 +7,6 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RecordState } from '../../cluster/register/operations.ts'
 import type { Collected } from '../../cluster/register/tombstone-collector.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
-import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import { Loop } from './loop.ts'
 
@@ -21,7 +20,7 @@ export interface BlockedTombstones {
 export interface TombstoneReaperComponents {
   clock: Clock
   log: Log
-  /** Keys of the image registers that have a row here and no live image. */
+  /** Keys of the registers of records that have a row here and nothing that lives. */
   deletedKeys: () => Iterable<string>
   /** The record or tombstone in this node's row of a register, settled or not, or null: a hint, the voters decide. */
   local: (key: string) => RecordState | null
@@ -136,7 +135,7 @@ export class TombstoneReaper {
       }
     }
     this.#blocked = blocked
-    if (removed > 0) log.info({ removed }, 'deleted images were removed for good')
+    if (removed > 0) log.info({ removed }, 'deleted records were removed for good')
     return contended === 0 && !isUnanswered
   }
 
@@ -156,7 +155,7 @@ export class TombstoneReaper {
 
   /** By this node's clock: a wrong one makes ids free early or late, never an image appear or vanish. */
   #isDue({ live, record }: RecordState, forMs = 0): boolean {
-    const { deletedAt } = record as ImageRecord
+    const { deletedAt } = record as { deletedAt: string | null }
     if (live || deletedAt === null) return false
     return this.#components.clock.wallMs() - Date.parse(deletedAt) >= this.#options.keepMs + forMs
   }

@@ -11,6 +11,7 @@ import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../../node/images/image-record.ts'
 import { FakeImageService } from './fake-image-service.ts'
+import { DefinitionsWorld } from './memory-definitions.ts'
 
 export interface LogEntry {
   level: keyof Log
@@ -63,6 +64,7 @@ export function testApi(
     {
       images,
       v1: null,
+      metadefs: new DefinitionsWorld().node().service,
       authenticator: new NoAuth(),
       policy: defaultPolicy,
       readiness: {
