@@ -60,6 +60,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(preact|uplot)(\/|$)/, homes: ['api/status/page/'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
   { packages: /^yaml$/, homes: ['api/auth/policy/'] },
+  { packages: /^ajv$/, homes: ['api/v2/metadefs/schema-check.ts'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 

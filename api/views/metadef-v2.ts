@@ -70,9 +70,12 @@ export function newNamespaceView(
   given: Readonly<Record<string, unknown>>,
 ): object {
   const { name, objects, tags, associations, properties } = namespace
+  const givenObjects = given['objects'] as Readonly<Record<string, unknown>>[] | undefined
   return {
     ...namespaceView(namespace),
-    ...('objects' in given && { objects: objects.map((object) => bare(objectView(name, object))) }),
+    ...(givenObjects && {
+      objects: objects.map((object, at) => bare(givenObjectView(name, object, givenObjects[at] ?? {}))),
+    }),
     ...('tags' in given && { tags: tags.map(tagNameView) }),
     ...('resource_type_associations' in given && {
       resource_type_associations: associations.map((association) => bare(associationView(association))),
@@ -111,7 +114,7 @@ export function givenObjectView(
   namespace: string,
   object: MetadefObject,
   given: Readonly<Record<string, unknown>>,
-): object {
+): Record<string, unknown> {
   const { required, properties, ...rest } = objectView(namespace, object)
   return { ...rest, ...('required' in given && { required }), ...('properties' in given && { properties }) }
 }

@@ -20,7 +20,7 @@ const ENDLESS = new AbortController().signal
 export const SHORT_PAGES = ['api_limit_max', 'limit_param_default'].map((option) =>
   parseSetting(`DEFAULT.${option}=${PAGE_IMAGES_MAX}`),
 )
-const OPTIONS = {
+export const OPTIONS = {
   nodeCommand: [process.execPath, join(PROJECT_ROOT, 'dist/bin/serac.cjs')],
   progress: () => {},
 }

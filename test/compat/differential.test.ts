@@ -1,7 +1,7 @@
 /** The same requests to a real Glance and to a Serac node: every difference is explained in differential/wanted.ts. */
 import t from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
-import { clientCluster } from './client-cluster.ts'
+import { clientCluster, OPTIONS } from './client-cluster.ts'
 import type { Case } from './differential/case.ts'
 import cors from './differential/cases/cors.ts'
 import data from './differential/cases/data.ts'
@@ -10,17 +10,21 @@ import generatedPatches from './differential/cases/generated-patches.ts'
 import images from './differential/cases/images.ts'
 import lists from './differential/cases/lists.ts'
 import members from './differential/cases/members.ts'
+import metadefs from './differential/cases/metadefs.ts'
 import patches from './differential/cases/patches.ts'
 import quotas from './differential/cases/quotas.ts'
 import routing from './differential/cases/routing.ts'
 import schemas from './differential/cases/schemas.ts'
 import versions from './differential/cases/versions.ts'
+import stock from './differential/cases/stock-metadefs.ts'
 import walks from './differential/cases/walks.ts'
 import { Judge } from './differential/differences.ts'
 import { GALLERY, SEED } from './differential/gallery.ts'
 import { DifferentialRunner } from './differential/runner.ts'
 import { SETTINGS } from './differential/settings.ts'
+import { STOCK_DIRECTORY } from './differential/stock.ts'
 import { REASONS, type Reason } from './differential/wanted.ts'
+import { runCommand } from '../helpers/run-command.ts'
 import { RealGlance } from './real-glance.ts'
 
 /** The areas, of one file each. */
@@ -33,10 +37,13 @@ const AREAS: Readonly<Record<string, readonly Case[]>> = {
   generatedPatches,
   data,
   members,
+  metadefs,
   schemas,
   quotas,
   cors,
 }
+/** Those that look at the definitions that come with Glance. */
+const STOCK_AREAS: Readonly<Record<string, readonly Case[]>> = { stock }
 /** Those that look at the gallery, whose public images every list would show. */
 const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks }
 
@@ -57,6 +64,23 @@ function compare(areas: Readonly<Record<string, readonly Case[]>>): void {
 }
 
 compare(AREAS)
+t.test('the stock definitions', async (t) => {
+  const command = [
+    ...OPTIONS.nodeCommand,
+    'metadefs',
+    'load',
+    STOCK_DIRECTORY,
+    '--url',
+    cluster.node(0).operatorUrl,
+  ]
+  const [program = '', ...args] = command
+  const [{ exitCode, stderr }] = await Promise.all([
+    runCommand(program, args),
+    glance.loadMetadefs(STOCK_DIRECTORY),
+  ])
+  t.equal(exitCode, 0, stderr)
+})
+compare(STOCK_AREAS)
 t.test(`a gallery of ${GALLERY.length} images, seed ${SEED}`, async () =>
   runner.makeGallery((images) => glance.insert(images)),
 )
@@ -64,7 +88,7 @@ compare(GALLERY_AREAS)
 
 t.test('every row of the table explains a difference', async (t) => {
   t.strictSame(judge.stale(), [])
-  const scripts = Object.values({ ...AREAS, ...GALLERY_AREAS }).flat()
+  const scripts = Object.values({ ...AREAS, ...STOCK_AREAS, ...GALLERY_AREAS }).flat()
   t.equal(new Set(scripts.map(({ name }) => name)).size, scripts.length, 'each case has a name of its own')
   t.comment(`${scripts.length} cases, ${runner.requests} requests to each`)
   for (const [reason, differences] of judge.byReason())

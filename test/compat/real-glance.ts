@@ -84,6 +84,11 @@ export class RealGlance {
     await must('/usr/bin/python3', ['-c', INSERT_SCRIPT, database], input)
   }
 
+  /** Puts all definitions of a directory into its database. */
+  async loadMetadefs(directory: string): Promise<void> {
+    await must('/usr/bin/glance-manage', ['--config-file', this.#configFile, 'db_load_metadefs', directory])
+  }
+
   get #configFile(): string {
     return join(this.directory, 'glance-api.conf')
   }

@@ -49,7 +49,7 @@ export function parseNamespaceQuery(query: URLSearchParams, limits: PageLimits):
   const types = last(query, 'resource_types')
   return {
     limit: parseLimit(last(query, 'limit'), limits),
-    marker: last(query, 'marker') || null,
+    marker: last(query, 'marker') ?? null,
     sortKey: sortKeyOf(query, NAMESPACE_SORT_KEYS),
     direction: directionOf(query),
     visibility: visibilityOf(query, NAMESPACE_VISIBILITIES),

@@ -91,14 +91,18 @@ function jsonOr(text: string): unknown {
 
 /** Lists whose order means nothing. */
 const SETS = new Set(['tags', 'enum'])
+/** The same for lists of objects with names. */
+const NAMED_SETS = new Set(['objects', 'resource_types', 'resource_type_associations'])
 
-/** Sets in order; the list of versions by their ids. */
+/** Sets in order; the list of versions by their ids, and others by names. */
 function normalValue(value: unknown, name = ''): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {
     const items = value.map((item: unknown) => normalValue(item))
     if (name === 'versions')
       return Object.fromEntries(items.map((item) => [(item as { id: string }).id, item]))
+    if (NAMED_SETS.has(name) && items.every((item) => typeof item === 'object'))
+      return Object.fromEntries(items.map((item) => [(item as { name: string }).name, item]))
     return SETS.has(name) ? items.toSorted((a, b) => String(a).localeCompare(String(b))) : items
   }
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, normalValue(inner, name)]))
