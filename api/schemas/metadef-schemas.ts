@@ -110,10 +110,10 @@ export const definitionSchema: GlanceSchema = {
   properties: DEFINITION_PROPERTIES,
   additionalProperties: false,
   definitions: { ...COUNTS, stringArray: { ...stringArray, minItems: 1 } },
-  required: ['title', 'type'],
+  required: ['type', 'title'],
 }
 
-export const propertySchema: GlanceSchema = { ...definitionSchema, required: ['title', 'type', 'name'] }
+export const propertySchema: GlanceSchema = { ...definitionSchema, required: ['type', 'title', 'name'] }
 
 export const tagSchema: GlanceSchema = {
   name: 'tag',

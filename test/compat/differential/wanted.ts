@@ -33,6 +33,7 @@ export const REASONS = {
   quotes: 'a quote that is escaped in a quoted value belongs to it, as the documents of Glance say',
   capitals: 'capitals make no other tag, as the documents of Glance say; SQLite tells them apart',
   types: 'a type of resources is there as long as something is for it: nothing could ever take it away',
+  link: 'a link is the path that leads there: a space in a name is written as paths have it',
   dated: 'what was loaded has a time of change from the beginning',
   numbers: 'what is no number, or no choice, is refused, and neither compared nor read as Python would',
 } as const
@@ -215,6 +216,7 @@ export const WANTED: readonly WantedDifference[] = [
   },
   { because: 'capitals', in: 'metadefs/tags in capitals', field: STATUS },
   { because: 'types', field: 'body.resource_types.*', serac: ABSENT },
+  { because: 'link', in: 'stock/*', field: 'body.objects.* *.self' },
   { because: 'dated', in: 'stock/*', field: 'body*.updated_at', glance: ABSENT },
   { because: 'younger', field: 'body.versions.v2.17', glance: ABSENT },
   { because: 'younger', in: 'data/size/*', field: '*' },
