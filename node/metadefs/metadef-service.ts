@@ -107,7 +107,7 @@ export class MetadefService implements MetadefServicePort {
     const { list, listed } = PART_RULES[kind]
     const { value: namespace, stale } = await this.#guard.look(caller, name, [list])
     const isShown = listed === null || this.#guard.allowsOn(namespace, caller, listed)
-    return { value: isShown ? namespace[kind] : ([] as unknown as NamespaceParts[Kind]), stale }
+    return { value: isShown ? namespace[kind] : [], stale }
   }
 
   async tags(caller: Caller, name: string, query: TagQuery): Promise<Answer<MetadefTag[]>> {

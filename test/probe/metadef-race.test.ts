@@ -3,8 +3,8 @@ import t from 'tap'
 import { describe, jsonOf, type Reply } from '../helpers/image-client.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
 
-const EDITS = 20
-const RENAMES = 10
+const EDITS = 8
+const RENAMES = 6
 const NAMES = ['a', 'b']
 
 const cluster = await ProbeCluster.start(t)

@@ -56,10 +56,10 @@ class Order {
   }
 
   async run(tasks: readonly Promise<unknown>[], look: () => void): Promise<void> {
-    let isOver = false
-    const all = Promise.all(tasks).finally(() => (isOver = true))
+    const state = { isOver: false }
+    const all = Promise.all(tasks).finally(() => (state.isOver = true))
     all.catch(() => {})
-    for (let step = 0; !isOver; step++) {
+    for (let step = 0; !state.isOver; step++) {
       await new Promise(setImmediate)
       look()
       this.#draw()?.goOn()
@@ -114,12 +114,12 @@ class Race {
 
   /** A few requests, one after the other, by a node of its own. One in three dies after some steps, one in four is slow. */
   async #client(client: number): Promise<void> {
-    let stepsLeft = this.#random() < 1 / 3 ? Math.floor(this.#random() * 12) : Infinity
+    const life = { stepsLeft: this.#random() < 1 / 3 ? Math.floor(this.#random() * 12) : Infinity }
     const { service } = this.world.node(async () => {
       await this.#order.wait(client % 4 === 0)
-      if (stepsLeft-- <= 0) throw new ClusterError('NO_QUORUM', 'the node is dead')
+      if (life.stepsLeft-- <= 0) throw new ClusterError('NO_QUORUM', 'the node is dead')
     })
-    for (let request = 0; request < 4 && stepsLeft > 0; request++)
+    for (let request = 0; request < 4 && life.stepsLeft > 0; request++)
       await this.#request(service, `${client}-${request}`).catch((error: unknown) => {
         if (!hasCode(error, 'NO_QUORUM', 'CONFLICT', 'NOT_FOUND', 'UNAVAILABLE', 'BASIS_CHANGED')) throw error
       })
