@@ -132,12 +132,16 @@ t.test('all of it works by keyboard', async (t) => {
 t.test('when the node is gone, nothing old passes for the truth', async (t) => {
   const { url } = await clusterIn(t)
   const page = await openPage(t, browser, url, { mayComplain: /ERR_INTERNET_DISCONNECTED/ })
+  await page.clock.install()
+  await page.reload()
   await page.locator('.bar-verdict').getByText('HEALTHY').waitFor()
   await page.context().setOffline(true)
+  await page.clock.fastForward(15_000)
   await page.locator('.bar-verdict').getByText('UNKNOWN').waitFor()
   await page.getByText('Nobody knows at the moment.').waitFor()
   await takePicture(page, 'overview-gone-light')
   await page.context().setOffline(false)
+  await page.clock.fastForward(5_000)
   await page.locator('.bar-verdict').getByText('HEALTHY').waitFor()
 })
 

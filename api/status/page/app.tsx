@@ -29,12 +29,18 @@ const VIEWS = {
 type ViewName = keyof typeof VIEWS
 
 const STATUS_EVERY_MS = 4000
+/** What came of something stays to be read for so long. */
+const SAID_MS = 8000
 
 export function App() {
   const live = useLive<ClusterStatus>('/v1/cluster/status', STATUS_EVERY_MS)
   const now = useNow()
   const name = useViewName()
   const [said, say] = useState('')
+  useEffect(() => {
+    const timer = setTimeout(() => say(''), SAID_MS)
+    return () => clearTimeout(timer)
+  }, [said])
   const [muting, setMuting] = useState<MuteSubject | null>(null)
   const [backlog, setBacklog] = useState<readonly BacklogPoint[]>([])
   const { document, failure, receivedMs, refresh } = live

@@ -92,7 +92,7 @@ function optionsFor(element: HTMLElement, names: readonly string[]): UPlot.Optio
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { range: (_, min, max) => [Math.min(min, max - SPAN_S_MIN), max] },
+      x: { range: timeRange },
       y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [
@@ -120,4 +120,10 @@ function timesOf(_: UPlot, splits: number[]): string[] {
       ? date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
       : date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
   })
+}
+
+/** By the data itself: of a short time the chart would make years. */
+function timeRange({ data: [times] }: UPlot): [number, number] {
+  const last = times.at(-1) ?? 0
+  return [Math.min(times[0] ?? 0, last - SPAN_S_MIN), last]
 }

@@ -6,7 +6,7 @@ import { EventRows } from '../event-rows.tsx'
 import { useLive } from '../live.ts'
 import { Meter, nodeTone, Sign, ToneMark, verdictTone, type MeterPart, type Tone } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
-import { bytes, count, UNKNOWN } from '../words.ts'
+import { bytes, count, countOf, UNKNOWN } from '../words.ts'
 
 const EVENTS_EVERY_MS = 10_000
 const EVENTS_SHOWN = 8
@@ -63,6 +63,9 @@ function Figures({ status }: { status: ClusterStatus }) {
     freeBytes === null ? [] : [Math.max(0, freeBytes - (store?.freeBytesMin ?? 0))],
   )
   const isUnknown = redundancy === null
+  const silent = nodes.length - known.length
+  const silence = `${countOf(silent, 'node')} unknown`
+  const copying = isUnknown ? 0 : redundancy.toCopy.bytes
   return (
     <dl class="figures">
       <Figure name="Nodes up" tone={up < nodes.length ? 'critical' : null}>
@@ -93,22 +96,22 @@ function Figures({ status }: { status: ClusterStatus }) {
       </Figure>
       <Figure
         name="To copy"
-        tone={isUnknown ? 'unknown' : redundancy.toCopy.bytes > 0 ? 'warning' : null}
-        word={isUnknown ? '' : `${count(redundancy.toCopy.images)} images`}
+        tone={copying > 0 ? 'warning' : isUnknown || silent > 0 ? 'unknown' : null}
+        word={silent > 0 ? silence : isUnknown ? '' : countOf(redundancy.toCopy.images, 'image')}
       >
         {isUnknown ? UNKNOWN : bytes(redundancy.toCopy.bytes)}
       </Figure>
       <Figure
         name="Damaged chunks"
-        tone={damaged > 0 ? 'corrupt' : known.length < nodes.length ? 'unknown' : null}
-        word={known.length < nodes.length ? `${nodes.length - known.length} nodes unknown` : 'on all nodes'}
+        tone={damaged > 0 ? 'corrupt' : silent > 0 ? 'unknown' : null}
+        word={silent > 0 ? silence : 'on all nodes'}
       >
         {count(damaged)}
       </Figure>
       <Figure
         name="Room left"
         tone={rooms.length === 0 ? 'unknown' : Math.min(...rooms) === 0 ? 'critical' : null}
-        word="on the fullest node"
+        word={silent > 0 ? silence : 'on the fullest node'}
       >
         {rooms.length === 0 ? UNKNOWN : bytes(Math.min(...rooms))}
       </Figure>

@@ -42,11 +42,15 @@ export function Repair(shown: Shown) {
         <h2 id="backlog-title">
           Bytes to copy <small>since this page was opened</small>
         </h2>
-        <Chart
-          times={backlog.map(({ atMs }) => atMs / 1000)}
-          lines={[{ label: 'to copy', values: backlog.map((point) => point.bytes) }]}
-          label={`Bytes to copy: now ${bytes(backlog.at(-1)?.bytes)}`}
-        />
+        {backlog.length > 1 ? (
+          <Chart
+            times={backlog.map(({ atMs }) => atMs / 1000)}
+            lines={[{ label: 'to copy', values: backlog.map((point) => point.bytes) }]}
+            label={`Bytes to copy: now ${bytes(backlog.at(-1)?.bytes)}`}
+          />
+        ) : (
+          <p class="empty">The line begins with the second look at the cluster.</p>
+        )}
       </section>
       <section aria-labelledby="repair-title">
         <h2 id="repair-title">Who copies</h2>
