@@ -20,7 +20,7 @@ const PAGE_SOURCES = join(DIST, '../api/status/page')
 /** Of the last years; the operator's browser is not ours to choose. */
 const PAGE_BROWSERS = ['chrome115', 'firefox115', 'safari16']
 /** Native code, WebAssembly, and what only runs from sources. */
-const EXTERNAL = ['classic-level', '@napi-rs/blake-hash', 'blake3-wasm', 'tsx']
+const EXTERNAL = ['classic-level', '@napi-rs/blake-hash', 'blake3-wasm', 'sql.js', 'tsx']
 /** What CommonJS packages in a module ask for the parts of Node. */
 const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)`
 

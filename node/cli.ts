@@ -4,6 +4,7 @@ import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, EXIT_USAGE, NotAskedE
 import { addClusterCommands } from './cli/cluster-commands.ts'
 import { checkConfig, printSample } from './cli/config-commands.ts'
 import { addMetadefCommands } from './cli/metadef-commands.ts'
+import { addMovingCommands } from './cli/moving/moving-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
 import { SERAC_VERSION } from './version.ts'
 
@@ -35,6 +36,7 @@ function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
   addPolicy(program, io)
   addClusterCommands(program, io, finish)
   addMetadefCommands(program, io, finish)
+  addMovingCommands(program, io, finish)
   return program
 }
 

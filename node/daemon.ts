@@ -45,6 +45,7 @@ import { ImageReader } from './data/image-reader.ts'
 import { ImageWriter } from './data/image-writer.ts'
 import { OutsideBytes } from './data/outside-bytes.ts'
 import { ImageIndex } from './images/image-index.ts'
+import { ImageMover } from './images/image-mover.ts'
 import { imageIdOf } from './images/image-operations.ts'
 import { ImageRegisters, indexRow } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
@@ -98,6 +99,7 @@ interface Images {
   hasher: LocationHasher
   outside: OutsideBytes
   service: ImageService
+  mover: ImageMover
   /** Of what this node brings for itself. */
   pace: RepairPace
 }
@@ -257,7 +259,8 @@ function buildImages(core: Core): Images {
       staleLists: config.cluster.staleLists,
     },
   )
-  return { registers, holder, uploader, hasher, outside, service, pace }
+  const mover = new ImageMover({ ...base, registers, index, uploader, reader })
+  return { registers, holder, uploader, hasher, outside, service, mover, pace }
 }
 
 function buildLoops(
@@ -341,6 +344,7 @@ async function listen(
   const disableFile = config.healthcheck.disableByFilePath
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
+  const streams = new StreamLimit()
   const api = buildApiServer(
     {
       images: images.service,
@@ -349,7 +353,7 @@ async function listen(
       authenticator,
       policy: core.policy,
       readiness,
-      streams: new StreamLimit(),
+      streams,
       clock,
       random,
       log,
@@ -385,8 +389,14 @@ async function listen(
   onStarted(async () => view.stop())
   const access = new OperatorAccess({ authenticator, policy: core.policy, log }, operatorRules(config))
   const operator = buildOperatorServer(
-    { ...view, metadefs: metadefs.admin, access, page: await loadPage() },
-    { disableFile },
+    {
+      ...view,
+      metadefs: metadefs.admin,
+      moving: { mover: images.mover, streams, clock },
+      access,
+      page: await loadPage(),
+    },
+    { disableFile, clientPauseMs: config.default.clientSocketTimeout },
   )
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => closeServer(operator))

@@ -61,6 +61,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
   { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^ajv$/, homes: ['api/v2/metadefs/schema-check.ts'] },
+  { packages: /^sql\.js$/, homes: ['node/cli/moving/'] },
   { packages: /^commander$/, homes: ['node/cli', 'deploy/'] },
 ]
 

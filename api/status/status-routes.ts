@@ -1,4 +1,4 @@
-/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops, deleted images and metadata definitions. */
+/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops, deleted images, images that are moved, and metadata definitions. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -12,6 +12,7 @@ import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
 import { metadefAdminRoutes, type MetadefAdminPort } from './metadef-routes.ts'
+import { movingRoutes, type MovingOptions, type MovingParts } from './moving-routes.ts'
 
 export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
@@ -24,10 +25,11 @@ export interface OperatorComponents {
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
   page: PageFiles
   metadefs: MetadefAdminPort
+  moving: Omit<MovingParts, 'log'>
   log: Log
 }
 
-export interface OperatorOptions {
+export interface OperatorOptions extends MovingOptions {
   /** While this file exists, /healthcheck says 503. */
   disableFile: string
 }
@@ -39,7 +41,7 @@ declare module 'fastify' {
   }
 }
 
-/** The largest request names seven voters. */
+/** The largest request, but for images that are moved, names seven voters. */
 const BODY_BYTES_MAX = 16 * 1024
 
 /** For load balancers and supervisors, which know no token. */
@@ -81,5 +83,6 @@ export function buildOperatorServer(
   imageAdminRoutes(app, components.images)
   historyRoutes(app, components)
   metadefAdminRoutes(app, components.metadefs)
+  movingRoutes(app, { ...components.moving, log: components.log }, options)
   return app
 }

@@ -1,4 +1,5 @@
 /** Requests of the commands to the operator port of a node. */
+import { Readable } from 'node:stream'
 import type { ClusterStatus } from '../status/status-types.ts'
 import type { NodesDocument } from '../status/cluster-admin.ts'
 import { NotAskedError } from './cli-io.ts'
@@ -6,11 +7,21 @@ import { NotAskedError } from './cli-io.ts'
 /** A change of the config takes two rounds of votes; a lost majority is noticed within seconds. */
 const ANSWER_LIMIT_MS = 20_000
 
+/** Thrown when the node answers that it will not, or cannot now. */
+export class OperatorError extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
 export class OperatorClient {
-  readonly #url: string
+  readonly url: string
 
   constructor(url: string) {
-    this.#url = url
+    this.url = url
   }
 
   nodes(): Promise<NodesDocument> {
@@ -23,17 +34,38 @@ export class OperatorClient {
 
   /** The JSON of the answer; null when it has none. Throws an Error with what the node said, or why it said nothing. */
   async send(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await fetch(new URL(path, this.#url), {
+    const answer = await this.#ask(path, {
       method,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
       headers: { ...credentials(), ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch((error: unknown) => {
-      throw new NotAskedError(`could not ask ${this.#url}: ${plainReason(error)}`, { cause: error })
     })
     const text = await answer.text()
-    if (answer.ok) return text === '' ? null : (JSON.parse(text) as unknown)
-    throw new Error(messageIn(text) ?? `${this.#url} answered ${answer.status} ${answer.statusText}`)
+    return text === '' ? null : (JSON.parse(text) as unknown)
+  }
+
+  /** PUTs bytes, however long that takes. Throws as `send`. */
+  async sendStream(path: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    const headers = { ...credentials(), 'content-type': 'application/octet-stream' }
+    const stream = Readable.toWeb(Readable.from(body, { objectMode: false })) as ReadableStream
+    const answer = await this.#ask(path, { method: 'PUT', headers, body: stream, duplex: 'half', signal })
+    await answer.text()
+  }
+
+  /** GETs bytes, which the caller reads to their end or leaves. Throws as `send`; a cut answer throws while it is read. */
+  async receiveStream(path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const answer = await this.#ask(path, { method: 'GET', headers: credentials(), signal })
+    return answer.body ?? Readable.from([])
+  }
+
+  async #ask(path: string, request: RequestInit): Promise<Response> {
+    const answer = await fetch(new URL(path, this.url), request).catch((error: unknown) => {
+      throw new NotAskedError(`could not ask ${this.url}: ${plainReason(error)}`, { cause: error })
+    })
+    if (answer.ok) return answer
+    const message =
+      messageIn(await answer.text()) ?? `${this.url} answered ${answer.status} ${answer.statusText}`
+    throw new OperatorError(answer.status, message)
   }
 }
 

@@ -12,6 +12,7 @@ import type { ChunkHolders } from '../../cluster/transfer/chunk-holders.ts'
 import { unpinAll, type ChunkReplicator } from '../../cluster/transfer/chunk-replicator.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ImageError } from '../errors.ts'
+import type { HashAlgorithm } from './hash-algorithms.ts'
 import type { HashPool } from './hash-pool.ts'
 import { CHUNKS_MAX } from './manifest-page.ts'
 import { UploadSession, type StoredImage } from './upload-session.ts'
@@ -44,6 +45,8 @@ export interface UploadRequest {
   sizeBytesMax: number
   /** What the client announced; null = nothing. */
   declaredSizeBytes: number | null
+  /** Of the multihash; absent: that of all uploads. */
+  hashAlgorithm?: HashAlgorithm
   signal: AbortSignal
 }
 
@@ -73,7 +76,7 @@ export class ImageWriter {
   async write(request: UploadRequest, body: AsyncIterable<Uint8Array>): Promise<StoredImage> {
     const sizeBytesMax = Math.min(request.sizeBytesMax, CHUNKS_MAX * this.#chunkSizeBytes)
     if ((request.declaredSizeBytes ?? 0) > sizeBytesMax) throw tooLarge(sizeBytesMax)
-    const checksums = await this.#components.hashes.open(request.signal)
+    const checksums = await this.#components.hashes.open(request.signal, request.hashAlgorithm)
     try {
       const copies = this.#components.replicator.begin(await this.#planOf(request))
       const session = new UploadSession(

@@ -1,5 +1,6 @@
 /** What the operations on an image's register have in common: how they are declared, and how they decide. */
 import type { Decision, Operation, RecordState } from '../../cluster/register/operations.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import { stillRests, type Grant } from './image-policy.ts'
 import type { ImageRecord } from './image-record.ts'
@@ -48,4 +49,15 @@ export function write(record: ImageRecord): Decision {
 
 export function refuse(code: ImageErrorCode, message: string): Decision {
   return { kind: 'refuse', refusal: { code, message } }
+}
+
+/** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
+export function onUpload<Args extends { uploadId: UploadId }>(
+  decide: (record: ImageRecord, args: Args) => Decision,
+): Operation {
+  return onLiveImage<Args>((record, args) =>
+    record.status === 'saving' && record.upload?.uploadId === args.uploadId
+      ? decide(record, args)
+      : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
+  )
 }

@@ -3,12 +3,14 @@
  * the status machine (glance-api.md §7) included; what concerns members, tags, activation, deletion and locations is next door. Each change of
  * meaning gets a new name.
  */
-import type { Decision, Operation, OperationTable } from '../../cluster/register/operations.ts'
+import type { OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
+import { arrivalOperations, type ArrivalOperationArgs } from './arrival-operations.ts'
 import { deletionOperations, type DeletionOperationArgs } from './deletion-operations.ts'
 import {
   onLiveImage,
+  onUpload,
   operation,
   recheck,
   refuse,
@@ -94,6 +96,8 @@ const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }
   if (denied) return denied
   if (record.status !== 'queued')
     return refuse('CONFLICT', `Image status transition from ${record.status} to saving is not allowed`)
+  if (record.arriving)
+    return refuse('CONFLICT', `Image ${record.id} is being moved here; its data is on its way.`)
   if (record.diskFormat === null || record.containerFormat === null)
     return refuse('INVALID', 'Properties disk_format, container_format must be set prior to saving data.')
   return write(touch({ ...record, status: 'saving', upload }, now))
@@ -159,6 +163,7 @@ export const imageOperations: OperationTable = {
   ...activationOperations,
   ...deletionOperations,
   ...locationOperations,
+  ...arrivalOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
@@ -169,7 +174,8 @@ export interface ImageOperationArgs
     TagOperationArgs,
     ActivationOperationArgs,
     DeletionOperationArgs,
-    LocationOperationArgs {
+    LocationOperationArgs,
+    ArrivalOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
   'image.patch-locations': PatchArgs
@@ -187,15 +193,4 @@ export function failureOf({
   onFailure,
 }: Pick<ImageUpload, 'onFailure'>): 'image.abort-upload' | 'image.kill-upload' {
   return onFailure === 'kill' ? 'image.kill-upload' : 'image.abort-upload'
-}
-
-/** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
-function onUpload<Args extends { uploadId: UploadId }>(
-  decide: (record: ImageRecord, args: Args) => Decision,
-): Operation {
-  return onLiveImage<Args>((record, args) =>
-    record.status === 'saving' && record.upload?.uploadId === args.uploadId
-      ? decide(record, args)
-      : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
-  )
 }

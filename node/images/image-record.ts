@@ -85,6 +85,21 @@ export interface LocationHashing {
   expected: string | null
 }
 
+/** What is known of an image that is moved here while its bytes are on their way (moved-image.ts). */
+export interface ArrivingImage {
+  /** What it is when they are there. */
+  status: 'active' | 'deactivated'
+  /** Bytes that must come; null: as many as come. */
+  size: number | null
+  virtualSize: number | null
+  /** md5 that must come out, hex; null: nobody knows it. */
+  checksum: string | null
+  /** Any algorithm that can be computed here, as Glance names it (`sha256`); null: nobody knows it. */
+  hashAlgo: string | null
+  hashValue: string | null
+  updatedAt: string
+}
+
 export interface ImageRecord {
   /** Lower-case UUID with dashes. */
   id: string
@@ -125,6 +140,8 @@ export interface ImageRecord {
   locations?: ImageLocation[] | undefined
   /** While digests are computed. */
   hashing?: LocationHashing | undefined
+  /** While its bytes come from the store that it is moved from. */
+  arriving?: ArrivingImage | undefined
 }
 
 /** Every field named, also one that may be absent: none can be forgotten where all are copied. */
@@ -160,6 +177,7 @@ export function withProperties(image: ImageRecord, properties: ImageRecord['prop
     upload: image.upload,
     locations: image.locations,
     hashing: image.hashing,
+    arriving: image.arriving,
   }
   return whole
 }

@@ -103,6 +103,7 @@ export type FilterField = Exclude<
   | 'deletedFrom'
   | 'locations'
   | 'hashing'
+  | 'arriving'
 >
 
 /** All filters of a query must hold. */

@@ -6,6 +6,7 @@ import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
 import type { Copies } from '../config/copies.ts'
@@ -13,9 +14,9 @@ import { ImageError } from '../errors.ts'
 import type { FormatRules } from '../inspect/image-format.ts'
 import { UploadInspection } from '../inspect/upload-inspection.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
-import { failureOf } from './image-operations.ts'
+import { failureOf, type FinishUploadArgs } from './image-operations.ts'
 import type { Grant } from './image-policy.ts'
-import type { ImageRecord } from './image-record.ts'
+import type { ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
 
@@ -58,6 +59,27 @@ export interface UploadTerms {
   turn?: (signal: AbortSignal) => Promise<() => void>
 }
 
+/** What an upload of any kind brings. */
+export type AnyUpload = Omit<UploadRequest, 'grant'>
+
+/** Where uploads of different origin differ. */
+export interface UploadSteps {
+  /** Claims the image for the upload. */
+  begin: (upload: ImageUpload) => Promise<ImageRecord>
+  /** Null: the bytes are taken as they are. */
+  inspectionOf: (record: ImageRecord) => UploadInspection | null
+  hashAlgorithm: HashAlgorithm
+  /** Makes the image active; may throw what is wrong with the bytes instead. */
+  finish: (args: FinishUploadArgs, stored: StoredImage) => Promise<unknown>
+}
+
+/** What is fixed when its bytes begin to come. */
+interface Storing {
+  copies: Copies
+  inspection: UploadInspection | null
+  hashAlgorithm: HashAlgorithm
+}
+
 /** What is known of an image when all its bytes are stored. */
 interface Finished {
   stored: StoredImage
@@ -85,8 +107,20 @@ export class ImageUploader {
 
   /** Resolves when the image is active. Throws ImageError, or what the writer threw; the image is then `queued` again. */
   upload(request: UploadRequest): Promise<void> {
+    const { id, grant } = request
+    const { registers } = this.#components
+    return this.run(request, {
+      begin: (upload) => registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() }),
+      inspectionOf: (record) => this.#inspectionOf(record),
+      hashAlgorithm: 'sha512',
+      finish: (args) => registers.apply(id, 'image.finish-upload', args),
+    })
+  }
+
+  /** As `upload`, with steps of another kind. Throws what they throw, too. */
+  run(request: AnyUpload, steps: UploadSteps): Promise<void> {
     const uploadId = Buffer.from(this.#components.random.bytes(UPLOAD_ID_BYTES)).toString('hex')
-    const running = this.#upload(uploadId, request)
+    const running = this.#upload(uploadId, request, steps)
     this.#track(uploadId, running)
     return running
   }
@@ -111,16 +145,17 @@ export class ImageUploader {
     running.then(forget, forget)
   }
 
-  async #upload(uploadId: UploadId, request: UploadRequest): Promise<void> {
-    const record = await this.#begin(uploadId, request)
+  async #upload(uploadId: UploadId, request: AnyUpload, steps: UploadSteps): Promise<void> {
+    const record = await this.#begin(uploadId, request, steps)
     request.terms?.onBegun?.()
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
-    const inspection = this.#inspectionOf(record)
-    const stored = await this.#store(uploadId, request, copies, inspection)
+    const inspection = steps.inspectionOf(record)
+    const { hashAlgorithm } = steps
+    const stored = await this.#store(uploadId, request, { copies, inspection, hashAlgorithm })
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
-    await this.#activate(request, uploadId, { stored, virtualSize, copies })
+    await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
     await this.#conclude(uploadId, stored)
   }
 
@@ -130,9 +165,9 @@ export class ImageUploader {
   }
 
   /** Answers the image, whose formats do not change any more. */
-  async #begin(uploadId: UploadId, request: UploadRequest): Promise<ImageRecord> {
-    const { registers, identity } = this.#components
-    const { id, grant, declaredSizeBytes, terms } = request
+  async #begin(uploadId: UploadId, request: AnyUpload, steps: UploadSteps): Promise<ImageRecord> {
+    const { identity } = this.#components
+    const { declaredSizeBytes, terms } = request
     const upload = {
       uploadId,
       node: identity.id,
@@ -141,7 +176,7 @@ export class ImageUploader {
       ...(terms && { onFailure: terms.onFailure }),
     }
     try {
-      return await registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() })
+      return await steps.begin(upload)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId)
@@ -151,9 +186,8 @@ export class ImageUploader {
 
   async #store(
     uploadId: UploadId,
-    request: UploadRequest,
-    copies: Copies,
-    inspection: UploadInspection | null,
+    request: AnyUpload,
+    { copies, inspection, hashAlgorithm }: Storing,
   ): Promise<StoredImage> {
     const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
@@ -164,6 +198,7 @@ export class ImageUploader {
       copies,
       sizeBytesMax,
       declaredSizeBytes,
+      hashAlgorithm,
     }
     let endTurn = () => {}
     try {
@@ -194,16 +229,17 @@ export class ImageUploader {
   }
 
   async #activate(
-    request: UploadRequest,
+    request: AnyUpload,
     uploadId: UploadId,
     { stored, virtualSize, copies }: Finished,
+    steps: UploadSteps,
   ): Promise<void> {
     const { id } = request
     const { root, sizeBytes, chunkSizeBytes, md5, multihash: sha512 } = stored
     const data = { root, chunkSizeBytes, copies, uploadId }
     try {
       const args = { uploadId, data, sizeBytes, virtualSize, md5, sha512, now: this.#now() }
-      await this.#components.registers.apply(id, 'image.finish-upload', args)
+      await steps.finish(args, stored)
     } catch (error) {
       // It may be active now: its bytes stay claimed until the reaper has asked a majority.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
@@ -233,14 +269,14 @@ export class ImageUploader {
    * `saving` back to `queued`, or to what the terms say. Tried in the background for a while when no majority answers. Answers whether the image is
    * known to be deleted.
    */
-  async #giveBack(request: UploadRequest, uploadId: UploadId): Promise<boolean> {
+  async #giveBack(request: AnyUpload, uploadId: UploadId): Promise<boolean> {
     const outcome = await this.#tryGiveBack(request, uploadId)
     if (outcome === 'unanswered')
       this.#track(uploadId, this.#keepGivingBack(request, uploadId, this.#stopping.signal))
     return outcome === 'deleted'
   }
 
-  async #keepGivingBack(request: UploadRequest, uploadId: UploadId, signal: AbortSignal): Promise<void> {
+  async #keepGivingBack(request: AnyUpload, uploadId: UploadId, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#components
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
@@ -250,7 +286,7 @@ export class ImageUploader {
   }
 
   async #tryGiveBack(
-    { id, terms }: UploadRequest,
+    { id, terms }: AnyUpload,
     uploadId: UploadId,
   ): Promise<'settled' | 'deleted' | 'unanswered'> {
     try {

@@ -6,7 +6,10 @@ import type { ImageRecord, ImageStatus, Visibility } from './image-record.ts'
 import type { ImageTraits, TraitsPool } from './image-traits.ts'
 
 /** Fields that few images have. */
-type Rare = Pick<ImageRecord, 'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing'>
+type Rare = Pick<
+  ImageRecord,
+  'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing' | 'arriving'
+>
 
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
 
@@ -26,7 +29,8 @@ export class IndexedImage implements ImageRecord {
 
   /** `pool`: what images have in common is kept once. */
   constructor(record: ImageRecord, pool: TraitsPool) {
-    const { members, upload, deletedAt, deletedFrom, locations, hashing, createdAt, updatedAt } = record
+    const { members, upload, deletedAt, deletedFrom, locations, hashing, arriving } = record
+    const { createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
     this.size = record.size
@@ -38,8 +42,9 @@ export class IndexedImage implements ImageRecord {
     this.properties = record.properties
     this.data = record.data
     this.#traits = pool.of(record)
-    const isPlain = members.length === 0 && upload === null && deletedAt === null && !locations && !hashing
-    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt, deletedFrom, locations, hashing }
+    const isPlain =
+      members.length === 0 && upload === null && deletedAt === null && !locations && !hashing && !arriving
+    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving }
   }
 
   get status(): ImageStatus {
@@ -108,5 +113,9 @@ export class IndexedImage implements ImageRecord {
 
   get hashing(): ImageRecord['hashing'] {
     return this.#rare.hashing
+  }
+
+  get arriving(): ImageRecord['arriving'] {
+    return this.#rare.arriving
   }
 }

@@ -71,7 +71,8 @@ export function changeLocations(image: ImageRecord, change: LocationChange, quot
 }
 
 /** Null while locations may be added and replaced. */
-export function refusalToAdd({ status }: ImageRecord): LocationRefusal | null {
+export function refusalToAdd({ id, status, arriving }: ImageRecord): LocationRefusal | null {
+  if (arriving) return refuse('CONFLICT', `Image ${id} is being moved here; its data is on its way.`)
   if (status === 'queued' || status === 'active') return null
   return refuse('CONFLICT', `It's not allowed to add or replace locations if image status is ${status}.`)
 }

@@ -64,6 +64,7 @@ export async function serve(t: Test, given: Partial<OperatorComponents>): Promis
   t.ok(page.size > 0, 'the page was built')
   const app = buildOperatorServer(operatorComponents({ page, ...given }), {
     disableFile: '/nonexistent/disable',
+    clientPauseMs: 1000,
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.close())

@@ -27,6 +27,7 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
     admin: {} as OperatorComponents['admin'],
     loops: {} as OperatorComponents['loops'],
     images: {} as OperatorComponents['images'],
+    moving: {} as OperatorComponents['moving'],
     metadefs: {} as OperatorComponents['metadefs'],
     map: {} as OperatorComponents['map'],
     history: {} as OperatorComponents['history'],

@@ -10,7 +10,7 @@ const member = { id: 'a', address: 'h:1', role: 'voter' as const, zone: null, we
 
 function operator(admin: Partial<ClusterAdminPort>) {
   const components = operatorComponents({ admin: admin as ClusterAdminPort })
-  const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable' })
+  const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable', clientPauseMs: 1000 })
   t.teardown(() => app.close())
   return app
 }

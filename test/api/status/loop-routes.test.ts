@@ -29,7 +29,10 @@ function operator() {
       return loop
     },
   }
-  const app = buildOperatorServer(operatorComponents({ loops }), { disableFile: '/nonexistent/disable' })
+  const app = buildOperatorServer(operatorComponents({ loops }), {
+    disableFile: '/nonexistent/disable',
+    clientPauseMs: 1000,
+  })
   t.teardown(() => app.close())
   return { app, changes }
 }

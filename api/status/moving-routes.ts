@@ -1,0 +1,104 @@
+/**
+ * The operator's routes by which images come from another store (`serac import-glance`, `serac restore`) and are given
+ * away (`serac export`). An image comes in two requests, so that nothing is sent for one that is here already: its record,
+ * then its bytes. Both may be repeated at any time.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Clock, Log } from '../../cluster/runtime.ts'
+import { ImageError } from '../../node/errors.ts'
+import type { ImageMover } from '../../node/images/image-mover.ts'
+import { parseMovedImage } from '../../node/images/moved-image-form.ts'
+import { takeOver } from '../replies.ts'
+import { uploadBody } from '../request-body.ts'
+import type { StreamLimit } from '../stream-limit.ts'
+import { openByteStream } from '../v2/byte-stream.ts'
+
+export interface MovingParts {
+  mover: Pick<ImageMover, 'arrive' | 'look' | 'takeBytes' | 'list' | 'open'>
+  /** Of the node, whoever asks for them. */
+  streams: StreamLimit
+  clock: Clock
+  log: Log
+}
+
+export interface MovingOptions {
+  /** How long the other side may pause within a body, ms. */
+  clientPauseMs: number
+}
+
+interface OneImage {
+  Params: { id: string }
+}
+
+const BYTES = 'application/octet-stream'
+/** As many as the largest record. */
+const RECORD_BYTES_MAX = 1024 * 1024
+/** Records of one page: some MiB. */
+const PAGE_IMAGES_MAX = 1000
+
+export function movingRoutes(app: FastifyInstance, parts: MovingParts, options: MovingOptions): void {
+  app.register(async (scope) => {
+    // The routes read them, under back-pressure.
+    scope.addContentTypeParser(BYTES, (_request, _payload, done) => done(null))
+    arrivalRoutes(scope, parts, options)
+    exportRoutes(scope, parts, options)
+  })
+}
+
+function arrivalRoutes(
+  app: FastifyInstance,
+  { mover, streams, clock }: MovingParts,
+  options: MovingOptions,
+): void {
+  const one = '/v1/import/images/:id'
+  const limited = { bodyLimit: RECORD_BYTES_MAX }
+  app.put<OneImage & { Querystring: { overwrite?: string } }>(one, limited, async (request) => {
+    const image = imageIn(request)
+    return mover.arrive(image, { overwrite: request.query.overwrite === 'true' })
+  })
+  app.post<OneImage>(`${one}/compare`, limited, async (request) => {
+    return (await mover.look(imageIn(request))) ?? { state: 'absent' }
+  })
+  app.put<OneImage>(`${one}/file`, async (request, reply) => {
+    if (request.headers['content-type'] !== BYTES)
+      throw new ImageError('UNSUPPORTED_MEDIA', `The bytes of an image have the content type ${BYTES}.`)
+    const body = uploadBody(request.raw, reply.raw, clock, options.clientPauseMs)
+    await streams.run(() => mover.takeBytes(request.params.id, body))
+    return reply.code(204).send()
+  })
+}
+
+function exportRoutes(app: FastifyInstance, parts: MovingParts, { clientPauseMs }: MovingOptions): void {
+  const { mover, streams, log } = parts
+  app.get<{ Querystring: { marker?: string; limit?: string } }>(
+    '/v1/export/images',
+    async ({ query }, reply) => {
+      reply.header('cache-control', 'no-store')
+      return mover.list(query.marker ?? null, pageSize(query.limit))
+    },
+  )
+  app.get<OneImage>('/v1/export/images/:id/file', async (request, reply) => {
+    const data = await mover.open(request.params.id)
+    return streams.run(async () => {
+      const range = { start: 0, end: data.sizeBytes - 1 }
+      const stream = await openByteStream(data, range, { response: reply.raw, socket: request.raw.socket })
+      takeOver(reply.headers({ 'content-type': BYTES, 'content-length': data.sizeBytes }))
+      await stream
+        .send(clientPauseMs)
+        .catch((error: unknown) => log.warn({ image: request.params.id, err: error }, 'an export was cut'))
+      return reply
+    })
+  })
+}
+
+function imageIn({ params, body }: FastifyRequest<OneImage>) {
+  const image = parseMovedImage(body)
+  if (image.id === params.id) return image
+  throw new ImageError('INVALID', 'The image has another id than the path.')
+}
+
+function pageSize(text = String(PAGE_IMAGES_MAX)): number {
+  const size = Number(text)
+  if (Number.isInteger(size) && size >= 1 && size <= PAGE_IMAGES_MAX) return size
+  throw new ImageError('INVALID', `limit must be an integer from 1 to ${PAGE_IMAGES_MAX}.`)
+}

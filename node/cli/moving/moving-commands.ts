@@ -1,0 +1,110 @@
+/** The commands that bring images from elsewhere, and that give them out (see README, Moving in and out). */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { StatusFormat } from '../status-view.ts'
+import { STATUS_FORMATS } from '../status-view.ts'
+import type { CliIo } from '../cli-io.ts'
+
+type Finish = (exitCode: number) => void
+
+export interface MovingFlags {
+  /** The operator port of a node. */
+  url: string
+  format: StatusFormat
+  parallel: number
+}
+
+export interface ImportFlags extends MovingFlags {
+  dryRun?: true
+  overwrite?: true
+}
+
+interface GlanceFlags extends ImportFlags {
+  fromUrl?: string
+  database?: string
+  store?: string[]
+}
+
+const OPERATOR_URL = 'http://127.0.0.1:9295'
+/** So many keep disks and network of one node busy. */
+const PARALLEL_DEFAULT = 4
+const PARALLEL_MAX = 16
+const GLANCE_ENVIRONMENT =
+  'For --from-url the environment says who asks, as for the clients: OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, ' +
+  'OS_PROJECT_NAME, OS_USER_DOMAIN_NAME, OS_PROJECT_DOMAIN_NAME; or OS_TOKEN. It must be an administrator.\n' +
+  'Exit code: 0 all images are there and the same, 1 some need a look, 4 no node could be asked.'
+
+export function addMovingCommands(program: Command, io: CliIo, finish: Finish): void {
+  const glance = program
+    .command('import-glance')
+    .description(
+      'Bring the images of a Glance here, with ids, owners, members, times and all. Glance is only read. ' +
+        'What is here already is left alone, so a run that was broken off is simply started again.',
+    )
+    .option('--from-url <url>', 'a running Glance')
+    .addOption(
+      new Option('--database <file>', 'its database: a SQLite file, or what mysqldump wrote').conflicts(
+        'fromUrl',
+      ),
+    )
+    .option('--store <directory...>', 'with --database: the directories of its file store')
+    .addHelpText('after', `\n${GLANCE_ENVIRONMENT}`)
+  withImportFlags(glance).action(async (flags: GlanceFlags) => {
+    const { importCommand } = await import('./move.ts')
+    finish(await importCommand(await glanceSource(flags, io), [], flags, io))
+  })
+  const restore = program
+    .command('restore')
+    .description('Bring images back from a directory that "serac export" wrote.')
+    .argument('<directory>')
+    .argument('[ids...]', 'only these images')
+  withImportFlags(restore).action(async (directory: string, ids: string[], flags: ImportFlags) => {
+    const { ImageFiles } = await import('./image-files.ts')
+    const { importCommand } = await import('./move.ts')
+    finish(await importCommand(new ImageFiles(directory), ids, flags, io))
+  })
+  const exporting = program
+    .command('export')
+    .description(
+      'Write images to a directory: ID.img and ID.json. What is there already and the same is left alone, so that it ' +
+        'serves as a backup of all.',
+    )
+    .argument('<directory>')
+    .argument('[ids...]', 'only these images')
+  withMovingFlags(exporting).action(async (directory: string, ids: string[], flags: MovingFlags) => {
+    const { exportCommand } = await import('./move.ts')
+    finish(await exportCommand(directory, ids, flags, io))
+  })
+}
+
+async function glanceSource({ fromUrl, database, store }: GlanceFlags, io: CliIo) {
+  if (fromUrl !== undefined) {
+    const { GlanceSession } = await import('./glance-session.ts')
+    const { GlanceApiSource } = await import('./glance-api-source.ts')
+    return new GlanceApiSource(new GlanceSession(fromUrl, io.environment))
+  }
+  if (database === undefined || store === undefined)
+    throw new Error('Say where the images are: --from-url, or --database with --store.')
+  const { GlanceDatabaseSource } = await import('./glance-database-source.ts')
+  return new GlanceDatabaseSource(database, store)
+}
+
+function withImportFlags(command: Command): Command {
+  return withMovingFlags(command)
+    .option('--dry-run', 'only compare: what would be moved, what differs')
+    .option('--overwrite', 'where an image is here with the same bytes, take what the source says of it')
+}
+
+function withMovingFlags(command: Command): Command {
+  return command
+    .option('--url <url>', 'operator port of any node', OPERATOR_URL)
+    .addOption(
+      new Option('-f, --format <format>', 'form of the report').choices(STATUS_FORMATS).default('table'),
+    )
+    .option('--parallel <number>', 'images at a time', parseParallel, PARALLEL_DEFAULT)
+}
+
+function parseParallel(text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number >= 1 && number <= PARALLEL_MAX) return number
+  throw new InvalidArgumentError(`It must be an integer from 1 to ${PARALLEL_MAX}.`)
+}

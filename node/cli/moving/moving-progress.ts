@@ -1,0 +1,64 @@
+/** Tells how far a move has come: one line that is written over on a terminal, else a line now and then. */
+import type { CliIo } from '../cli-io.ts'
+import { formatBytes } from '../status-view.ts'
+
+const TERMINAL_EVERY_MS = 500
+const LINES_EVERY_MS = 30_000
+const WIDTH = 79
+
+export class MovingProgress {
+  readonly #io: Pick<CliIo, 'complain' | 'isTerminal'>
+  readonly #beganMs = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #imagesTotal = 0
+  #bytesTotal = 0
+  #images = 0
+  #bytes = 0
+  #attention = 0
+  #bytesSent = 0
+
+  constructor(io: Pick<CliIo, 'complain' | 'isTerminal'>) {
+    this.#io = io
+    this.#timer = setInterval(() => this.#show(), io.isTerminal ? TERMINAL_EVERY_MS : LINES_EVERY_MS)
+  }
+
+  /** Bytes that went over the wire, whatever became of them. */
+  get bytesSent(): number {
+    return this.#bytesSent
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#beganMs) / 1000
+  }
+
+  expect(sizes: readonly (number | null)[]): void {
+    this.#imagesTotal = sizes.length
+    this.#bytesTotal = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)
+  }
+
+  noteBytes(count: number): void {
+    this.#bytesSent += count
+  }
+
+  noteDone({ size, needsAttention }: { size: number | null; needsAttention: boolean }): void {
+    this.#images++
+    this.#bytes += size ?? 0
+    if (needsAttention) this.#attention++
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+    if (!this.#io.isTerminal) return
+    this.#io.complain(`\r${' '.repeat(WIDTH)}\r`)
+  }
+
+  #show(): void {
+    const rate = formatBytes(this.#bytesSent / Math.max(this.seconds, 1))
+    const attention = this.#attention > 0 ? `, ${this.#attention} to look at` : ''
+    const line =
+      `${this.#images} of ${this.#imagesTotal} images, ${formatBytes(this.#bytes)} of ` +
+      `${formatBytes(this.#bytesTotal)}, ${rate}/s${attention}`
+    const { isTerminal, complain } = this.#io
+    complain(isTerminal ? `\r${line.slice(0, WIDTH).padEnd(WIDTH)}` : `${line}\n`)
+  }
+}
