@@ -2,15 +2,27 @@
 import type { MovedImage } from '../../images/moved-image.ts'
 import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, NotAskedError } from '../cli-io.ts'
 import { OperatorClient } from '../operator-client.ts'
+import type { StatusFormat } from '../status-view.ts'
 import { ClusterImages } from './cluster-images.ts'
 import { ImageExport } from './image-export.ts'
 import { ImageFiles } from './image-files.ts'
 import { ImageImport } from './image-import.ts'
 import type { ImageSource, SourceList } from './image-source.ts'
-import type { ImportFlags, MovingFlags } from './moving-commands.ts'
 import { MovingProgress } from './moving-progress.ts'
 import { isComplete, leftOutLine, renderReport, reportOf, type MovedLine } from './moving-report.ts'
 import { runParallel } from './run-parallel.ts'
+
+export interface MovingFlags {
+  /** The operator port of a node. */
+  url: string
+  format: StatusFormat
+  parallel: number
+}
+
+export interface ImportFlags extends MovingFlags {
+  dryRun?: true
+  overwrite?: true
+}
 
 /** Answers the exit code of the process. */
 export async function importCommand(

@@ -1,22 +1,10 @@
 /** The commands that bring images from elsewhere, and that give them out (see README, Moving in and out). */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { StatusFormat } from '../status-view.ts'
 import { STATUS_FORMATS } from '../status-view.ts'
 import type { CliIo } from '../cli-io.ts'
+import type { ImportFlags, MovingFlags } from './move.ts'
 
 type Finish = (exitCode: number) => void
-
-export interface MovingFlags {
-  /** The operator port of a node. */
-  url: string
-  format: StatusFormat
-  parallel: number
-}
-
-export interface ImportFlags extends MovingFlags {
-  dryRun?: true
-  overwrite?: true
-}
 
 interface GlanceFlags extends ImportFlags {
   fromUrl?: string
