@@ -4,6 +4,7 @@
  */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
+import { isHashAlgorithm, type HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ImageReader } from '../data/image-reader.ts'
 import type { StoredImage } from '../data/upload-session.ts'
 import { ImageError } from '../errors.ts'
@@ -14,7 +15,6 @@ import type { ImageBytes } from './image-requests.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadSteps } from './image-uploader.ts'
 import { differences, movedFrom, type MovedImage } from './moved-image.ts'
-import { digestName } from './moved-image-form.ts'
 
 export interface ImageMoverComponents {
   identity: NodeIdentity
@@ -147,10 +147,11 @@ export class ImageMover {
       begin: (upload) => registers.apply(id, 'image.start-arrival', { upload, now: this.#now() }),
       // The other store has taken them, and gives them out: to refuse them would be to lose them.
       inspectionOf: () => null,
-      otherChecksum: otherChecksumOf(arriving),
+      hashAlgorithm: algorithmOf(arriving),
       finish: async (args, stored) => {
         requireSame(id, arriving, stored)
-        await registers.apply(id, 'image.finish-arrival', args)
+        const { multihash } = stored
+        await registers.apply(id, 'image.finish-arrival', { ...args, multihash })
         log.info({ image: id, sizeBytes: stored.sizeBytes }, 'an image has arrived from another store')
       },
     }
@@ -176,9 +177,9 @@ function isGiven({ arriving, status }: ImageRecord): boolean {
   return !arriving && status !== 'saving'
 }
 
-function otherChecksumOf({ hashAlgo }: ArrivingImage): string | null {
-  if (hashAlgo === null || hashAlgo === 'sha512' || hashAlgo === 'md5') return null
-  return digestName(hashAlgo)
+/** Where the other store had no multihash, the image gets one as uploads do. */
+function algorithmOf({ hashAlgo }: ArrivingImage): HashAlgorithm {
+  return hashAlgo !== null && isHashAlgorithm(hashAlgo) ? hashAlgo : 'sha512'
 }
 
 /** Throws INVALID. */
@@ -189,9 +190,7 @@ function requireSame(
 ): void {
   if (checksum !== null && checksum !== stored.md5)
     throw new ImageError('INVALID', `The bytes of image ${id} have the MD5 ${stored.md5}, not ${checksum}.`)
-  if (hashAlgo === null) return
-  const found = { md5: stored.md5, sha512: stored.sha512 }[hashAlgo] ?? stored.other
-  if (found !== hashValue)
+  if (hashValue !== null && stored.multihash !== hashValue)
     throw new ImageError(
       'INVALID',
       `The bytes of image ${id} have another ${hashAlgo} than was told of them.`,

@@ -1,5 +1,5 @@
 /** Checks a moved image that came as JSON, from the network or out of a file. Throws INVALID that names the field. */
-import { getHashes } from 'node:crypto'
+import { isDigest, isHashAlgorithm } from '../data/hash-algorithms.ts'
 import { ImageError } from '../errors.ts'
 import {
   MEMBER_STATUSES,
@@ -21,9 +21,6 @@ const STATUSES: readonly MovedStatus[] = ['queued', 'active', 'deactivated']
 const TEXT_LENGTH_MAX = 255
 /** `min_disk` and `min_ram` are signed 32-bit integers in Glance. */
 const MINIMUM_MAX = 2 ** 31 - 1
-/** Glance's multihash is computed by Python, which names some algorithms otherwise. */
-const OTHER_NAMES: Readonly<Record<string, string>> = { blake2b: 'blake2b512', blake2s: 'blake2s256' }
-
 const CHECKS: Checks = {
   id: pattern(UUID, 'a UUID in lower case'),
   name: orNull(text),
@@ -58,18 +55,18 @@ export function parseMovedImage(body: unknown): MovedImage {
     Object.entries(CHECKS).map(([name, check]) => [name, check(given[name], name)]),
   ) as unknown as MovedImage
   requireUnique(image)
-  if ((image.hashAlgo === null) !== (image.hashValue === null))
-    throw invalid('hashAlgo and hashValue come together.')
+  requireDigest(image)
   if (image.hasBytes && image.status === 'queued') throw invalid('A queued image has no bytes.')
   const isNowhere = !image.hasBytes && image.locations.length === 0
   if (isNowhere && image.status !== 'queued') throw invalid(`An image that is ${image.status} has bytes.`)
   return image
 }
 
-/** The name under which node:crypto has Glance's algorithm; null: it cannot be computed here. */
-export function digestName(hashAlgo: string): string | null {
-  const name = OTHER_NAMES[hashAlgo] ?? hashAlgo.replaceAll('_', '-')
-  return getHashes().includes(name) ? name : null
+function requireDigest({ hashAlgo, hashValue }: MovedImage): void {
+  if (hashAlgo === null && hashValue === null) return
+  if (hashAlgo === null || hashValue === null) throw invalid('hashAlgo and hashValue come together.')
+  if (isHashAlgorithm(hashAlgo) && !isDigest(hashAlgo, hashValue))
+    throw invalid(`hashValue is no ${hashAlgo}.`)
 }
 
 function requireUnique({ tags, members, locations }: MovedImage): void {
@@ -111,7 +108,7 @@ function propertiesIn(value: unknown, name: string): ImageRecord['properties'] {
 
 function algorithm(value: unknown, name: string): string {
   const algo = text(value, name)
-  if (digestName(algo) === null) throw invalid(`${name}: this node cannot compute ${algo}.`)
+  if (!isHashAlgorithm(algo)) throw invalid(`${name}: this node cannot compute ${algo}.`)
   return algo
 }
 

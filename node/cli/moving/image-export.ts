@@ -1,8 +1,8 @@
 /** Writes images of a cluster to files, and checks the bytes against what the cluster says of them before they count. */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isHashAlgorithm, nodeNameOf } from '../../data/hash-algorithms.ts'
 import { differences, isSameContent, type MovedImage } from '../../images/moved-image.ts'
-import { digestName } from '../../images/moved-image-form.ts'
 import { NotAskedError } from '../cli-io.ts'
 import type { ImageFiles } from './image-files.ts'
 import type { ImageSource } from './image-source.ts'
@@ -68,7 +68,12 @@ export class ImageExport {
       ...(checksum === null ? [] : [{ hash: createHash('md5'), value: checksum }]),
       ...(hashAlgo === null
         ? []
-        : [{ hash: createHash(digestName(hashAlgo) ?? hashAlgo), value: hashValue }]),
+        : [
+            {
+              hash: createHash(isHashAlgorithm(hashAlgo) ? nodeNameOf(hashAlgo) : hashAlgo),
+              value: hashValue,
+            },
+          ]),
     ]
     let sizeBytes = 0
     for await (const piece of this.#source.open(image, guard.signal)) {
