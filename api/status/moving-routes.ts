@@ -52,10 +52,9 @@ function arrivalRoutes(
 ): void {
   const one = '/v1/import/images/:id'
   const limited = { bodyLimit: RECORD_BYTES_MAX }
-  app.put<OneImage & { Querystring: { overwrite?: string } }>(one, limited, async (request) => {
-    const image = imageIn(request)
-    return mover.arrive(image, { overwrite: request.query.overwrite === 'true' })
-  })
+  app.put<OneImage & { Querystring: { overwrite?: string } }>(one, limited, (request) =>
+    mover.arrive(imageIn(request), { overwrite: request.query.overwrite === 'true' }),
+  )
   app.post<OneImage>(`${one}/compare`, limited, async (request) => {
     return (await mover.look(imageIn(request))) ?? { state: 'absent' }
   })

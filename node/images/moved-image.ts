@@ -117,7 +117,7 @@ export function isSameContent(here: MovedImage, coming: MovedImage): boolean {
 /** Equal texts for equal values, in whatever order lists and fields are: none of these lists has one that means anything. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).sort().join()}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const entries = Object.entries(value).map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`)
   return `{${entries.sort().join()}}`
 }

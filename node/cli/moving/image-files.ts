@@ -95,7 +95,11 @@ export class ImageFiles implements ImageSource {
   /** A rename is durable when its directory is. */
   async #syncDirectory(): Promise<void> {
     const directory = await open(this.name)
-    await directory.sync().finally(() => directory.close())
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
   }
 
   #recordOf(id: string): string {

@@ -75,7 +75,7 @@ async function run(
   const lines: MovedLine[] = []
   let broken: unknown = null
   try {
-    const { images, leftOut } = await only(ids, await source.list())
+    const { images, leftOut } = only(ids, await source.list())
     lines.push(...leftOut.map(leftOutLine))
     progress.expect(images.map(({ size }) => size))
     const mover = moverWith(progress)

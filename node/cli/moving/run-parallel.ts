@@ -4,17 +4,15 @@ export async function runParallel<T>(
   atOnce: number,
   task: (item: T) => Promise<void>,
 ): Promise<void> {
-  let next = 0
-  let failure: { error: unknown } | null = null
+  const waiting = items.values()
+  const failures: unknown[] = []
+  // All lanes take from one iterator: each item is taken once.
   const lane = async () => {
-    while (next < items.length && !failure) {
-      const item = items[next++]!
-      await task(item).catch((error: unknown) => {
-        failure ??= { error }
-      })
+    for (const item of waiting) {
+      if (failures.length > 0) return
+      await task(item).catch((error: unknown) => failures.push(error))
     }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane))
-  const failed = failure as { error: unknown } | null
-  if (failed) throw failed.error
+  if (failures.length > 0) throw failures[0]
 }

@@ -11,7 +11,7 @@ import type { RealGlance } from '../real-glance.ts'
 export const OUTSIDE_URL = 'http://127.0.0.1:9/elsewhere'
 const VISIBILITIES = ['shared', 'private', 'public', 'community']
 /** What is hard to quote, in dumps as in JSON. */
-const NASTY = `'"\\ \\n\n\t ); -- ü 🙂 %s NULL`
+const NASTY = `'"\\ \\n\n\t ); -- ü € %s NULL`
 
 /** What these images are beside what they all are. */
 const KINDS: Record<string, Record<string, unknown>> = {
@@ -142,7 +142,7 @@ export async function shownBy(url: string, id: string): Promise<Record<string, u
     ...said
   } = shown
   const isShared = shown['visibility'] === 'shared'
-  const members = isShared
+  const members: unknown = isShared
     ? JSON.parse((await client.send('GET', `/v2/images/${id}/members`)).body.toString())
     : null
   const bytes = shown['status'] === 'queued' ? null : await digestOf(client, id)
