@@ -28,7 +28,7 @@ export interface ImageMoverComponents {
 
 /** How an image stands here, compared with what comes. */
 export type Arrival =
-  | { state: 'complete' }
+  | { state: 'complete'; /** By this very request. */ isChanged?: true }
   /** Its record is here, its bytes are not. */
   | { state: 'bytes-wanted' }
   /** Its bytes are on their way already, from this or from another run. */
@@ -76,7 +76,8 @@ export class ImageMover {
     try {
       const record = await registers.apply(image.id, 'image.arrive', args)
       log.info({ image: image.id, overwrite: before !== null }, 'an image arrives from another store')
-      return arrivalOf({ live: true, record }, image)
+      const arrival = arrivalOf({ live: true, record }, image)
+      return arrival.state === 'complete' ? { ...arrival, isChanged: true } : arrival
     } catch (error) {
       // Another run was faster, or the two are not of the same bytes.
       if (error instanceof ImageError && error.code === 'CONFLICT')

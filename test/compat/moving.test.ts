@@ -61,15 +61,14 @@ t.test('a move that is killed ten times ends as one that is not', async (t) => {
     await command.kill()
   }
   const report = await new SeracCommand(...fromApi, '--url', operatorOf(cluster)).report()
-  t.equal(report.exitCode, 0, JSON.stringify(report.images.filter(({ needsAttention }) => needsAttention)))
-  t.match(report.counts, { differs: 0, failed: 0, 'left-out': 1 })
+  t.match(report, { attention: [], exitCode: 0 })
   await isLikeGlance(t, cluster)
 })
 
 t.test('another run finds everything there, whichever way it looks', async (t) => {
   for (const source of [fromApi, fromDatabase]) {
     const report = await new SeracCommand(...source, '--url', operatorOf(cluster)).report()
-    t.match(report, { exitCode: 0, bytesSent: 0, counts: { present: gallery.all.length } })
+    t.match(report, { attention: [], exitCode: 0, bytesSent: 0, counts: { present: gallery.all.length } })
   }
 })
 
@@ -85,8 +84,8 @@ t.test('of an image that was changed here nothing is taken back, unless that is 
   t.match(left.images.find((image) => image.id === id)?.detail, /name/)
   t.match(await client.show(id), { name: 'changed' })
   const taken = await new SeracCommand(...fromApi, '--overwrite', '--url', operatorOf(cluster)).report()
-  t.match(taken, { exitCode: 0, bytesSent: 0 })
-  t.strictSame(await shownBy(client.url, id), await shownBy(glance.url, id))
+  t.match(taken, { attention: [], exitCode: 0, bytesSent: 0 })
+  t.match(await shownBy(glance.url, id), await shownBy(client.url, id))
 })
 
 t.test('to files and back: the same', async (t) => {
@@ -99,9 +98,9 @@ t.test('to files and back: the same', async (t) => {
     '--url',
     operatorOf(cluster),
   ).report()
-  t.match(exported, { exitCode: 0, counts: { moved: gallery.all.length } })
+  t.match(exported, { attention: [], exitCode: 0, counts: { moved: gallery.all.length } })
   const again = await new SeracCommand('export', first, '-f', 'json', '--url', operatorOf(cluster)).report()
-  t.match(again, { exitCode: 0, bytesSent: 0, counts: { present: gallery.all.length } })
+  t.match(again, { attention: [], exitCode: 0, bytesSent: 0, counts: { present: gallery.all.length } })
   const other = await clientCluster(t, SHOW_LOCATIONS, 1)
   const restore = ['restore', first, '-f', 'json', '--url', operatorOf(other)]
   const damaged = join(first, `${gallery.ids.get('tall')!}.img`)
@@ -110,7 +109,7 @@ t.test('to files and back: the same', async (t) => {
   t.match(broken, { exitCode: 1, counts: { moved: gallery.all.length - 1, failed: 1 } })
   t.match(broken.images.find(({ outcome }) => outcome === 'failed')?.detail, /MD5/)
   await flipBit(damaged)
-  t.match(await new SeracCommand(...restore).report(), { exitCode: 0, counts: { moved: 1 } })
+  t.match(await new SeracCommand(...restore).report(), { attention: [], exitCode: 0, counts: { moved: 1 } })
   await isLikeGlance(t, other)
   await new SeracCommand('export', second, '-f', 'json', '--url', operatorOf(other)).report()
   t.strictSame(await digestsIn(second), await digestsIn(first))
@@ -121,9 +120,13 @@ t.test('out of the database and the files alone', async (t) => {
   const other = await clientCluster(t, SHOW_LOCATIONS, 1)
   const source = [...fromDatabase, '--url', operatorOf(other)]
   const dry = await new SeracCommand(...source, '--dry-run').report()
-  t.match(dry, { exitCode: 0, bytesSent: 0, counts: { 'to-move': gallery.all.length } })
+  t.match(dry, { attention: [], exitCode: 0, bytesSent: 0, counts: { 'to-move': gallery.all.length } })
   t.equal(await countOf(other), 0)
-  t.match(await new SeracCommand(...source).report(), { exitCode: 0, counts: { moved: gallery.all.length } })
+  t.match(await new SeracCommand(...source).report(), {
+    attention: [],
+    exitCode: 0,
+    counts: { moved: gallery.all.length },
+  })
   await isLikeGlance(t, other)
   const outside = JSON.parse(
     (
@@ -169,7 +172,9 @@ async function isLikeGlance(t: Test, nodes: DevCluster): Promise<void> {
     // Glance shows what it keeps of an import that failed; a hash that it lacks is filled in.
     const { os_glance_failed_import: _, ...wanted } = there
     const filledIn =
-      there['os_hash_value'] === null ? { os_hash_algo: 'sha512', os_hash_value: here['bytes'] } : {}
+      there['os_hash_value'] === null && there['bytes'] !== null
+        ? { os_hash_algo: 'sha512', os_hash_value: here['bytes'] }
+        : {}
     t.strictSame(here, { ...wanted, ...filledIn })
   }
   const gone = await new ImageClient(nodes.node(0).apiUrl).send(

@@ -43,7 +43,7 @@ export function movedGlanceImage(glance: GlanceImage): MovedImage | LeftOut {
   const id = String(fields['id'])
   const name = typeof fields['name'] === 'string' ? fields['name'] : null
   const why = UNFINISHED[String(fields['status'])]
-  if (why !== undefined) return { id, name, why, isLoss: !why.endsWith('deleted') }
+  if (why !== undefined) return { id, name, why, isLoss: why.endsWith('when that is over') }
   try {
     return parseMovedImage(formOf(glance))
   } catch (error) {

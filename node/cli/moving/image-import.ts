@@ -125,7 +125,7 @@ export class ImageImport {
 function endingOf(found: Arrival, outcome: Outcome): Ending {
   switch (found.state) {
     case 'complete':
-      return { outcome, detail: '' }
+      return { outcome: found.isChanged ? 'moved' : outcome, detail: '' }
     case 'differs':
       return { outcome: 'differs', detail: `it is here, with another ${found.differences.join(', ')}` }
     case 'taken':

@@ -93,9 +93,9 @@ async function age(glance: RealGlance, ids: ReadonlyMap<string, string>): Promis
     `update images set created_at = '2019-02-03 04:05:06.000000', updated_at = '2020-02-03 04:05:06.000000' ${of('plain')}`,
     `update images set status = 'killed' ${of('killed')}`,
     `insert into image_locations (image_id, value, meta_data, status, created_at, updated_at, deleted) ` +
-      `values ('${ids.get('with-location')!}', '${OUTSIDE_URL}', '{"k": "v"}', 'active', '2020-01-01', '2020-01-01', 0)`,
+      `values ('${ids.get('with-location')!}', '${OUTSIDE_URL}', '{"k": "v"}', 'active', '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', 0)`,
     `insert into image_properties (image_id, name, value, created_at, updated_at, deleted) ` +
-      `values ('${ids.get('plain')!}', 'os_glance_failed_import', '', '2020-01-01', '2020-01-01', 0)`,
+      `values ('${ids.get('plain')!}', 'os_glance_failed_import', '', '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', 0)`,
   ])
 }
 

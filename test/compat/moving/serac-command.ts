@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import type { MovingReport } from '../../../node/cli/moving/moving-report.ts'
+import type { MovedLine, MovingReport } from '../../../node/cli/moving/moving-report.ts'
 import { SERAC } from '../../helpers/probe-cluster.ts'
 
 export class SeracCommand {
@@ -27,10 +27,12 @@ export class SeracCommand {
   }
 
   /** Its report, with `-f json` among its arguments. */
-  async report(): Promise<MovingReport & { exitCode: number | null }> {
+  async report(): Promise<MovingReport & { attention: MovedLine[]; exitCode: number | null }> {
     const [stdout, stderr] = await this.#output
     await this.#ended
     if (stdout === '') throw new Error(stderr)
-    return { ...(JSON.parse(stdout) as MovingReport), exitCode: this.#child.exitCode }
+    const report = JSON.parse(stdout) as MovingReport
+    const attention = report.images.filter(({ needsAttention }) => needsAttention)
+    return { ...report, attention, exitCode: this.#child.exitCode }
   }
 }
