@@ -53,7 +53,7 @@ export interface OperatorParts {
 /** All that the operator's server needs but who may use it; `stop` ends what samples. */
 export function buildOperator(
   parts: OperatorParts,
-): Omit<OperatorComponents, 'access' | 'metadefs' | 'page'> & { stop: () => void } {
+): Omit<OperatorComponents, 'access' | 'metadefs' | 'moving' | 'page'> & { stop: () => void } {
   const { log, identity, currentConfig: config, store, index, cluster, holder, loops, registers } = parts
   const self = identity.id
   const questions = new StatusQuestions({ self, rpc: cluster.control.rpc })

@@ -20,7 +20,7 @@ function operator(rules: Partial<AccessRules>) {
         change: (name: string) => set.push(name) as never,
       } as never,
     }),
-    { disableFile: '/nonexistent/disable' },
+    { disableFile: '/nonexistent/disable', clientPauseMs: 1000 },
   )
   t.teardown(() => app.close())
   const get = (headers: Record<string, string>, url = STATUS) => app.inject({ url, headers })

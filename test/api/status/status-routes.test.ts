@@ -28,6 +28,7 @@ function operator(
 ) {
   const app = buildOperatorServer(operatorComponents({ clusterStatus, images }), {
     disableFile: '/nonexistent/disable',
+    clientPauseMs: 1000,
   })
   t.teardown(() => app.close())
   return app
