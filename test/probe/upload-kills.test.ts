@@ -1,13 +1,14 @@
 /** A few of `npm run test:kills`. */
 import t from 'tap'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
+import { isFullForm } from '../helpers/probe-form.ts'
 import { SeededRandom } from '../sim/world/seeded-random.ts'
 import { killDuringUploads, reportKills, UploadKills } from './kills/upload-kills.ts'
 import { SOAK_SETTINGS } from './soak/soak.ts'
 
 const SEED = 1
-/** Four rounds: one of each kind. */
-const UPLOADS = 16
+/** A round is four uploads: one round of each kind of kill, in the short form of the first two. */
+const UPLOADS = isFullForm ? 16 : 8
 
 t.test('kill -9 at random moments of uploads: nothing acknowledged is lost, nothing is stuck', async (t) => {
   const cluster = await ProbeCluster.start(t, { settings: SOAK_SETTINGS })

@@ -126,7 +126,7 @@ t.test('policy list and check', async (t) => {
   }
   t.strictSame(await run(['policy', 'check'], environment), {
     exitCode: EXIT_OK,
-    stdout: 'The policy is valid: 2 of 68 rules come from files.\n',
+    stdout: 'The policy is valid: 2 of 69 rules come from files.\n',
     stderr: `${file}: nothing asks for the rule modfy_image (did you mean modify_image?)\n`,
   })
   const { stdout } = await run(['policy', 'list'], environment)

@@ -54,6 +54,7 @@ t.test('the defaults, in their types', async (t) => {
     certFile: null,
     keyFile: null,
     clientSocketTimeout: 900_000,
+    enableV1Api: false,
     debug: false,
     logFormat: 'json',
     limitParamDefault: 25,
