@@ -4,6 +4,7 @@
  * of an empty node. What stays outside finds files of its own by where it is installed.
  */
 import { copyFile, readdir, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -59,5 +60,5 @@ await build({
 })
 for (const name of ['index.html', 'icon.svg']) await copyFile(join(PAGE_SOURCES, name), join(PAGE, name))
 // Its licence wants to be where the font is.
-const fontLicence = join(DIST, '../node_modules/@fontsource/ibm-plex-sans/LICENSE')
+const fontLicence = createRequire(import.meta.url).resolve('@fontsource/ibm-plex-sans/LICENSE')
 await copyFile(fontLicence, join(PAGE, 'ibm-plex-licence.txt'))

@@ -9,14 +9,17 @@ import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
+/** What the bundle is made of; the page has no other form than its sources. */
+const BUNDLED_FROM = ['package.json', 'tsconfig.json', 'dist', 'api/status/page']
+
 t.test('serac start with the wrong gossipsub', async (t) => {
   const directory = t.testdir()
   // All other packages are found where they are, in a folder further up.
   const modules = join(directory, 'node_modules/@chainsafe')
   await mkdir(modules, { recursive: true })
   await symlink(join(PROJECT_ROOT, 'node_modules/gossipsub-for-libp2p-2'), join(modules, 'libp2p-gossipsub'))
-  await cp(join(PROJECT_ROOT, 'package.json'), join(directory, 'package.json'))
-  await cp(join(PROJECT_ROOT, 'dist'), join(directory, 'dist'), { recursive: true })
+  for (const part of BUNDLED_FROM)
+    await cp(join(PROJECT_ROOT, part), join(directory, part), { recursive: true })
   const bundled = await runCommand(process.execPath, [join(directory, 'dist/deploy/bundle.js')])
   t.equal(bundled.exitCode, 0, bundled.stderr)
   const node = new DevNode(directory, await freeBasePort(4), 0)
