@@ -18,6 +18,10 @@ from nova import context
 from nova.image import glance
 
 
+# Of several threads that write at once a stream may lose lines.
+telling = threading.Lock()
+
+
 class Sink:
     """Takes the place of the file on a compute node's disk."""
 
@@ -36,20 +40,27 @@ def main(image_id, *request_ids):
     logging.disable()
     nova.conf.CONF([], project="nova", default_config_files=[])
     nova.conf.CONF.set_override("api_servers", [os.environ["IMAGE_URL"]], "glance")
-    threads = [threading.Thread(target=download, args=(image_id, id)) for id in request_ids]
+    # What nova imports and registers on first use is no work for many threads at once.
+    glance.API()
+    users = [caller(id) for id in request_ids]
+    threads = [threading.Thread(target=download, args=(image_id, user)) for user in users]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def download(image_id, request_id):
-    user = context.RequestContext(
+def caller(request_id):
+    return context.RequestContext(
         user_id=os.environ["USER_ID"],
         project_id=os.environ["OS_PROJECT_ID"],
         auth_token=os.environ["TOKEN"],
         request_id=request_id,
     )
+
+
+def download(image_id, user):
+    request_id = user.request_id
     sink = Sink(lambda: tell(requestId=request_id, begun=True))
     try:
         glance.API().download(user, image_id, data=sink)
@@ -60,8 +71,16 @@ def download(image_id, request_id):
 
 
 def tell(**facts):
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()
+    with telling:
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
 
 
+def fail(thrown):
+    """A thread that dies says so: without it one download would be missing, and nobody could tell why."""
+    sys.excepthook(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
+    os._exit(1)
+
+
+threading.excepthook = fail
 main(*sys.argv[1:])
