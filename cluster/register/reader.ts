@@ -6,7 +6,8 @@ import { ClusterError, toError } from '../errors.ts'
 import type { ClusterConfig, ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
-import { compareBallots, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { compareBallots, minBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { isSameHead } from './learner-head.ts'
 import type { ChosenValue, Proposer } from './proposer.ts'
 import {
   allVoters,
@@ -110,14 +111,14 @@ export class Reader {
     const agreed = agreement(voterSets(view), answers)
     if (!agreed) return this.#lookAgain(view, key, answers, readsLeft - 1)
     if (!agreed.held) return { found: null, removedUpTo: lowestFloor(agreed.answers) }
-    const { ballot, digest } = agreed.held
     const known = storage.learnedHead(key)
-    const isKnown = known !== null && sameBallot(known.ballot, ballot) && known.digest === digest
+    const isKnown = isSameHead(known, agreed.held)
     // A row that is settled above what was agreed on was chosen after it, so after the call began.
-    if (known?.settled && (isKnown || compareBallots(known.ballot, ballot) > 0))
+    if (known?.settled && (isKnown || compareBallots(known.ballot, agreed.held.ballot) > 0))
       return { found: { ...known, value: null } }
     const value = (isKnown && storage.learned(key)?.value) || valueOf(agreed.answers)
     if (!value) return settled(await proposer.settle(key))
+    const { ballot, digest } = agreed.held
     const chosen = { ballot, digest, value }
     // A settled row that is lost with the process is learned again from the next read.
     storage.learn(key, { ...chosen, settled: true }).catch(() => {})
@@ -259,15 +260,10 @@ interface Agreement {
 function agreement(sets: VoterSets, answers: Answers<EpochAnswer>): Agreement | null {
   const good = goodAnswers(answers)
   for (const [, { held }] of good) {
-    const alike = new Map(good.filter(([, answer]) => isAlike(answer.held, held)))
+    const alike = new Map(good.filter(([, answer]) => isSameHead(answer.held, held)))
     if (isQuorum(sets, (voter) => alike.has(voter))) return { held, answers: [...alike.values()] }
   }
   return null
-}
-
-function isAlike(a: ReadAnswer['held'], b: ReadAnswer['held']): boolean {
-  if (!a || !b) return a === b
-  return sameBallot(a.ballot, b.ballot) && a.digest === b.digest
 }
 
 function valueOf(answers: ReadAnswer[]): Uint8Array | null {

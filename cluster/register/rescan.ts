@@ -11,8 +11,9 @@ import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, type Clock } from '../runtime.ts'
 import type { ChosenItem } from './acceptor.ts'
-import { compareBallots, maxBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
+import { compareBallots, maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
+import { isSameHead } from './learner-head.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askMost, goodAnswers, isQuorum, majorityOf, voterSets, type VoterSets } from './quorum.ts'
 import type { AcceptedDigest, RegisterStorage } from './storage.ts'
@@ -149,7 +150,7 @@ export class Rescan {
     for (const voter of voters) {
       const row = pages.get(voter)?.get(key)
       if (!row) continue
-      const holders = voters.filter((other) => isSameRow(pages.get(other)?.get(key), row))
+      const holders = voters.filter((other) => isSameHead(pages.get(other)?.get(key) ?? null, row))
       if (holders.length >= majorityOf(voters.length)) return { ...row, from: voter }
     }
     return null
@@ -198,7 +199,7 @@ export class Rescan {
     const missing = new Map<NodeId, CopyItem[]>()
     for (const item of items) {
       const learned = storage.learned(item.key)
-      if (learned && isSameRow({ ...learned, key: item.key }, item)) values.set(item.key, learned.value)
+      if (learned && isSameHead(learned, item)) values.set(item.key, learned.value)
       else missing.set(item.from, [...(missing.get(item.from) ?? []), item])
     }
     for (const [from, wanted] of missing) {
@@ -209,7 +210,7 @@ export class Rescan {
       )
       for (const [i, item] of wanted.entries()) {
         const held = answers[i]?.held
-        if (held?.value && isSameRow({ ...held, key: item.key }, item)) values.set(item.key, held.value)
+        if (held?.value && isSameHead(held, item)) values.set(item.key, held.value)
       }
     }
     return values
@@ -260,17 +261,13 @@ export class Rescan {
   }
 }
 
-function isSameRow(a: AcceptedDigest | undefined, b: AcceptedDigest): boolean {
-  return a !== undefined && sameBallot(a.ballot, b.ballot) && a.digest === b.digest
-}
-
 function highestBallot(key: string, pages: PageRows): Ballot {
   const ballots = [...pages.values()].flatMap((rows) => rows.get(key)?.ballot ?? [])
   return ballots.reduce((a, b) => (compareBallots(a, b) >= 0 ? a : b), ZERO_BALLOT)
 }
 
 function holds(pages: PageRows, voter: NodeId, item: CopyItem): boolean {
-  return isSameRow(pages.get(voter)?.get(item.key), item)
+  return isSameHead(pages.get(voter)?.get(item.key) ?? null, item)
 }
 
 /** Items without a value are left out: a round of their own decides those. */

@@ -5,8 +5,9 @@
  */
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { compareBallots, sameBallot } from './ballot.ts'
+import { compareBallots } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
+import { isAnotherValue, isSameHead } from './learner-head.ts'
 import { allVoters, voterSets } from './quorum.ts'
 import { settleRow, type SettleRowComponents } from './settle-row.ts'
 import { learnedAfter } from './stale-rows.ts'
@@ -128,19 +129,9 @@ export function* pairRows(
 function isSuspect({ own, theirs }: Pair): boolean {
   if (!theirs) return own?.settled ?? false
   if (!theirs.settled || own?.settled === false) return false
-  return isOlder(own, theirs) || isAnother(own, theirs)
+  return isOlder(own, theirs) || isAnotherValue(own, theirs)
 }
 
 function isOlder(own: LearnerHead | null, theirs: Pick<LearnerHead, 'ballot'>): boolean {
   return !own || compareBallots(own.ballot, theirs.ballot) < 0
-}
-
-/** Two values under one ballot: one of them is damaged (R1). */
-function isAnother(own: LearnerHead | null, theirs: Pick<LearnerHead, 'ballot' | 'digest'>): boolean {
-  return own !== null && sameBallot(own.ballot, theirs.ballot) && own.digest !== theirs.digest
-}
-
-function isSameHead(a: LearnerHead | null, b: LearnerHead | null): boolean {
-  if (!a || !b) return a === b
-  return sameBallot(a.ballot, b.ballot) && a.digest === b.digest
 }

@@ -1,7 +1,8 @@
 /** Brings one learner row to what a majority holds, by a strong read: it may be older, unsettled, or of what is no more. */
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { compareBallots, sameBallot } from './ballot.ts'
+import { compareBallots, justAbove } from './ballot.ts'
+import { isAnotherValue } from './learner-head.ts'
 import type { Proposer } from './proposer.ts'
 import type { Reader } from './reader.ts'
 import { dropIfRemoved } from './stale-rows.ts'
@@ -24,11 +25,9 @@ export async function settleRow(components: SettleRowComponents, key: string): P
   // Also without a row: one may be on its way to the disk, and would be listed when it is there.
   if (!found && (await dropIfRemoved(components, key, before, finding.removedUpTo))) return
   const learned = storage.learnedHead(key)
-  // Two values under one ballot: the one here is damaged (R1), and only a higher ballot can replace it.
-  const isAnother =
-    found && learned && sameBallot(found.ballot, learned.ballot) && found.digest !== learned.digest
-  if (isAnother) {
-    await proposer.settle(key, { ...learned.ballot, counter: learned.ballot.counter + 1 })
+  // The one here is damaged, and only a higher ballot can replace it.
+  if (learned && isAnotherValue(found, learned)) {
+    await proposer.settle(key, justAbove(learned.ballot))
     return
   }
   if (!learned || (found && compareBallots(learned.ballot, found.ballot) <= 0)) {
