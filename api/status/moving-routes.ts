@@ -8,10 +8,10 @@ import type { Clock, Log } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ImageMover } from '../../node/images/image-mover.ts'
 import { parseMovedImage } from '../../node/images/moved-image-form.ts'
-import { takeOver } from '../replies.ts'
+import { sendBytes } from '../byte-answer.ts'
 import { uploadBody } from '../request-body.ts'
 import type { StreamLimit } from '../stream-limit.ts'
-import { openByteStream } from '../v2/byte-stream.ts'
+import { wholeRange } from '../v2/byte-range.ts'
 
 export interface MovingParts {
   mover: Pick<ImageMover, 'arrive' | 'look' | 'takeBytes' | 'list' | 'open'>
@@ -67,8 +67,8 @@ function arrivalRoutes(
   })
 }
 
-function exportRoutes(app: FastifyInstance, parts: MovingParts, { clientPauseMs }: MovingOptions): void {
-  const { mover, streams, log } = parts
+function exportRoutes(app: FastifyInstance, parts: MovingParts, options: MovingOptions): void {
+  const { mover } = parts
   app.get<{ Querystring: { marker?: string; limit?: string } }>(
     '/v1/export/images',
     async ({ query }, reply) => {
@@ -78,15 +78,9 @@ function exportRoutes(app: FastifyInstance, parts: MovingParts, { clientPauseMs 
   )
   app.get<OneImage>('/v1/export/images/:id/file', async (request, reply) => {
     const data = await mover.open(request.params.id)
-    return streams.run(async () => {
-      const range = { start: 0, end: data.sizeBytes - 1 }
-      const stream = await openByteStream(data, range, { response: reply.raw, socket: request.raw.socket })
-      takeOver(reply.headers({ 'content-type': BYTES, 'content-length': data.sizeBytes }))
-      await stream
-        .send(clientPauseMs)
-        .catch((error: unknown) => log.warn({ image: request.params.id, err: error }, 'an export was cut'))
-      return reply
-    })
+    const headers = { 'content-type': BYTES, 'content-length': data.sizeBytes }
+    const answer = { status: 200, headers, data, range: wholeRange(data) }
+    return sendBytes(request, reply, answer, parts, options)
   })
 }
 

@@ -5,6 +5,7 @@ import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { sendBytes } from '../byte-answer.ts'
 import { callerOf } from '../context.ts'
 import { unwrap } from '../replies.ts'
+import { wholeRange } from '../v2/byte-range.ts'
 import { imageIdOf, type ImageParams } from '../v2/image-id.ts'
 import { imageHeadersV1 } from '../views/image-v1.ts'
 
@@ -21,7 +22,7 @@ export function v1DataRoutes(
       'content-type': 'application/octet-stream',
       'content-length': data.sizeBytes,
     }
-    const range = { start: 0, end: data.sizeBytes - 1 }
-    return sendBytes(request, reply, { status: 200, headers, data, range }, components, options)
+    const answer = { status: 200, headers, data, range: wholeRange(data) }
+    return sendBytes(request, reply, answer, components, options)
   })
 }

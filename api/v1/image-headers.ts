@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ImageError } from '../../node/errors.ts'
 import type { V1Fields, V1Meta, V1Update } from '../../node/images/v1-images-port.ts'
+import { isYes } from '../python-words.ts'
 import { checkPropertyName, checkPropertyValue, isUuid, refuseServerField } from '../v2/image-fields.ts'
 import type { FieldValue, UserFieldRules } from '../v2/image-fields.ts'
 import { readHeaderText } from './header-text.ts'
@@ -23,7 +24,6 @@ const COPY_FROM = 'x-glance-api-copy-from'
 const PURGE = 'x-glance-registry-purge-props'
 /** The store that takes bytes. */
 const OWN_STORE = 'cluster'
-const TRUE_WORDS = new Set(['1', 't', 'true', 'on', 'y', 'yes'])
 const AMAZON_FORMATS = new Set(['aki', 'ari', 'ami'])
 const MD5_HEX = /^[\da-f]{32}$/i
 
@@ -69,7 +69,7 @@ export function parseV1Headers(headers: IncomingHttpHeaders, rules: UserFieldRul
     properties,
     location: meta.get('location') ?? null,
     copyFrom: headerText(headers, COPY_FROM),
-    purgesProperties: isTrue(headerText(headers, PURGE) ?? 'true'),
+    purgesProperties: isYes(headerText(headers, PURGE) ?? 'true'),
   }
 }
 
@@ -113,8 +113,8 @@ function fieldsOf(meta: ReadonlyMap<string, string>, rules: UserFieldRules): V1F
   for (const name of FIELDS) {
     const text = meta.get(name)
     if (text === undefined) continue
-    if (name === 'is_public') fields['isPublic'] = isTrue(text)
-    else if (name === 'protected') fields['protected'] = isTrue(text)
+    if (name === 'is_public') fields['isPublic'] = isYes(text)
+    else if (name === 'protected') fields['protected'] = isYes(text)
     else {
       const rule = rules.get(name)!
       const isNumber = name === 'min_disk' || name === 'min_ram'
@@ -156,9 +156,4 @@ function wholeNumber(name: string, text: string): number {
     throw new ImageError('INVALID', `Cannot convert image ${name} '${text}' to an integer.`)
   if (value < 0) throw new ImageError('INVALID', `The ${name} of an image cannot be a negative value.`)
   return value
-}
-
-/** As oslo reads it: whatever is not yes is no. */
-function isTrue(text: string): boolean {
-  return TRUE_WORDS.has(text.trim().toLowerCase())
 }

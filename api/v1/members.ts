@@ -5,6 +5,7 @@ import type { WantedMember } from '../../node/images/sharing-operations.ts'
 import type { V1ImagesPort } from '../../node/images/v1-images-port.ts'
 import type { ApiComponents } from '../api-components.ts'
 import { callerOf } from '../context.ts'
+import { givenParam } from '../no-route.ts'
 import { sendJson, sendNothing, unwrap } from '../replies.ts'
 import { hasBody, readJsonBody } from '../request-body.ts'
 import { TEXT_LENGTH_MAX } from '../v2/image-fields.ts'
@@ -59,11 +60,8 @@ export function v1MemberRoutes(
   })
 }
 
-/** The router lets a parameter be empty, but that names no member: NOT_FOUND. */
 function memberIdOf({ params }: FastifyRequest<MemberParams>): string {
-  const { memberId } = params
-  if (memberId !== '') return checkMemberId(memberId)
-  throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+  return checkMemberId(givenParam(params.memberId))
 }
 
 function canShareIn(body: unknown): boolean {

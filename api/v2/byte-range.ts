@@ -50,3 +50,8 @@ function cut(start: number, end: number, sizeBytes: number, header: string): Byt
 function unsatisfiable(header: string): ImageError {
   return new ImageError('RANGE_NOT_SATISFIABLE', `The range '${header}' cannot be served from this image.`)
 }
+
+/** An empty image has the empty range 0 to -1. */
+export function wholeRange({ sizeBytes }: { sizeBytes: number }): ByteRange {
+  return { start: 0, end: sizeBytes - 1 }
+}

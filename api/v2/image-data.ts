@@ -9,7 +9,7 @@ import { callerOf } from '../context.ts'
 import { sendNothing, unwrap } from '../replies.ts'
 import { bodyMediaType, hasBody, refuseBody, uploadBody } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
-import { parseByteRange } from './byte-range.ts'
+import { parseByteRange, wholeRange } from './byte-range.ts'
 import type { ImageParams } from './image-id.ts'
 import { imageIdOf } from './image-id.ts'
 
@@ -43,7 +43,7 @@ export function imageDataRoutes(
       status: range ? 206 : 200,
       headers: dataHeaders(data, range),
       data,
-      range: range ?? whole(data),
+      range: range ?? wholeRange(data),
     }
     return sendBytes(request, reply, answer, { streams, log }, { clientPauseMs })
   })
@@ -60,14 +60,9 @@ function declaredSize(headers: IncomingHttpHeaders, withBody: boolean): number |
   throw new ImageError('INVALID', `The header ${SIZE_HEADER} differs from the length of the body.`)
 }
 
-/** An empty image has the empty range 0 to -1. */
-function whole({ sizeBytes }: { sizeBytes: number }): ByteRange {
-  return { start: 0, end: sizeBytes - 1 }
-}
-
 /** Content-MD5 is hex and always of the whole image, as Glance's clients expect. */
 function dataHeaders({ record, sizeBytes }: ImageBytes, range: ByteRange | null): OutgoingHttpHeaders {
-  const { start, end } = range ?? whole({ sizeBytes })
+  const { start, end } = range ?? wholeRange({ sizeBytes })
   return {
     'content-type': DATA_TYPE,
     'content-length': end - start + 1,

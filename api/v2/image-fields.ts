@@ -2,6 +2,7 @@
 import { ImageError } from '../../node/errors.ts'
 import { VISIBILITIES } from '../../node/images/image-record.ts'
 import type { UserField } from '../../node/images/image-requests.ts'
+import { UNSAFE_NAME } from './json-object.ts'
 
 /** Characters of names, owners, tags and property names: column widths of Glance's database. */
 export const TEXT_LENGTH_MAX = 255
@@ -26,8 +27,6 @@ const READ_ONLY = new Set([
 /** Names that Glance keeps for itself; `locations` are for PATCH, `stores` are not offered. */
 const RESERVED = new Set(['location', 'locations', 'stores', 'deleted', 'deleted_at'])
 const RESERVED_PREFIX = 'os_glance'
-/** Assigning this name would change an object's prototype, here or in any client. */
-const UNSAFE_NAME = '__proto__'
 
 export type FieldValue = string | number | boolean | string[] | null
 

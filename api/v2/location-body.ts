@@ -2,7 +2,7 @@
 import { ImageError } from '../../node/errors.ts'
 import type { LocationRequest } from '../../node/images/image-requests.ts'
 import type { LocationChange, NewLocation, ValidationData } from '../../node/images/location-rules.ts'
-import { isObject } from './json-object.ts'
+import { isObject, UNSAFE_NAME } from './json-object.ts'
 
 /** As in Glance's schema. */
 export const LOCATION_URL_LENGTH_MAX = 255
@@ -70,7 +70,8 @@ function parseUrl(value: unknown): string {
 function parseMetadata(value: unknown): Record<string, unknown> {
   const text = isObject(value) ? JSON.stringify(value) : ''
   // A decoder would give such a name to the object's prototype.
-  if (isObject(value) && text.length <= METADATA_LENGTH_MAX && !text.includes('"__proto__"')) return value
+  if (isObject(value) && text.length <= METADATA_LENGTH_MAX && !text.includes(`"${UNSAFE_NAME}"`))
+    return value
   throw invalid(`The metadata of a location is an object of at most ${METADATA_LENGTH_MAX} characters.`)
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ImageError } from '../../node/errors.ts'
 import type { ApiComponents } from '../api-components.ts'
 import { callerOf } from '../context.ts'
+import { givenParam } from '../no-route.ts'
 import { sendJson, sendNothing, unwrap } from '../replies.ts'
 import { readJsonBody, refuseBody } from '../request-body.ts'
 import { memberView, membersView } from '../views/member-v2.ts'
@@ -48,10 +49,8 @@ export function memberRoutes(app: FastifyInstance, { images, clock }: ApiCompone
   })
 }
 
-/** The router lets a parameter be empty, but that names no member: NOT_FOUND. */
 function memberIdOf({ params }: FastifyRequest<MemberParams>): string {
-  if (params.memberId !== '') return params.memberId
-  throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+  return givenParam(params.memberId)
 }
 
 /** Any text may be the id of a project: nobody asks Keystone. Throws INVALID. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ImageError } from '../../node/errors.ts'
 import type { ApiComponents } from '../api-components.ts'
 import { callerOf } from '../context.ts'
+import { givenParam } from '../no-route.ts'
 import { sendNothing } from '../replies.ts'
 import { refuseBody } from '../request-body.ts'
 import { TEXT_LENGTH_MAX } from './image-fields.ts'
@@ -27,10 +28,8 @@ export function tagRoutes(app: FastifyInstance, { images }: ApiComponents): void
   })
 }
 
-/** Throws NOT_FOUND for the empty one, which is no tag. */
-function namedTag({ params: { tag } }: FastifyRequest<TagParams>): string {
-  if (tag !== '') return tag
-  throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+function namedTag({ params }: FastifyRequest<TagParams>): string {
+  return givenParam(params.tag)
 }
 
 /** Throws INVALID for one that is too long, and what `namedTag` throws. */

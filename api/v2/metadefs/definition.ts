@@ -4,12 +4,10 @@
  */
 import { ImageError } from '../../../node/errors.ts'
 import type { Definition, MetadefProperty } from '../../../node/metadefs/namespace-record.ts'
-import { isObject } from '../json-object.ts'
+import { isObject, UNSAFE_NAME } from '../json-object.ts'
 
 /** Names of namespaces and of what is in them, characters: as wide as the columns of Glance's database. */
 export const NAME_LENGTH_MAX = 80
-/** Would change the objects that clients parse into. */
-const UNSAFE_NAME = '__proto__'
 
 type Check = (value: unknown) => boolean
 

@@ -8,6 +8,7 @@ import {
   type TagQuery,
 } from '../../../node/metadefs/metadef-requests.ts'
 import { NAMESPACE_VISIBILITIES } from '../../../node/metadefs/namespace-record.ts'
+import { givenParam } from '../../no-route.ts'
 import { parseChoice, parseInteger } from '../filter-values.ts'
 import { last, parseLimit, type PageLimits } from '../image-list-query.ts'
 
@@ -19,18 +20,12 @@ export interface PartParams {
   Params: { namespace: string; part: string }
 }
 
-/** The router lets a parameter be empty, but that names nothing. Throws NOT_FOUND. */
 export function namespaceOf({ params }: FastifyRequest<NamespaceParams>): string {
-  return given(params.namespace)
+  return givenParam(params.namespace)
 }
 
 export function partOf({ params }: FastifyRequest<PartParams>): string {
-  return given(params.part)
-}
-
-function given(name: string): string {
-  if (name !== '') return name
-  throw new ImageError('NOT_FOUND', 'There is nothing at this path.')
+  return givenParam(params.part)
 }
 
 const DIRECTIONS = ['asc', 'desc'] as const

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiComponents } from '../../api-components.ts'
 import { callerOf } from '../../context.ts'
+import { isYes } from '../../python-words.ts'
 import { sendJson, unwrap } from '../../replies.ts'
 import { readJsonBody, refuseBody } from '../../request-body.ts'
 import { tagNameView, tagView } from '../../views/metadef-v2.ts'
@@ -17,8 +18,6 @@ import {
 
 const TAGS = '/metadefs/namespaces/:namespace/tags'
 const TAG = `${TAGS}/:part`
-/** What Python's clients write for yes. */
-const YES = new Set(['1', 't', 'true', 'on', 'y', 'yes'])
 
 export function metadefTagRoutes(app: FastifyInstance, { metadefs, clock }: ApiComponents): void {
   app.get<NamespaceParams>(TAGS, async (request, reply) => {
@@ -57,5 +56,5 @@ export function metadefTagRoutes(app: FastifyInstance, { metadefs, clock }: ApiC
 
 function isAppended({ headers }: FastifyRequest<NamespaceParams>): boolean {
   const value = headers['x-openstack-append']
-  return typeof value === 'string' && YES.has(value.trim().toLowerCase())
+  return typeof value === 'string' && isYes(value)
 }
