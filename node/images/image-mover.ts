@@ -8,13 +8,17 @@ import { isHashAlgorithm, type HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ImageReader } from '../data/image-reader.ts'
 import type { StoredImage } from '../data/upload-session.ts'
 import { ImageError } from '../errors.ts'
+import { bestRows } from './best-rows.ts'
 import type { ImageIndex } from './image-index.ts'
 import type { ArrivingImage, ImageRecord } from './image-record.ts'
 import type { KnownRecord, ImageRegisters } from './image-registers.ts'
 import type { ImageBytes } from './image-requests.ts'
+import { orderBy } from './image-order.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadSteps } from './image-uploader.ts'
 import { differences, movedFrom, type MovedImage } from './moved-image.ts'
+import { openManifest } from './open-manifest.ts'
+import { TimeSlice } from './time-slice.ts'
 
 export interface ImageMoverComponents {
   identity: NodeIdentity
@@ -49,9 +53,6 @@ export interface MovedImagesPage {
   /** For the next page; null: there is none. */
   marker: string | null
 }
-
-/** A manifest that no holder delivers by then makes the image unavailable for now. */
-const MANIFEST_TIMEOUT_MS = 10_000
 
 export class ImageMover {
   readonly #components: ImageMoverComponents
@@ -99,12 +100,12 @@ export class ImageMover {
 
   /** All images in the order of their ids, after `marker`. Throws NO_QUORUM. */
   async list(marker: string | null, limit: number): Promise<MovedImagesPage> {
-    const { registers, index } = this.#components
+    const { registers, index, clock } = this.#components
     await registers.freshen()
-    const rows = [...index.rows()].filter(
-      ({ id, status }) => id > (marker ?? '') && status !== 'pending_delete',
-    )
-    const page = rows.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit)
+    const isListed = ({ id, status }: ImageRecord) => id > (marker ?? '') && status !== 'pending_delete'
+    const slice = new TimeSlice(() => clock.monotonicMs())
+    const rows = await bestRows(index.rows(), orderBy('id'), isListed, { limit: limit + 1, slice })
+    const page = rows.slice(0, limit)
     const images: MovedImage[] = []
     const unfinished: string[] = []
     for (const record of page) {
@@ -120,15 +121,8 @@ export class ImageMover {
     const record = await this.#live(id)
     if (!record.data || record.size === null)
       throw new ImageError('NOT_FOUND', `Image ${id} has no bytes here.`)
-    const patience = AbortSignal.timeout(MANIFEST_TIMEOUT_MS)
     const { root, copies } = record.data
-    const image = await this.#components.reader
-      .open({ imageId: id, root, copies }, patience)
-      .catch((error: unknown) => {
-        throw patience.aborted
-          ? new ImageError('UNAVAILABLE', 'No node delivers the image now.', {}, error)
-          : error
-      })
+    const image = await openManifest(this.#components.reader, { imageId: id, root, copies })
     return {
       record,
       sizeBytes: image.sizeBytes,

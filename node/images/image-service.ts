@@ -1,7 +1,7 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
+import type { ImageReader, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
 import { openEither } from './either-image.ts'
 import { ImageGuard } from './image-guard.ts'
@@ -32,13 +32,11 @@ import type {
 import type { CreateTerms, ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadTerms } from './image-uploader.ts'
+import { openManifest } from './open-manifest.ts'
 import type { ProjectLimits } from './project-limits.ts'
 import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
 import { PropertyRights } from './property-rights.ts'
 import { membersSeenBy } from './visibility.ts'
-
-/** A manifest that no holder delivers by then makes the image unavailable for now. */
-const MANIFEST_TIMEOUT_MS = 10_000
 
 export interface ImageServiceComponents {
   identity: NodeIdentity
@@ -277,7 +275,7 @@ export class ImageService implements ImageServicePort {
     const { id: imageId } = record
     const { root, copies } = record.data
     if (stale && !this.#components.holdsWhole(root)) throw noMajority()
-    const own = this.#openManifest({ imageId, root, copies })
+    const own = openManifest(this.#components.reader, { imageId, root, copies })
     const elsewhere = this.#locations.openIfEnabled(record)
     return elsewhere ? openEither({ log: this.#components.log, imageId }, own, elsewhere) : own
   }
@@ -317,17 +315,6 @@ export class ImageService implements ImageServicePort {
       throw new ImageError('FORBIDDEN', `You are not permitted to create images owned by '${owner}'.`)
     for (const rule of ['add_image' as const, ...visibilityRules(draft.visibility), ...rules])
       this.#guard.require(rule, caller, target)
-  }
-
-  async #openManifest(source: ImageSource): Promise<OpenImage> {
-    const patience = AbortSignal.timeout(MANIFEST_TIMEOUT_MS)
-    try {
-      return await this.#components.reader.open(source, patience)
-    } catch (error) {
-      if (patience.aborted)
-        throw new ImageError('UNAVAILABLE', 'No node delivers the image now; try again.', {}, error)
-      throw error
-    }
   }
 
   /** The record as a majority holds it, or as this node knows it while no majority answers (R6). */

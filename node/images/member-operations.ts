@@ -26,11 +26,8 @@ const add = onLiveImage<AddMemberArgs>((record, { grant, memberId, quota, now })
   if (denied) return denied
   if (find(record, memberId))
     return refuse('CONFLICT', `Member ${memberId} is duplicated for image ${record.id}`)
-  const count = record.members.length + 1
-  if (quota >= 0 && count > quota)
-    return refuse('TOO_LARGE', `The limit on the number of image members is ${quota}, attempted ${count}.`)
-  const member: ImageMember = { memberId, status: 'pending', createdAt: now, updatedAt: now }
-  return write({ ...record, members: [...record.members, member] })
+  const members = [...record.members, newMember(memberId, now)]
+  return refuseTooMany(members.length, quota) ?? write({ ...record, members })
 })
 
 /** The answer of a member, which is its own: not even the image's owner gives it. */
@@ -68,6 +65,18 @@ export interface MemberOperationArgs {
   'image.add-member': AddMemberArgs
   'image.answer-member': AnswerMemberArgs
   'image.remove-member': MemberArgs
+}
+
+/** It has not answered yet. */
+export function newMember(memberId: string, now: string): ImageMember {
+  return { memberId, status: 'pending', createdAt: now, updatedAt: now }
+}
+
+/** `quota`: -1 = unlimited. */
+export function refuseTooMany(count: number, quota: number): Decision | null {
+  return quota >= 0 && count > quota
+    ? refuse('TOO_LARGE', `The limit on the number of image members is ${quota}, attempted ${count}.`)
+    : null
 }
 
 function find({ members }: ImageRecord, memberId: string): ImageMember | undefined {

@@ -3,19 +3,12 @@
  * gives images, and that of the JSON files of an export. Where its bytes lie here is no part of it.
  */
 import type { ImageLocation, ImageRecord } from './image-record.ts'
+import type { UserField } from './image-requests.ts'
 import { locationsOf, ownUrl } from './location-rules.ts'
 
 type KeptField =
+  | UserField
   | 'id'
-  | 'name'
-  | 'visibility'
-  | 'protected'
-  | 'hidden'
-  | 'owner'
-  | 'containerFormat'
-  | 'diskFormat'
-  | 'minDisk'
-  | 'minRam'
   | 'size'
   | 'virtualSize'
   | 'checksum'
@@ -23,7 +16,6 @@ type KeptField =
   | 'hashValue'
   | 'createdAt'
   | 'updatedAt'
-  | 'tags'
   | 'properties'
   | 'members'
 

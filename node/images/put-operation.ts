@@ -28,9 +28,7 @@ export const put = onLiveImage<PutArgs>((record, args) => {
   const { grant, changes, announced, purged, quotas, protectedNames, now } = args
   const refusal = recheck(grant, record) ?? refusalOf(changeOfBytes(record, announced))
   if (refusal) return refusal
-  const removals = purged
-    .filter((name) => Object.hasOwn(record.properties, name))
-    .map((name): ImageChange => ({ kind: 'property', op: 'remove', name, ifPresent: 'overwrite' }))
+  const removals = purged.filter((name) => Object.hasOwn(record.properties, name)).map(removalOf)
   const real = changes.filter((change) => !isAsItIs(record, change, protectedNames))
   const next = applyChanges(
     { ...record, ...announced },
@@ -41,6 +39,11 @@ export const put = onLiveImage<PutArgs>((record, args) => {
   )
   return isRefusal(next) ? refuse(next.code, next.message) : write(touch(next, now))
 })
+
+/** Of a property, as a change. */
+export function removalOf(name: string): ImageChange {
+  return { kind: 'property', op: 'remove', name, ifPresent: 'overwrite' }
+}
 
 /** Null while it may still be said, or says what is the case. */
 function changeOfBytes(record: ImageRecord, announced: Announced): PatchRefusal | null {

@@ -5,6 +5,7 @@
 import type { Decision } from '../../cluster/register/operations.ts'
 import { onLiveImage, recheck, refuse, write, type CalledArgs } from './image-decisions.ts'
 import type { ImageMember, ImageRecord } from './image-record.ts'
+import { newMember, refuseTooMany } from './member-operations.ts'
 import { mayShare } from './visibility.ts'
 
 export interface WantedMember {
@@ -36,12 +37,8 @@ const putMembers = onLiveImage<PutMembersArgs>((record, { grant, members, isWhol
     ...kept.map((member) => withShare(member, wanted.get(member.memberId)?.canShare ?? null)),
     ...added.map((memberId) => withShare(newMember(memberId, now), wanted.get(memberId)?.canShare ?? null)),
   ]
-  if (quota >= 0 && next.length > quota && added.length > 0)
-    return refuse(
-      'TOO_LARGE',
-      `The limit on the number of image members is ${quota}, attempted ${next.length}.`,
-    )
-  return write({ ...record, members: next })
+  const tooMany = added.length > 0 ? refuseTooMany(next.length, quota) : null
+  return tooMany ?? write({ ...record, members: next })
 })
 
 const dropMember = onLiveImage<DropMemberArgs>((record, { grant, memberId }) => {
@@ -60,10 +57,6 @@ export const sharingOperations = {
 export interface SharingOperationArgs {
   'image.put-members': PutMembersArgs
   'image.drop-member': DropMemberArgs
-}
-
-function newMember(memberId: string, now: string): ImageMember {
-  return { memberId, status: 'pending', createdAt: now, updatedAt: now }
 }
 
 function withShare(member: ImageMember, canShare: boolean | null): ImageMember {

@@ -8,11 +8,11 @@ import type { ImageIndex } from './image-index.ts'
 import { asText, type ImagePolicy } from './image-policy.ts'
 import type { ImageMember, ImageRecord } from './image-record.ts'
 import type { ImageRegisters, KnownRecord } from './image-registers.ts'
-import type { Answer, Caller, ImageBytes, ImageChange, ImagePage } from './image-requests.ts'
+import type { Answer, Caller, ImageBytes, ImagePage } from './image-requests.ts'
 import type { ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import { PropertyRights } from './property-rights.ts'
-import type { PutArgs } from './put-operation.ts'
+import { removalOf, type PutArgs } from './put-operation.ts'
 import type { WantedMember } from './sharing-operations.ts'
 import type { V1Filler } from './v1-filler.ts'
 import type { V1Create, V1ImagesPort, V1Query, V1Update } from './v1-images-port.ts'
@@ -198,8 +198,4 @@ export class V1Images implements V1ImagesPort {
 /** The image as if it were not deleted: whether it is seen does not depend on that here. */
 function whatever({ record }: KnownRecord): ImageRecord {
   return record.status === 'pending_delete' ? { ...record, status: 'active' } : record
-}
-
-function removalOf(name: string): ImageChange {
-  return { kind: 'property', op: 'remove', name, ifPresent: 'overwrite' }
 }

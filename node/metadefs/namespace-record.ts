@@ -113,12 +113,12 @@ export function namespaceIdOf(key: string): string | null {
   return key.startsWith(NAMESPACE_PREFIX) ? key.slice(NAMESPACE_PREFIX.length) : null
 }
 
-/** The name of a tag as it is compared: as Glance's documents say, and the databases that it is mostly run on do. */
-export function sameTag(left: string, right: string): boolean {
-  return left.toLowerCase() === right.toLowerCase()
+/** A name as it is compared. Capitals make no other tag, as Glance's documents say, and most of its databases do. */
+export function comparedName(kind: PartKind, name: string): string {
+  return kind === 'tags' ? name.toLowerCase() : name
 }
 
 /** Whether two names of a kind are the same. */
 export function isSameName(kind: PartKind, left: string, right: string): boolean {
-  return kind === 'tags' ? sameTag(left, right) : left === right
+  return comparedName(kind, left) === comparedName(kind, right)
 }

@@ -15,12 +15,14 @@ export function pageOf<T extends Listed>(
   const sign = direction === 'asc' ? 1 : -1
   // What has an id has a random one: creation is what Glance's ids tell.
   const keys = sortKey === 'id' ? ['createdAt'] : [sortKey, 'createdAt']
-  const sorted = all.toSorted((left, right) => {
+  // A sort keeps equal ones in the order in which it gets them.
+  const inOrder = direction === 'asc' ? all : all.toReversed()
+  const sorted = inOrder.toSorted((left, right) => {
     for (const key of keys) {
       const order = compare(left[key as keyof T], right[key as keyof T])
       if (order !== 0) return sign * order
     }
-    return sign * (all.indexOf(left) - all.indexOf(right))
+    return 0
   })
   const from = marker ? sorted.indexOf(marker) + 1 : 0
   return limit === null ? sorted.slice(from) : sorted.slice(from, from + limit)

@@ -12,6 +12,7 @@ import {
   type GrantedArgs,
 } from './namespace-decisions.ts'
 import {
+  comparedName,
   isSameName,
   type MetadefTag,
   type NamespaceParts,
@@ -109,7 +110,7 @@ export interface PartOperationArgs {
 export function firstTwice(kind: PartKind, parts: readonly { name: string }[]): string | null {
   const seen = new Set<string>()
   for (const { name } of parts) {
-    const compared = kind === 'tags' ? name.toLowerCase() : name
+    const compared = comparedName(kind, name)
     if (seen.has(compared)) return name
     seen.add(compared)
   }
