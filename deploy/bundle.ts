@@ -18,6 +18,7 @@ const ENTRIES = ['node/main.js', 'node/data/hash-worker.js', 'node/store/scan-wo
 const PAGE = join(DIST, 'page')
 /** The operator page is made from its sources, for browsers. */
 const PAGE_SOURCES = join(DIST, '../api/status/page')
+const PAGE_ENTRIES = { 'main.tsx': 'page', 'page.css': 'page', 'dark.css': 'dark' }
 /** Of the last years; the operator's browser is not ours to choose. */
 const PAGE_BROWSERS = ['chrome115', 'firefox115', 'safari16']
 /** Native code, WebAssembly, and what only runs from sources. */
@@ -46,7 +47,7 @@ const made = new Set([LAUNCHER, ...Object.keys(metafile.outputs).map((path) => b
 for (const name of await readdir(OUTPUT)) if (!made.has(name)) await rm(join(OUTPUT, name))
 
 await build({
-  entryPoints: ['main.tsx', 'page.css'].map((name) => ({ in: join(PAGE_SOURCES, name), out: 'page' })),
+  entryPoints: Object.entries(PAGE_ENTRIES).map(([name, out]) => ({ in: join(PAGE_SOURCES, name), out })),
   outdir: PAGE,
   assetNames: '[name]',
   bundle: true,

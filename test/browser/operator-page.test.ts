@@ -129,6 +129,26 @@ t.test('all of it works by keyboard', async (t) => {
   t.match(await page.locator('.bar-verdict').textContent(), 'DEGRADED', 'nothing was muted')
 })
 
+t.test('colours are as the system has them, or as one chose, also later', async (t) => {
+  const { url } = await clusterIn(t)
+  const page = await openPage(t, browser, url, { colorScheme: 'light' })
+  const scheme = () => page.evaluate<string>('getComputedStyle(document.documentElement).colorScheme')
+  const choose = (theme: string) => page.locator('.themes').getByText(theme, { exact: true }).click()
+  await show(page, 'overview')
+  t.equal(await scheme(), 'light')
+  await choose('dark')
+  t.equal(await scheme(), 'dark')
+  await page.reload()
+  await show(page, 'overview')
+  t.equal(await scheme(), 'dark')
+  await choose('auto')
+  t.equal(await scheme(), 'light')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  t.equal(await scheme(), 'dark')
+  await choose('light')
+  t.equal(await scheme(), 'light')
+})
+
 t.test('when the node is gone, nothing old passes for the truth', async (t) => {
   const { url } = await clusterIn(t)
   const page = await openPage(t, browser, url, { mayComplain: /ERR_INTERNET_DISCONNECTED/ })

@@ -1,5 +1,6 @@
 /** Background loops of all nodes, with what an operator may do to them. */
 import type { NodeStatus } from '../../../node/status/status-types.ts'
+import { DataTable } from './data-table.tsx'
 import { Sign, type Tone } from './marks.tsx'
 import { send } from './operator-api.ts'
 import type { Shown } from './shown.ts'
@@ -18,6 +19,17 @@ const TONES: Readonly<Record<LoopState['state'], Tone>> = {
   stopped: 'critical',
 }
 
+/** Of `ControlCells`. */
+export const CONTROL_COLUMNS = ['Rate', { name: 'Pause or resume', isUnseen: true }] as const
+const COLUMNS = [
+  'Node',
+  'Loop',
+  'State',
+  { name: 'Waiting', class: 'number' },
+  { name: 'Oldest', class: 'number' },
+  ...CONTROL_COLUMNS,
+]
+
 export interface LoopTableProps {
   shown: Shown
   /** Names of the loops to show. */
@@ -28,42 +40,14 @@ export interface LoopTableProps {
 export function LoopTable({ shown, names, caption }: LoopTableProps) {
   const { nodes } = shown.status
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table>
-        <caption class="unseen">{caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Node</th>
-            <th scope="col">Loop</th>
-            <th scope="col">State</th>
-            <th scope="col" class="number">
-              Waiting
-            </th>
-            <th scope="col" class="number">
-              Oldest
-            </th>
-            <th scope="col">Rate</th>
-            <th scope="col">
-              <span class="unseen">Pause or resume</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>{nodes.map((node) => rowsOf(node, names, shown))}</tbody>
-      </table>
-    </div>
+    <DataTable caption={caption} columns={COLUMNS}>
+      {nodes.map((node) => rowsOf(node, names, shown))}
+    </DataTable>
   )
 }
 
 function rowsOf(node: NodeStatus, names: readonly string[], shown: Shown) {
-  if (!node.loops)
-    return (
-      <tr key={node.id}>
-        <th scope="row">{node.address}</th>
-        <td colSpan={6}>
-          <Sign tone="unknown">unknown: the node does not answer</Sign>
-        </td>
-      </tr>
-    )
+  if (!node.loops) return <SilentRow key={node.id} address={node.address} columns={COLUMNS.length} />
   const loops = names.flatMap((name) => node.loops?.find((loop) => loop.name === name) ?? [])
   return loops.map((loop, index) => (
     <tr key={`${node.id} ${loop.name}`} class={index > 0 ? 'same' : ''}>
@@ -79,12 +63,7 @@ function rowsOf(node: NodeStatus, names: readonly string[], shown: Shown) {
       <td class="number">
         {loop.queue && loop.queue.depth > 0 ? seconds(loop.queue.oldestAgeMs / 1000) : '–'}
       </td>
-      <td>
-        <RateChoice node={node} loop={loop} shown={shown} />
-      </td>
-      <td class="number">
-        <PauseButton node={node} loop={loop} shown={shown} />
-      </td>
+      <ControlCells node={node} loop={loop} shown={shown} />
     </tr>
   ))
 }
@@ -95,7 +74,33 @@ interface ControlProps {
   shown: Shown
 }
 
-export function PauseButton({ node, loop, shown }: ControlProps) {
+/** A node of which nothing is known, in a table of so many columns. */
+export function SilentRow({ address, columns }: { address: string; columns: number }) {
+  return (
+    <tr>
+      <th scope="row">{address}</th>
+      <td colSpan={columns - 1}>
+        <Sign tone="unknown">unknown: the node does not answer</Sign>
+      </td>
+    </tr>
+  )
+}
+
+/** Rate and pause of a loop, the last cells of a row. */
+export function ControlCells(props: ControlProps) {
+  return (
+    <>
+      <td>
+        <RateChoice {...props} />
+      </td>
+      <td class="number">
+        <PauseButton {...props} />
+      </td>
+    </>
+  )
+}
+
+function PauseButton({ node, loop, shown }: ControlProps) {
   const isPaused = loop.state === 'paused'
   const verb = isPaused ? 'Resume' : 'Pause'
   return (
@@ -112,7 +117,7 @@ export function PauseButton({ node, loop, shown }: ControlProps) {
   )
 }
 
-export function RateChoice({ node, loop, shown }: ControlProps) {
+function RateChoice({ node, loop, shown }: ControlProps) {
   if (!loop.rate) return <span class="quiet">–</span>
   const { fixed, perSecond } = loop.rate
   const choices = new Set(RATES_MIB.map((mib) => mib * MIB))

@@ -94,6 +94,10 @@ export function nodeTone({ state, caughtUp }: Pick<NodeStatus, 'state' | 'caught
   return state === 'unknown' ? 'unknown' : state === 'suspect' ? 'warning' : 'critical'
 }
 
+export function nodeWord({ state, caughtUp }: Pick<NodeStatus, 'state' | 'caughtUp'>): string {
+  return state === 'alive' && caughtUp === false ? 'catching up' : state
+}
+
 export function verdictTone(verdict: Verdict): Tone {
   return ({ HEALTHY: 'good', DEGRADED: 'warning', 'READ-ONLY': 'critical', CRITICAL: 'critical' } as const)[
     verdict

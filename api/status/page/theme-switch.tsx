@@ -1,17 +1,23 @@
 /** Light, dark, or as the system has it. */
 import { useState } from 'preact/hooks'
+import { Choice } from './choice.tsx'
 
 type Theme = 'auto' | 'light' | 'dark'
 
 const THEME_KEY = 'serac.theme'
 const THEMES: readonly Theme[] = ['auto', 'light', 'dark']
+/** For which screens the dark colours are, in dark.css; as index.html begins. */
+const DARK_FOR: Readonly<Record<Theme, string>> = {
+  auto: '(prefers-color-scheme: dark)',
+  light: 'not all',
+  dark: 'all',
+}
 /** Charts are drawn in colours that they look up once. */
 export const THEME_EVENT = 'serac-theme'
 
 export function applyTheme(): void {
-  const theme = keptTheme()
-  if (theme === 'auto') delete document.documentElement.dataset['theme']
-  else document.documentElement.dataset['theme'] = theme
+  const dark = document.querySelector<HTMLLinkElement>('#dark')
+  if (dark) dark.media = DARK_FOR[keptTheme()]
   window.dispatchEvent(new Event(THEME_EVENT))
 }
 
@@ -23,21 +29,14 @@ export function ThemeSwitch() {
     applyTheme()
   }
   return (
-    <fieldset class="themes">
-      <legend class="unseen">Colours</legend>
-      {THEMES.map((each) => (
-        <label key={each}>
-          <input
-            type="radio"
-            name="theme"
-            class="unseen"
-            checked={theme === each}
-            onChange={() => choose(each)}
-          />
-          <span>{each}</span>
-        </label>
-      ))}
-    </fieldset>
+    <Choice
+      legend="Colours"
+      class="themes"
+      name="theme"
+      options={THEMES.map((each) => [each, each] as const)}
+      value={theme}
+      onChoose={choose}
+    />
   )
 }
 

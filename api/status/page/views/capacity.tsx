@@ -2,8 +2,10 @@
 import type { CapacityDocument } from '../../../../node/status/cluster-history.ts'
 import type { NodeStatus } from '../../../../node/status/status-types.ts'
 import { Chart, type ChartLine } from '../chart.tsx'
+import { DataTable } from '../data-table.tsx'
+import { Lead, type Sentence } from '../lead.tsx'
 import { useLive } from '../live.ts'
-import { Sign, ToneMark, type Tone } from '../marks.tsx'
+import { Sign } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { bytes, countOf, days, nodeName, UNKNOWN } from '../words.ts'
 import { DiskMeter } from './nodes.tsx'
@@ -11,51 +13,34 @@ import { DiskMeter } from './nodes.tsx'
 const EVERY_MS = 15_000
 /** A week is enough to buy a disk, hardly to get one. */
 const SOON_DAYS = 14
+const COLUMNS = [
+  'Node',
+  { name: 'Disk', class: 'wide' },
+  { name: 'Growth a day', class: 'number' },
+  'Full',
+  'If this node is lost',
+]
 
 export function Capacity({ status }: Shown) {
   const { document: history } = useLive<CapacityDocument>('/v1/cluster/capacity', EVERY_MS)
-  const { sentence, tone } = sentenceOf(status.nodes)
   return (
     <>
-      <section class="lead">
-        <p class={`lead-line tone-${tone}`}>
-          <ToneMark tone={tone} />
-          {sentence}
-        </p>
-      </section>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Disks">
-        <table>
-          <caption class="unseen">Disks</caption>
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col" class="wide">
-                Disk
-              </th>
-              <th scope="col" class="number">
-                Growth a day
-              </th>
-              <th scope="col">Full</th>
-              <th scope="col">If this node is lost</th>
-            </tr>
-          </thead>
-          <tbody>
-            {status.nodes.map((node) => (
-              <tr key={node.id}>
-                <th scope="row">{node.address}</th>
-                <td class="wide">
-                  <DiskMeter node={node} />
-                </td>
-                <td class="number">{growthOf(node)}</td>
-                <td>{fullWhen(node)}</td>
-                <td>
-                  <Loss node={node} onlyOn={status.redundancy?.onlyOn ?? null} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Lead {...sentenceOf(status.nodes)} />
+      <DataTable caption="Disks" columns={COLUMNS}>
+        {status.nodes.map((node) => (
+          <tr key={node.id}>
+            <th scope="row">{node.address}</th>
+            <td class="wide">
+              <DiskMeter node={node} />
+            </td>
+            <td class="number">{growthOf(node)}</td>
+            <td>{fullWhen(node)}</td>
+            <td>
+              <Loss node={node} onlyOn={status.redundancy?.onlyOn ?? null} />
+            </td>
+          </tr>
+        ))}
+      </DataTable>
       <section aria-labelledby="free-title">
         <h2 id="free-title">
           Free space <small>since each node started</small>
@@ -119,7 +104,7 @@ function filled(values: readonly (number | null)[]): (number | null)[] {
   return values.map((value, index) => (index > lastKnown ? null : (last = value ?? last)))
 }
 
-function sentenceOf(nodes: readonly NodeStatus[]): { sentence: string; tone: Tone } {
+function sentenceOf(nodes: readonly NodeStatus[]): Sentence {
   const full = nodes.filter(({ store }) => store?.isFull)
   if (full.length > 0)
     return {

@@ -1,6 +1,8 @@
 /** Which node has what of which image. */
 import { useState } from 'preact/hooks'
 import type { ImageMapDocument, MapCell, MapRow, MapState } from '../../../../node/status/image-map.ts'
+import { Choice } from '../choice.tsx'
+import { DataTable, type Column } from '../data-table.tsx'
 import { useLive } from '../live.ts'
 import { MAP_WORDS, MapMark } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
@@ -8,6 +10,16 @@ import { bytes, count, nodeName, seconds } from '../words.ts'
 
 const EVERY_MS = 5000
 const PAGE_IMAGES = 50
+const SHOWN = [
+  ['all', 'All'],
+  ['attention', 'Not whole'],
+] as const
+const IMAGE_COLUMNS = [
+  'Image',
+  'Status',
+  { name: 'Size', class: 'number' },
+  { name: 'Copies', class: 'number' },
+]
 const LEGEND: readonly MapState[] = ['full', 'partial', 'missing', 'corrupt', 'unknown', 'none']
 
 export function Images(shown: Shown) {
@@ -29,21 +41,14 @@ export function Images(shown: Shown) {
   return (
     <>
       <div class="tools">
-        <fieldset class="segments">
-          <legend class="unseen">Which images</legend>
-          {(['all', 'attention'] as const).map((each) => (
-            <label key={each}>
-              <input
-                type="radio"
-                name="show"
-                class="unseen"
-                checked={show === each}
-                onChange={() => begin(() => setShow(each))}
-              />
-              <span>{each === 'all' ? 'All' : 'Not whole'}</span>
-            </label>
-          ))}
-        </fieldset>
+        <Choice
+          legend="Which images"
+          class="segments"
+          name="show"
+          options={SHOWN}
+          value={show}
+          onChoose={(next) => begin(() => setShow(next))}
+        />
         <label class="search">
           <span class="unseen">Search by name or id</span>
           <input
@@ -88,34 +93,18 @@ export function Images(shown: Shown) {
 
 function MapTable({ map, shown }: { map: ImageMapDocument; shown: Shown }) {
   if (map.images.length === 0) return <p class="empty">There is no such image.</p>
+  const nodes = map.nodes.map((id): Column => ({
+    name: nodeName(shown.status.nodes, id),
+    class: 'map-node',
+    title: id,
+  }))
+  const columns = [...IMAGE_COLUMNS, ...nodes]
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Images by node">
-      <table class="map">
-        <caption class="unseen">Images by node</caption>
-        <thead>
-          <tr>
-            <th scope="col">Image</th>
-            <th scope="col">Status</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col" class="number">
-              Copies
-            </th>
-            {map.nodes.map((id) => (
-              <th key={id} scope="col" class="map-node" title={id}>
-                {nodeName(shown.status.nodes, id)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {map.images.map((image) => (
-            <MapRowView key={image.id} image={image} shown={shown} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable class="map" caption="Images by node" columns={columns}>
+      {map.images.map((image) => (
+        <MapRowView key={image.id} image={image} shown={shown} />
+      ))}
+    </DataTable>
   )
 }
 

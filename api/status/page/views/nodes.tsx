@@ -1,6 +1,6 @@
 /** Every member, and what it says of itself. */
 import type { NodeStatus } from '../../../../node/status/status-types.ts'
-import { Meter, nodeTone, Sign } from '../marks.tsx'
+import { Meter, nodeTone, nodeWord, Sign } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { bytes, count, countOf, seconds, shortId, UNKNOWN } from '../words.ts'
 
@@ -18,14 +18,14 @@ export function Nodes({ status }: Shown) {
 }
 
 function NodeCard({ node, isOut }: { node: NodeStatus; isOut: boolean }) {
-  const { id, address, role, zone, state, caughtUp } = node
+  const { id, address, role, zone, state } = node
   const title = `node-${id}`
   return (
     <section class="node-card" aria-labelledby={title}>
       <header>
         <h2 id={title}>{address}</h2>
         <Sign tone={nodeTone(node)}>
-          {state === 'alive' && caughtUp === false ? 'catching up' : state}
+          {nodeWord(node)}
           {isOut ? ', others stand in' : ''}
         </Sign>
         <p class="quiet">

@@ -2,9 +2,19 @@
 import type { EventsDocument } from '../../../../node/status/cluster-history.ts'
 import type { ClusterStatus, Verdict } from '../../../../node/status/status-types.ts'
 import { CheckList } from '../check-list.tsx'
+import { damageOn } from '../damage.ts'
 import { EventRows } from '../event-rows.tsx'
 import { useLive } from '../live.ts'
-import { Meter, nodeTone, Sign, ToneMark, verdictTone, type MeterPart, type Tone } from '../marks.tsx'
+import {
+  Meter,
+  nodeTone,
+  nodeWord,
+  Sign,
+  ToneMark,
+  verdictTone,
+  type MeterPart,
+  type Tone,
+} from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { bytes, count, countOf, UNKNOWN } from '../words.ts'
 
@@ -57,13 +67,11 @@ export function Overview(shown: Shown) {
 function Figures({ status }: { status: ClusterStatus }) {
   const { nodes, quorum, redundancy, images } = status
   const up = nodes.filter(({ state }) => state === 'alive').length
-  const known = nodes.filter(({ integrity }) => integrity !== null)
-  const damaged = known.reduce((sum, { integrity }) => sum + (integrity?.quarantined ?? 0), 0)
+  const { damaged, silent } = damageOn(nodes)
   const rooms = nodes.flatMap(({ freeBytes, store }) =>
     freeBytes === null ? [] : [Math.max(0, freeBytes - (store?.freeBytesMin ?? 0))],
   )
   const isUnknown = redundancy === null
-  const silent = nodes.length - known.length
   const silence = `${countOf(silent, 'node')} unknown`
   const copying = isUnknown ? 0 : redundancy.toCopy.bytes
   return (
@@ -186,9 +194,7 @@ function NodeList({ status }: { status: ClusterStatus }) {
             <ToneMark tone={nodeTone(node)} />
             {node.address}
           </span>
-          <span class={nodeTone(node) === 'good' ? '' : `tone-${nodeTone(node)}`}>
-            {node.state === 'alive' && node.caughtUp === false ? 'catching up' : node.state}
-          </span>
+          <span class={nodeTone(node) === 'good' ? '' : `tone-${nodeTone(node)}`}>{nodeWord(node)}</span>
           <span class="quiet number">{node.freeBytes === null ? '' : `${bytes(node.freeBytes)} free`}</span>
         </li>
       ))}

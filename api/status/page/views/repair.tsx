@@ -1,8 +1,8 @@
 /** What still has to be copied, how fast, and who may wait. */
 import type { ClusterStatus } from '../../../../node/status/status-types.ts'
 import { Chart } from '../chart.tsx'
+import { Lead, type Sentence } from '../lead.tsx'
 import { LoopTable, setLoop } from '../loop-table.tsx'
-import { ToneMark, type Tone } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { bytes, count, countOf } from '../words.ts'
 
@@ -16,6 +16,7 @@ const OTHER_LOOPS = [
   'chunk-reaper',
   'segment-reaper',
 ]
+
 export function Repair(shown: Shown) {
   const { status, isStale, backlog } = shown
   const answering = status.nodes.filter(({ loops }) => loops)
@@ -26,18 +27,13 @@ export function Repair(shown: Shown) {
     for (const node of answering)
       void setLoop(node, 'updater', { paused }, shown, paused ? 'paused' : 'resumed')
   }
-  const { sentence, tone } = sentenceOf(status)
   return (
     <>
-      <section class="lead">
-        <p class={`lead-line tone-${tone}`}>
-          <ToneMark tone={tone} />
-          {sentence}
-        </p>
+      <Lead {...sentenceOf(status)}>
         <button type="button" disabled={isStale} onClick={() => pauseAll(!arePaused)}>
           {arePaused ? 'Resume copying on every node' : 'Pause copying on every node'}
         </button>
-      </section>
+      </Lead>
       <section aria-labelledby="backlog-title">
         <h2 id="backlog-title">
           Bytes to copy <small>since this page was opened</small>
@@ -68,7 +64,7 @@ export function Repair(shown: Shown) {
   )
 }
 
-function sentenceOf({ redundancy, nodes }: ClusterStatus): { sentence: string; tone: Tone } {
+function sentenceOf({ redundancy, nodes }: ClusterStatus): Sentence {
   if (!redundancy) return { sentence: 'What has to be copied is not known here yet.', tone: 'unknown' }
   const { images, bytes: left } = redundancy.toCopy
   const silent = nodes.filter(({ state }) => state !== 'alive').length

@@ -1,57 +1,38 @@
 /** How far each node has read its chunks back, and what was found. */
 import type { NodeStatus } from '../../../../node/status/status-types.ts'
-import { PauseButton, RateChoice } from '../loop-table.tsx'
-import { Meter, Sign, ToneMark, type Tone } from '../marks.tsx'
+import { damageOn } from '../damage.ts'
+import { DataTable } from '../data-table.tsx'
+import { Lead, type Sentence } from '../lead.tsx'
+import { CONTROL_COLUMNS, ControlCells, SilentRow } from '../loop-table.tsx'
+import { Meter, Sign } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { ago, count, countOf, UNKNOWN } from '../words.ts'
 
 const PERCENT = 100
+const COLUMNS = [
+  'Node',
+  { name: 'This pass', class: 'wide' },
+  'Whole pass ended',
+  { name: 'Found', class: 'number' },
+  { name: 'Healed', class: 'number' },
+  'Damaged now',
+  ...CONTROL_COLUMNS,
+]
 
 export function Scrub(shown: Shown) {
   const { nodes } = shown.status
-  const { sentence, tone } = sentenceOf(nodes)
   return (
     <>
-      <section class="lead">
-        <p class={`lead-line tone-${tone}`}>
-          <ToneMark tone={tone} />
-          {sentence}
-        </p>
-      </section>
+      <Lead {...sentenceOf(nodes)} />
       <p class="hint">
         The auditor of each node reads every chunk within a period and compares it with its name. What is
         damaged is set aside and fetched from the others; no client is ever given a wrong byte.
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Auditors">
-        <table>
-          <caption class="unseen">Auditors</caption>
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              <th scope="col" class="wide">
-                This pass
-              </th>
-              <th scope="col">Whole pass ended</th>
-              <th scope="col" class="number">
-                Found
-              </th>
-              <th scope="col" class="number">
-                Healed
-              </th>
-              <th scope="col">Damaged now</th>
-              <th scope="col">Rate</th>
-              <th scope="col">
-                <span class="unseen">Pause or resume</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {nodes.map((node) => (
-              <AuditorRow key={node.id} node={node} shown={shown} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable caption="Auditors" columns={COLUMNS}>
+        {nodes.map((node) => (
+          <AuditorRow key={node.id} node={node} shown={shown} />
+        ))}
+      </DataTable>
       <p class="hint">Found and healed count since the start of the node.</p>
     </>
   )
@@ -60,15 +41,7 @@ export function Scrub(shown: Shown) {
 function AuditorRow({ node, shown }: { node: NodeStatus; shown: Shown }) {
   const { integrity, address, loops } = node
   const loop = loops?.find(({ name }) => name === 'auditor')
-  if (!integrity || !loop)
-    return (
-      <tr>
-        <th scope="row">{address}</th>
-        <td colSpan={7}>
-          <Sign tone="unknown">unknown: the node does not answer</Sign>
-        </td>
-      </tr>
-    )
+  if (!integrity || !loop) return <SilentRow address={address} columns={COLUMNS.length} />
   const percent = Math.floor(integrity.position * PERCENT)
   return (
     <tr>
@@ -88,20 +61,13 @@ function AuditorRow({ node, shown }: { node: NodeStatus; shown: Shown }) {
       <td>
         <Sign tone={integrity.quarantined > 0 ? 'corrupt' : 'good'}>{count(integrity.quarantined)}</Sign>
       </td>
-      <td>
-        <RateChoice node={node} loop={loop} shown={shown} />
-      </td>
-      <td class="number">
-        <PauseButton node={node} loop={loop} shown={shown} />
-      </td>
+      <ControlCells node={node} loop={loop} shown={shown} />
     </tr>
   )
 }
 
-function sentenceOf(nodes: readonly NodeStatus[]): { sentence: string; tone: Tone } {
-  const known = nodes.filter(({ integrity }) => integrity)
-  const damaged = known.reduce((sum, { integrity }) => sum + (integrity?.quarantined ?? 0), 0)
-  const silent = nodes.length - known.length
+function sentenceOf(nodes: readonly NodeStatus[]): Sentence {
+  const { damaged, silent } = damageOn(nodes)
   if (damaged > 0)
     return { sentence: `${countOf(damaged, 'damaged chunk')}, not healed yet.`, tone: 'corrupt' }
   if (silent > 0)
