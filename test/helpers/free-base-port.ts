@@ -1,17 +1,48 @@
 /** Finds ports for the processes of a test. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { busyPorts } from '../../deploy/dev/free-ports.ts'
 
-/** Below the range from which the kernel takes ports for outgoing connections. */
+const HOST = '127.0.0.1'
+/** All below the range from which the kernel takes ports for outgoing connections. */
 const FIRST = 20_000
-const LAST = 30_000
-const ATTEMPTS_MAX = 50
+const BLOCK_PORTS = 50
+const BLOCKS = 200
+/** Who listens on the port of a block here has that block, so that tests that run side by side never share one. */
+const FIRST_GUARD = 30_000
 
-/** The first of `count` ports in a row that nobody uses now. Random, since tests run side by side. */
+/**
+ * The first of `count` ports in a row that nobody uses now, and that nobody else gets before this process ends: not even
+ * while the nodes of a test are down, and what they listened on looks free.
+ */
 export async function freeBasePort(count: number): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const base = FIRST + Math.floor(Math.random() * (LAST - FIRST - count))
+  const span = Math.ceil(count / BLOCK_PORTS)
+  const places = BLOCKS - span + 1
+  const start = Math.floor(Math.random() * places)
+  for (let turn = 0; turn < places; turn++) {
+    const block = (start + turn) % places
+    if (!(await reserve(block, span))) continue
+    const base = FIRST + block * BLOCK_PORTS
     const ports = Array.from({ length: count }, (_, index) => base + index)
-    if ((await busyPorts('127.0.0.1', ports)).length === 0) return base
+    if ((await busyPorts(HOST, ports)).length === 0) return base
   }
   throw new Error(`found no ${count} free ports in a row`)
+}
+
+/** Blocks that were had before one is missing stay reserved: there are enough. */
+async function reserve(block: number, span: number): Promise<boolean> {
+  for (let i = 0; i < span; i++) if (!(await listensOn(FIRST_GUARD + block + i))) return false
+  return true
+}
+
+/** From now on until this process ends, which it does not hold up; false when somebody else does. */
+async function listensOn(port: number): Promise<boolean> {
+  const guard = createServer().listen({ port, host: HOST, exclusive: true }).unref()
+  try {
+    await once(guard, 'listening')
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
+    throw error
+  }
 }
