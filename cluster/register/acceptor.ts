@@ -15,6 +15,8 @@ import type { AcceptAnswer, PrepareAnswer, ReadAnswer, ReadsAnswer } from './vot
 
 export interface AcceptorComponents {
   self: NodeId
+  /** New at every process start. */
+  startNonce: string
   config: CurrentConfig
   fence: EpochFence
   storage: RegisterStorage
@@ -39,6 +41,8 @@ interface Pending {
 export class Acceptor {
   readonly #components: AcceptorComponents
   readonly #pending = new Map<string, Pending>()
+  #removed = 0
+  #removing = 0
 
   constructor(components: AcceptorComponents) {
     this.#components = components
@@ -86,8 +90,22 @@ export class Acceptor {
     // A promise above tells somebody the tombstone, who will write it again where it was removed already.
     if (compareBallots(promised, ballot) > 0) return false
     const floor = maxBallot(justAbove(ballot), storage.floor())
-    await this.#hold(key, { promised: floor, accepted: null }, storage.remove(key, floor))
+    this.#removing++
+    try {
+      await this.#hold(key, { promised: floor, accepted: null }, storage.remove(key, floor))
+    } finally {
+      this.#removed++
+      this.#removing--
+    }
     return true
+  }
+
+  /**
+   * Names what this acceptor has removed: as long as it shows the same, it has removed nothing. Null while a removal is being
+   * written.
+   */
+  removals(): string | null {
+    return this.#removing > 0 ? null : `${this.#components.startNonce}/${this.#removed}`
   }
 
   /**

@@ -50,6 +50,10 @@ export interface VoterPlan {
 /** How often a node looks whether a change that nobody finishes is its to finish. */
 const RESUME_EVERY_MS = 2000
 const RETRY_EVERY_MS = 500
+/** How often those that are to vote are asked whether they are ready. */
+const READY_LOOK_MS = 100
+/** Getting ready reads the voters' lists, at some 5000 registers a second: enough for a million of them. */
+const READY_LIMIT_MS = 240_000
 /** How often the new voters are asked whether they know that they are, before the operator is told that it is not sure. */
 const IN_FORCE_TRIES = 20
 const NOTICE_LOOK_MS = 20
@@ -104,7 +108,8 @@ export class Membership {
   /** Makes exactly these nodes the voters; resolves when they alone count. Throws MEMBERSHIP_REFUSED, NO_QUORUM. */
   async setVoters(voters: readonly NodeId[]): Promise<void> {
     const to = voters.toSorted()
-    this.plan(to)
+    const { joining } = this.plan(to)
+    await this.#untilReady(joining)
     const databases = await this.#databasesOf(to)
     await this.#change(operations.BEGIN_JOINT, { voters: to, databases })
     await this.#drive()
@@ -157,6 +162,27 @@ export class Membership {
     const { config, proposer } = this.#components
     await config.refresh(proposer)
     return config.current().epoch > view.epoch
+  }
+
+  /**
+   * What a node does before it votes takes seconds with many registers, and once the change has begun nothing can be written
+   * meanwhile. Who does not answer is not waited for. Throws MEMBERSHIP_REFUSED.
+   */
+  async #untilReady(joining: readonly NodeId[]): Promise<void> {
+    const { clock, config, voters: client } = this.#components
+    const { signal } = this.#stopping
+    const giveUpMs = clock.monotonicMs() + READY_LIMIT_MS
+    for (;;) {
+      const { epoch } = config.current()
+      const ask = (voter: NodeId) => client.getReady(epoch, voter, signal)
+      const unready = goodAnswers(await askEach(joining, ask)).flatMap(([voter, is]) => (is ? [] : [voter]))
+      if (unready.length === 0) return
+      if (clock.monotonicMs() > giveUpMs) {
+        const message = `${unready.join(', ')} did not get ready to vote: see its log, and try again`
+        throw new ClusterError('MEMBERSHIP_REFUSED', message, { unready })
+      }
+      await sleep(clock, READY_LOOK_MS, signal)
+    }
   }
 
   /**

@@ -34,6 +34,8 @@ export interface RegisterServerComponents {
   catchUp: Pick<CatchUp, 'follow'>
   /** Null while this node may vote on every register, else why not. */
   abstains: () => string | null
+  /** Whether it could soon vote; see VotingRight. */
+  getReady: () => boolean
 }
 
 export class RegisterServer {
@@ -71,18 +73,28 @@ export class RegisterServer {
 
   /** Whoever may not vote has no complete list of anything either; only what it has witnessed it may tell (R8). */
   async #answerCatchUp(request: CatchUpRequest, from: NodeId): Promise<unknown> {
-    const { storage, acceptor, config, abstains } = this.#components
-    if (request.kind === 'witness') {
-      const [identity, floor, seen] = [storage.identity(), storage.floor(), storage.witnessed(from)]
-      return { identity, floor, seen, hasConfig: config.row() !== null } satisfies WitnessAnswer
-    }
+    const { abstains, getReady } = this.#components
+    if (request.kind === 'witness') return this.#witness(from)
+    if (request.kind === 'get-ready') return getReady()
     const reason = abstains()
     if (reason !== null) throw new ClusterError('NOT_VOTING', `this node does not vote: ${reason}`)
+    const { storage, acceptor } = this.#components
     if (request.kind === 'changes') return answerChanges(storage, acceptor, request)
     if (request.kind === 'digests') return answerDigests(storage, request)
-    const floor = storage.floor()
+    const [floor, removals] = [storage.floor(), acceptor.removals()]
     const rows = await storage.acceptedAfter(request.afterKey, Math.min(request.limit, ACCEPTED_PAGE_ROWS))
-    return { floor, rows } satisfies AcceptedAnswer
+    return { floor, removals, rows } satisfies AcceptedAnswer
+  }
+
+  #witness(asker: NodeId): WitnessAnswer {
+    const { storage, acceptor, config } = this.#components
+    return {
+      identity: storage.identity(),
+      floor: storage.floor(),
+      seen: storage.witnessed(asker),
+      hasConfig: config.row() !== null,
+      removals: acceptor.removals(),
+    }
   }
 
   #noteVotes(votes: readonly SeenVotes[]): void {

@@ -103,6 +103,7 @@ export class Registers {
       coordinator: this.#coordinator,
       catchUp: this.#catchUp,
       abstains: () => this.abstains(),
+      getReady: () => this.#votingRight.getReady(),
     })
   }
 

@@ -6,7 +6,7 @@
 import { ClusterError } from '../errors.ts'
 import type { ClusterConfig, ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Clock } from '../runtime.ts'
+import { sleep, type Clock } from '../runtime.ts'
 import { maxBallot, minBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import { CONFIG_KEY } from './config-register.ts'
 import type { EpochFence } from './epoch-fence.ts'
@@ -17,10 +17,14 @@ import { ACCEPTED_PAGE_ROWS, type VoterClient } from './voter-client.ts'
 /** Rows copied from memory at a time. */
 const LEARNED_PAGE_ROWS = 1000
 
-/** Of one voter, with its floor before it was asked. */
+/** The pause after a page, as a share of the time that the page took: clients keep two thirds of the voter's disk. */
+const AHEAD_PAUSE_SHARE = 2
+
+/** Of one voter, with its floor and its removals from before it was asked. */
 interface AcceptedKeys {
   keys: Set<string>
   floor: Ballot
+  removals: string | null
 }
 
 export interface StaleRowsComponents {
@@ -33,30 +37,95 @@ export interface StaleRowsComponents {
 
 /**
  * Rows are stale when they were here before, and a majority of the present voters then has no such register: they had
- * accepted it when it was chosen. While this node does not vote, or the voters change, nothing is removed. Throws
- * NO_QUORUM, STALE_EPOCH.
+ * accepted it when it was chosen. While this node does not vote, or the voters change, nothing is removed.
  */
-export async function dropStaleRows(
-  { self, clock, fence, voters, storage }: StaleRowsComponents,
-  { epoch, voters: present }: ClusterConfig,
-  signal: AbortSignal,
-): Promise<void> {
-  const rows = [...learnedAfter(storage, '')].filter(({ key }) => key !== CONFIG_KEY)
-  const others = present.filter((voter) => voter !== self)
-  if (rows.length === 0 || others.length === 0) return
-  // A node that has never voted knows its own list: it is empty.
-  const isEnough = (has: (voter: NodeId) => boolean) =>
-    isQuorum([present], (voter) => has(voter) || (voter === self && storage.isAdmitted))
-  const keysAt = (voter: NodeId) => keysOf(voters, epoch, voter, signal)
-  const lists = new Map(goodAnswers(await askMost(clock, others, keysAt, isEnough)))
-  signal.throwIfAborted()
-  fence.assertCurrent(epoch)
-  if (!isEnough((voter) => lists.has(voter)))
-    throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
-  const isThere = (key: string) => [...lists.values()].some(({ keys }) => keys.has(key))
-  const stale = rows.filter(({ key }) => !isThere(key))
-  const removedUpTo = [...lists.values()].map(({ floor }) => floor).reduce(minBallot)
-  await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, maxBallot(ballot, removedUpTo))))
+export class StaleRows {
+  readonly #components: StaleRowsComponents
+  /** How each voter that was asked named its removals, when the rows that were stale by its list were dropped. */
+  #removals = new Map<NodeId, string>()
+
+  constructor(components: StaleRowsComponents) {
+    this.#components = components
+  }
+
+  /**
+   * Drops them before this node is to vote, at a pace that leaves the voters room. Each voter's list is read through, and a
+   * config that counts on this node's vote stands still until it is there. Throws as `drop`.
+   */
+  dropAhead(config: ClusterConfig, signal: AbortSignal): Promise<void> {
+    return this.#dropNow(config, signal, AHEAD_PAUSE_SHARE)
+  }
+
+  /** Drops them, unless that was done and nothing was removed since. Throws NO_QUORUM, STALE_EPOCH. */
+  async drop(config: ClusterConfig, signal: AbortSignal): Promise<void> {
+    if (!(await this.#isDone(config, signal))) await this.#dropNow(config, signal, 0)
+    this.#removals.clear()
+  }
+
+  async #isDone({ epoch, voters: present }: ClusterConfig, signal: AbortSignal): Promise<boolean> {
+    const { clock, voters } = this.#components
+    if (this.#removals.size === 0) return false
+    const ask = (voter: NodeId) => voters.witness(epoch, voter, signal)
+    const asked = present.filter((voter) => this.#removals.has(voter))
+    const answers = await askMost(clock, asked, ask, (has) => this.#isEnough(present, has))
+    const unchanged = goodAnswers(answers).filter(
+      ([voter, { removals }]) => removals === this.#removals.get(voter),
+    )
+    const done = new Map(unchanged)
+    return this.#isEnough(present, (voter) => done.has(voter))
+  }
+
+  async #dropNow(
+    { epoch, voters: present }: ClusterConfig,
+    signal: AbortSignal,
+    pauseShare: number,
+  ): Promise<void> {
+    const { self, clock, fence, storage } = this.#components
+    const rows = [...learnedAfter(storage, '')].filter(({ key }) => key !== CONFIG_KEY)
+    const others = present.filter((voter) => voter !== self)
+    if (rows.length === 0 || others.length === 0) return
+    const isEnough = (has: (voter: NodeId) => boolean) => this.#isEnough(present, has)
+    const listOf = (voter: NodeId) => this.#listOf(voter, epoch, signal, pauseShare)
+    const lists = new Map(goodAnswers(await askMost(clock, others, listOf, isEnough)))
+    signal.throwIfAborted()
+    fence.assertCurrent(epoch)
+    if (!isEnough((voter) => lists.has(voter)))
+      throw new ClusterError('NO_QUORUM', 'too few voters list their registers')
+    const isThere = (key: string) => [...lists.values()].some(({ keys }) => keys.has(key))
+    const stale = rows.filter(({ key }) => !isThere(key))
+    const removedUpTo = [...lists.values()].map(({ floor }) => floor).reduce(minBallot)
+    await Promise.all(stale.map(({ key, ballot }) => storage.forget(key, maxBallot(ballot, removedUpTo))))
+    this.#removals = new Map(
+      [...lists].flatMap(([voter, { removals }]) => (removals ? [[voter, removals]] : [])),
+    )
+  }
+
+  /** A node that has never voted knows its own list: it is empty. */
+  #isEnough(present: readonly NodeId[], has: (voter: NodeId) => boolean): boolean {
+    const { self, storage } = this.#components
+    return isQuorum([present], (voter) => has(voter) || (voter === self && storage.isAdmitted))
+  }
+
+  async #listOf(
+    voter: NodeId,
+    epoch: number,
+    signal: AbortSignal,
+    pauseShare: number,
+  ): Promise<AcceptedKeys> {
+    const { clock, voters } = this.#components
+    const accepted: AcceptedKeys = { keys: new Set(), floor: voters.floorSeen, removals: null }
+    for (let afterKey = ''; ;) {
+      const beganMs = clock.monotonicMs()
+      const { floor, removals, rows } = await voters.acceptedAfter(epoch, voter, afterKey, signal)
+      if (afterKey === '') accepted.removals = removals
+      accepted.floor = minBallot(accepted.floor, floor)
+      for (const { key } of rows) accepted.keys.add(key)
+      const last = rows.at(-1)
+      if (!last || rows.length < ACCEPTED_PAGE_ROWS) return accepted
+      afterKey = last.key
+      await sleep(clock, (clock.monotonicMs() - beganMs) * pauseShare, signal)
+    }
+  }
 }
 
 /**
@@ -82,23 +151,6 @@ export function* learnedAfter(storage: RegisterStorage, key: string): Generator<
     yield* page
     const last = page.at(-1)
     if (!last || page.length < LEARNED_PAGE_ROWS) return
-    afterKey = last.key
-  }
-}
-
-async function keysOf(
-  voters: VoterClient,
-  epoch: number,
-  voter: NodeId,
-  signal: AbortSignal,
-): Promise<AcceptedKeys> {
-  const accepted: AcceptedKeys = { keys: new Set(), floor: voters.floorSeen }
-  for (let afterKey = ''; ;) {
-    const { floor, rows } = await voters.acceptedAfter(epoch, voter, afterKey, signal)
-    accepted.floor = minBallot(accepted.floor, floor)
-    for (const { key } of rows) accepted.keys.add(key)
-    const last = rows.at(-1)
-    if (!last || rows.length < ACCEPTED_PAGE_ROWS) return accepted
     afterKey = last.key
   }
 }

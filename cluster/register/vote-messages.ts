@@ -56,6 +56,8 @@ export interface WitnessAnswer {
   floor: Ballot
   /** Whether it knows of a config register: if it does, the cluster is not new. */
   hasConfig: boolean
+  /** As its acceptor names them. */
+  removals: string | null
   /** The databases of the asker that it has seen votes of. */
   seen: VoterIdentity[]
 }
@@ -98,6 +100,8 @@ export type CatchUpRequest =
   | { kind: 'accepted'; afterKey: string; limit: number }
   /** Tells what is known of the asker's votes (R8). Answered also by who may not vote. */
   | { kind: 'witness' }
+  /** Asks a node that is to vote whether it has done ahead of time what takes long; it begins where it has not. */
+  | { kind: 'get-ready' }
 
 /** A change, and whether it is still what the voter holds: a vote that moved on or was removed decides nothing any more. */
 export type FollowedEntry = ChangeEntry & { isHeld: boolean }
@@ -110,9 +114,10 @@ export interface DigestsAnswer {
   rows: LearnerDigest[]
 }
 
-/** `floor`: as it stood when the rows were read. */
+/** `floor` and `removals`: as they stood before the rows were read. */
 export interface AcceptedAnswer {
   floor: Ballot
+  removals: string | null
   rows: AcceptedDigest[]
 }
 
@@ -136,6 +141,7 @@ export function parseCatchUpRequest(request: unknown): CatchUpRequest {
   const { kind, cursor, limit, afterKey } = (request ?? {}) as Record<string, unknown>
   const isFormed =
     kind === 'witness' ||
+    kind === 'get-ready' ||
     (isCount(limit) &&
       ((kind === 'changes' && isCursorOrNull(cursor)) ||
         ((kind === 'digests' || kind === 'accepted') && isText(afterKey))))

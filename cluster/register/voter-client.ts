@@ -128,6 +128,13 @@ export class VoterClient {
     return (await this.#fence.ask(to, 'catch-up', request, epoch, options)) as WitnessAnswer
   }
 
+  /** Whether the node could soon vote: asked again until it could. */
+  async getReady(epoch: number, to: NodeId, signal: AbortSignal): Promise<boolean> {
+    const request: CatchUpRequest = { kind: 'get-ready' }
+    const options = { timeoutMs: WITNESS_TIMEOUT_MS, signal }
+    return (await this.#fence.ask(to, 'catch-up', request, epoch, options)) as boolean
+  }
+
   /** What the voter has accepted, strictly after `afterKey`; less than ACCEPTED_PAGE_ROWS = there is no more. */
   async acceptedAfter(
     epoch: number,

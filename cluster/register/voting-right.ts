@@ -27,7 +27,7 @@ import type { Proposer } from './proposer.ts'
 import { allVoters, askEach, goodAnswers, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { Rescan, type RescanProgress } from './rescan.ts'
 import { SharedRun } from './shared-run.ts'
-import { dropStaleRows } from './stale-rows.ts'
+import { StaleRows } from './stale-rows.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { VoterClient } from './voter-client.ts'
 import type { WitnessAnswer } from './vote-messages.ts'
@@ -56,6 +56,8 @@ type Verdict = 'granted' | 'genesis' | 'claim' | 'lost' | 'not a voter' | 'unkno
 const WITNESS_GRACE_MS = 200
 /** Peers come up one after the other; asking is cheap. */
 const RETRY_EVERY_MS = 300
+/** How long what was done ahead of time counts: the change that asked for it begins within a second. */
+const READY_FOR_MS = 60_000
 /** How often a new cluster waits for the voters that are not up yet, so that the genesis names their databases, too. */
 const GENESIS_TRIES = 5
 const STARTING = 'it has just started and asks the other voters whether it has forgotten votes'
@@ -66,7 +68,10 @@ export class VotingRight {
   readonly #stopping = stopController()
   /** One look at a time, and another one after it when something has changed meanwhile. */
   readonly #look = new SharedRun(() => this.#untilDecided())
+  readonly #staleRows: StaleRows
   #right: Right = { votes: 'never', why: STARTING }
+  #isGettingReady = false
+  #readySinceMs = -Infinity
   #genesisTries = 0
   /** Votes are missing or damaged: the past is to be given up before anything else. */
   #isLost = false
@@ -74,6 +79,7 @@ export class VotingRight {
 
   constructor(components: VotingRightComponents) {
     this.#components = components
+    this.#staleRows = new StaleRows(components)
     components.config.onChanged((config) => this.#configChanged(config))
   }
 
@@ -91,6 +97,30 @@ export class VotingRight {
     if (right.votes === 'always') return null
     if (right.votes === 'never') return right.why
     return key === CONFIG_KEY ? null : 'the cluster config is not written yet'
+  }
+
+  /**
+   * Whether this node has done what it can before it is to vote, so that a change of the voters does not stand still for it;
+   * begins with it where it has not.
+   */
+  getReady(): boolean {
+    const { clock } = this.#components
+    if (this.#right.votes === 'always' || clock.monotonicMs() - this.#readySinceMs < READY_FOR_MS) return true
+    if (!this.#isGettingReady) void this.#dropStaleRowsAhead()
+    return false
+  }
+
+  async #dropStaleRowsAhead(): Promise<void> {
+    const { clock, config, log } = this.#components
+    this.#isGettingReady = true
+    try {
+      await this.#staleRows.dropAhead(config.current(), this.#stopping.signal)
+      this.#readySinceMs = clock.monotonicMs()
+    } catch (error) {
+      log.info({ error: String(error) }, 'this node is not ready to vote; it tries again when it is asked')
+    } finally {
+      this.#isGettingReady = false
+    }
   }
 
   /** How far a re-admission has come, or null when there is none under way. */
@@ -229,7 +259,7 @@ export class VotingRight {
     const { self, storage, voters, config, log } = this.#components
     const view = config.current()
     const isNew = !storage.isAdmitted || storage.identity().voteSequence === 0
-    if (isNew) await dropStaleRows(this.#components, view, this.#stopping.signal)
+    if (isNew) await this.#staleRows.drop(view, this.#stopping.signal)
     if (!storage.isAdmitted && view.voters.includes(self)) await this.#readmit(view)
     await storage.raiseFloor(maxBallot(storage.floor(), voters.floorSeen))
     if (!storage.isAdmitted) await storage.setAdmitted(true)

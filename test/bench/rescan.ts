@@ -61,11 +61,12 @@ function lightLoad(cluster: GrowingCluster, images: number): SteadyLoad {
 
 function reportLoad(when: string, images: number, load: SteadyLoad, report: Report): void {
   const results: [string, SteadyResult][] = Object.entries(load.take())
-  for (const [kind, { perSecond, p50Ms, p99Ms, longestGapMs, failures }] of results) {
+  for (const [kind, { perSecond, p50Ms, p99Ms, longestGapMs, failures, lastFailure }] of results) {
     const row = { where: 'voters', images, clients: CLIENTS }
     report({ ...row, name: `${when}: ${kind}`, perSecond, p50Ms, p99Ms })
     const valueText = `${longestGapMs.toFixed(0)} ms, ${failures} failed`
     report({ ...row, name: `${when}: ${kind} gap`, valueText })
+    if (lastFailure !== null) console.error(`${when}: ${kind}: ${lastFailure}`)
   }
 }
 

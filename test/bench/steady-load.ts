@@ -19,6 +19,8 @@ export interface SteadyResult {
   /** The longest time without an answer to any such request. */
   longestGapMs: number
   failures: number
+  /** What the last of them said. */
+  lastFailure: string | null
 }
 
 interface Answered {
@@ -33,7 +35,7 @@ export class SteadyLoad {
   readonly #plan: SteadyPlan
   readonly #clients: Promise<void>[]
   #answered = { read: [] as Answered[], write: [] as Answered[] }
-  #failures = { read: 0, write: 0 }
+  #failures = { read: [] as string[], write: [] as string[] }
   #sinceMs = performance.now()
   #isStopping = false
 
@@ -53,11 +55,12 @@ export class SteadyLoad {
       performance.now(),
     ]
     this.#answered = { read: [], write: [] }
-    this.#failures = { read: 0, write: 0 }
+    this.#failures = { read: [], write: [] }
     this.#sinceMs = nowMs
     const resultOf = (kind: RequestKind) => ({
       ...summary(answered[kind], sinceMs, nowMs),
-      failures: failures[kind],
+      failures: failures[kind].length,
+      lastFailure: failures[kind].at(-1) ?? null,
     })
     return { read: resultOf('read'), write: resultOf('write') }
   }
@@ -72,17 +75,17 @@ export class SteadyLoad {
     for (let turn = 0; !this.#isStopping; turn++) {
       const kind = KINDS[turn % KINDS.length] as RequestKind
       const sentMs = performance.now()
-      const isGood = await connection.send(this.#plan.next(kind)).then(
-        ({ status }) => status === GOOD_STATUS,
-        async () => {
+      const failure = await connection.send(this.#plan.next(kind)).then(
+        ({ status, body }) => (status === GOOD_STATUS ? null : `${status} ${body.toString()}`),
+        async (error: Error) => {
           connection.close()
           connection = await HttpConnection.open(port)
-          return false
+          return error.message
         },
       )
       const atMs = performance.now()
-      if (isGood) this.#answered[kind].push({ atMs, tookMs: atMs - sentMs })
-      else this.#failures[kind]++
+      if (failure === null) this.#answered[kind].push({ atMs, tookMs: atMs - sentMs })
+      else this.#failures[kind].push(failure)
       await new Promise((resolve) => setTimeout(resolve, this.#plan.pauseMs))
     }
     connection.close()

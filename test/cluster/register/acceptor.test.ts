@@ -34,7 +34,7 @@ function acceptorOf(options: Options = {}) {
   const damages: Error[] = []
   const onDamage = (error: Error) => void damages.push(error)
   const fence = new EpochFence({ self: 'a', rpc: new MemoryNetwork().join('a'), config, storage })
-  const acceptor = new Acceptor({ self: 'a', config, fence, storage, abstains, onDamage })
+  const acceptor = new Acceptor({ self: 'a', startNonce: 'a', config, fence, storage, abstains, onDamage })
   return { acceptor, disk, storage, config, damages }
 }
 

@@ -23,10 +23,11 @@ async function setVoters(cluster: LiveCluster, by: NodeId, voters: NodeId[]): Pr
   await cluster.during(cluster.at(by).registers.membership.setVoters(voters))
 }
 
-/** No list of what voters have accepted gets through; `from` undefined: nobody's. */
+/** Once a change is under way no list of what voters have accepted gets through; `from` undefined: nobody's. */
 function holdRescan(cluster: LiveCluster, from?: NodeId): void {
   cluster.network.beforeRequest = (sent) => {
-    if (sent.kind === 'accepted' && (from === undefined || sent.from === from))
+    const { joint } = cluster.at(sent.from).config.current()
+    if (joint && sent.kind === 'accepted' && (from === undefined || sent.from === from))
       throw new Error('lost on the way')
   }
 }
@@ -244,6 +245,53 @@ t.test('those that join drop rows of registers that were removed while they did 
     t.equal(cluster.at(id).storage.learned('thing/0'), null)
     t.not(cluster.at(id).storage.learned('thing/1'), null)
   }
+})
+
+t.test(
+  'those that join look for such rows before the change begins: it does not stand still for that',
+  async (t) => {
+    const cluster = await running(t, ['a', 'b', 'c'], 1)
+    await cluster.until(() => ['b', 'c'].every((id) => cluster.at(id).storage.learned('thing/0') !== null))
+    const looks = new Set<string>()
+    cluster.network.beforeRequest = ({ kind, from }) => {
+      const isUnderWay = cluster.at('a').config.current().joint !== null
+      if (kind === 'accepted' && !cluster.votes(from))
+        looks.add(`${from} ${isUnderWay ? 'during' : 'before'}`)
+    }
+    await setVoters(cluster, 'a', ['a', 'b', 'c'])
+    await cluster.allVote('a', 'b', 'c')
+    t.strictSame([...looks].toSorted(), ['b before', 'c before'])
+  },
+)
+
+t.test('what is removed between that look and the change is looked for again', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c'], 1)
+  await cluster.execute('a', 'thing/0', 'delete')
+  await cluster.until(() => ['b', 'c'].every((id) => cluster.at(id).storage.learned('thing/0')?.settled))
+  let removed: Promise<unknown> | null = null
+  cluster.network.beforeRequest = async ({ kind, from, request }) => {
+    if (kind === 'changes' || kind === 'digests') throw new Error('lost on the way')
+    if (kind !== 'prepare' || from !== 'a' || (request as { key: string }).key !== CONFIG_KEY) return
+    removed ??= cluster.at('a').registers.collect('thing/0', () => true)
+    await removed
+  }
+  await setVoters(cluster, 'a', ['a', 'b', 'c'])
+  await cluster.allVote('a', 'b', 'c')
+  t.equal(await removed, 'removed')
+  for (const id of ['b', 'c']) t.equal(cluster.at(id).storage.learned('thing/0'), null)
+})
+
+t.test('a change does not begin with those that cannot get ready', async (t) => {
+  const cluster = await running(t, ['a', 'b', 'c'], 1)
+  await cluster.until(() => ['b', 'c'].every((id) => cluster.at(id).storage.learned('thing/0') !== null))
+  cluster.network.beforeRequest = ({ kind }) => {
+    if (kind === 'accepted') throw new Error('lost on the way')
+  }
+  const change = cluster.at('a').registers.membership.setVoters(['a', 'b', 'c'])
+  change.catch(() => {})
+  for (let minutes = 0; minutes < 5; minutes++) await cluster.clock.advance(60_000)
+  await t.rejects(cluster.during(change), { code: 'MEMBERSHIP_REFUSED', fields: { unready: ['b', 'c'] } })
+  t.equal(cluster.at('a').config.current().joint, null)
 })
 
 t.test('nobody waits for another when all that join lose their disks while the voters change', async (t) => {

@@ -37,6 +37,7 @@ export const wordOperations: OperationTable = {
     current
       ? { kind: 'write', next: { live: true, record: [...(current.record as unknown[]), args] } }
       : { kind: 'refuse', refusal: { code: 'NOT_FOUND', message: 'no such thing' } },
+  delete: () => ({ kind: 'write', next: { live: false, record: null } }),
   keep: () => ({ kind: 'keep' }),
 }
 
@@ -138,12 +139,13 @@ export class VoterSet {
   }
 
   #serve(id: NodeId): void {
-    const parts = this.parts(id)
+    const parts = { ...this.parts(id), startNonce: this.#nonce() }
     void new RegisterServer({
       ...parts,
       acceptor: new Acceptor({ ...parts, onDamage: () => {} }),
       coordinator: this.coordinator(id),
       catchUp: { follow: () => {} },
+      getReady: () => true,
     })
   }
 

@@ -1,9 +1,17 @@
 /** Bugs of the removal of tombstones: ways in which what was deleted comes back. */
+import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
 import type { CatchUpRequest, DigestsAnswer } from '../../../cluster/register/vote-messages.ts'
+import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
 import { bodyOf, configOf, type Mutant } from './mutant.ts'
+
+/** In a config without a change under way. */
+function isVoting(store: RegisterStore, self: NodeId): boolean {
+  const config = configOf(store)
+  return config !== null && !config.joint && config.voters.includes(self)
+}
 
 export const removalMutants: readonly Mutant[] = [
   {
@@ -42,9 +50,24 @@ export const removalMutants: readonly Mutant[] = [
     name: 'new voter keeps stale rows',
     rule: 'R9: who begins to vote lists what was removed before',
     variant: {
-      storage: (store) =>
+      storage: (store, { self }) =>
         overriding(store, {
-          forget: (key, ballot) => (configOf(store)?.joint ? Promise.resolve() : store.forget(key, ballot)),
+          forget: (key, ballot) => (isVoting(store, self) ? store.forget(key, ballot) : Promise.resolve()),
+        }),
+    },
+  },
+  {
+    name: 'stale rows dropped ahead of time only',
+    rule: 'R9: what was removed between the look at the lists and the change of the voters stays listed',
+    variant: {
+      rpc: (rpc) =>
+        overriding(rpc, {
+          request: async (to, protocol, request, options) => {
+            const answer = await rpc.request(to, protocol, request, options)
+            const { kind } = (bodyOf(request) ?? {}) as Partial<CatchUpRequest>
+            const namesRemovals = kind === 'witness' || kind === 'accepted'
+            return namesRemovals ? { ...(answer as object), removals: 'none' } : answer
+          },
         }),
     },
   },
