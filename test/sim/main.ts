@@ -1,6 +1,7 @@
 /**
  * `npm run test:sim -- --seeds N [--from S]` runs N seeds on all cores; `-- --seed S [--mutant NAME]` runs one and tells
- * its story; `-- --mutants [--seeds N]` puts in each known bug and looks whether it is caught. With `--data` all of that
+ * its story; `-- --mutants [--mutant NAME] [--seeds N]` puts in each known bug, or that one, and looks whether it is caught.
+ * With `--data` all of that
  * is about chunks, claims and reapers instead of registers.
  */
 import { parseArgs } from 'node:util'
@@ -73,7 +74,7 @@ async function runMany(seeds: number): Promise<void> {
 
 async function runMutants(seeds: number): Promise<void> {
   let missed = 0
-  const names = allMutants.map(({ name }) => name)
+  const names = values.mutant === undefined ? allMutants.map(({ name }) => name) : [values.mutant]
   await catchMutants(names, { from, seeds }, ({ mutant, caught }) => {
     if (!caught) missed++
     const how = caught

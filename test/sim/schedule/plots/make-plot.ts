@@ -3,7 +3,7 @@ import type { ScheduledEvent } from '../schedule.ts'
 import type { SeededRandom } from '../../world/seeded-random.ts'
 import { busyChange, forgottenEpoch, voteOfTheEpochBefore } from './change-plots.ts'
 import type { Cast, PlotMaker } from './plot.ts'
-import { lateVote, removedBeforeJoin } from './removal-plots.ts'
+import { lateVote, removedBeforeJoin, removedWhileGettingReady } from './removal-plots.ts'
 import { lostVote, orphanedVote, seenBeforeChosen } from './vote-plots.ts'
 
 /** The other schedules are left to chance alone. */
@@ -16,6 +16,7 @@ const PLOTS: readonly PlotMaker[] = [
   lostVote,
   lateVote,
   removedBeforeJoin,
+  removedWhileGettingReady,
   busyChange,
   voteOfTheEpochBefore,
   forgottenEpoch,

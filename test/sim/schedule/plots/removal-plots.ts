@@ -1,4 +1,5 @@
 /** Plots about registers that are removed, and what comes after. */
+import type { NodeId } from '../../../../cluster/network/rpc-port.ts'
 import { deal, successors, type PlotMaker } from './plot.ts'
 import { Script } from './script.ts'
 
@@ -39,5 +40,27 @@ export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
     script.ask(againMs + lateMs + 100, random.pick(cast.ids), 'list', 'read')
     script.ask(againMs + lateMs - 100, random.pick(cast.ids), 'list')
   }
+  return script
+}
+
+/** A register is removed while those that will vote have looked already whether their rows are stale (R9). */
+export const removedWhileGettingReady: PlotMaker = (random, cast, atMs) => {
+  const to = successors(random, cast)
+  const joiner = to?.find((voter) => !cast.voters.includes(voter))
+  if (!to || joiner === undefined) return null
+  const [driver, other = driver] = random.shuffled(cast.voters) as [NodeId, ...NodeId[]]
+  const script = new Script(other, cast.voters)
+  const changeMs = atMs + random.between(300, 600)
+  script.ask(atMs, other, 'create', 'append')
+  script.at(changeMs, { kind: 'set-voters', at: driver, voters: to })
+  // The change begins late, and the joiner hears nothing of the removal until then.
+  const lookedMs = changeMs + random.between(20, 180)
+  for (const id of cast.voters) {
+    const hold = { from: id, to: joiner, byMs: random.between(400, 900), forMs: 300 }
+    script.at(lookedMs, { kind: 'hold', ...hold })
+    if (id !== driver) script.at(lookedMs, { kind: 'hold', ...hold, from: driver, to: id, forMs: 100 })
+  }
+  script.ask(lookedMs + 5, other, 'delete', 'collect', 'collect', 'collect')
+  for (const lateMs of [1500, 2500]) script.ask(changeMs + lateMs, joiner, 'list', 'read', 'create', 'list')
   return script
 }
