@@ -40,6 +40,8 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 const PORT_MAX = 65_535
+const BRACKETED = /^\s*\[([^[\]]*)\]\s*$/
+const QUOTED = /^(["'])(.*)\1$/
 
 export const text: OptionType<string> = { description: 'text', parse: (value) => value }
 
@@ -153,13 +155,14 @@ export function choice<const C extends string>(...choices: C[]): OptionType<C> {
   }
 }
 
-/** Values between commas; no text is the empty list. */
+/** Values between commas; no text is the empty list. Some of oslo's lists are written in brackets, their texts in quotes. */
 export function list<T>(item: OptionType<T>): OptionType<T[]> {
   return {
     description: `a list of ${item.description}, separated by commas`,
     parse(value) {
-      if (value.trim() === '') return []
-      return value.split(',').map((part) => item.parse(part.trim()))
+      const [, inner = value] = BRACKETED.exec(value) ?? []
+      if (inner.trim() === '') return []
+      return inner.split(',').map((part) => item.parse(part.trim().replace(QUOTED, '$2')))
     },
   }
 }

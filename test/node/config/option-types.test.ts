@@ -79,6 +79,18 @@ t.test('text in its several forms', async () => {
 
 t.test('choice and list', async () => {
   check(types.choice('json', 'oslo'), { json: 'json', oslo: 'oslo' }, ['', 'JSON', 'text'])
-  check(types.list(types.text), { '': [], a: ['a'], 'a, b ,c': ['a', 'b', 'c'] }, [])
+  check(
+    types.list(types.text),
+    {
+      '': [],
+      a: ['a'],
+      'a, b ,c': ['a', 'b', 'c'],
+      '[]': [],
+      '[\'a\', "b",c]': ['a', 'b', 'c'],
+      '[::1]': ['::1'],
+      '[::1],[::2]': ['[::1]', '[::2]'],
+    },
+    [],
+  )
   t.throws(() => types.list(types.port).parse('1,x'), { message: types.port.description })
 })
