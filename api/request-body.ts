@@ -9,6 +9,8 @@ import { HttpError } from './errors.ts'
 
 /** A JSON body may hold this many bytes: as many as the largest record. */
 export const JSON_BODY_BYTES_MAX = 1024 * 1024
+/** Lists and objects within each other: more than anything means, and than what walks a value has stack for. */
+export const JSON_DEPTH_MAX = 100
 /** A JSON body must be here within this time, ms: it fits in a few packets. */
 export const JSON_BODY_MS_MAX = 30_000
 
@@ -58,11 +60,23 @@ export async function readJsonBody(
 }
 
 function parseJson(body: Buffer): unknown {
+  const value = parsed(body)
+  if (isDeeper(value, JSON_DEPTH_MAX))
+    throw new ImageError('INVALID', `The body is nested deeper than ${JSON_DEPTH_MAX} levels.`)
+  return value
+}
+
+function parsed(body: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
   } catch {
     throw new ImageError('INVALID', 'The body is not valid JSON in UTF-8.')
   }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
 }
 
 /**

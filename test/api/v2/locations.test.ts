@@ -1,4 +1,5 @@
 import t from 'tap'
+import { JSON_DEPTH_MAX } from '../../../api/request-body.ts'
 import { locationChange, parseLocationRequest } from '../../../api/v2/location-body.ts'
 import { parseImagePatch, patchDialect } from '../../../api/v2/image-patch.ts'
 import { userFieldRules } from '../../../api/v2/image-fields.ts'
@@ -75,6 +76,19 @@ t.test('the body of the location call', async (t) => {
     { url, validation_data: { ...digest, checksum: 'c'.repeat(32) } },
   ])
     t.throws(() => parseLocationRequest(body), INVALID)
+})
+
+t.test('bodies within bodies have an end', async (t) => {
+  const { app } = testApi(t)
+  const url = `/v2/images/${(await app.inject({ method: 'POST', url: '/v2/images', body: '{}' })).json<{ id: string }>().id}`
+  const patch = async (depth: number) => {
+    const nested = `${'['.repeat(depth)}"x"${']'.repeat(depth)}`
+    const operation = `{"op":"add","path":"/locations/-","value":{"url":"http://h/","metadata":{"a":${nested}}}}`
+    const headers = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
+    return app.inject({ method: 'PATCH', url, headers, body: `[${operation}]` })
+  }
+  t.equal((await patch(JSON_DEPTH_MAX - 4)).statusCode, 200)
+  for (const depth of [JSON_DEPTH_MAX - 3, 10_000, 400_000]) t.equal((await patch(depth)).statusCode, 400)
 })
 
 t.test('the calls: 202 without a body, and the list', async (t) => {
