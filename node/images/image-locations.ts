@@ -148,6 +148,7 @@ export class ImageLocations {
 
   async #withSize(image: ImageRecord, location: NewLocation): Promise<NewLocation> {
     if (locationsOf(image).some(({ url }) => url === location.url)) return location
+    requirePlain(location.metadata)
     return { ...location, sizeBytes: await this.#sizeFor(image, location.url) }
   }
 
@@ -202,6 +203,14 @@ export class ImageLocations {
 export function requireFetchable(url: string, isHttpOn: boolean): void {
   if (!isHttpOn || !HTTP.test(url))
     throw new ImageError('INVALID', 'Invalid location: no store is enabled for URLs of this kind.')
+}
+
+/** As Glance asks of new locations, and of those alone: texts, and lists and objects of them. Throws INVALID. */
+function requirePlain(value: unknown): void {
+  if (typeof value === 'string') return
+  if (typeof value !== 'object' || value === null)
+    throw new ImageError('INVALID', 'The metadata of a location holds nothing but texts, lists and objects.')
+  for (const inner of Object.values(value)) requirePlain(inner)
 }
 
 /** As Glance asks for it: a name and as many digits as it has. Throws INVALID. */

@@ -41,6 +41,14 @@ export async function clientCluster(
   return DevCluster.up(directory, layout, settings, OPTIONS)
 }
 
+/** Starts all nodes again, with other settings; what they have stays. */
+export async function restartWith(cluster: DevCluster, settings: readonly Setting[]): Promise<void> {
+  const { directory, nodes } = cluster
+  await cluster.down()
+  const layout = { nodes: nodes.length, basePort: cluster.node(0).apiPort }
+  await DevCluster.up(directory, layout, settings, OPTIONS)
+}
+
 /** Images without data, made by no client under test. */
 export async function createQueued(url: string, names: readonly string[]): Promise<void> {
   const client = new GlanceClient(url, ENDLESS)

@@ -1,27 +1,34 @@
 /** The same requests to a real Glance and to a Serac node: every difference is explained in differential/wanted.ts. */
 import t from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
-import { clientCluster, OPTIONS } from './client-cluster.ts'
+import { clientCluster, OPTIONS, restartWith } from './client-cluster.ts'
 import type { Case } from './differential/case.ts'
 import cors from './differential/cases/cors.ts'
 import data from './differential/cases/data.ts'
+import delayedDelete from './differential/cases/delayed-delete.ts'
 import errors from './differential/cases/errors.ts'
+import formats from './differential/cases/formats.ts'
 import generatedPatches from './differential/cases/generated-patches.ts'
 import images from './differential/cases/images.ts'
 import lists from './differential/cases/lists.ts'
+import locations from './differential/cases/locations.ts'
 import members from './differential/cases/members.ts'
 import metadefs from './differential/cases/metadefs.ts'
+import plain from './differential/cases/plain.ts'
 import patches from './differential/cases/patches.ts'
+import { byPolicy, byRole, protectedLists } from './differential/cases/protections.ts'
 import quotas from './differential/cases/quotas.ts'
 import routing from './differential/cases/routing.ts'
 import schemas from './differential/cases/schemas.ts'
+import usage from './differential/cases/usage.ts'
 import versions from './differential/cases/versions.ts'
 import stock from './differential/cases/stock-metadefs.ts'
 import walks from './differential/cases/walks.ts'
 import { Judge } from './differential/differences.ts'
 import { GALLERY, SEED } from './differential/gallery.ts'
+import { startMirror } from './differential/mirror.ts'
 import { DifferentialRunner } from './differential/runner.ts'
-import { SETTINGS } from './differential/settings.ts'
+import { settingsFor } from './differential/settings.ts'
 import { STOCK_DIRECTORY } from './differential/stock.ts'
 import { REASONS, type Reason } from './differential/wanted.ts'
 import { runCommand } from '../helpers/run-command.ts'
@@ -40,19 +47,28 @@ const AREAS: Readonly<Record<string, readonly Case[]>> = {
   metadefs,
   schemas,
   quotas,
+  usage,
+  locations,
+  delayedDelete,
+  byRole,
+  formats,
   cors,
 }
 /** Those that look at the definitions that come with Glance. */
 const STOCK_AREAS: Readonly<Record<string, readonly Case[]>> = { stock }
 /** Those that look at the gallery, whose public images every list would show. */
-const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks }
+const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks, protectedLists }
 
-const settings = SETTINGS.map(parseSetting)
+/** Those of a service that shows no locations and deletes at once. */
+const PLAIN_AREAS: Readonly<Record<string, readonly Case[]>> = { plain, byPolicy }
+
+const mirror = await startMirror(t)
+const settings = settingsFor(mirror)
 const [glance, cluster] = await Promise.all([
-  RealGlance.start(t, settings),
-  clientCluster(t, [parseSetting('DEFAULT.auth_strategy=trusted_headers'), ...settings], 1),
+  RealGlance.start(t, settings.wide.glance.map(parseSetting)),
+  clientCluster(t, settings.wide.serac.map(parseSetting), 1),
 ])
-const runner = new DifferentialRunner({ glance: glance.url, serac: cluster.node(0).apiUrl })
+const runner = new DifferentialRunner({ glance: glance.url, serac: cluster.node(0).apiUrl, mirror })
 t.teardown(() => runner.close())
 const judge = new Judge()
 
@@ -64,6 +80,13 @@ function compare(areas: Readonly<Record<string, readonly Case[]>>): void {
 }
 
 compare(AREAS)
+t.test('other settings', async () => {
+  await Promise.all([
+    glance.restart(settings.plain.glance.map(parseSetting)),
+    restartWith(cluster, settings.plain.serac.map(parseSetting)),
+  ])
+})
+compare(PLAIN_AREAS)
 t.test('the stock definitions', async (t) => {
   const command = [
     ...OPTIONS.nodeCommand,
@@ -85,10 +108,9 @@ t.test(`a gallery of ${GALLERY.length} images, seed ${SEED}`, async () =>
   runner.makeGallery((images) => glance.insert(images)),
 )
 compare(GALLERY_AREAS)
-
 t.test('every row of the table explains a difference', async (t) => {
   t.strictSame(judge.stale(), [])
-  const scripts = Object.values({ ...AREAS, ...STOCK_AREAS, ...GALLERY_AREAS }).flat()
+  const scripts = Object.values({ ...AREAS, ...STOCK_AREAS, ...GALLERY_AREAS, ...PLAIN_AREAS }).flat()
   t.equal(new Set(scripts.map(({ name }) => name)).size, scripts.length, 'each case has a name of its own')
   t.comment(`${scripts.length} cases, ${runner.requests} requests to each`)
   for (const [reason, differences] of judge.byReason())

@@ -77,6 +77,13 @@ export class RealGlance {
     return glance
   }
 
+  /** With other settings over its defaults; what it has stays. */
+  async restart(settings: readonly Setting[]): Promise<void> {
+    await this.process.kill()
+    await writeFile(this.#configFile, this.#config(settings))
+    await this.#run()
+  }
+
   /** Puts images into its database: to create them takes it 25 ms each. They begin as new ones do, without data. */
   async insert(images: readonly GalleryImage[]): Promise<void> {
     const input = Readable.from([JSON.stringify(images)])
@@ -128,7 +135,6 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
       // In its own process: a worker would outlive it.
       'workers = 0',
       'enforce_secure_rbac = true',
-      'enabled_backends = main:file',
       `node_staging_uri = file://${directory}/staging`,
       '[glance_store]',
       'default_backend = main',

@@ -23,7 +23,8 @@ export type Who = keyof typeof IDENTITIES
 
 /**
  * One request. `{name}` in path, headers and body stands for what was kept under that name in the answer of the same
- * server to an earlier step, or for the id of the project of that name, such as `{other}`.
+ * server to an earlier step, or for the id of the project of that name, such as `{other}`; `{mirror}` for the URL of the
+ * server that has files for locations, and `{host}` for its host and port.
  */
 export interface Step {
   as: Who

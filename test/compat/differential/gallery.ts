@@ -36,6 +36,8 @@ const DRAFT = fc.record({
   tags: fc.subarray(['red', 'blue', 'RED', 'a b']).map((tags) => [...tags, GALLERY_TAG]),
   os_distro: optional(fc.constantFrom('debian', 'fedora', 'Debian', '')),
   hw_disk_bus: optional(fc.constantFrom('scsi', 'virtio')),
+  prot_secret: optional(fc.constantFrom('s', 't')),
+  prot_shown: optional(fc.constantFrom('w', 'x')),
 })
 
 /** Ids rise in the order of creation, so that it does not matter which images fall into one second. */

@@ -21,6 +21,8 @@ const IGNORED_HEADERS = new Set(['connection', 'keep-alive', 'date', 'transfer-e
 
 export const UUID = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g
 const REQUEST_ID = /\breq-[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g
+/** How each server names the bytes that it keeps itself, up to their image. */
+const OWN_LOCATION = /\b(?:serac:\/\/|file:\/\/\/[\w./-]+\/images\/)(?=[\da-f]{8}-)/g
 const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g
 
 /** Names the ids that one server made up within one case by the order in which they appeared. */
@@ -66,6 +68,7 @@ export class Normaliser {
       .replaceAll(this.#host, '<host>')
       .replaceAll(REQUEST_ID, '<request id>')
       .replaceAll(TIME, '<time>')
+      .replaceAll(OWN_LOCATION, '<own>/')
       .replaceAll(UUID, (id) => (this.#chosen.has(id) ? id : this.#nameOf(id)))
   }
 

@@ -22,9 +22,9 @@ class Side {
   readonly #kept: Map<string, string>
   readonly images: string[] = []
 
-  constructor(exchange: Exchange, script: Case) {
+  constructor(exchange: Exchange, mirror: string, script: Case) {
     this.#exchange = exchange
-    this.#kept = new Map(projectsOf(script))
+    this.#kept = new Map([['mirror', mirror], ['host', new URL(mirror).host], ...projectsOf(script)])
     this.#normaliser = new Normaliser(exchange.url, chosenIds(script))
   }
 
@@ -106,17 +106,20 @@ function hasNext({ body }: NormalAnswer): boolean {
 export class DifferentialRunner {
   readonly #glance: Exchange
   readonly #serac: Exchange
+  readonly #mirror: string
   requests = 0
 
-  constructor(urls: { glance: string; serac: string }) {
+  /** `mirror` is the server on which `{mirror}` in cases stands. */
+  constructor(urls: { glance: string; serac: string; mirror: string }) {
+    this.#mirror = urls.mirror
     this.#glance = new Exchange(urls.glance)
     this.#serac = new Exchange(urls.serac)
   }
 
   /** All differences of a case. */
   async run(script: Case): Promise<Difference[]> {
-    const glance = new Side(this.#glance, script)
-    const serac = new Side(this.#serac, script)
+    const glance = new Side(this.#glance, this.#mirror, script)
+    const serac = new Side(this.#serac, this.#mirror, script)
     const found: Difference[] = []
     for (const step of script.steps) {
       const place = { in: script.name, request: `${step.method} ${step.path}` }
@@ -137,7 +140,7 @@ export class DifferentialRunner {
   /** Makes the gallery: on Serac by requests, on Glance by `insert`, which gets it with the names of projects filled in. */
   async makeGallery(insert: (images: GalleryImage[]) => Promise<void>): Promise<void> {
     const script: Case = { name: 'gallery', scope: GALLERY_SCOPE, steps: GALLERY_CREATION }
-    const serac = new Side(this.#serac, script)
+    const serac = new Side(this.#serac, this.#mirror, script)
     for (const step of GALLERY_CREATION) {
       const { status, body } = await serac.take(step)
       if (status !== 201) throw new Error(`Serac refused an image with ${status}: ${JSON.stringify(body)}`)

@@ -8,6 +8,22 @@ export const REASONS = {
   'no body': 'an answer without a body has no type and no length',
   'not offered yet':
     'import, several stores, cache and what depends on them: not listed, so no client asks for it',
+  'one store': 'there is one store, and no name for it in what is said of a location',
+  part: 'a part of what lies elsewhere can be had, too; the http store of Glance refuses to begin in the middle',
+  place: 'a location stays where it was put; Glance shows it there once, and then in the order of arrival',
+  'one image': 'bytes that are more or fewer than those of an image are no location of it',
+  echo: 'what is shown is what was kept; Glance repeats what came with a location once, and forgets it',
+  'who sees':
+    'the rule get_image_location says who sees locations, as the documents of Glance have it; Glance asks it no more',
+  leading: 'all ways in which a server leads elsewhere are followed; Glance knows two, with whole URLs',
+  deactivated:
+    'an administrator, too, deletes a deactivated image; Glance refuses it where deletes are delayed',
+  methods: 'a method that a known path does not have is 405, and Allow says which it has',
+  safety:
+    'current Glance refuses what is not of the format that was announced, or could read files of others; 25.1 takes it',
+  inspection: 'current Glance finds the size of a disk where 25.1 does not, or the one that it was made with',
+  'secret filter': 'by what a caller may not see of an image, no filter finds it',
+  secret: 'who may not see a property does not make it vanish by changing another one',
   younger: 'a later Glance does it; 25.1 does not know it',
   'dead end': 'Glance leads to a page that is not there',
   path: 'an empty segment names nothing; a slash that is encoded belongs to the name',
@@ -53,6 +69,16 @@ export interface WantedDifference {
 }
 
 const STATUS = 'status'
+/** Uploads that are refused with 415; later answers show an image without data. */
+const UNSAFE = [
+  ...['qcow2', 'vmdk', 'vhd', 'vhdx', 'vdi', 'iso'].flatMap((format) => [
+    `nothing as ${format}`,
+    `a text as ${format}`,
+    `${format} cut short`,
+  ]),
+  'a qcow2 with *',
+  'a vmdk of several files',
+].map((name) => `formats/${name}`)
 const UNLISTED_MINORS = ['2.6', '2.8', '2.9', '2.10', '2.11', '2.12', '2.13', '2.15']
 
 export const WANTED: readonly WantedDifference[] = [
@@ -84,6 +110,90 @@ export const WANTED: readonly WantedDifference[] = [
   { because: 'not offered yet', field: 'headers.openstack-image-import-methods', serac: ABSENT },
   { because: 'not offered yet', field: 'headers.openstack-image-store-ids', serac: ABSENT },
   { because: 'not offered yet', field: 'body*.stores', serac: ABSENT },
+  { because: 'one store', field: 'body*.locations.*.metadata.store', glance: 'main', serac: ABSENT },
+  { because: 'one store', field: 'body*.locations.*.metadata.store', glance: 'web', serac: ABSENT },
+  {
+    because: 'part',
+    in: 'locations/a part of one',
+    request: 'GET *',
+    field: STATUS,
+    glance: 400,
+    serac: 206,
+  },
+  { because: 'place', in: 'locations/put *', request: 'GET *', field: 'body.locations.*.url' },
+  { because: 'place', in: 'locations/put first', request: 'GET *', field: 'body.direct_url' },
+  {
+    because: 'one image',
+    in: 'locations/of another size',
+    request: 'PATCH *',
+    field: STATUS,
+    glance: 200,
+    serac: 400,
+  },
+  {
+    because: 'one image',
+    in: 'locations/of another size',
+    request: 'GET *',
+    field: 'body.locations.1',
+    serac: ABSENT,
+  },
+  {
+    because: 'echo',
+    in: 'locations/with more *',
+    request: 'PATCH *',
+    field: 'body.locations.0.more',
+    serac: ABSENT,
+  },
+  {
+    because: 'echo',
+    in: 'locations/validation *',
+    request: 'PATCH *',
+    field: 'body.locations.*.validation_data',
+    serac: ABSENT,
+  },
+  {
+    because: 'who sees',
+    in: 'locations/for other',
+    request: 'GET *',
+    field: 'body.*locations.0',
+    serac: ABSENT,
+  },
+  {
+    because: 'who sees',
+    in: 'locations/for other',
+    request: 'GET *',
+    field: 'body.*direct_url',
+    serac: ABSENT,
+  },
+  {
+    because: 'server error',
+    in: 'locations/with metadata of *',
+    request: 'PATCH *',
+    field: STATUS,
+    glance: 500,
+    serac: 400,
+  },
+  { because: 'deactivated', in: 'delayed delete/of a deactivated image, by the admin', field: STATUS },
+  { because: 'leading', in: 'locations/a url that leads to a path', field: '*' },
+  { because: 'leading', in: 'locations/a url that leads elsewhere by another way', field: '*' },
+  {
+    because: 'server error',
+    in: 'locations/a url that leads to itself',
+    field: STATUS,
+    glance: 500,
+    serac: 400,
+  },
+  { because: 'server error', in: 'usage/with a body', field: STATUS, glance: 500, serac: 400 },
+  { because: 'methods', in: 'usage/by *', field: STATUS, glance: 404, serac: 405 },
+  ...UNSAFE.flatMap((name): WantedDifference[] => [
+    { because: 'safety', in: name, request: 'PUT *', field: STATUS, glance: 204, serac: 415 },
+    { because: 'safety', in: name, request: 'GET *', field: 'body.*' },
+  ]),
+  { because: 'inspection', in: 'formats/iso *', field: 'body.virtual_size', glance: null },
+  { because: 'inspection', in: 'formats/a vhd that was resized', field: 'body.virtual_size' },
+  { because: 'secret filter', in: 'protected list/prot_secret=s by *', field: 'body.*' },
+  { because: 'secret', in: 'protections*', field: 'body.prot_secret', glance: ABSENT, serac: 's' },
+  { because: 'younger', in: 'location API/*', field: '*' },
   { because: 'dead end', request: 'GET /v2', field: STATUS, glance: 302, serac: 404 },
   {
     because: 'dead end',

@@ -78,12 +78,20 @@ t.test('what a patch names is looked at once, and only when it may be', async (t
   const { locations, asked, state } = locationsOf(image)
   t.match(await locations.measured(image, [add]), [{ location: { sizeBytes: 7 } }])
   const replace = { kind: 'replace-locations' as const, locations: [{ url: ownUrl(ID), metadata: { a: 1 } }] }
-  t.strictSame(await locations.measured(image, [replace]), [replace], 'it has it already')
+  t.strictSame(
+    await locations.measured(image, [replace]),
+    [replace],
+    'it has it already, whatever is said of it',
+  )
   t.strictSame(asked, [URL])
   for (const status of ['saving', 'deactivated', 'importing'] as const)
     await t.rejects(locations.measured(activeImage({ status }), [add]), { code: 'CONFLICT' })
   for (const url of ['file:///etc/passwd', 'swift+config://x', 'serac://other', 'httpx://x'])
     await t.rejects(locations.measured(image, [{ ...add, location: { url, metadata: {} } }]), {
+      code: 'INVALID',
+    })
+  for (const metadata of [{ a: 1 }, { a: { b: [null] } }, { a: [true] }])
+    await t.rejects(locations.measured(image, [{ ...add, location: { url: URL, metadata } }]), {
       code: 'INVALID',
     })
   const full = activeImage({

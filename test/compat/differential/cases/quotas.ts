@@ -6,9 +6,12 @@ export const LIMITS = {
   properties: 8,
   tags: 6,
   members: 4,
-  imageBytes: 20_000,
-  projectBytes: 50_000,
+  /** The largest that a case of another area uploads is a vhdx. */
+  imageBytes: 1_500_000,
+  projectBytes: 3_500_000,
 } as const
+/** What two of the largest images leave of a project's quota, bytes. */
+const REST = LIMITS.projectBytes - 2 * LIMITS.imageBytes
 
 function properties(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, 'x']))
@@ -62,9 +65,9 @@ export default cases('quotas', {
     createRaw({}, {}, 'third'),
     bytes(LIMITS.imageBytes),
     bytes(LIMITS.imageBytes, {}, 'second'),
-    bytes(10_001, {}, 'third'),
+    bytes(REST + 1, {}, 'third'),
     show({}, 'third'),
-    bytes(10_000, {}, 'third'),
+    bytes(REST, {}, 'third'),
     show({}, 'third'),
     createRaw({}, {}, 'fourth'),
     bytes(1, {}, 'fourth'),

@@ -17,6 +17,7 @@ const filter = fc.constantFrom(
   'min_disk_max=2',
   'os_distro=debian',
   'hw_disk_bus=scsi',
+  'prot_shown=w',
   'protected=true',
   'os_hidden=true',
   'visibility=public',
