@@ -58,18 +58,18 @@ function quorumFaults({ quorum }: Facts): Finding[] {
 function nodeFaults({ nodes }: Facts): Finding[] {
   const missing = nodes
     .filter(({ state }) => state !== 'alive')
-    .map((node) => ({
+    .map((node): Finding => ({
       code: 'NODE_DOWN',
-      severity: 'warning' as const,
+      severity: 'warning',
       who: node.id,
       why: `Node ${node.address} is ${node.state}.`,
       remedy: 'Start it again, or see why it does not answer.',
     }))
   const late = nodes
     .filter(({ state, caughtUp }) => state === 'alive' && caughtUp === false)
-    .map((node) => ({
+    .map((node): Finding => ({
       code: 'CATCHING_UP',
-      severity: 'info' as const,
+      severity: 'info',
       who: node.id,
       why: `Node ${node.address} has not read all that it missed.`,
       remedy: 'Nothing: it catches up by itself.',

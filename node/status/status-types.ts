@@ -3,6 +3,7 @@
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { CheckCode } from './check-codes.ts'
 import type { CapacityForecast } from './capacity-trend.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import type { OutView } from '../loops/out-nodes.ts'
@@ -13,8 +14,7 @@ import type { Mute } from './mutes.ts'
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
 
 export interface Check {
-  /** Stable upper-case name, e.g. NODE_DOWN. */
-  code: string
+  code: CheckCode
   severity: 'info' | 'warning' | 'critical'
   /** ISO time since when it holds. */
   since: string

@@ -14,8 +14,8 @@ const HOUR_MS = 3_600_000
 const down = { kind: 'NODE_DEAD', severity: 'warning' as const, who: 'c', text: 'It does not answer.' }
 
 function check(fields: Partial<Check>): Check {
-  const base = { code: 'NODE_DOWN', severity: 'warning' as const, since: '', who: 'c', why: '', remedy: '' }
-  return { ...base, muted: null, ...fields }
+  const words = { since: '', who: 'c', why: '', remedy: '', muted: null }
+  return { code: 'NODE_DOWN', severity: 'warning', ...words, ...fields }
 }
 
 function historyOf() {

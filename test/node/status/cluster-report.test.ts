@@ -1,68 +1,7 @@
 import t from 'tap'
-import type { ImageRecord } from '../../../node/images/image-record.ts'
-import { ClusterReport } from '../../../node/status/cluster-report.ts'
-import { EventLog } from '../../../node/status/event-log.ts'
 import { Mutes } from '../../../node/status/mutes.ts'
-import { encodeReport, type NodeReport } from '../../../node/status/node-report.ts'
-import { StatusQuestions } from '../../../node/status/status-questions.ts'
-import type { NodeStatus } from '../../../node/status/status-types.ts'
-import { configOf } from '../../cluster/register/register-fixture.ts'
-import { ManualClock } from '../../helpers/manual-clock.ts'
-import { MemoryNetwork } from '../../helpers/memory-network.ts'
-import { activeImage, imageOf, ROOT } from '../images/image-fixture.ts'
-
-const own: NodeReport = {
-  version: '0.1.0',
-  api: 'http://a:9292',
-  uptimeSeconds: 5,
-  caughtUp: true,
-  hasQuorum: true,
-  abstains: null,
-  readmission: null,
-  voterChange: null,
-  blockedTombstones: null,
-  integrity: null,
-  records: null,
-  loops: [],
-  eventLoopDelay: null,
-  hashing: 'wasm',
-  storedBytes: 10,
-  freeBytes: 20,
-  totalBytes: 30,
-  forecast: { growthBytesPerDay: null, daysUntilFull: null },
-  mutes: [],
-  store: null,
-  heldRoots: [ROOT],
-}
-
-function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf({ id: 'queued' })]) {
-  const network = new MemoryNetwork()
-  const config = configOf(['a', 'b', 'c'])
-  const clock = new ManualClock()
-  const states = new Map<string, NodeStatus['state']>()
-  const state = { images }
-  const mutes = new Mutes(clock)
-  const events = new EventLog(clock)
-  const answers = new Map<string, unknown>()
-  for (const id of ['b', 'c']) {
-    answers.set(id, encodeReport({ ...own, api: `http://${id}:9292` }))
-    network.join(id).handle('status', () => Promise.resolve(answers.get(id)))
-  }
-  const report = new ClusterReport({
-    self: 'a',
-    clock,
-    config: { current: () => config },
-    questions: new StatusQuestions({ self: 'a', rpc: network.join('a') }),
-    mutes,
-    events,
-    stateOf: (id) => states.get(id) ?? 'alive',
-    refusals: () => [],
-    out: () => ({ out: [], braked: [] }),
-    ownReport: () => own,
-    images: () => state.images,
-  })
-  return { report, network, answers, config, clock, states, state, mutes, events }
-}
+import { encodeReport } from '../../../node/status/node-report.ts'
+import { clusterOf, own } from './report-fixture.ts'
 
 t.test('a whole cluster', async (t) => {
   const { report } = clusterOf()
