@@ -5,6 +5,7 @@ import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
 import type { V1ImagesPort } from '../node/images/v1-images-port.ts'
 import type { MetadefServicePort } from '../node/metadefs/metadef-service-port.ts'
+import type { ServedRequest } from '../node/status/metrics/node-metrics.ts'
 import type { CorsOptions } from './cors.ts'
 import type { CertificatePair } from './server-certificate.ts'
 import type { StreamLimit } from './stream-limit.ts'
@@ -42,6 +43,8 @@ export interface ApiComponents {
   readiness: Readiness
   /** Uploads and downloads of all versions of the API together. */
   streams: StreamLimit
+  /** Told of each request when its answer has left. */
+  meter: { noteRequest(request: ServedRequest): void }
   clock: Clock
   random: Random
   log: Log

@@ -34,7 +34,7 @@ export const CONNECTIONS_MAX = 4096
 
 /** Builds the API server, not listening: `listen` and `close` are the composition root's. */
 export function buildApiServer(components: ApiComponents, options: ApiOptions): FastifyInstance {
-  const { log, random, clock, v1 } = components
+  const { log, random, clock, v1, meter } = components
   const versions = { ...options, offersV1: v1 !== null }
   const clientErrors = new ClientErrorAnswers(() => newRequestId(random))
   const app = fastify({
@@ -71,7 +71,7 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
   })
   refuseWhileClosing(app)
   app.addHook('onSend', earlyAnswerHook(clock))
-  logRequests(app, log)
+  noteRequests(app, meter, log)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   healthRoutes(app, options.disableFile)
   readinessRoutes(app, components.readiness, options.disableFile)
@@ -117,7 +117,7 @@ function refuseWhileClosing(app: FastifyInstance): void {
 }
 
 /** One line per request; the query is left out, because it holds names, and so is every header. */
-function logRequests(app: FastifyInstance, log: Log): void {
+function noteRequests(app: FastifyInstance, meter: ApiComponents['meter'], log: Log): void {
   app.addHook('onResponse', (request, reply, done) => {
     const fields = {
       requestId: request.id,
@@ -129,6 +129,13 @@ function logRequests(app: FastifyInstance, log: Log): void {
       elapsedMs: Math.round(reply.elapsedTime),
     }
     log.info(fields, 'request')
+    const route = request.routeOptions.url ?? null
+    meter.noteRequest({
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      elapsedMs: reply.elapsedTime,
+    })
     done()
   })
 }

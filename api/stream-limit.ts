@@ -15,6 +15,10 @@ export class StreamLimit {
     this.#streamsMax = streamsMax
   }
 
+  get underWay(): number {
+    return this.#streams
+  }
+
   /** Runs `work` as one of the streams. Throws UNAVAILABLE when there are too many. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#streams >= this.#streamsMax) {

@@ -4,6 +4,7 @@
  */
 import { ControlPlane, type NodeFacts } from './membership/control-plane.ts'
 import type { NodeIdentity } from './network/identity.ts'
+import { Traffic } from './network/traffic.ts'
 import type { CurrentConfig } from './register/current-config.ts'
 import type { OperationTable } from './register/operations.ts'
 import { Registers } from './register/registers.ts'
@@ -53,12 +54,15 @@ export class Cluster {
   readonly holders: ChunkHolders
   readonly fetcher: ChunkFetcher
   readonly replicator: ChunkReplicator
+  /** Of the bulk plane, in both directions and whoever has dialled. */
+  readonly bulkTraffic = new Traffic()
   readonly #peers: ChunkBufferPool
   readonly #bulkServer: BulkServer
   readonly #bulkClient: BulkClient
 
   constructor(components: ClusterComponents, options: ClusterOptions) {
     const { identity, config, storage, chunks, downloads } = components
+    const traffic = this.bulkTraffic
     this.#peers = components.peers
     this.control = new ControlPlane(components, {
       listen: `${options.bindHost}:${options.controlPort}`,
@@ -83,11 +87,11 @@ export class Cluster {
     const clusterId = () => config.current().clusterId
     const isAllowed = (id: string) => config.current().nodes.some((node) => node.id === id)
     this.#bulkServer = new BulkServer(
-      { ...components, local: chunks, pool: components.peers, isAllowed, clusterId },
+      { ...components, local: chunks, pool: components.peers, isAllowed, clusterId, traffic },
       { host: options.bindHost, port: options.bulkPort },
     )
     const addressOf = (id: string) => this.control.peers.hello(id)?.bulkAddress ?? null
-    this.#bulkClient = new BulkClient({ ...components, addressOf, clusterId })
+    this.#bulkClient = new BulkClient({ ...components, addressOf, clusterId, traffic })
     this.holders = new ChunkHolders({ self: identity.id, local: chunks, bulk: this.#bulkClient })
     this.fetcher = new ChunkFetcher({ ...components, holders: this.holders, pool: downloads, liveness })
     this.replicator = new ChunkReplicator({ ...components, holders: this.holders, fetcher: this.fetcher })

@@ -3,6 +3,7 @@
  * reverse. Read it from top to bottom to see what a node is.
  */
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Authenticator } from '../api/api-components.ts'
@@ -17,6 +18,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
+import { Traffic } from '../cluster/network/traffic.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
@@ -345,6 +347,21 @@ async function listen(
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
   const streams = new StreamLimit()
+  const apiTraffic = new Traffic()
+  const eventLoopDelay = new EventLoopDelay(clock)
+  eventLoopDelay.start()
+  onStarted(async () => eventLoopDelay.stop())
+  const view = buildOperator({
+    ...core,
+    registers: images.registers,
+    holder: images.holder,
+    loops,
+    startedMs: STARTED_MS,
+    eventLoopDelay: () => eventLoopDelay.recent,
+    apiTraffic,
+    streams,
+  })
+  onStarted(async () => view.stop())
   const api = buildApiServer(
     {
       images: images.service,
@@ -354,6 +371,7 @@ async function listen(
       policy: core.policy,
       readiness,
       streams,
+      meter: view.metrics,
       clock,
       random,
       log,
@@ -374,19 +392,8 @@ async function listen(
       tellsUsage: config.default.useKeystoneLimits,
     },
   )
-  const eventLoopDelay = new EventLoopDelay(clock)
-  eventLoopDelay.start()
-  onStarted(async () => eventLoopDelay.stop())
+  api.server.on('connection', (socket: Socket) => apiTraffic.watch(socket))
   api.server.on('request', ({ url }: IncomingMessage) => core.foreground.noteRequest(url ?? ''))
-  const view = buildOperator({
-    ...core,
-    registers: images.registers,
-    holder: images.holder,
-    loops,
-    startedMs: STARTED_MS,
-    eventLoopDelay: () => eventLoopDelay.recent,
-  })
-  onStarted(async () => view.stop())
   const access = new OperatorAccess({ authenticator, policy: core.policy, log }, operatorRules(config))
   const operator = buildOperatorServer(
     {

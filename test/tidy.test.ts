@@ -58,6 +58,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },
   { packages: /^undici$/, homes: ['api/auth/keystone-transport.ts', 'node/outbound/undici-outbound.ts'] },
   { packages: /^(preact|uplot)(\/|$)/, homes: ['api/status/page/'] },
+  { packages: /^prom-client$/, homes: ['node/status/metrics/'] },
   { packages: /^esbuild$/, homes: ['deploy/bundle.ts'] },
   { packages: /^yaml$/, homes: ['api/auth/policy/'] },
   { packages: /^ajv$/, homes: ['api/v2/metadefs/schema-check.ts'] },

@@ -1,4 +1,7 @@
-/** The operator's server: the page, and as JSON cluster status, images by node, events, membership, background loops, deleted images, images that are moved, and metadata definitions. */
+/**
+ * The operator's server: the page, metrics, and as JSON cluster status, images by node, events, membership, background loops,
+ * deleted images, images that are moved, and metadata definitions.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
@@ -11,6 +14,7 @@ import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
+import { metricsRoutes, type MetricsPort } from './metrics-routes.ts'
 import { metadefAdminRoutes, type MetadefAdminPort } from './metadef-routes.ts'
 import { movingRoutes, type MovingOptions, type MovingParts } from './moving-routes.ts'
 
@@ -25,6 +29,7 @@ export interface OperatorComponents {
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
   page: PageFiles
   metadefs: MetadefAdminPort
+  metrics: MetricsPort
   moving: Omit<MovingParts, 'log'>
   log: Log
 }
@@ -78,6 +83,7 @@ export function buildOperatorServer(
     reply.header('cache-control', 'no-store')
     return components.clusterStatus()
   })
+  metricsRoutes(app, components.metrics)
   clusterRoutes(app, components.admin)
   loopRoutes(app, components.loops)
   imageAdminRoutes(app, components.images)

@@ -117,6 +117,8 @@ type StepOf = (current: RegisterValue | null, floors: Floors) => Step
 type Round = { ended: true; chosen: ChosenValue | null; step: Step } | { ended: false }
 
 export class Proposer {
+  /** Since the start; lost: those that did not end their operation. */
+  readonly counts = { rounds: 0, roundsLost: 0 }
   readonly #components: ProposerComponents
 
   constructor(components: ProposerComponents) {
@@ -165,10 +167,12 @@ export class Proposer {
     const beganMs = clock.monotonicMs()
     for (let tries = 1; ; tries++) {
       const view = config.current()
+      this.counts.rounds++
       const round = attempt.isUnheardOf
         ? await this.#firstRound(view, key, attempt, step)
         : await this.#round(view, key, attempt, step)
       if (round.ended) return round
+      this.counts.roundsLost++
       const patienceMs = attempt.isVoterStarting ? STARTING_PATIENCE_MS : PROPOSE_DEADLINE_MS
       if (clock.monotonicMs() - beganMs >= patienceMs) throw gaveUp(key, attempt)
       if (config.current().epoch !== view.epoch) continue

@@ -58,6 +58,7 @@ export class Registers {
   /** For the loop that looks for rows of this node that differ. */
   readonly rows: RowAudit
   readonly #components: RegistersComponents
+  readonly #counts = { operations: { done: 0, refused: 0, failed: 0 }, reads: { done: 0, failed: 0 } }
   readonly #fence: EpochFence
   readonly #reader: Reader
   readonly #coordinator: Coordinator
@@ -145,6 +146,11 @@ export class Registers {
     return this.#catchUp.caughtUp
   }
 
+  /** Since the start: what this node was asked for, and the rounds that it proposed. */
+  get counts() {
+    return { ...this.#counts, ...this.#proposer.counts }
+  }
+
   /** A fresh id for one request's operation, kept for all its retries (R4). */
   mintOpId(): string {
     return Buffer.from(this.#components.random.bytes(OP_ID_BYTES)).toString('hex')
@@ -171,12 +177,12 @@ export class Registers {
 
   /** The chosen value of a register, or null. Throws NO_QUORUM. */
   read(key: string): Promise<ChosenValue | null> {
-    return this.#monitor.guard(() => this.#reader.read(key))
+    return this.#counted(this.#monitor.guard(() => this.#reader.read(key)))
   }
 
   /** As `read`, without the value where this node's own settled row is it. Throws NO_QUORUM. */
   find(key: string): Promise<FoundValue | null> {
-    return this.#monitor.guard(() => this.#reader.find(key))
+    return this.#counted(this.#monitor.guard(() => this.#reader.find(key)))
   }
 
   /** Resolves when the local learner rows hold every change acknowledged before the call. Throws NO_QUORUM. */
@@ -217,8 +223,23 @@ export class Registers {
   }
 
   async #announced(key: string, executed: Promise<Outcome>): Promise<Outcome> {
-    const outcome = await executed
+    const { operations } = this.#counts
+    const outcome = await executed.catch((error: unknown) => {
+      operations.failed++
+      throw error
+    })
+    operations[outcome.done ? 'done' : 'refused']++
     if (outcome.done) this.#components.onCommitted?.(key)
     return outcome
+  }
+
+  async #counted<T>(read: Promise<T>): Promise<T> {
+    const { reads } = this.#counts
+    const found = await read.catch((error: unknown) => {
+      reads.failed++
+      throw error
+    })
+    reads.done++
+    return found
   }
 }

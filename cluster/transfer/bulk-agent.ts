@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { ClusterError } from '../errors.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Traffic } from '../network/traffic.ts'
 import type { Clock } from '../runtime.ts'
 import { nodeIdOfCertificate, type BulkCredentials } from './bulk-certificate.ts'
 
@@ -19,6 +20,7 @@ export interface PeerAgentOptions {
   peer: NodeId
   credentials: BulkCredentials
   connectTimeoutMs: number
+  traffic: Traffic
 }
 
 export class PeerAgent extends Agent {
@@ -41,7 +43,7 @@ export class PeerAgent extends Agent {
     target: ConnectionOptions,
     done: (error: Error | null, socket?: Duplex) => void,
   ): undefined {
-    const { peer, credentials, connectTimeoutMs } = this.#options
+    const { peer, credentials, connectTimeoutMs, traffic } = this.#options
     const socket = connect({
       host: target.host,
       port: target.port,
@@ -50,6 +52,7 @@ export class PeerAgent extends Agent {
       // The peer's key is compared below; no authority vouches for it.
       rejectUnauthorized: false,
     } as ConnectionOptions)
+    traffic.watch(socket)
     const settle = (error: ClusterError | null) => {
       cancelTimeout()
       socket.off('error', onError)

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { ClusterError } from '../errors.ts'
 import type { NodeIdentity } from '../network/identity.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Traffic } from '../network/traffic.ts'
 import type { Clock } from '../runtime.ts'
 import { CONNECTIONS_MAX, PeerAgent } from './bulk-agent.ts'
 import { abortable } from './abortable.ts'
@@ -40,6 +41,7 @@ export interface BulkClientComponents {
   clusterId(): string
   hasher: ChunkHasher
   clock: Clock
+  traffic: Traffic
 }
 
 export interface BulkClientOptions {
@@ -237,9 +239,9 @@ export class BulkClient implements BulkPeer {
   #linkTo(peer: NodeId): PeerLink {
     let link = this.#links.get(peer)
     if (!link) {
-      const { clock } = this.#components
+      const { clock, traffic } = this.#components
       const connectTimeoutMs = this.#connectTimeoutMs
-      const agent = new PeerAgent(clock, { peer, credentials: this.#credentials, connectTimeoutMs })
+      const agent = new PeerAgent(clock, { peer, credentials: this.#credentials, connectTimeoutMs, traffic })
       link = { agent, turns: new Semaphore(CONNECTIONS_MAX), sign: new LifeSign(clock) }
       this.#links.set(peer, link)
     }

@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls'
 import { ClusterError } from '../errors.ts'
 import type { NodeIdentity } from '../network/identity.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Traffic } from '../network/traffic.ts'
 import type { Log } from '../runtime.ts'
 import { createBulkCredentials, nodeIdOfCertificate } from './bulk-certificate.ts'
 import { CLUSTER_HEADER, encodeError, INTERNAL_ERROR_STATUS } from './bulk-protocol.ts'
@@ -21,6 +22,7 @@ export interface BulkServerComponents extends BulkRoutesComponents {
   isAllowed(id: NodeId): boolean
   /** The cluster this node belongs to now. */
   clusterId(): string
+  traffic: Traffic
   log: Log
 }
 
@@ -113,6 +115,7 @@ export class BulkServer {
 
   #track(socket: Socket): void {
     this.#sockets.add(socket)
+    this.#components.traffic.watch(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
 

@@ -1,7 +1,9 @@
 /** What operators see of the cluster and may do to it, put together from the parts of a node. */
 import type { OperatorComponents } from '../../api/status/status-routes.ts'
+import type { StreamLimit } from '../../api/stream-limit.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import type { Traffic } from '../../cluster/network/traffic.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
@@ -21,12 +23,14 @@ import { EventLog } from '../status/event-log.ts'
 import { ImageAdmin } from '../status/image-admin.ts'
 import { ImageMap } from '../status/image-map.ts'
 import { LoopAdmin } from '../status/loop-admin.ts'
+import { NodeMetrics } from '../status/metrics/node-metrics.ts'
 import { Mutes } from '../status/mutes.ts'
 import { StatusQuestions } from '../status/status-questions.ts'
+import { StatusWatch } from '../status/status-watch.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
 import { pendingImages } from './build-record-loops.ts'
-import { buildReport } from './report.ts'
+import { buildReport, ownFigures, type ReportComponents } from './report.ts'
 
 export interface OperatorParts {
   log: Log
@@ -46,14 +50,21 @@ export interface OperatorParts {
     out: OutNodes
   }
   eventLoopDelay: () => LoopDelay
+  /** Of the Glance API. */
+  apiTraffic: Traffic
+  streams: StreamLimit
   /** Monotonic. */
   startedMs: number
 }
 
 /** All that the operator's server needs but who may use it; `stop` ends what samples. */
-export function buildOperator(
-  parts: OperatorParts,
-): Omit<OperatorComponents, 'access' | 'metadefs' | 'moving' | 'page'> & { stop: () => void } {
+export function buildOperator(parts: OperatorParts): Omit<
+  OperatorComponents,
+  'access' | 'metadefs' | 'metrics' | 'moving' | 'page'
+> & {
+  metrics: NodeMetrics
+  stop: () => void
+} {
   const { log, identity, currentConfig: config, store, index, cluster, holder, loops, registers } = parts
   const self = identity.id
   const questions = new StatusQuestions({ self, rpc: cluster.control.rpc })
@@ -67,7 +78,7 @@ export function buildOperator(
   const inspection = new CopyInspection({ clock, chunks, holder })
   questions.on('copies', async (sources) => inspection.inspect(decodeSources(sources)))
   const out = () => loops.out.view
-  const report = buildReport({
+  const facts: ReportComponents = {
     ...parts,
     self,
     clock,
@@ -82,22 +93,47 @@ export function buildOperator(
     records: () => loops.records.progress,
     loops: () => loops.all.map((loop) => loop.describe()),
     images: () => index.rows(),
-  })
+  }
+  const report = buildReport(facts)
+  const watch = new StatusWatch({ clock, log, gather: () => report.gather() })
   const caughtUp = () => cluster.registers.caughtUp
   const isMember = (id: string) => config.current().nodes.some((node) => node.id === id)
-  const checks = async () => (await report.gather()).checks
+  const checks = async () => (await watch.gather()).checks
   noteEvents(parts, events)
   trend.start()
+  watch.start()
   return {
-    clusterStatus: () => report.gather(),
+    clusterStatus: () => watch.gather(),
+    metrics: buildMetrics(parts, facts, watch),
     admin: buildAdmin(parts),
     loops: new LoopAdmin({ self, log, loops: loops.all, questions, events, isMember }),
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
     history: new ClusterHistory({ clock, log, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
     log,
-    stop: () => trend.stop(),
+    stop: () => {
+      watch.stop()
+      trend.stop()
+    },
   }
+}
+
+function buildMetrics(parts: OperatorParts, facts: ReportComponents, watch: StatusWatch): NodeMetrics {
+  const { apiTraffic: api, streams, cluster, store, holder, currentConfig, startedMs } = parts
+  return new NodeMetrics({
+    own: () => ownFigures(facts),
+    counts: () => ({
+      api,
+      transfers: streams.underWay,
+      bulk: cluster.bulkTraffic,
+      registers: cluster.registers.counts,
+      repair: holder.pulled,
+      heldImages: store.chunks.heldRoots().length,
+      epoch: currentConfig.current().epoch,
+    }),
+    cluster: () => watch.latest,
+    startedMs: clock.wallMs() - clock.monotonicMs() + startedMs,
+  })
 }
 
 /** Damage found in one breath is one event, as it would be one complaint. */

@@ -16,7 +16,7 @@ import { ClusterReport } from '../status/cluster-report.ts'
 import type { EventLog } from '../status/event-log.ts'
 import type { LoopDelay } from '../status/event-loop-delay.ts'
 import type { Mutes } from '../status/mutes.ts'
-import type { NodeReport } from '../status/node-report.ts'
+import type { OwnFigures } from '../status/node-report.ts'
 import type { StatusQuestions } from '../status/status-questions.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
@@ -48,6 +48,7 @@ export interface ReportComponents {
 export function buildReport(components: ReportComponents): ClusterReport {
   const { self, clock, config, cluster, images } = components
   const { control, registers } = cluster
+  const { chunks } = components.store
   return new ClusterReport({
     self,
     clock,
@@ -57,13 +58,13 @@ export function buildReport(components: ReportComponents): ClusterReport {
     events: components.events,
     stateOf: (id) => control.liveness.view(id).state,
     refusals: () => control.refusals().map(({ peer, code, message }) => ({ peer, code, reason: message })),
-    ownReport: () => ownReport(components),
+    ownReport: () => ({ ...ownFigures(components), heldRoots: chunks.heldRoots() }),
     out: components.out,
     images: () => (registers.caughtUp ? images() : null),
   })
 }
 
-function ownReport(components: ReportComponents): NodeReport {
+export function ownFigures(components: ReportComponents): OwnFigures {
   const { self, clock, config, store, cluster, apiUrl, startedMs } = components
   const { registers } = cluster
   return {
@@ -87,7 +88,6 @@ function ownReport(components: ReportComponents): NodeReport {
     forecast: components.trend.forecast(store.space),
     mutes: components.mutes.words(),
     store: store.condition,
-    heldRoots: store.chunks.heldRoots(),
   }
 }
 

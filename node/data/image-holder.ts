@@ -41,6 +41,8 @@ const HASHES_PER_STEP = 1024
 const LET_GO_MAX = 10_000
 
 export class ImageHolder {
+  /** What was brought here since the start. */
+  readonly pulled = { images: 0, chunks: 0, bytes: 0 }
   readonly #components: ImageHolderComponents
   readonly #pulling = new Set<ChunkHash>()
   /** Roots whose references were dropped and not written again since, the oldest first. */
@@ -92,6 +94,7 @@ export class ImageHolder {
         })
       this.#letGo.delete(root)
       await chunks.setHeld(root, true)
+      this.pulled.images++
     } finally {
       this.#pulling.delete(root)
     }
@@ -156,6 +159,8 @@ export class ImageHolder {
       try {
         bytes = lease.buffer.length
         await chunks.put(hash, lease.buffer, null)
+        this.pulled.chunks++
+        this.pulled.bytes += bytes
       } finally {
         lease.release()
       }

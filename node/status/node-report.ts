@@ -46,8 +46,11 @@ export interface NodeReport {
   heldRoots: string[]
 }
 
+/** What a node knows of itself without looking at every image. */
+export type OwnFigures = Omit<NodeReport, 'heldRoots'>
+
 /** As it travels. */
-type EncodedReport = Omit<NodeReport, 'heldRoots'> & { heldRoots: Uint8Array }
+type EncodedReport = OwnFigures & { heldRoots: Uint8Array }
 
 const ROOT_BYTES = 32
 /** Of a release that does not report them. */

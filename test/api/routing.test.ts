@@ -92,6 +92,17 @@ t.test('request ids', async (t) => {
   t.match(await get('x'.repeat(65)), { statusCode: 431, headers: { 'x-openstack-request-id': REQUEST_ID } })
 })
 
+t.test('each request is told of by its route, not by its path', async (t) => {
+  const served: object[] = []
+  const { app } = testApi(t, { components: { meter: { noteRequest: (request) => served.push(request) } } })
+  await app.inject('/v2/images/7f1c7a3e-0c5b-4b53-9a0f-6f1f0a8f2d10?x=1')
+  await app.inject({ method: 'DELETE', url: '/nothing/here' })
+  t.match(served, [
+    { method: 'GET', route: '/v2/images/:imageId', status: 404, elapsedMs: Number },
+    { method: 'DELETE', route: null, status: 300 },
+  ])
+})
+
 t.test('unexpected errors are logged with the request id and not told', async (t) => {
   const { app, images, log } = testApi(t)
   images.failure = new Error('the secret of /var/lib')

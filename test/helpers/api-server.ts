@@ -73,6 +73,7 @@ export function testApi(
         reasons: () => ['no quorum'],
       },
       streams: new StreamLimit(),
+      meter: { noteRequest() {} },
       clock: systemClock,
       random: systemRandom,
       log: recordingLog(entries),

@@ -29,6 +29,7 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
     images: {} as OperatorComponents['images'],
     moving: {} as OperatorComponents['moving'],
     metadefs: {} as OperatorComponents['metadefs'],
+    metrics: {} as OperatorComponents['metrics'],
     map: {} as OperatorComponents['map'],
     history: {} as OperatorComponents['history'],
     access: accessFor(),

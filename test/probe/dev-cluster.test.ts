@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { lookUpProcess } from '../../deploy/dev/process-table.ts'
+import { METRICS } from '../../node/status/metrics/metric-table.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
 
@@ -14,6 +15,13 @@ const PORTS_PER_NODE = 10
 
 async function devCluster(...args: string[]) {
   return runCommand('deploy/dev-cluster', args)
+}
+
+async function metricsAt(port: number): Promise<string> {
+  // What the node says of the cluster is what was gathered last.
+  await fetch(`http://127.0.0.1:${port}/v1/cluster/status`)
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
+  return `\n${await answer.text()}`
 }
 
 t.test('a cluster of three lives through all commands', async (t) => {
@@ -40,6 +48,14 @@ t.test('a cluster of three lives through all commands', async (t) => {
 
   const healthy = await devCluster('status', ...at)
   t.match(healthy, { exitCode: 0, stdout: /^0 +running.*^HEALTHY: /ms })
+
+  const exposed = await metricsAt(basePort + 3)
+  for (const name of Object.keys(METRICS)) t.match(exposed, `\n# TYPE ${name} `)
+  t.match(exposed, /^serac_http_requests_total\{method="GET",route="\/ready",status="2xx"\} [1-9]/m)
+  t.match(exposed, /^serac_http_sent_bytes_total [1-9]/m)
+  t.match(exposed, /^serac_quorum 1\n/m)
+  t.match(exposed, /^serac_loop_runs_total\{loop="updater"\} [1-9]/m)
+  t.match(exposed, /^serac_cluster_verdict\{verdict="HEALTHY"\} 1\n/m)
 
   t.match(await devCluster('kill', ...at, '--node', '0'), { exitCode: 0, stdout: '' })
   t.match(await devCluster('pause', ...at, '--node', '1'), { exitCode: 0, stdout: '' })

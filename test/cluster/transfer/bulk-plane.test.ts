@@ -9,6 +9,7 @@ import {
 import { connect, type ConnectionOptions } from 'node:tls'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { createIdentity, type NodeIdentity } from '../../../cluster/network/identity.ts'
+import { Traffic } from '../../../cluster/network/traffic.ts'
 import { silentLog, systemClock, systemRandom } from '../../../cluster/runtime.ts'
 import { createBulkCredentials } from '../../../cluster/transfer/bulk-certificate.ts'
 import { BulkClient, type BulkClientOptions } from '../../../cluster/transfer/bulk-client.ts'
@@ -30,6 +31,7 @@ async function planeOf(t: Test, options: BulkClientOptions & { serverStallMs?: n
   const allowed = new Set([client.id])
   const clusterId = { ours: CLUSTER }
   const asked: string[] = []
+  const traffic = { served: new Traffic(), dialled: new Traffic() }
   const isAllowed = (id: string) => {
     asked.push(id)
     return allowed.has(id)
@@ -37,7 +39,15 @@ async function planeOf(t: Test, options: BulkClientOptions & { serverStallMs?: n
   const stall = options.serverStallMs ? { stallMs: options.serverStallMs } : {}
   const serverOn = async (port: number) => {
     const made = new BulkServer(
-      { ...common, identity: server, local, pool, isAllowed, clusterId: () => CLUSTER },
+      {
+        ...common,
+        identity: server,
+        local,
+        pool,
+        isAllowed,
+        clusterId: () => CLUSTER,
+        traffic: traffic.served,
+      },
       { host: '127.0.0.1', port, ...stall },
     )
     t.teardown(() => made.stop())
@@ -48,7 +58,13 @@ async function planeOf(t: Test, options: BulkClientOptions & { serverStallMs?: n
   const address = { of: `127.0.0.1:${bulkServer.port}` as string | null }
   const clientOf = (identity: NodeIdentity) => {
     const made = new BulkClient(
-      { ...common, identity, addressOf: () => address.of, clusterId: () => clusterId.ours },
+      {
+        ...common,
+        identity,
+        addressOf: () => address.of,
+        clusterId: () => clusterId.ours,
+        traffic: traffic.dialled,
+      },
       options,
     )
     t.teardown(() => made.stop())
@@ -67,6 +83,7 @@ async function planeOf(t: Test, options: BulkClientOptions & { serverStallMs?: n
     address,
     bulkServer,
     serverOn,
+    traffic,
     asked,
   }
 }
