@@ -41,6 +41,7 @@ const API_MAY_IMPORT = [
   'node/metadefs/',
   'node/status/',
   'node/errors.ts',
+  'node/version.ts',
   // The dialect in which operators write files for the façade, too.
   'node/config/ini.ts',
   'cluster/runtime.ts',

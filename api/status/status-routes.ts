@@ -12,6 +12,7 @@ import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
 import { historyRoutes, type HistoryPort, type ImageMapPort } from './history-routes.ts'
 import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
+import { openApiRoutes } from './openapi/document.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
 import { metricsRoutes, type MetricsPort } from './metrics-routes.ts'
@@ -83,6 +84,7 @@ export function buildOperatorServer(
     reply.header('cache-control', 'no-store')
     return components.clusterStatus()
   })
+  openApiRoutes(app)
   metricsRoutes(app, components.metrics)
   clusterRoutes(app, components.admin)
   loopRoutes(app, components.loops)

@@ -1,10 +1,11 @@
 /** The fixed commands of `deploy/dev-cluster`, with real nodes. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { lookUpProcess } from '../../deploy/dev/process-table.ts'
 import { METRICS } from '../../node/status/metrics/metric-table.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
+import { OpenApiCheck } from '../helpers/openapi-check.ts'
 import { runCommand } from '../helpers/run-command.ts'
 
 /** Real nodes, and perhaps a build before them, on a machine that runs other tests, too. */
@@ -15,6 +16,17 @@ const PORTS_PER_NODE = 10
 
 async function devCluster(...args: string[]) {
   return runCommand('deploy/dev-cluster', args)
+}
+
+/** What may be read without naming anything, as a real node answers, against the document that it serves. */
+async function checkAnswers(t: Test, operatorUrl: string): Promise<void> {
+  const openApi = new OpenApiCheck(await (await fetch(`${operatorUrl}/v1/openapi.json`)).json())
+  const paths = openApi.operations().flatMap((operation) => /^GET (\/v1\/[^{]+)$/.exec(operation)?.[1] ?? [])
+  t.ok(paths.length > 8)
+  for (const path of paths) {
+    const answer = await fetch(operatorUrl + path)
+    t.strictSame(openApi.complaints('GET', path, answer.status, await answer.json()), [], path)
+  }
 }
 
 async function metricsAt(port: number): Promise<string> {
@@ -49,6 +61,7 @@ t.test('a cluster of three lives through all commands', async (t) => {
   const healthy = await devCluster('status', ...at)
   t.match(healthy, { exitCode: 0, stdout: /^0 +running.*^HEALTHY: /ms })
 
+  await checkAnswers(t, `http://127.0.0.1:${basePort + 3}`)
   const exposed = await metricsAt(basePort + 3)
   for (const name of Object.keys(METRICS)) t.match(exposed, `\n# TYPE ${name} `)
   t.match(exposed, /^serac_http_requests_total\{method="GET",route="\/ready",status="2xx"\} [1-9]/m)

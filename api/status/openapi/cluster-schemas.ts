@@ -1,0 +1,175 @@
+/** Schemas of everything but the status: members, history, images, moving. */
+import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../../node/status/mutes.ts'
+import {
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  nodeId,
+  number,
+  object,
+  oneOf,
+  orNull,
+  ref,
+  text,
+  time,
+  type Schema,
+} from './schema-words.ts'
+
+const member = {
+  id: nodeId,
+  address: text('host:port of its control plane.'),
+  role: oneOf(['voter', 'storage', 'edge']),
+  zone: orNull(text()),
+  weight: number('Its share of the data, relative to the others.'),
+}
+
+const movedImage = object({
+  id: { type: 'string', format: 'uuid' },
+  name: orNull(text()),
+  status: oneOf(['queued', 'active', 'deactivated']),
+  visibility: oneOf(['public', 'community', 'shared', 'private']),
+  protected: flag(),
+  hidden: flag(),
+  owner: orNull(text()),
+  containerFormat: orNull(text()),
+  diskFormat: orNull(text()),
+  minDisk: integer('GiB.'),
+  minRam: integer('MiB.'),
+  size: orNull(integer()),
+  virtualSize: orNull(integer()),
+  checksum: orNull(text('MD5.')),
+  hashAlgo: orNull(text()),
+  hashValue: orNull(text()),
+  createdAt: time,
+  updatedAt: time,
+  tags: listOf(text()),
+  properties: mapOf(orNull(text())),
+  members: listOf(
+    object({
+      memberId: text(),
+      status: oneOf(['pending', 'accepted', 'rejected']),
+      createdAt: time,
+      updatedAt: time,
+    }),
+  ),
+  hasBytes: flag('Whether the bytes come along.'),
+  locations: listOf(object({ url: text(), metadata: mapOf({}) })),
+})
+
+const arrival = object(
+  { state: oneOf(['absent', 'complete', 'bytes-wanted', 'busy', 'taken', 'differs']) },
+  { isChanged: flag('By this very request.'), status: text(), differences: listOf(text()) },
+)
+
+export const clusterSchemas: Readonly<Record<string, Schema>> = {
+  Error: object({ error: object({ status: integer(), message: text('For people.') }) }),
+  Member: object(member),
+  Nodes: object({
+    clusterId: text(),
+    epoch: integer(),
+    joint: orNull(listOf(nodeId), 'The voters to come while they change.'),
+    nodes: listOf(
+      object({ ...member, votes: flag(), state: oneOf(['alive', 'suspect', 'dead', 'unknown']) }),
+    ),
+    invites: object({ open: integer(), refusedJoins: integer() }),
+  }),
+  MemberChanges: object(
+    {},
+    { address: text('host:port'), zone: orNull(text()), weight: { type: 'number', exclusiveMinimum: 0 } },
+  ),
+  VotersRequest: object({ voters: listOf(nodeId, '1, 3, 5 or 7 of them.') }, { dryRun: flag() }),
+  VoterChange: object({
+    state: oneOf(['planned', 'running', 'done']),
+    plan: object({
+      epoch: integer(),
+      from: listOf(nodeId),
+      to: listOf(nodeId),
+      joining: listOf(nodeId),
+      leaving: listOf(nodeId),
+      registers: integer(),
+      warnings: listOf(text()),
+    }),
+  }),
+  InviteRequest: object({}, { expiresSeconds: integer() }),
+  Invite: object({ token: text('Secret: whoever has it may join once.'), expiresAt: time }),
+  Loops: object({ node: nodeId, loops: listOf(ref('LoopState')) }),
+  LoopChanges: object({}, { paused: flag(), rate: orNull(number('A second; null: as the loop thinks.')) }),
+  DeletedImages: object({
+    images: listOf(
+      object({
+        id: text(),
+        name: orNull(text()),
+        owner: orNull(text()),
+        size: orNull(integer()),
+        deletedAt: orNull(time),
+      }),
+    ),
+  }),
+  ImageMap: object({
+    nodes: listOf(nodeId),
+    images: listOf(
+      object({
+        id: text(),
+        name: orNull(text()),
+        status: text(),
+        sizeBytes: orNull(integer()),
+        createdAt: time,
+        copies: orNull(integer(), 'null: one on every storage node.'),
+        cells: listOf(
+          object({
+            node: nodeId,
+            state: oneOf(['full', 'partial', 'missing', 'corrupt', 'unknown', 'none']),
+            placed: flag('Whether it belongs there.'),
+            chunks: orNull(object({ present: integer(), damaged: integer(), total: integer() })),
+          }),
+        ),
+      }),
+    ),
+    next: orNull(text(), 'What `after` is for the next page.'),
+    ageSeconds: number(),
+    as_of: time,
+  }),
+  Events: object({
+    events: listOf(
+      object({
+        kind: text('See ARCHITECTURE.md, events.'),
+        severity: oneOf(['good', 'info', 'warning', 'critical']),
+        who: orNull(text()),
+        text: text(),
+        at: time,
+        count: integer('How often within a minute.'),
+        seenBy: listOf(nodeId),
+      }),
+    ),
+    silent: listOf(nodeId, 'Nodes that did not answer.'),
+    as_of: time,
+  }),
+  Capacity: object({
+    nodes: listOf(
+      object({
+        id: nodeId,
+        samples: orNull(
+          listOf(object({ atMs: number(), storedBytes: number(), freeBytes: number() })),
+          'null: it did not answer.',
+        ),
+      }),
+    ),
+    as_of: time,
+  }),
+  MuteRequest: object(
+    { code: text(), seconds: { type: ['integer', 'null'], minimum: 1, maximum: MUTE_SECONDS_MAX } },
+    { who: orNull(text()), reason: { type: 'string', maxLength: MUTE_REASON_LENGTH_MAX } },
+  ),
+  Mute: object({ code: text(), who: orNull(text()), reason: text(), until: time }),
+  Namespaces: object({ namespaces: listOf(mapOf({}, 'As in the files of Glance.')) }),
+  NamespaceLoaded: object({ namespace: text(), result: oneOf(['created', 'changed', 'unchanged']) }),
+  NamespaceRemoved: object({ namespace: text(), removed: flag() }),
+  MovedImage: movedImage,
+  Arrival: arrival,
+  MovedImages: object({
+    images: listOf(ref('MovedImage')),
+    unfinished: listOf(text(), 'Ids that are left out, since somebody works on them.'),
+    marker: orNull(text(), 'For the next page.'),
+  }),
+}

@@ -1,0 +1,141 @@
+/** Every operation of the operator port: a test holds this table to the routes that there are. */
+import { INSPECTED_MAX } from '../../../node/status/copy-inspection.ts'
+import { LOAD_MODES } from '../../../node/status/metadef-admin.ts'
+import { EVENTS_MAX } from '../cluster-requests.ts'
+import { integer, oneOf, text, type Schema } from './schema-words.ts'
+
+export interface Operation {
+  summary: string
+  /** Name of the schema of the body; `bytes` for those of an image. */
+  body?: string
+  query?: Readonly<Record<string, Schema>>
+  /** By status: name of the schema; null: nothing; `text`, `bytes`, `any` for what is no document of ours. */
+  answers: Readonly<Record<number, string | null>>
+  isPublic?: true
+}
+
+const bounded = (schema: Schema, maximum: number): Schema => ({ ...schema, minimum: 1, maximum })
+const loopChange = { body: 'LoopChanges', answers: { 200: 'LoopState' } }
+
+/** By path, as OpenAPI writes it, then by method. */
+export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  '/healthcheck': {
+    get: {
+      summary: 'Whether the process answers and is not drained.',
+      answers: { 200: 'text', 503: 'text' },
+      isPublic: true,
+    },
+  },
+  '/metrics': { get: { summary: 'Metrics for Prometheus.', answers: { 200: 'text' } } },
+  '/v1/openapi.json': { get: { summary: 'This document.', answers: { 200: 'any' } } },
+  '/v1/cluster/status': {
+    get: { summary: 'How the cluster is; the unreachable is unknown.', answers: { 200: 'ClusterStatus' } },
+  },
+  '/v1/cluster/nodes': { get: { summary: 'The members.', answers: { 200: 'Nodes' } } },
+  '/v1/cluster/nodes/{id}': {
+    put: {
+      summary: 'Changes address, zone or weight of a member.',
+      body: 'MemberChanges',
+      answers: { 200: 'Member' },
+    },
+    delete: { summary: 'Takes a member that does not vote out of the cluster.', answers: { 204: null } },
+  },
+  '/v1/cluster/voters': {
+    post: {
+      summary:
+        'Makes exactly these members the voters. 202: it has begun, and the status tells how far it is.',
+      body: 'VotersRequest',
+      answers: { 200: 'VoterChange', 202: 'VoterChange' },
+    },
+  },
+  '/v1/cluster/voters/change': {
+    delete: { summary: 'Gives a change of the voters up.', answers: { 204: null } },
+  },
+  '/v1/cluster/invites': {
+    post: { summary: 'An invite for one node.', body: 'InviteRequest', answers: { 201: 'Invite' } },
+  },
+  '/v1/cluster/loops': {
+    get: { summary: 'The background loops of the node that is asked.', answers: { 200: 'Loops' } },
+  },
+  '/v1/cluster/loops/{name}': {
+    post: { summary: 'Pauses, resumes or paces a loop of this node, until it starts again.', ...loopChange },
+  },
+  '/v1/cluster/nodes/{id}/loops/{name}': {
+    post: { summary: 'The same on any node.', ...loopChange },
+  },
+  '/v1/cluster/images': {
+    get: {
+      summary: 'Which node has what of which image, a page at a time.',
+      query: {
+        after: text('`next` of the page before.'),
+        limit: bounded(integer(), INSPECTED_MAX),
+        show: oneOf(['all', 'attention']),
+        search: text('Part of the name or of the id.'),
+      },
+      answers: { 200: 'ImageMap' },
+    },
+  },
+  '/v1/cluster/events': {
+    get: {
+      summary: 'What happened lately, the newest first.',
+      query: { limit: bounded(integer(), EVENTS_MAX) },
+      answers: { 200: 'Events' },
+    },
+  },
+  '/v1/cluster/capacity': {
+    get: { summary: 'How full the disks were over time.', answers: { 200: 'Capacity' } },
+  },
+  '/v1/cluster/mutes': {
+    post: {
+      summary: 'Mutes a check that holds and is not critical. `seconds` null ends it: 204.',
+      body: 'MuteRequest',
+      answers: { 200: 'Mute', 204: null },
+    },
+  },
+  '/v1/cluster/deleted-images': {
+    get: { summary: 'Deleted images that can still be had back.', answers: { 200: 'DeletedImages' } },
+  },
+  '/v1/cluster/deleted-images/{id}/restore': {
+    post: { summary: 'Takes a deleted image back.', answers: { 204: null } },
+  },
+  '/v1/cluster/metadefs': {
+    get: { summary: 'All metadata definitions.', answers: { 200: 'Namespaces' } },
+    post: {
+      summary: 'Loads one namespace, in the form of the files that come with Glance.',
+      body: 'any',
+      query: { mode: oneOf(LOAD_MODES) },
+      answers: { 200: 'NamespaceLoaded' },
+    },
+  },
+  '/v1/cluster/metadefs/{namespace}': {
+    delete: { summary: 'Takes a namespace out.', answers: { 200: 'NamespaceRemoved' } },
+  },
+  '/v1/import/images/{id}': {
+    put: {
+      summary: 'What is said of an image that comes from another store.',
+      body: 'MovedImage',
+      query: { overwrite: oneOf(['true', 'false']) },
+      answers: { 200: 'Arrival' },
+    },
+  },
+  '/v1/import/images/{id}/compare': {
+    post: {
+      summary: 'How an image stands here. Changes nothing.',
+      body: 'MovedImage',
+      answers: { 200: 'Arrival' },
+    },
+  },
+  '/v1/import/images/{id}/file': {
+    put: { summary: 'The bytes of an image that comes.', body: 'bytes', answers: { 204: null } },
+  },
+  '/v1/export/images': {
+    get: {
+      summary: 'Images with all that is said of them, a page at a time.',
+      query: { marker: text(), limit: bounded(integer(), 1000) },
+      answers: { 200: 'MovedImages' },
+    },
+  },
+  '/v1/export/images/{id}/file': {
+    get: { summary: 'The bytes of an image.', answers: { 200: 'bytes' } },
+  },
+}
