@@ -6,6 +6,8 @@ import { checkConfig, printSample } from './cli/config-commands.ts'
 import { addMetadefCommands } from './cli/metadef-commands.ts'
 import { addMovingCommands } from './cli/moving/moving-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
+import { addToolCommands } from './cli/tooling/tool-commands.ts'
+import { addWatchingCommands } from './cli/watching-commands.ts'
 import { SERAC_VERSION } from './version.ts'
 
 /** Runs one command; resolves with the exit code of the process. Never rejects. */
@@ -25,7 +27,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
+/** The command line with all its commands. */
+export function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
   const program = new Command('serac')
     .description('A replicated image store for OpenStack controllers.')
     .version(SERAC_VERSION)
@@ -34,9 +37,11 @@ function buildProgram(io: CliIo, finish: (exitCode: number) => void): Command {
   addNodeCommands(program, io, finish)
   addConfig(program, io)
   addPolicy(program, io)
+  addWatchingCommands(program, io, finish)
   addClusterCommands(program, io, finish)
   addMetadefCommands(program, io, finish)
   addMovingCommands(program, io, finish)
+  addToolCommands(program, io)
   return program
 }
 

@@ -1,4 +1,4 @@
-/** The commands that ask a running node: how the cluster is, to change its membership, to set its background loops. */
+/** The commands that ask a running node: to change the membership of the cluster, to set background loops. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
 import { duration, size } from '../config/option-types.ts'
@@ -16,7 +16,6 @@ import {
   setNodeCommand,
   votersCommand,
 } from './membership.ts'
-import { printStatus } from './status.ts'
 import { STATUS_FORMATS, type StatusFormat } from './status-view.ts'
 
 type Finish = (exitCode: number) => void
@@ -39,14 +38,6 @@ interface NodeFlags {
 const OPERATOR_URL = 'http://127.0.0.1:9295'
 
 export function addClusterCommands(program: Command, io: CliIo, finish: Finish): void {
-  const status = program
-    .command('status')
-    .description(
-      'Show how the cluster is. Exit code: 0 HEALTHY, 1 DEGRADED, 2 READ-ONLY, 3 CRITICAL, 4 it could not be asked.',
-    )
-  withFormat(withUrl(status)).action(async ({ url, format }: Asking) => {
-    finish(await printStatus(url, format, io))
-  })
   const nodes = program.command('nodes').description('Show the members of the cluster.')
   withFormat(withUrl(nodes)).action(async ({ url, format }: Asking) => {
     finish(await nodesCommand(url, format, io))

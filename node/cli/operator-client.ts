@@ -70,7 +70,7 @@ export class OperatorClient {
 }
 
 /** As the shell has them: the token of the operator port, or one of Keystone. */
-function credentials(): Record<string, string> {
+export function credentials(): Record<string, string> {
   const { SERAC_OPERATOR_TOKEN: token, OS_TOKEN: keystoneToken } = process.env
   return {
     ...(token && { authorization: `Bearer ${token}` }),

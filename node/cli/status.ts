@@ -1,6 +1,7 @@
 /** `serac status`. */
 import type { ClusterStatus, Verdict } from '../status/status-types.ts'
 import { type CliIo, EXIT_NOT_ASKED } from './cli-io.ts'
+import { credentials } from './operator-client.ts'
 import { renderStatus, type StatusFormat } from './status-view.ts'
 
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { HEALTHY: 0, DEGRADED: 1, 'READ-ONLY': 2, CRITICAL: 3 }
@@ -28,6 +29,7 @@ export async function printStatus(
 export async function fetchStatus(url: string): Promise<ClusterStatus> {
   const response = await fetch(new URL('/v1/cluster/status', url), {
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    headers: credentials(),
   })
   if (!response.ok) throw new Error(`it answered ${response.status} ${response.statusText}`)
   const answer: unknown = await response.json().catch(() => null)

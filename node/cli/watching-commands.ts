@@ -1,0 +1,99 @@
+/** The commands by which operators watch a cluster: status, events, and which checks shall not count. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { systemClock } from '../../cluster/runtime.ts'
+import { duration } from '../config/option-types.ts'
+import type { CliIo } from './cli-io.ts'
+import { withFormat, withUrl } from './cluster-commands.ts'
+import { eventsCommand, type EventFlags } from './events.ts'
+import { muteCommand, type MuteFlags, unmuteCommand } from './mutes.ts'
+import { printStatus } from './status.ts'
+import type { StatusFormat } from './status-view.ts'
+import { watchStatus } from './watch-status.ts'
+
+type Finish = (exitCode: number) => void
+
+interface StatusFlags {
+  url: string
+  format: StatusFormat
+  watch?: true
+  every: number
+}
+
+const EVENTS_DEFAULT = 50
+const EVENTS_MAX = 500
+/** Each look asks every node. */
+const EVERY_MS_MIN = 500
+
+export function addWatchingCommands(program: Command, io: CliIo, finish: Finish): void {
+  const status = program
+    .command('status')
+    .description(
+      'Show how the cluster is. Exit code: 0 HEALTHY, 1 DEGRADED, 2 READ-ONLY, 3 CRITICAL, 4 it could not be asked.',
+    )
+    .option('-w, --watch', 'look again and again, until interrupted')
+    .option('--every <time>', 'with --watch: how often, as in 2s', parseEvery, parseEvery('2s'))
+  withFormat(withUrl(status)).action(async ({ url, format, watch, every }: StatusFlags) => {
+    if (!watch) return finish(await printStatus(url, format, io))
+    const stop = new AbortController()
+    process.once('SIGINT', () => stop.abort())
+    const options = { format, everyMs: every }
+    finish(await watchStatus(url, options, io, { clock: systemClock, stop: stop.signal }))
+  })
+  const events = program
+    .command('events')
+    .description('Show what happened lately, the newest first, as all nodes saw it since they started.')
+    .option('--limit <number>', `how many, up to ${EVENTS_MAX}`, parseLimit, EVENTS_DEFAULT)
+  withFormat(withUrl(events)).action(async (flags: EventFlags) => {
+    finish(await eventsCommand(flags, io))
+  })
+  addMutes(program, io, finish)
+}
+
+function addMutes(program: Command, io: CliIo, finish: Finish): void {
+  const mute = program
+    .command('mute')
+    .description('Let a check that is known not count for a while: neither for the verdict nor as an alert.')
+    .argument('<code>', 'of the check, as "serac status" shows it')
+    .argument('[who]', 'node or image it is about, or how its id ends; else all checks of that code')
+    .option('--for <time>', 'for how long, as in 8h, 7d', parseSeconds, parseSeconds('8h'))
+    .option('--reason <text>', 'why, for whoever looks next', '')
+  withUrl(mute).action(
+    async (
+      code: string,
+      who: string | undefined,
+      { url, for: seconds, reason }: Omit<MuteFlags, 'seconds'> & { for: number },
+    ) => finish(await muteCommand({ code, who }, { url, seconds, reason }, io)),
+  )
+  const unmute = program
+    .command('unmute')
+    .description('Let a muted check count again.')
+    .argument('<code>', 'of the check')
+    .argument('[who]', 'node or image it is about, or how its id ends; else all checks of that code')
+  withUrl(unmute).action(async (code: string, who: string | undefined, { url }: { url: string }) => {
+    finish(await unmuteCommand({ code, who }, url, io))
+  })
+}
+
+function parseSeconds(text: string): number {
+  return Math.round(parseDuration(text) / 1000)
+}
+
+function parseEvery(text: string): number {
+  const everyMs = parseDuration(text)
+  if (everyMs < EVERY_MS_MIN) throw new InvalidArgumentError('It must be 500ms or more.')
+  return everyMs
+}
+
+function parseDuration(text: string): number {
+  try {
+    return duration.parse(text)
+  } catch {
+    throw new InvalidArgumentError(`It must be ${duration.description}.`)
+  }
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= EVENTS_MAX) return limit
+  throw new InvalidArgumentError(`It must be an integer from 1 to ${EVENTS_MAX}.`)
+}
