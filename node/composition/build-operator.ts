@@ -28,7 +28,7 @@ import { Mutes } from '../status/mutes.ts'
 import { StatusQuestions } from '../status/status-questions.ts'
 import { StatusWatch } from '../status/status-watch.ts'
 import type { Store } from '../store/store.ts'
-import { SERAC_VERSION } from '../version.ts'
+import { noteEvents } from './note-events.ts'
 import { pendingImages } from './build-record-loops.ts'
 import { buildReport, ownFigures, type ReportComponents } from './report.ts'
 
@@ -68,7 +68,7 @@ export function buildOperator(parts: OperatorParts): Omit<
   const { log, identity, currentConfig: config, store, index, cluster, holder, loops, registers } = parts
   const self = identity.id
   const questions = new StatusQuestions({ self, rpc: cluster.control.rpc })
-  const events = new EventLog(clock)
+  const events = new EventLog(clock, log)
   const mutes = new Mutes(clock)
   const trend = new CapacityTrend(clock, () => ({
     storedBytes: store.chunks.storedBytes,
@@ -99,19 +99,21 @@ export function buildOperator(parts: OperatorParts): Omit<
   const caughtUp = () => cluster.registers.caughtUp
   const isMember = (id: string) => config.current().nodes.some((node) => node.id === id)
   const checks = async () => (await watch.gather()).checks
-  noteEvents(parts, events)
+  noteEvents({ ...parts, self }, events)
   trend.start()
   watch.start()
   return {
     clusterStatus: () => watch.gather(),
     metrics: buildMetrics(parts, facts, watch),
-    admin: buildAdmin(parts),
-    loops: new LoopAdmin({ self, log, loops: loops.all, questions, events, isMember }),
+    admin: buildAdmin(parts, events),
+    loops: new LoopAdmin({ self, loops: loops.all, questions, events, isMember }),
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
-    history: new ClusterHistory({ clock, log, config, questions, events, trend, mutes, checks }),
+    history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
     log,
     stop: () => {
+      const text = 'The node stops in order.'
+      events.note({ kind: 'NODE_STOPPING', severity: 'info', who: self, text })
       watch.stop()
       trend.stop()
     },
@@ -136,52 +138,17 @@ function buildMetrics(parts: OperatorParts, facts: ReportComponents, watch: Stat
   })
 }
 
-/** Damage found in one breath is one event, as it would be one complaint. */
-function noteEvents({ identity, cluster, store, currentConfig }: OperatorParts, events: EventLog): void {
-  const self = identity.id
-  events.note({
-    kind: 'NODE_STARTED',
-    severity: 'info',
-    who: self,
-    text: `The node has started, release ${SERAC_VERSION}.`,
-  })
-  const { liveness } = cluster.control
-  liveness.on('alive', (who) =>
-    events.note({ kind: 'NODE_ALIVE', severity: 'good', who, text: 'The node answers.' }),
-  )
-  liveness.on('suspect', (who) =>
-    events.note({ kind: 'NODE_SUSPECT', severity: 'info', who, text: 'The node is silent.' }),
-  )
-  liveness.on('dead', (who) =>
-    events.note({ kind: 'NODE_DEAD', severity: 'warning', who, text: 'The node does not answer any more.' }),
-  )
-  store.chunks.onDamaged(() =>
-    events.note({
-      kind: 'CHUNK_DAMAGED',
-      severity: 'warning',
-      who: self,
-      text: 'A chunk on its disk was found damaged and set aside; it is fetched from the others.',
-    }),
-  )
-  currentConfig.onChanged(({ epoch, joint, voters }) =>
-    events.note({
-      kind: 'CONFIG_CHANGED',
-      severity: 'info',
-      who: null,
-      text: joint
-        ? `Epoch ${epoch}: the voters change from ${voters.length} to ${joint.length}.`
-        : `Epoch ${epoch} is in force, with ${voters.length} voters.`,
-    }),
-  )
-}
-
-function buildAdmin({ log, identity, currentConfig, cluster }: OperatorParts): ClusterAdmin {
+function buildAdmin(
+  { log, identity, currentConfig, cluster }: OperatorParts,
+  events: EventLog,
+): ClusterAdmin {
   const { control, registers } = cluster
   return new ClusterAdmin({
     self: identity.id,
     clock,
     random,
     log,
+    events,
     config: currentConfig,
     membership: registers.membership,
     stateOf: (id) => (control.liveness.isAlive(id) ? 'alive' : control.liveness.view(id).state),

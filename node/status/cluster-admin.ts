@@ -7,6 +7,7 @@ import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import type { Membership, VoterPlan } from '../../cluster/register/membership.ts'
 import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import { ImageError } from '../errors.ts'
+import type { EventLog } from './event-log.ts'
 import type { NodeStatus } from './status-types.ts'
 
 export interface ClusterAdminComponents {
@@ -14,6 +15,7 @@ export interface ClusterAdminComponents {
   clock: Clock
   random: Random
   log: Log
+  events: Pick<EventLog, 'note'>
   config: CurrentConfig
   membership: Pick<Membership, 'plan' | 'setVoters' | 'abort' | 'putNode' | 'removeNode' | 'addInvite'>
   stateOf: (id: NodeId) => NodeStatus['state']
@@ -105,14 +107,17 @@ export class ClusterAdmin {
 
   /** Throws NO_QUORUM, MEMBERSHIP_REFUSED when too many invites are open. */
   async invite(validMs: number): Promise<InviteDocument> {
-    const { membership, config, clock, random } = this.#components
+    const { membership, config, clock, random, events, self } = this.#components
     const secret = mintSecret(random)
     const expiresAtMs = clock.wallMs() + validMs
     await membership.addInvite(secretHash(secret), expiresAtMs)
     const { clusterId, nodes, voters } = config.current()
     const hosts = nodes.filter(({ id }) => voters.includes(id)).map(({ id, address }) => ({ id, address }))
     const token = encodeInvite({ clusterId, hosts, secret, expiresAtMs })
-    return { token, expiresAt: new Date(expiresAtMs).toISOString() }
+    const expiresAt = new Date(expiresAtMs).toISOString()
+    const text = `An operator has made an invite, valid until ${expiresAt}.`
+    events.note({ kind: 'INVITE_MADE', severity: 'info', who: self, text })
+    return { token, expiresAt }
   }
 
   /** Throws NOT_FOUND, MEMBERSHIP_REFUSED for a voter, NO_QUORUM. */

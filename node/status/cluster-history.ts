@@ -1,7 +1,7 @@
 /** What all nodes noted lately, gathered with a deadline: events, and how full their disks were. Mutes are set here, too. */
 import type { ConfigView } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import type { Clock, Log } from '../../cluster/runtime.ts'
+import type { Clock } from '../../cluster/runtime.ts'
 import { ImageError } from '../errors.ts'
 import { decodeSamples, type CapacitySample, type CapacityTrend } from './capacity-trend.ts'
 import { decodeEvents, mergeEvents, type EventLog, type SeenEvent } from './event-log.ts'
@@ -33,7 +33,6 @@ export interface MuteRequest {
 
 export interface ClusterHistoryComponents {
   clock: Clock
-  log: Log
   config: ConfigView
   questions: StatusQuestions
   events: EventLog
@@ -72,7 +71,7 @@ export class ClusterHistory {
 
   /** Throws NOT_FOUND when the check does not hold, CONFLICT when it is critical: nobody may mute a loss. */
   async mute({ code, who, seconds, reason }: MuteRequest): Promise<Mute | null> {
-    const { mutes, events, log, checks } = this.#components
+    const { mutes, events, checks } = this.#components
     if (seconds !== null) {
       const check = (await checks()).find((each) => each.code === code && each.who === who)
       if (!check) throw new ImageError('NOT_FOUND', `There is no check ${code} of that subject now.`)
@@ -80,11 +79,10 @@ export class ClusterHistory {
         throw new ImageError('CONFLICT', `${code} is critical, and what is critical cannot be muted.`)
     }
     const mute = mutes.set({ code, who }, seconds, reason)
-    log.info({ check: code, who, seconds, reason }, 'an operator has muted a check, or ended that')
     const text = mute
       ? `An operator has muted ${code} until ${mute.until}.`
       : `${code} is not muted any more.`
-    events.note({ kind: 'MUTED', severity: 'info', who, text })
+    events.note({ kind: 'MUTED', severity: 'info', who, text }, { check: code, seconds, reason })
     return mute
   }
 

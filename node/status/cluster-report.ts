@@ -7,6 +7,7 @@ import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { CheckCode } from './check-codes.ts'
 import type { EventLog } from './event-log.ts'
 import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import type { Mutes } from './mutes.ts'
@@ -37,7 +38,7 @@ export interface ClusterReportComponents {
 export class ClusterReport {
   readonly #components: ClusterReportComponents
   /** Since when each finding holds, by code and subject. */
-  readonly #since = new Map<string, { at: string; code: string; who: string | null }>()
+  readonly #since = new Map<string, { at: string; code: CheckCode; who: string | null }>()
   #latest: { reports: ReadonlyMap<NodeId, NodeReport>; atMs: number } | null = null
 
   constructor(components: ClusterReportComponents) {

@@ -1,21 +1,24 @@
 /**
- * What happened lately, as this node saw it, for operators: a bounded ring in memory. The log has the whole story; this is
- * what one wants to see beside a verdict. A restart of the node begins it anew.
+ * What happened lately, as this node saw it, for operators: a bounded ring in memory, of which a restart of the node begins a
+ * new one, and for each of them a line in the log that has its kind as `event`.
  */
 import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import type { Clock } from '../../cluster/runtime.ts'
+import type { Clock, Log } from '../../cluster/runtime.ts'
+import type { CheckCode } from './check-codes.ts'
+import { isCheckCode, type EventKind } from './event-kinds.ts'
 
 export interface EventNote {
-  /** Stable upper-case name, e.g. NODE_DEAD; for checks their code. */
-  kind: string
+  kind: EventKind | CheckCode
   severity: 'good' | 'info' | 'warning' | 'critical'
   /** Node id or image id it is about, or null for the cluster. */
   who: string | null
   text: string
 }
 
-export interface ClusterEvent extends EventNote {
+export interface ClusterEvent extends Omit<EventNote, 'kind'> {
+  /** One of those above, or of a newer release. */
+  kind: string
   /** ISO time of the first, by the clock of the node that saw it. */
   at: string
   /** How often within a minute: the like of it is one event. */
@@ -26,6 +29,7 @@ export interface ClusterEvent extends EventNote {
 const EVENTS_MAX = 500
 /** The like of an event within this time only counts. */
 const SAME_EVENT_MS = 60_000
+const LEVELS = { good: 'info', info: 'info', warning: 'warn', critical: 'error' } as const
 const SEVERITIES = ['good', 'info', 'warning', 'critical']
 
 interface Kept {
@@ -37,14 +41,17 @@ interface Kept {
 
 export class EventLog {
   readonly #clock: Pick<Clock, 'wallMs'>
+  readonly #log: Log
   /** The oldest first. */
   readonly #events: Kept[] = []
 
-  constructor(clock: Pick<Clock, 'wallMs'>) {
+  constructor(clock: Pick<Clock, 'wallMs'>, log: Log) {
     this.#clock = clock
+    this.#log = log
   }
 
-  note(note: EventNote): void {
+  /** `fields` are for the log alone. */
+  note(note: EventNote, fields: Readonly<Record<string, unknown>> = {}): void {
     const nowMs = this.#clock.wallMs()
     const same = this.#events.findLast(
       (kept) => kept.note.kind === note.kind && kept.note.who === note.who && kept.note.text === note.text,
@@ -54,8 +61,15 @@ export class EventLog {
       same.count++
       return
     }
+    this.#write(note, fields)
     this.#events.push({ note, atMs: nowMs, lastMs: nowMs, count: 1 })
     if (this.#events.length > EVENTS_MAX) this.#events.shift()
+  }
+
+  #write({ kind, severity, who, text }: EventNote, fields: Readonly<Record<string, unknown>>): void {
+    const check = isCheckCode(kind) ? kind : undefined
+    const event = check ? (severity === 'good' ? 'CHECK_CLEARED' : 'CHECK_RAISED') : kind
+    this.#log[LEVELS[severity]]({ event, ...(check && { check }), severity, who, ...fields }, text)
   }
 
   /** The newest first. */

@@ -1,7 +1,6 @@
 /** What operators see of and do to this node's background loops, behind the operator port. */
 import { ClusterError, SeracError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import type { Log } from '../../cluster/runtime.ts'
 import { ImageError } from '../errors.ts'
 import type { Loop, LoopState } from '../loops/loop.ts'
 import type { EventLog } from './event-log.ts'
@@ -9,7 +8,6 @@ import type { StatusQuestions } from './status-questions.ts'
 
 export interface LoopAdminComponents {
   self: NodeId
-  log: Log
   loops: readonly Loop[]
   questions: StatusQuestions
   events: Pick<EventLog, 'note'>
@@ -52,10 +50,9 @@ export class LoopAdmin {
     if (rate !== undefined) loop.rate?.fix(rate)
     if (paused === true) loop.pause()
     if (paused === false) loop.resume()
-    const { self, log, events } = this.#components
-    log.info({ loop: name, paused, rate }, 'an operator has set a background loop')
+    const { self, events } = this.#components
     for (const text of wordsFor(name, paused, rate))
-      events.note({ kind: 'LOOP_SET', severity: 'info', who: self, text })
+      events.note({ kind: 'LOOP_SET', severity: 'info', who: self, text }, { loop: name, paused, rate })
     return loop.describe()
   }
 

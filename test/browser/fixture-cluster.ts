@@ -1,4 +1,5 @@
 /** A cluster that the operator page can be shown in states that would take long to bring about; what operators set stays set. */
+import { silentLog } from '../../cluster/runtime.ts'
 import type { OperatorComponents } from '../../api/status/status-routes.ts'
 import type { LoopState } from '../../node/loops/loop.ts'
 import { EventLog, mergeEvents } from '../../node/status/event-log.ts'
@@ -59,7 +60,7 @@ export class FixtureCluster {
   isSilent = false
   readonly #clock = { wallMs: () => Date.now() }
   readonly #mutes = new Mutes(this.#clock)
-  readonly #events = new EventLog(this.#clock)
+  readonly #events = new EventLog(this.#clock, silentLog)
   readonly #beganMs = Date.now()
   /** By node and loop. */
   readonly #set = new Map<string, { paused: boolean; rate: number | null }>()

@@ -53,7 +53,7 @@ function optionFacts({ short, long, flags, argChoices, description, defaultValue
   const value = /[<[].*[>\]]/.exec(flags)?.[0] ?? null
   const isShown = typeof defaultValue === 'string' && defaultValue !== ''
   return {
-    names: [short, long].filter((name) => name !== undefined && name !== null),
+    names: [short, long].filter((name) => name !== undefined),
     value,
     choices: argChoices ?? [],
     help: isShown ? `${description} (default: ${defaultValue})` : description,

@@ -1,7 +1,6 @@
 /** Mute, unmute, events and a watched status, asked of an operator port with the production parts behind it. */
 import t, { type Test } from 'tap'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
-import { silentLog } from '../../../cluster/runtime.ts'
 import { runCli } from '../../../node/cli.ts'
 import { renderEvents } from '../../../node/cli/events.ts'
 import { watchStatus } from '../../../node/cli/watch-status.ts'
@@ -17,7 +16,6 @@ async function portOf(t: Test, token: string | null = null) {
   const { report, clock, config, events, mutes, network } = world
   const history = new ClusterHistory({
     clock,
-    log: silentLog,
     config: { current: () => config },
     questions: new StatusQuestions({ self: 'a', rpc: network.join('a') }),
     events,
@@ -119,8 +117,8 @@ t.test('ids of nodes are shortened, long texts wrapped, repetition counted', asy
 t.test('the token of the shell is shown, also for the status', async (t) => {
   const { url } = await portOf(t, 'a-secret-token')
   t.match(await run('status', '--url', url), { exitCode: 4, stderr: /401/ })
-  process.env.SERAC_OPERATOR_TOKEN = 'a-secret-token'
-  t.teardown(() => delete process.env.SERAC_OPERATOR_TOKEN)
+  process.env['SERAC_OPERATOR_TOKEN'] = 'a-secret-token'
+  t.teardown(() => delete process.env['SERAC_OPERATOR_TOKEN'])
   t.match(await run('status', '--url', url), { exitCode: 0, stdout: /^HEALTHY/ })
 })
 

@@ -3,6 +3,7 @@ import { decodeInvite } from '../../../cluster/membership/invite-token.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import { ClusterAdmin, type ClusterAdminComponents } from '../../../node/status/cluster-admin.ts'
+import type { EventNote } from '../../../node/status/event-log.ts'
 import { configOf } from '../../cluster/register/register-fixture.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { MemoryRegisterDisk, MemoryRegisterStorage } from '../../helpers/memory-register-storage.ts'
@@ -11,6 +12,7 @@ const plan = { epoch: 1, from: ['a'], to: ['a'], joining: [], leaving: [], regis
 
 function adminOf(membership: Partial<ClusterAdminComponents['membership']>) {
   const clock = new ManualClock()
+  const noted: EventNote[] = []
   const config = configOf(['a', 'b', 'c'])
   for (const node of config.nodes) node.address = '10.0.0.1:9293'
   const storage = new MemoryRegisterStorage(new MemoryRegisterDisk('disk'))
@@ -19,12 +21,13 @@ function adminOf(membership: Partial<ClusterAdminComponents['membership']>) {
     clock,
     random: systemRandom,
     log: silentLog,
+    events: { note: (note) => void noted.push(note) },
     config: new CurrentConfig(storage, config),
     membership: { plan: () => plan, ...membership } as ClusterAdminComponents['membership'],
     stateOf: () => 'alive',
     refusedJoins: () => 3,
   })
-  return { admin, clock, config }
+  return { admin, clock, config, noted }
 }
 
 t.test('a change is said to run only once it has begun', async (t) => {
@@ -46,8 +49,10 @@ t.test('a change that is over at once, and one that does not begin', async (t) =
 
 t.test('an invite names the voters; only its hash is kept', async (t) => {
   const kept: [string, number][] = []
-  const { admin, clock } = adminOf({ addInvite: async (...invite) => void kept.push(invite) })
+  const { admin, clock, noted } = adminOf({ addInvite: async (...invite) => void kept.push(invite) })
   const { token } = await admin.invite(60_000)
+  t.match(noted, [{ kind: 'INVITE_MADE', who: 'a' }])
+  t.notMatch(noted[0]?.text, token)
   const { secret, hosts, expiresAtMs } = decodeInvite(token)
   t.strictSame(kept[0]?.[1], clock.wallMs() + 60_000)
   t.equal(expiresAtMs, clock.wallMs() + 60_000)

@@ -11,7 +11,12 @@ import { ManualClock } from '../../helpers/manual-clock.ts'
 import { MemoryNetwork } from '../../helpers/memory-network.ts'
 
 const HOUR_MS = 3_600_000
-const down = { kind: 'NODE_DEAD', severity: 'warning' as const, who: 'c', text: 'It does not answer.' }
+const down = {
+  kind: 'NODE_DEAD' as const,
+  severity: 'warning' as const,
+  who: 'c',
+  text: 'It does not answer.',
+}
 
 function check(fields: Partial<Check>): Check {
   const words = { since: '', who: 'c', why: '', remedy: '', muted: null }
@@ -25,12 +30,11 @@ function historyOf() {
   const checks = async () => [check({}), check({ code: 'NO_QUORUM', severity: 'critical', who: null })]
   const trend = { samples: [{ atMs: 1, storedBytes: 2, freeBytes: 3 }] }
   const partsOf = (self: string) => {
-    const events = new EventLog(clock)
+    const events = new EventLog(clock, silentLog)
     const mutes = new Mutes(clock)
     const questions = new StatusQuestions({ self, rpc: network.join(self) })
     const history = new ClusterHistory({
       clock,
-      log: silentLog,
       config,
       questions,
       events,
@@ -50,13 +54,13 @@ t.test('events of all nodes are one story; who is silent is named', async (t) =>
   a.events.note(down)
   await clock.advance(2000)
   b.events.note(down)
-  b.events.note({ ...down, kind: 'ALONE' })
+  b.events.note({ ...down, kind: 'NODE_ALIVE' })
   const { events, silent } = await a.history.events(10)
   t.strictSame(silent, ['c'])
   t.strictSame(
     events.map(({ kind, seenBy }) => [kind, seenBy.toSorted()]),
     [
-      ['ALONE', ['b']],
+      ['NODE_ALIVE', ['b']],
       ['NODE_DEAD', ['a', 'b']],
       ['NODE_SUSPECT', ['a']],
     ],

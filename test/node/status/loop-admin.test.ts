@@ -10,7 +10,7 @@ import { MemoryNetwork } from '../../helpers/memory-network.ts'
 async function adminOf() {
   const rates: (number | null)[] = []
   const components = { clock: new ManualClock(), log: silentLog }
-  const events = new EventLog(components.clock)
+  const events = new EventLog(components.clock, silentLog)
   const loops = ['slow', 'plain'].map((name) => {
     const rate = {
       describe: () => ({ unit: 'bytes', perSecond: 1, fixed: null }),
@@ -27,7 +27,6 @@ async function adminOf() {
   const adminAt = (self: string, some: readonly Loop[]) =>
     new LoopAdmin({
       self,
-      log: silentLog,
       loops: some,
       questions: new StatusQuestions({ self, rpc: network.join(self) }),
       events,

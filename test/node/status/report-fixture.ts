@@ -1,6 +1,7 @@
 /** The status of three nodes, a, b and c, as production gathers it: node a is asked, the others answer over a network in memory. */
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import type { OutView } from '../../../node/loops/out-nodes.ts'
+import { silentLog } from '../../../cluster/runtime.ts'
 import { ClusterReport } from '../../../node/status/cluster-report.ts'
 import { EventLog } from '../../../node/status/event-log.ts'
 import { Mutes } from '../../../node/status/mutes.ts'
@@ -48,7 +49,7 @@ export function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf
     own,
   }
   const mutes = new Mutes(clock)
-  const events = new EventLog(clock)
+  const events = new EventLog(clock, silentLog)
   const answers = new Map<string, unknown>()
   for (const id of ['b', 'c']) {
     answers.set(id, encodeReport({ ...own, api: `http://${id}:9292` }))
