@@ -1,8 +1,7 @@
 /**
  * `npm run test:sim -- --seeds N [--from S]` runs N seeds on all cores; `-- --seed S [--mutant NAME]` runs one and tells
- * its story; `-- --mutants [--mutant NAME] [--seeds N]` puts in each known bug, or that one, and looks whether it is caught.
- * With `--data` all of that
- * is about chunks, claims and reapers instead of registers.
+ * its story; `-- --mutants [--mutant NAME] [--seeds N]` puts in each known bug, or that one, and looks whether it is
+ * caught. With `--data` all of that is about chunks, claims and reapers instead of registers.
  */
 import { parseArgs } from 'node:util'
 import type { Variant } from './cluster/variant.ts'
