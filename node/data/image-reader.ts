@@ -4,6 +4,7 @@ import { placedNodes } from '../../cluster/placement/placement-policy.ts'
 import { CHUNK_BYTES_MAX } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkFetcher } from '../../cluster/transfer/chunk-fetcher.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
+import { checkedChunks } from './checked-chunks.ts'
 import { Manifest, type ChunkSlice } from './manifest.ts'
 
 /** A run of verified bytes; give it back when they have left for the socket. */
@@ -28,6 +29,12 @@ export interface OpenImage {
    * or the signal's reason. Whoever stops early calls `return()` (as `for await` does) or aborts.
    */
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<ByteLease>
+}
+
+/** An image that the cluster keeps. */
+export interface KeptImage extends OpenImage {
+  /** The same bytes out of another place, each chunk checked before it is given out. Throws UNAVAILABLE for other bytes. */
+  readFrom(other: OpenImage, start: number, end: number, signal: AbortSignal): AsyncIterable<ByteLease>
 }
 
 export interface ImageReaderComponents {
@@ -56,11 +63,12 @@ export class ImageReader {
   }
 
   /** Fetches the manifest's root. Throws CHUNK_UNAVAILABLE, CORRUPT_VALUE, the signal's reason. */
-  async open(source: ImageSource, signal: AbortSignal): Promise<OpenImage> {
+  async open(source: ImageSource, signal: AbortSignal): Promise<KeptImage> {
     const manifest = await this.manifest(source, signal)
     return {
       sizeBytes: manifest.sizeBytes,
       read: (start, end, until) => this.#stream(source, manifest, start, end, until),
+      readFrom: (other, start, end, until) => checkedChunks(manifest, other, start, end, until),
     }
   }
 

@@ -1,7 +1,7 @@
-/** An image that may be had in two places, of which the first is tried first: as Glance does it, until one opens. */
+/** An image that may be had in two places: the cluster itself, and a location elsewhere for what no node delivers. */
 import { hasCode } from '../../cluster/errors.ts'
 import type { Log } from '../../cluster/runtime.ts'
-import type { ByteLease, OpenImage } from '../data/image-reader.ts'
+import type { ByteLease, KeptImage, OpenImage } from '../data/image-reader.ts'
 
 export interface EitherImageComponents {
   log: Log
@@ -9,13 +9,14 @@ export interface EitherImageComponents {
 }
 
 /**
- * The image as `first` opens it. When that fails, or gives no first byte, it is read from `second`: later nothing could
- * tell whether the bytes of both fit together, and the reader is told that it failed.
+ * The image as the cluster has it. What no node delivers is read from `elsewhere`, in the middle of a stream as well: the
+ * manifest tells whether it fits, and a reader gets the right bytes or none. Without a manifest, before anything was given
+ * out, it is read from there as any image that lies elsewhere.
  */
 export async function openEither(
   { log, imageId }: EitherImageComponents,
-  first: Promise<OpenImage>,
-  second: OpenImage,
+  kept: Promise<KeptImage>,
+  elsewhere: OpenImage,
 ): Promise<OpenImage> {
   const noteFailure = (error: unknown) => {
     if (!hasCode(error, 'CHUNK_UNAVAILABLE', 'CORRUPT_VALUE', 'UNAVAILABLE')) throw error
@@ -25,30 +26,32 @@ export async function openEither(
     )
   }
   try {
-    const image = await first
-    return { sizeBytes: image.sizeBytes, read: (...range) => readEither(image, second, range, noteFailure) }
+    const image = await kept
+    return {
+      sizeBytes: image.sizeBytes,
+      read: (...range) => readEither(image, elsewhere, range, noteFailure),
+    }
   } catch (error) {
     noteFailure(error)
-    return second
+    return elsewhere
   }
 }
 
 async function* readEither(
-  first: OpenImage,
-  second: OpenImage,
-  range: Parameters<OpenImage['read']>,
+  kept: KeptImage,
+  elsewhere: OpenImage,
+  [start, end, signal]: Parameters<OpenImage['read']>,
   noteFailure: (error: unknown) => void,
 ): AsyncGenerator<ByteLease> {
-  let hasBegun = false
+  let at = start
   try {
-    for await (const lease of first.read(...range)) {
-      hasBegun = true
+    for await (const lease of kept.read(start, end, signal)) {
+      at += lease.bytes.length
       yield lease
     }
     return
   } catch (error) {
-    if (hasBegun) throw error
     noteFailure(error)
   }
-  yield* second.read(...range)
+  yield* kept.readFrom(elsewhere, at, end, signal)
 }

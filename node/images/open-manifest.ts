@@ -1,5 +1,5 @@
 /** Opens the bytes that the cluster itself keeps of an image. */
-import type { ImageReader, ImageSource, OpenImage } from '../data/image-reader.ts'
+import type { ImageReader, ImageSource, KeptImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */
@@ -9,7 +9,7 @@ const MANIFEST_TIMEOUT_MS = 10_000
 export async function openManifest(
   reader: Pick<ImageReader, 'open'>,
   source: ImageSource,
-): Promise<OpenImage> {
+): Promise<KeptImage> {
   const patience = AbortSignal.timeout(MANIFEST_TIMEOUT_MS)
   try {
     return await reader.open(source, patience)

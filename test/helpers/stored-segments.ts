@@ -13,10 +13,14 @@ export async function segmentBytes(nodeDirectory: string): Promise<number> {
 }
 
 /**
- * Flips a byte in the middle of the first `count` chunks in the segment files; answers how many there were. All are looked
+ * Flips a byte in the middle of the first `count` chunks of a wanted length in the segment files; answers how many there were. All are looked
  * up first: a chunk that a download has healed meanwhile stands at the end, and would be counted twice.
  */
-export async function rot(nodeDirectory: string, count: number): Promise<number> {
+export async function rot(
+  nodeDirectory: string,
+  count: number,
+  isWanted: (lengthBytes: number) => boolean = () => true,
+): Promise<number> {
   const files = new Map<FileHandle, number[]>()
   let rotten = 0
   for (const path of await segmentsOf(nodeDirectory)) {
@@ -26,8 +30,10 @@ export async function rot(nodeDirectory: string, count: number): Promise<number>
     const header = Buffer.alloc(RECORD_HEADER_BYTES)
     for (let at = 0; rotten < count && (await file.read(header, 0, header.length, at)).bytesRead > 0;) {
       const record = parseHeader(header)
-      if (record) offsets.push(at + RECORD_HEADER_BYTES + Math.floor(record.length / 2))
-      rotten += record ? 1 : 0
+      if (record && isWanted(record.length)) {
+        offsets.push(at + RECORD_HEADER_BYTES + Math.floor(record.length / 2))
+        rotten++
+      }
       at += record ? recordBytes(record.length) : RECORD_ALIGN_BYTES
     }
   }

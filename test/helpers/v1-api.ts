@@ -5,7 +5,7 @@ import { callerWith } from '../../api/auth/caller.ts'
 import type { ApiComponents } from '../../api/api-components.ts'
 import { createIdentity } from '../../cluster/network/identity.ts'
 import { silentLog, systemClock as clock, systemRandom as random } from '../../cluster/runtime.ts'
-import type { OpenImage } from '../../node/data/image-reader.ts'
+import type { KeptImage } from '../../node/data/image-reader.ts'
 import type { ImageWriter, StoredImage } from '../../node/data/image-writer.ts'
 import { ImageError } from '../../node/errors.ts'
 import { ChangedImages } from '../../node/images/changed-images.ts'
@@ -55,7 +55,7 @@ class MemoryBytes {
     return { ...stored, md5: digest('md5'), multihash: digest('sha512') } satisfies StoredImage
   }
 
-  open(root: string): OpenImage {
+  open(root: string): KeptImage {
     return imageOf(this.#written.get(root)!)
   }
 
@@ -66,8 +66,9 @@ class MemoryBytes {
   }
 }
 
-function imageOf(bytes: Buffer): OpenImage {
+function imageOf(bytes: Buffer): KeptImage {
   return {
+    readFrom: (other, ...range) => other.read(...range),
     sizeBytes: bytes.length,
     read: async function* (start, end) {
       yield { bytes: bytes.subarray(start, end + 1), release: () => {} }

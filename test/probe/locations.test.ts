@@ -5,10 +5,14 @@ import t, { type Test } from 'tap'
 import { eventually, ProbeCluster, SERAC } from '../helpers/probe-cluster.ts'
 import { describe, jsonOf, sha512, type Reply } from '../helpers/image-client.ts'
 import { runCommand } from '../helpers/run-command.ts'
+import { rot } from '../helpers/stored-segments.ts'
 
 t.setTimeout(300_000)
 
 const BYTES = Buffer.from(Array.from({ length: 3_000_000 }, (_, index) => (index * 7919) % 251))
+/** Three chunks, of which the last one is told by its length. */
+const LAST_CHUNK_BYTES = 1_000_000
+const LONG = Buffer.concat([BYTES, BYTES, BYTES, BYTES]).subarray(0, 2 * 4 * 1024 ** 2 + LAST_CHUNK_BYTES)
 const PATCH = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
 const JSON_TYPE = { 'content-type': 'application/json' }
 
@@ -36,8 +40,9 @@ function answer(
 ): void {
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
   const start = first === undefined ? 0 : Number(first)
-  const part = BYTES.subarray(start, last === undefined ? BYTES.length : Number(last) + 1)
-  const range = first !== undefined && { 'content-range': `bytes ${first}-${last}/${BYTES.length}` }
+  const bytes = url.startsWith('/long') ? LONG : BYTES
+  const part = bytes.subarray(start, last === undefined ? bytes.length : Number(last) + 1)
+  const range = first !== undefined && { 'content-range': `bytes ${first}-${last}/${bytes.length}` }
   if (url === '/gone') return void response.writeHead(404).end()
   if (url === '/metadata') return void response.writeHead(302, { location: 'http://169.254.169.254/' }).end()
   if (url === '/no-ranges') return void response.writeHead(200, { 'content-length': BYTES.length }).end(BYTES)
@@ -46,6 +51,8 @@ function answer(
   // It breaks off in the middle of each answer until there is little left.
   if (url === '/cuts' && part.length > 500_000)
     return void response.write(part.subarray(0, 400_000), () => response.socket?.destroy())
+  if (url === '/long-changed')
+    return void response.end(Buffer.concat([part.subarray(1), part.subarray(0, 1)]))
   if (url === '/changed') return void response.end(Buffer.concat([part.subarray(1), Buffer.from([turn & 1])]))
   response.end(part)
 }
@@ -150,6 +157,30 @@ t.test('locations and delayed delete', async (t) => {
       t.ok(broken instanceof Error || again instanceof Error, 'bytes that do not fit are no whole answer')
     },
   )
+
+  await t.test('a chunk that every node has lost comes from the location, within the answer', async (t) => {
+    const stored = async (path: string) => {
+      const id = await client.newImage()
+      t.match(await client.put(id, LONG), { status: 204 })
+      t.match(await add(id, path), { status: 200 })
+      return id
+    }
+    const [right, wrong] = [await stored('/long'), await stored('/long-changed')]
+    await eventually('both are on every node', async () => {
+      const { redundancy } = await cluster.status(0)
+      return redundancy?.full === 2
+    })
+    for (const node of cluster.dev.nodes)
+      t.equal(await rot(node.directory, 1, (lengthBytes) => lengthBytes === LAST_CHUNK_BYTES), 1)
+    const cut = await other.data(wrong).catch((error: unknown) => error)
+    t.ok(cut instanceof Error, 'other bytes are none')
+    t.ok((await other.data(right)).body.equals(LONG))
+    t.ok(seen.includes(`GET /long bytes=${LONG.length - LAST_CHUNK_BYTES}-${LONG.length - 1}`))
+    const headers = { range: `bytes=8000000-${LONG.length - 2}` }
+    const part = await client.send('GET', `/v2/images/${right}/file`, { headers })
+    t.equal(part.status, 206)
+    t.ok(part.body.equals(LONG.subarray(8_000_000, -1)))
+  })
 
   await t.test('a deleted image waits, unseen, with its bytes, and comes back', async (t) => {
     const id = await client.newImage()
