@@ -47,15 +47,9 @@ async function checkPromptness(t: Test, operatorUrl: string): Promise<void> {
     if (part !== 'status') continue
     const { verdict, nodes, checks } = answer as ClusterStatus
     t.equal(verdict, 'READ-ONLY')
-    t.strictSame(
-      nodes.map(({ state, uptimeSeconds }) => [state === 'alive', uptimeSeconds === null]),
-      [
-        [false, true],
-        [false, true],
-        [true, false],
-      ],
-      'who does not answer is shown, without figures',
-    )
+    const silent = nodes.filter(({ state }) => state !== 'alive')
+    t.equal(silent.length, 2)
+    t.ok(silent.every(({ uptimeSeconds, ageSeconds }) => uptimeSeconds === null && ageSeconds === null))
     t.equal(checks.filter(({ code }) => code === 'NODE_DOWN').length, 2)
   }
 }
