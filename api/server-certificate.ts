@@ -14,6 +14,12 @@ export interface CertificateFiles {
   keyFile: string
 }
 
+export interface FollowedCertificate {
+  /** Takes over a change at once. Never rejects. */
+  look(): Promise<void>
+  unfollow(): void
+}
+
 /** How often the files are read, ms: a few KB each time, and no file system fails to tell of a change. */
 const LOOK_EVERY_MS = 10_000
 
@@ -35,11 +41,11 @@ export class ServerCertificate {
     return this.#pair
   }
 
-  /** Has `server` use what the files say from now on, until the returned function is called. Open connections stay. */
+  /** Has `server` use what the files say from now on, until `unfollow`. Open connections stay. */
   follow(
     server: { setSecureContext(pair: CertificatePair): void },
     { clock, log }: { clock: Clock; log: Log },
-  ): () => void {
+  ): FollowedCertificate {
     let complaint = ''
     const look = async () => {
       try {
@@ -60,10 +66,11 @@ export class ServerCertificate {
     const wait = () => (cancel = clock.after(LOOK_EVERY_MS, () => void look().then(again)))
     let again = () => void wait()
     wait()
-    return () => {
+    const unfollow = () => {
       again = () => {}
       cancel()
     }
+    return { look, unfollow }
   }
 }
 

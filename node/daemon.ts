@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
-import type { Authenticator } from '../api/api-components.ts'
+import type { Authenticator, Readiness } from '../api/api-components.ts'
 import { buildApiServer } from '../api/server.ts'
 import { ServerCertificate } from '../api/server-certificate.ts'
 import type { Policy } from '../api/auth/policy/policy.ts'
@@ -36,7 +36,7 @@ import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
 import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
-import { whyNotVoting } from './composition/report.ts'
+import { readinessOf } from './composition/readiness.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import { operatorRules } from './config/operator-rules.ts'
 import type { SeracConfig } from './config/options.ts'
@@ -70,6 +70,12 @@ import { SERAC_VERSION } from './version.ts'
 
 export interface Daemon {
   stop(): Promise<void>
+  /** Resolves when the store has dealt with what was asked of it before, well or badly. */
+  storeAnswers(): Promise<void>
+  /** Why this node does not take all requests; empty when it does. */
+  reasons(): string[]
+  /** Reads the policy and the certificate again. Never rejects. */
+  reload(): Promise<void>
 }
 
 /** Takes what must be ended when the node stops; the last started is the first to end. */
@@ -92,6 +98,8 @@ interface Core {
   limits: ProjectLimits | null
   /** Where clients reach this node. */
   apiUrl: string
+  /** What else is read again on demand. None rejects. */
+  reloads: (() => Promise<void>)[]
 }
 
 interface Images {
@@ -137,13 +145,19 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     onStarted(() => core.cluster.stop())
     const loops = buildLoops(core, images, metadefs)
     startLoops(loops, onStarted)
-    await listen(core, { ...images, metadefs }, loops, authentication.authenticator, onStarted)
+    const readiness = readinessOf(core)
+    await listen(core, { ...images, metadefs, readiness }, loops, authentication.authenticator, onStarted)
     log.info({ node: core.identity.id, api: core.apiUrl, version: SERAC_VERSION }, 'the node is up')
+    return {
+      stop,
+      storeAnswers: () => core.store.answers(),
+      reasons: () => readiness.reasons(),
+      reload: async () => void (await Promise.all(core.reloads.map((reload) => reload()))),
+    }
   } catch (error) {
     await stop()
     throw error
   }
-  return { stop }
 }
 
 async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Promise<Core> {
@@ -197,7 +211,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     cluster,
     foreground,
   }
-  return { ...base, policy, limits: limits.limits, outbound, apiUrl }
+  return { ...base, policy, limits: limits.limits, outbound, apiUrl, reloads: [() => watch.look()] }
 }
 
 function buildImages(core: Core): Images {
@@ -329,20 +343,12 @@ function startLoops({ all }: Loops, onStarted: OnStarted): void {
 
 async function listen(
   core: Core,
-  { metadefs, ...images }: Images & { metadefs: Metadefs },
+  { metadefs, readiness, ...images }: Images & { metadefs: Metadefs; readiness: Readiness },
   loops: Loops,
   authenticator: Authenticator,
   onStarted: OnStarted,
 ): Promise<void> {
-  const { config, log, cluster } = core
-  const abstains = () => whyNotVoting(core.identity.id, core.currentConfig, cluster)
-  const hasQuorum = () => cluster.registers.hasQuorum
-  const caughtUp = () => cluster.registers.caughtUp
-  const readiness = {
-    canWrite: () => hasQuorum() && caughtUp() && abstains() === null,
-    canRead: caughtUp,
-    reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
-  }
+  const { config, log } = core
   const disableFile = config.healthcheck.disableByFilePath
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
@@ -410,8 +416,9 @@ async function listen(
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   onStarted(() => closeServer(api))
   if (certificate && api.server instanceof TlsServer) {
-    const unfollow = certificate.follow(api.server, { clock, log })
-    onStarted(async () => unfollow())
+    const followed = certificate.follow(api.server, { clock, log })
+    core.reloads.push(() => followed.look())
+    onStarted(async () => followed.unfollow())
   }
   onStarted(() => images.uploader.stop())
   onStarted(() => images.hasher.stop())
@@ -423,14 +430,6 @@ function ownAddressIn(config: CurrentConfig, self: NodeId): string {
 
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
-}
-
-function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
-  const reasons: string[] = []
-  if (!hasQuorum) reasons.push('No majority of voters is reachable.')
-  if (!caughtUp) reasons.push('This node has not caught up with the others yet.')
-  if (abstention !== null) reasons.push(`This node does not vote: ${abstention}.`)
-  return reasons
 }
 
 /** A node that never answered since this one started counts as silent since then. */

@@ -2,30 +2,39 @@
 import { type EventEmitter, once } from 'node:events'
 import { type Clock, type Log, sleep } from '../../cluster/runtime.ts'
 import { EXIT_FAILED, EXIT_OK } from './cli-io.ts'
+import type { ServiceManager } from './service/service-manager.ts'
+import { type ReportedNode, ServiceReport } from './service/service-report.ts'
 
 /** What `startDaemon` gives back. */
-export interface RunningDaemon {
+export interface RunningDaemon extends ReportedNode {
   stop(): Promise<void>
 }
 
-/** Under the 90 s after which systemd kills; long enough for uploads to be ended in order. */
-const STOP_LIMIT_MS = 30_000
+export interface RunComponents {
+  clock: Clock
+  log: Log
+  manager: ServiceManager
+}
+
+/** Under TimeoutStopSec of serac.service, after which systemd kills; long enough for uploads to be ended in order. */
+export const STOP_LIMIT_MS = 30_000
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT']
+const RELOAD_SIGNAL = 'SIGHUP'
 const DEFECTS = ['unhandledRejection', 'uncaughtException']
 
 /**
  * Starts, and stops in order at SIGTERM or SIGINT; resolves with the exit code. A second signal or a stop that hangs ends
  * it at once, and so does an error that nobody handled: the state behind it is unknown, and the store is built to be cut
- * off. Rejects when the start fails.
+ * off. SIGHUP has it read some of its files again. The service manager is told. Rejects when the start fails.
  */
 export async function runUntilStopped(
   start: () => Promise<RunningDaemon>,
   signals: EventEmitter,
-  components: { clock: Clock; log: Log },
+  components: RunComponents,
 ): Promise<number> {
   const firstSignal = nextSignal(signals)
   return Promise.race([
-    runInOrder(start, firstSignal, components.log),
+    runInOrder(start, firstSignal, signals, components),
     forcedStop(firstSignal, signals, components),
     defect(signals, components.log),
   ])
@@ -34,16 +43,27 @@ export async function runUntilStopped(
 async function runInOrder(
   start: () => Promise<RunningDaemon>,
   signal: Promise<string>,
-  log: Log,
+  signals: EventEmitter,
+  components: RunComponents,
 ): Promise<number> {
-  const daemon = await start()
+  const { log } = components
+  const report = new ServiceReport(components)
+  let daemon: RunningDaemon | null = null
+  // From the beginning: without a listener the signal ends the process.
+  signals.on(RELOAD_SIGNAL, () => void (daemon && report.reload(daemon)))
+  void report.starting()
+  daemon = await start()
+  void report.up(daemon)
   log.info({}, 'serac is up')
   log.info({ signal: await signal }, 'stopping')
+  report.stopping()
   try {
     await daemon.stop()
   } catch (error) {
     log.error({ err: error }, 'could not stop in order')
     return EXIT_FAILED
+  } finally {
+    report.ended()
   }
   log.info({}, 'stopped')
   return EXIT_OK
@@ -52,7 +72,7 @@ async function runInOrder(
 async function forcedStop(
   firstSignal: Promise<string>,
   signals: EventEmitter,
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log }: RunComponents,
 ): Promise<number> {
   await firstSignal
   const reason = await Promise.race([

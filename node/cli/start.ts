@@ -7,6 +7,7 @@ import { startDaemon } from '../daemon.ts'
 import { type CliIo, EXIT_FAILED } from './cli-io.ts'
 import { createLog } from './log.ts'
 import { runUntilStopped } from './run-until-stopped.ts'
+import { serviceManagerOf } from './service/service-manager.ts'
 
 const STDOUT = 1
 /** Lines are gathered up to this size, bytes, ... */
@@ -29,8 +30,13 @@ export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<numbe
   // The last words before an exit are not lost.
   process.once('exit', () => sink.flushSync())
   const log = createLog(systemClock, sink, { debug, format: logFormat })
+  const manager = serviceManagerOf(io.environment, log)
   try {
-    return await runUntilStopped(() => startDaemon(config, log), process, { clock: systemClock, log })
+    return await runUntilStopped(() => startDaemon(config, log), process, {
+      clock: systemClock,
+      log,
+      manager,
+    })
   } catch (error) {
     log.error({ err: error }, 'could not start')
     io.complain(`serac: could not start: ${error instanceof Error ? error.message : String(error)}\n`)

@@ -183,6 +183,11 @@ export class Database {
     if (operations.length > 0) await this.#writes.add({ operations, sync })
   }
 
+  /** Settles when all writes of before have ended; rejects as `write` does. */
+  async writesEnded(): Promise<void> {
+    await this.#writes.add({ operations: [], sync: false })
+  }
+
   /**
    * Pairs in key order, as they were when the iteration began; many at a time, since a turn of the event loop for each
    * would take longer than to read it. While one page is worked on, LevelDB's thread reads the next.

@@ -10,6 +10,7 @@
  * | `ballast` | room to open LevelDB on a full disk |
  * | `PID` | who has the directory open; for messages only |
  */
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { LearnedListener } from '../../cluster/register/storage.ts'
@@ -184,6 +185,19 @@ export class Store {
     const format = { ...this.#format, clusterId }
     await replaceFormat(this.#directory, format)
     this.#format = format
+  }
+
+  /**
+   * Resolves when the writes that both databases were given before, and a look at the disk, have ended, well or badly. Never
+   * rejects; it does not resolve while something of the store hangs.
+   */
+  async answers(): Promise<void> {
+    const { meta, index } = this.#parts
+    await Promise.allSettled([
+      meta.writesEnded(),
+      index.writesEnded(),
+      stat(join(this.#directory, SEGMENTS_DIRECTORY)),
+    ])
   }
 
   async close(): Promise<void> {

@@ -55,7 +55,7 @@ t.test('the API speaks TLS, and changes its certificate while it runs', async (t
   const entries: LogEntry[] = []
   t.ok(app.server instanceof Server)
   if (!(app.server instanceof Server)) return
-  const stop = certificate.follow(app.server, { clock, log: recordingLog(entries) })
+  const followed = certificate.follow(app.server, { clock, log: recordingLog(entries) })
 
   const first = await ask(port)
   t.match(first, { status: 200, body: `https://127.0.0.1:${port}/v2/` })
@@ -68,7 +68,7 @@ t.test('the API speaks TLS, and changes its certificate while it runs', async (t
   await look(clock)
   t.equal((await ask(port)).cert, first.cert, 'half of a change is none')
   await writeFile(files.keyFile, next.key)
-  await look(clock)
+  await followed.look()
   const second = await ask(port)
   t.match(second, { status: 200, cert: /:/ })
   t.not(second.cert, first.cert)
@@ -85,7 +85,7 @@ t.test('the API speaks TLS, and changes its certificate while it runs', async (t
     ],
     'each trouble is told once',
   )
-  stop()
+  followed.unfollow()
   t.equal(clock.pending, 0)
 })
 

@@ -3,6 +3,8 @@ import t from 'tap'
 import { type Clock, silentLog, systemClock } from '../../../cluster/runtime.ts'
 import { EXIT_FAILED, EXIT_OK } from '../../../node/cli/cli-io.ts'
 import { runUntilStopped } from '../../../node/cli/run-until-stopped.ts'
+import { NO_SERVICE_MANAGER } from '../../../node/cli/service/service-manager.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
 
 function deferred<T>() {
   let resolve!: (value: T) => void
@@ -10,6 +12,9 @@ function deferred<T>() {
   const promise = new Promise<T>((onResolve, onReject) => ([resolve, reject] = [onResolve, onReject]))
   return { promise, resolve, reject }
 }
+
+/** As systemd sees it. */
+const QUIET_NODE = { storeAnswers: async () => {}, reasons: () => [] as string[], reload: async () => {} }
 
 /** The pieces of one run: a daemon whose start and stop the test finishes, and a clock that the test lets ring. */
 function setUp() {
@@ -19,13 +24,18 @@ function setUp() {
   const clock: Clock = { ...systemClock, after: (_, action) => (alarms.push(action), () => {}) }
   const stop = deferred<void>()
   const daemon = {
+    ...QUIET_NODE,
     stop() {
       events.emit('stopping')
       return stop.promise
     },
   }
   const start = deferred<typeof daemon>()
-  const exitCode = runUntilStopped(() => start.promise, signals, { clock, log: silentLog })
+  const exitCode = runUntilStopped(() => start.promise, signals, {
+    clock,
+    log: silentLog,
+    manager: NO_SERVICE_MANAGER,
+  })
   return { signals, events, alarms, daemon, start, stop, exitCode }
 }
 
@@ -89,3 +99,60 @@ for (const defect of ['unhandledRejection', 'uncaughtException']) {
     t.equal(await exitCode, EXIT_FAILED)
   })
 }
+
+t.test(
+  'systemd is told what there is to know, and the watchdog is fed only while the store answers',
+  async (t) => {
+    const clock = new ManualClock()
+    const signals = new EventEmitter()
+    const said: string[] = []
+    /** What was said since this was asked last. */
+    const news = async (afterMs = 0) => {
+      await clock.advance(afterMs)
+      return said.splice(0)
+    }
+    const manager = { watchdogMs: 30_000, tell: (message: string) => void said.push(message) }
+    const [start, reloaded, stop] = [deferred<void>(), deferred<void>(), deferred<void>()]
+    let answer = deferred<void>()
+    answer.resolve()
+    let reasons: string[] = ['No majority of voters is reachable.']
+    const daemon = {
+      storeAnswers: () => answer.promise,
+      reasons: () => reasons,
+      reload: () => reloaded.promise,
+      stop: () => stop.promise,
+    }
+    const exitCode = runUntilStopped(() => start.promise.then(() => daemon), signals, {
+      clock,
+      log: silentLog,
+      manager,
+    })
+    t.strictSame(await news(), ['STATUS=Opening the store.', 'EXTEND_TIMEOUT_USEC=60000000'])
+    signals.emit('SIGHUP')
+    t.strictSame(await news(10_000), ['EXTEND_TIMEOUT_USEC=60000000'], 'a long start is no failed one')
+    start.resolve()
+    t.strictSame(await news(), [
+      'STATUS=No writes: No majority of voters is reachable.',
+      'READY=1',
+      'WATCHDOG=1',
+    ])
+    reasons = []
+    t.strictSame(await news(10_000), ['WATCHDOG=1', 'STATUS=Takes reads and writes.'])
+    answer = deferred<void>()
+    t.strictSame(await news(60_000), [], 'the store hangs')
+    answer.resolve()
+    t.strictSame(await news(), ['WATCHDOG=1'])
+    t.strictSame(await news(10_000), ['WATCHDOG=1'])
+
+    signals.emit('SIGHUP')
+    t.strictSame(await news(), ['RELOADING=1'])
+    reloaded.resolve()
+    t.strictSame(await news(), ['READY=1'])
+
+    signals.emit('SIGTERM')
+    t.strictSame(await news(), ['STOPPING=1', 'STATUS=Stopping: what is under way may end.'])
+    t.strictSame(await news(10_000), ['WATCHDOG=1'], 'it is watched until the end')
+    stop.resolve()
+    t.equal(await exitCode, EXIT_OK)
+  },
+)

@@ -31,6 +31,19 @@ class HeldLevel implements LevelHandle {
   }
 }
 
+void t.test('whether writes end can be asked without a write', async (t) => {
+  const level = new HeldLevel()
+  const database = new Database(level)
+  const written = database.write([put('a')])
+  let answered = false
+  const answer = database.writesEnded().then(() => (answered = true))
+  const first = await level.begun(0)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.notOk(answered, 'a disk that hangs gives no answer')
+  first.end()
+  await Promise.all([written, answer])
+})
+
 void t.test('one batch is under way; the next takes all that came meanwhile, in order', async (t) => {
   const level = new HeldLevel()
   const database = new Database(level)
