@@ -3,6 +3,7 @@ import type { Readiness } from '../../api/api-components.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
+import { isQuorum, voterSets } from '../../cluster/register/quorum.ts'
 import { whyNotVoting } from './report.ts'
 
 export interface ReadinessComponents {
@@ -13,13 +14,26 @@ export interface ReadinessComponents {
 
 export function readinessOf({ identity, currentConfig, cluster }: ReadinessComponents): Readiness {
   const abstains = () => whyNotVoting(identity.id, currentConfig, cluster)
-  const hasQuorum = () => cluster.registers.hasQuorum
+  const hasQuorum = () =>
+    cluster.registers.hasQuorum && hasMajorityInSight(identity.id, currentConfig, cluster)
   const caughtUp = () => cluster.registers.caughtUp
   return {
     canWrite: () => hasQuorum() && caughtUp() && abstains() === null,
     canRead: caughtUp,
     reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
   }
+}
+
+/**
+ * The registers notice a lost majority by what fails for it. A node that is cut off and has nothing to do would never notice,
+ * and be sent the next change. Who was not heard of yet does not count as lost: the registers know better.
+ */
+function hasMajorityInSight(self: NodeId, currentConfig: CurrentConfig, { control }: Cluster): boolean {
+  return isQuorum(voterSets(currentConfig.current()), (voter) => {
+    if (voter === self) return true
+    const { state, silentMs } = control.liveness.view(voter)
+    return state === 'alive' || silentMs === null
+  })
 }
 
 function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {

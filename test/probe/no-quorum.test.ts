@@ -131,3 +131,13 @@ function watchData(cluster: ProbeCluster, id: string, bytes: Buffer) {
     },
   }
 }
+
+t.test('a node that has nothing to do notices all the same that it is alone', async (t) => {
+  const cluster = await ProbeCluster.start(t)
+  const ready = () => cluster.dev.node(2).probe('/ready')
+  t.equal(await ready(), 200)
+  await Promise.all([0, 1].map((index) => cluster.dev.node(index).process.pause()))
+  await cluster.ready(2, 503)
+  await Promise.all([0, 1].map((index) => cluster.dev.node(index).process.resume()))
+  await cluster.ready(2)
+})
