@@ -7,6 +7,7 @@ import { NodeProcess } from '../../deploy/dev/node-process.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
+import { adapted } from './adapted.ts'
 
 /** A request, as HAProxy has logged it at its end. */
 export interface LoggedRequest {
@@ -22,6 +23,15 @@ export interface LoggedRequest {
   path: string
 }
 
+export interface HaproxyPlace {
+  /** Of the image API: HOST:PORT. */
+  address: string
+  /** Port of its checks, on loopback. */
+  checks: number
+  /** Goes before its command. */
+  wrapper: readonly string[]
+}
+
 const SHIPPED = join(PROJECT_ROOT, 'deploy/haproxy.cfg')
 const READY_LIMIT_MS = 30_000
 /** `server TIMES STATUS BYTES - - ENDING COUNTS QUEUES {CAPTURED} {CAPTURED} "METHOD PATH HTTP/1.1"`, of `option httplog`. */
@@ -30,34 +40,52 @@ const LOG_LINE =
 
 export class RealHaproxy {
   readonly url: string
+  readonly process: NodeProcess
   readonly #log: string
+  readonly #directory: string
+  readonly #wrapper: readonly string[]
 
-  private constructor(url: string, log: string) {
-    this.url = url
-    this.#log = log
+  private constructor(directory: string, { address, wrapper }: HaproxyPlace) {
+    this.url = `http://${address}`
+    this.#directory = directory
+    this.#wrapper = wrapper
+    this.#log = join(directory, 'log')
+    this.process = new NodeProcess({ pid: join(directory, 'pid'), log: this.#log })
   }
 
-  /** Runs until `t` ends; resolves when it finds all of `nodeUrls`, which are those of controller-1 and so on. */
-  static async start(t: Test, nodeUrls: readonly string[]): Promise<RealHaproxy> {
-    const directory = await mkdtemp(join(tmpdir(), 'serac-compat-haproxy-'))
-    const files = { pid: join(directory, 'pid'), log: join(directory, 'log') }
-    const process = new NodeProcess(files)
-    t.teardown(async () => {
-      await process.kill()
-      await rm(directory, { recursive: true })
-    })
-    const address = `127.0.0.1:${await freeBasePort(1)}`
-    const configFile = join(directory, 'haproxy.cfg')
-    await writeFile(configFile, await shippedConfig(directory, address, nodeUrls))
-    await process.start(['/usr/sbin/haproxy', '-db', '-f', configFile], {})
-    const haproxy = new RealHaproxy(`http://${address}`, files.log)
+  /**
+   * Runs until `t` ends; resolves when it finds all of `nodeUrls`, which are those of controller-1 and so on. Listens on
+   * `port`, or on one that is free.
+   */
+  static async start(t: Test, nodeUrls: readonly string[], port?: number): Promise<RealHaproxy> {
+    const checks = await freeBasePort(1)
+    const address = `127.0.0.1:${port ?? (await freeBasePort(1))}`
+    const haproxy = await RealHaproxy.place(t, nodeUrls, { address, checks, wrapper: [] })
+    await haproxy.run()
     const isUp = () =>
       fetch(`${haproxy.url}/healthcheck`).then(
         ({ ok }) => ok,
         () => false,
       )
     if (await waitFor(isUp, { limitMs: READY_LIMIT_MS })) return haproxy
-    throw new Error(`HAProxy did not start:\n${await process.logTail()}`)
+    throw new Error(`HAProxy did not start:\n${await haproxy.process.logTail()}`)
+  }
+
+  /** One that does not run yet, and ends with `t`. */
+  static async place(t: Test, nodeUrls: readonly string[], place: HaproxyPlace): Promise<RealHaproxy> {
+    const directory = await mkdtemp(join(tmpdir(), 'serac-compat-haproxy-'))
+    const haproxy = new RealHaproxy(directory, place)
+    t.teardown(async () => {
+      await haproxy.process.kill()
+      await rm(directory, { recursive: true })
+    })
+    await writeFile(join(directory, 'haproxy.cfg'), await shippedConfig(directory, place, nodeUrls))
+    return haproxy
+  }
+
+  async run(): Promise<void> {
+    const command = [...this.#wrapper, '/usr/sbin/haproxy', '-db', '-f', join(this.#directory, 'haproxy.cfg')]
+    await this.process.start(command, {})
   }
 
   /** All requests that have ended so far. */
@@ -82,19 +110,15 @@ export class RealHaproxy {
 
 async function shippedConfig(
   directory: string,
-  address: string,
+  { address, checks }: HaproxyPlace,
   nodeUrls: readonly string[],
 ): Promise<string> {
   const replacements: [shipped: string, here: string][] = [
     ['log /dev/log local0', 'log stdout format raw local0'],
     ['/run/haproxy/admin.sock', join(directory, 'admin.sock')],
     ['bind 192.0.2.10:9292\n', `bind ${address}\n`],
+    ['bind 127.0.0.1:9299\n', `bind 127.0.0.1:${checks}\n`],
     ...nodeUrls.map((url, index): [string, string] => [`192.0.2.${11 + index}:9292`, new URL(url).host]),
   ]
-  let text = await readFile(SHIPPED, 'utf8')
-  for (const [shipped, here] of replacements) {
-    if (!text.includes(shipped)) throw new Error(`${SHIPPED} has no '${shipped}'`)
-    text = text.replaceAll(shipped, here)
-  }
-  return text
+  return adapted(SHIPPED, replacements)
 }

@@ -12,6 +12,8 @@ const run = promisify(execFile)
 
 /** The last part of the bridge's address; the nodes' begin at 1. */
 const BRIDGE_HOST = 254
+/** Below it, and above all nodes. */
+const SPARE_HOST = 200
 /** Private networks to choose from: 10.200.0.0/24 to 10.250.0.0/24. */
 const SUBNET_FIRST = 200
 const SUBNET_LAST = 250
@@ -66,6 +68,18 @@ export class TestNetwork {
   loseSome(from: number, to: number): Promise<Undo> {
     const chance = ['-m', 'statistic', '--mode', 'random', '--probability', String(LOSS_SHARE)]
     return this.#addRule(to, ['-s', this.#address(from), ...chance, '-j', 'DROP'])
+  }
+
+  /** A node's cable is pulled. */
+  async unplug(index: number): Promise<Undo> {
+    const set = (state: string) => run('ip', ['link', 'set', this.#outside(index), state])
+    await set('down')
+    return async () => void (await set('up'))
+  }
+
+  /** Where the network has room for an address of nobody's. */
+  get spareAddress(): string {
+    return `${this.#subnet}.${SPARE_HOST}`
   }
 
   /** Works also on what was only half built, and while the process exits. */
