@@ -7,6 +7,7 @@ import { NodeProcess } from '../../deploy/dev/node-process.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
 import { runCommand } from '../helpers/run-command.ts'
+import { PROJECT_ROOT } from '../helpers/test-program.ts'
 
 /** Users of the domain `default`, each with a project and roles; the password is the name and `pw`. */
 const USERS = {
@@ -43,6 +44,9 @@ const OTHER_SERVICES = [
   ['volumev2', 'cinderv2'],
   ['volumev3', 'cinderv3'],
 ] as const
+/** Of a user of nodes that is made by the script. */
+export const IMAGES_PASSWORD = 'imagespw'
+const REGISTER = join(PROJECT_ROOT, 'deploy/keystone-register')
 /** The port for nothing (discard). */
 const NOBODY = 'http://127.0.0.1:9'
 
@@ -92,9 +96,12 @@ export class RealKeystone {
     throw new Error(`Keystone did not start:\n${await this.process.logTail()}`)
   }
 
-  /** Makes `url` the endpoint of the image service, as the users' catalogues tell it. libcloud knows it by Glance's name only. */
+  /** Makes `url` the endpoint of the image service, as the users' catalogues tell it. */
   async registerImageService(url: string): Promise<void> {
-    this.#imageServiceId = await this.#register('image', 'glance', url)
+    await registerWith(this, url)
+    const answer = await this.#send('GET', 'services?type=image', null, this.#adminToken)
+    const { services } = (await answer.json()) as { services: { id: string }[] }
+    this.#imageServiceId = services[0]!.id
     // libcloud wants to know of these first, and asks them nothing.
     for (const [type, name] of OTHER_SERVICES) await this.#register(type, name, NOBODY)
   }
@@ -283,4 +290,16 @@ export function credentialsOf(keystone: RealKeystone, user: UserName): Record<st
     OS_USER_DOMAIN_ID: DOMAIN.id,
     OS_PROJECT_DOMAIN_ID: DOMAIN.id,
   }
+}
+
+/** The script that we ship, run by an administrator; resolves with what it said. */
+export async function registerWith(keystone: RealKeystone, url: string, ...args: string[]): Promise<string> {
+  const environment = {
+    PATH: '/usr/bin:/bin',
+    ...credentialsOf(keystone, 'admin'),
+    SERAC_PASSWORD: IMAGES_PASSWORD,
+  }
+  const { exitCode, stdout, stderr } = await runCommand(REGISTER, [url, ...args], { environment })
+  if (exitCode !== 0) throw new Error(`${REGISTER} ended with ${exitCode}: ${stderr}`)
+  return stdout
 }

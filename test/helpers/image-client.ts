@@ -41,9 +41,12 @@ const DATA_HEADERS = { 'content-type': 'application/octet-stream' }
 /** Every request has a connection of its own, so that none meets the dead one of a killed node. */
 export class ImageClient {
   readonly url: string
+  readonly #headers: Record<string, string>
 
-  constructor(url: string) {
+  /** `headers` come with every request: a token. */
+  constructor(url: string, headers: Record<string, string> = {}) {
     this.url = url
+    this.#headers = headers
   }
 
   async send(method: string, path: string, call: Call = {}): Promise<Reply> {
@@ -115,7 +118,7 @@ export class ImageClient {
     const options = {
       method,
       agent: false,
-      headers: { ...length, ...headers },
+      headers: { ...this.#headers, ...length, ...headers },
       ...(signal ? { signal } : {}),
     }
     const outgoing = request(new URL(path, this.url), options)

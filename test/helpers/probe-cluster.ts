@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { DevCluster } from '../../deploy/dev/dev-cluster.ts'
+import { DevCluster, type DevClusterOptions } from '../../deploy/dev/dev-cluster.ts'
 import type { Setting } from '../../deploy/dev/node-config.ts'
 import { PORT_STEP } from '../../deploy/dev/dev-node.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
@@ -12,7 +12,7 @@ import { freeBasePort } from './free-base-port.ts'
 import { ImageClient } from './image-client.ts'
 import { PROJECT_ROOT } from './test-program.ts'
 
-export interface ProbeOptions {
+export interface ProbeOptions extends Partial<Pick<DevClusterOptions, 'nodeCommand' | 'placeOf'>> {
   nodes?: number
   settings?: readonly Setting[]
   /** Called with the cluster's directory before anything is in it. */
@@ -40,8 +40,8 @@ export class ProbeCluster {
 
   /** Resolves when every node is ready. */
   static async start(t: Test, options: ProbeOptions = {}): Promise<ProbeCluster> {
-    const { nodes = 3, settings = [], prepare } = options
-    const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {} }
+    const { nodes = 3, settings = [], prepare, ...where } = options
+    const devOptions = { nodeCommand: NODE_COMMAND, progress: () => {}, ...where }
     // Before testdir(), or else the directory with the pid files goes first and the processes stay.
     t.teardown(async () => {
       const dev = await DevCluster.open(t.testdirName, devOptions).catch(() => null)
@@ -128,12 +128,15 @@ export class ProbeCluster {
     )
   }
 
-  /** Resolves when all nodes are up and every active image has all its copies, as node `index` sees it. */
+  /** Resolves when all nodes are up and every image with data has all its copies, as node `index` sees it. */
   async full(index: number): Promise<void> {
     await eventually('every image is complete on every node that should hold it', async () => {
       const { nodes, images, redundancy } = await this.status(index)
       if (!nodes.every(({ state, caughtUp }) => state === 'alive' && caughtUp)) return false
-      return images !== null && redundancy !== null && redundancy.full === images.active
+      if (images === null || redundancy === null) return false
+      // Deactivated ones have data, too.
+      const { full, underReplicated, unavailable, unknown } = redundancy
+      return full >= images.active && underReplicated + unavailable + unknown === 0
     })
   }
 }

@@ -30,9 +30,13 @@ export interface Gallery {
   all: string[]
 }
 
-/** `count` images of `sizeBytes` each, and some that are special. */
-export async function fillGlance(glance: RealGlance, count: number, sizeBytes: number): Promise<Gallery> {
-  const client = new ImageClient(glance.url)
+/** `count` images of `sizeBytes` each, and some that are special, made by `client`, an administrator. */
+export async function fillGlance(
+  glance: RealGlance,
+  count: number,
+  sizeBytes: number,
+  client = new ImageClient(glance.url),
+): Promise<Gallery> {
   const ids = new Map<string, string>()
   for (const [kind, fields] of Object.entries(KINDS))
     ids.set(kind, await client.newImage({ owner: 'p1', ...fields }))
@@ -56,7 +60,7 @@ export async function fillGlance(glance: RealGlance, count: number, sizeBytes: n
   await share(client, ids.get('members')!)
   await must(client, 'POST', `/v2/images/${ids.get('deactivated')!}/actions/deactivate`)
   await must(client, 'DELETE', `/v2/images/${ids.get('deleted')!}`)
-  await age(glance, ids)
+  await age(glance, ids, client)
   const all = [...ids].filter(([kind]) => kind !== 'deleted' && kind !== 'killed').map(([, id]) => id)
   return { ids, all }
 }
@@ -83,8 +87,8 @@ async function must(client: ImageClient, method: string, path: string, json?: ob
 }
 
 /** What the API would not do: releases that hashed otherwise or not at all, old times, failures. */
-async function age(glance: RealGlance, ids: ReadonlyMap<string, string>): Promise<void> {
-  const data = await new ImageClient(glance.url).data(ids.get('sha256')!)
+async function age(glance: RealGlance, ids: ReadonlyMap<string, string>, client: ImageClient): Promise<void> {
+  const data = await client.data(ids.get('sha256')!)
   const sha256 = createHash('sha256').update(data.body).digest('hex')
   const of = (kind: string) => `where id = '${ids.get(kind)!}'`
   await sql(glance, [
@@ -128,9 +132,16 @@ copy.execute('pragma journal_mode=delete')`
   if (exitCode !== 0) throw new Error(stderr)
 }
 
+/** What Serac must say of an image that Glance showed like this: a hash that it lacks is filled in. */
+export function asMoved(there: Record<string, unknown>): Record<string, unknown> {
+  // Glance shows what it keeps of an import that failed.
+  const { os_glance_failed_import: _, ...wanted } = there
+  if (there['os_hash_value'] !== null || there['bytes'] === null) return wanted
+  return { ...wanted, os_hash_algo: 'sha512', os_hash_value: there['bytes'] }
+}
+
 /** What both services say of an image alike, with its members and the digest of its bytes. */
-export async function shownBy(url: string, id: string): Promise<Record<string, unknown>> {
-  const client = new ImageClient(url)
+export async function shownBy(client: ImageClient, id: string): Promise<Record<string, unknown>> {
   const shown = (await client.show(id)) as unknown as Record<string, unknown>
   const {
     self: _,
@@ -146,7 +157,9 @@ export async function shownBy(url: string, id: string): Promise<Record<string, u
     ? JSON.parse((await client.send('GET', `/v2/images/${id}/members`)).body.toString())
     : null
   const bytes = shown['status'] === 'queued' ? null : await digestOf(client, id)
-  return { ...said, members, bytes }
+  // Glance gives them in any order.
+  const tags = [...(shown['tags'] as string[])].sort()
+  return { ...said, tags, members, bytes }
 }
 
 async function digestOf(client: ImageClient, id: string): Promise<string> {
