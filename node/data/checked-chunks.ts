@@ -22,7 +22,8 @@ export async function* checkedChunks(
   const last = Math.min(sizeBytes, end - (end % chunkSizeBytes) + chunkSizeBytes) - 1
   const slices = manifest.slices(start, end, signal)
   for await (const chunk of runsOf(other.read(first, last, signal), chunkSizeBytes)) {
-    const { value: slice } = await slices.next()
+    const next = await slices.next()
+    const slice = next.done ? null : next.value
     if (!slice || (slice.hash !== null && contentHashHex(chunk) !== slice.hash)) throw otherBytes()
     // Of zeros no hash is kept: they need not be looked at.
     if (slice.hash === null) chunk.fill(0)
