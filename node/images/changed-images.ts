@@ -40,10 +40,9 @@ export class ChangedImages {
       maySee(image)
     const slice = new TimeSlice(this.#components.monotonicMs)
     // An image that is deleted while the list is made may have been met before.
-    const images = new Map<string, ImageRecord>()
-    for (const image of await bestRows(this.#all(), compare, isWanted, { limit, slice }))
-      images.set(image.id, image)
-    return { images: [...images.values()], more: images.size === limit }
+    const rows = await bestRows(this.#all(), compare, isWanted, { limit, slice })
+    const images = new Map(rows.map((image) => [image.id, image]))
+    return { images: [...images.values()], more: rows.length === limit }
   }
 
   *#all(): Generator<ImageRecord> {
