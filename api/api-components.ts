@@ -33,6 +33,14 @@ export interface Readiness {
   reasons(): string[]
 }
 
+/** Whether requests should come here at all. */
+export interface Presence {
+  /** While this file exists, they should not. */
+  disableFile: string
+  /** Why they should not for now, in capitals as Glance has it; null while they may. Must answer at once. */
+  whyAway: () => string | null
+}
+
 export interface ApiComponents {
   images: ImageServicePort
   /** null: `enable_v1_api` is off. */
@@ -41,6 +49,7 @@ export interface ApiComponents {
   authenticator: Authenticator
   policy: AccessPolicy
   readiness: Readiness
+  whyAway: Presence['whyAway']
   /** Uploads and downloads of all versions of the API together. */
   streams: StreamLimit
   /** Told of each request when its answer has left. */
@@ -68,8 +77,7 @@ export interface ApiOptions {
   limitMax: number
   /** Characters of the client's request id. Glance's max_request_id_length is 64. */
   maxRequestIdLength: number
-  /** While this file exists, /healthcheck says 503, so that load balancers drain this node. */
-  disableFile: string
+  disableFile: Presence['disableFile']
   diskFormats: readonly string[]
   containerFormats: readonly string[]
   /** Whether projects have limits in Keystone. */

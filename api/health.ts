@@ -1,7 +1,7 @@
 /** Whether load balancers should send requests here: Glance's /healthcheck, and what it cannot tell, /ready. */
 import { existsSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Readiness } from './api-components.ts'
+import type { Presence, Readiness } from './api-components.ts'
 import { escapeHtml } from './error-body.ts'
 import { RETRY_AFTER_SECONDS } from './errors.ts'
 import { chooseMediaType } from './negotiation.ts'
@@ -14,21 +14,22 @@ interface Health {
 const HEALTHY: Health = { ok: true, reasons: ['OK'] }
 
 /** `GET /healthcheck` says whether the process answers and is not drained: it never waits for disk or cluster. */
-export function healthRoutes(app: FastifyInstance, disableFile: string): void {
-  app.all('/healthcheck', (request, reply) => sendHealth(request, reply, drained(disableFile) ?? HEALTHY))
+export function healthRoutes(app: FastifyInstance, presence: Presence): void {
+  app.all('/healthcheck', (request, reply) => sendHealth(request, reply, absence(presence) ?? HEALTHY))
 }
 
 /** `GET /ready` for the pool that takes writes, `GET /ready/read` for one that only reads. A drained node is in neither. */
-export function readinessRoutes(app: FastifyInstance, readiness: Readiness, disableFile: string): void {
+export function readinessRoutes(app: FastifyInstance, readiness: Readiness, presence: Presence): void {
   const health = (ok: boolean): Health =>
-    drained(disableFile) ?? (ok ? HEALTHY : { ok, reasons: readiness.reasons() })
+    absence(presence) ?? (ok ? HEALTHY : { ok, reasons: readiness.reasons() })
   app.all('/ready', (request, reply) => sendHealth(request, reply, health(readiness.canWrite())))
   app.all('/ready/read', (request, reply) => sendHealth(request, reply, health(readiness.canRead())))
 }
 
 /** Synchronous on purpose: an answer from the file system's cache, while the thread pool may be full of disk writes. */
-function drained(disableFile: string): Health | null {
-  return existsSync(disableFile) ? { ok: false, reasons: ['DISABLED BY FILE'] } : null
+function absence({ disableFile, whyAway }: Presence): Health | null {
+  const why = existsSync(disableFile) ? 'DISABLED BY FILE' : whyAway()
+  return why === null ? null : { ok: false, reasons: [why] }
 }
 
 function sendHealth(request: FastifyRequest, reply: FastifyReply, health: Health): FastifyReply {

@@ -70,11 +70,13 @@ export function buildApiServer(components: ApiComponents, options: ApiOptions): 
     else done(new HttpError('URI_TOO_LONG', 'The URL is too long.'))
   })
   refuseWhileClosing(app)
+  hangUpWhileAway(app, components.whyAway)
   app.addHook('onSend', earlyAnswerHook(clock))
   noteRequests(app, meter, log)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
-  healthRoutes(app, options.disableFile)
-  readinessRoutes(app, components.readiness, options.disableFile)
+  const presence = { ...options, whyAway: components.whyAway }
+  healthRoutes(app, presence)
+  readinessRoutes(app, components.readiness, presence)
   allowOrigins(app, options.cors)
   app.setNotFoundHandler((request, reply) => sendVersions(request, reply, versions))
   app.register(v2Routes(components, options), { prefix: '/v2' })
@@ -113,6 +115,14 @@ function refuseWhileClosing(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, _reply, done) => {
     if (closing) done(new ImageError('UNAVAILABLE', 'This node is stopping.'))
     else done()
+  })
+}
+
+/** Whose next request should go to another node is not to keep its connection to this one. */
+function hangUpWhileAway(app: FastifyInstance, whyAway: ApiComponents['whyAway']): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (whyAway() !== null) reply.header('connection', 'close')
+    done()
   })
 }
 

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, EXIT_USAGE, NotAskedError } from './cli/cli-io.ts'
 import { addClusterCommands } from './cli/cluster-commands.ts'
 import { checkConfig, printSample } from './cli/config-commands.ts'
+import { addDepartureCommands } from './cli/departure-commands.ts'
 import { addMetadefCommands } from './cli/metadef-commands.ts'
 import { addMovingCommands } from './cli/moving/moving-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
@@ -39,6 +40,7 @@ export function buildProgram(io: CliIo, finish: (exitCode: number) => void): Com
   addPolicy(program, io)
   addWatchingCommands(program, io, finish)
   addClusterCommands(program, io, finish)
+  addDepartureCommands(program, io, finish)
   addMetadefCommands(program, io, finish)
   addMovingCommands(program, io, finish)
   addToolCommands(program, io)

@@ -15,6 +15,7 @@ import { OperatorAccess } from '../api/status/operator-access.ts'
 import { loadPage } from '../api/status/status-page.ts'
 import { buildOperatorServer } from '../api/status/status-routes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { MemberNode } from '../cluster/membership/cluster-config.ts'
 import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
@@ -125,6 +126,8 @@ interface Loops {
 
 /** How long running requests may go on after the node was told to stop. */
 const CLOSE_GRACE_MS = 10_000
+/** What /healthcheck says then, in the manner of Glance's own reasons. */
+const DRAINED = 'DRAINED BY AN OPERATOR'
 const STARTED_MS = clock.monotonicMs()
 
 /** Starts a node. Throws with a sentence for the operator when it cannot; nothing keeps running then. */
@@ -188,7 +191,8 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   // Before anything can learn a row: the index must never lag behind what is known to be settled.
   store.registers.onLearned(onLearned)
   const currentConfig = await chooseStartConfig(store, config.cluster.initialMembers, identity.id)
-  const advertiseHost = config.cluster.advertiseHost ?? hostOf(ownAddressIn(currentConfig, identity.id))
+  const advertiseHost =
+    config.cluster.advertiseHost ?? hostOf(memberIn(currentConfig, identity.id)?.address ?? '')
   const scheme = config.default.certFile === null ? 'http' : 'https'
   const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
   const foreground = new Foreground(clock)
@@ -349,6 +353,8 @@ async function listen(
   onStarted: OnStarted,
 ): Promise<void> {
   const { config, log } = core
+  const isDrained = () => memberIn(core.currentConfig, core.identity.id)?.drained === true
+  const whyAway = () => (isDrained() ? DRAINED : null)
   const disableFile = config.healthcheck.disableByFilePath
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
@@ -376,6 +382,7 @@ async function listen(
       authenticator,
       policy: core.policy,
       readiness,
+      whyAway,
       streams,
       meter: view.metrics,
       clock,
@@ -407,6 +414,7 @@ async function listen(
       metadefs: metadefs.admin,
       moving: { mover: images.mover, streams, clock },
       access,
+      whyAway,
       page: await loadPage(),
     },
     { disableFile, clientPauseMs: config.default.clientSocketTimeout },
@@ -424,8 +432,8 @@ async function listen(
   onStarted(() => images.hasher.stop())
 }
 
-function ownAddressIn(config: CurrentConfig, self: NodeId): string {
-  return config.current().nodes.find(({ id }) => id === self)?.address ?? ''
+function memberIn(config: CurrentConfig, node: NodeId): MemberNode | undefined {
+  return config.current().nodes.find(({ id }) => id === node)
 }
 
 function hostOf(address: string): string {

@@ -64,6 +64,14 @@ export function parseMemberChanges(body: unknown): MemberChanges {
   return changes
 }
 
+/** Answers whether what the plan objects shall not count. */
+export function parseForceQuery(query: unknown): boolean {
+  const { force = 'false', ...others } = query as Record<string, unknown>
+  refuseOthers(others, 'force')
+  if (force !== 'true' && force !== 'false') throw invalid('force must be true or false.')
+  return force === 'true'
+}
+
 export function parseLoopChanges(body: unknown): LoopChanges {
   const { paused, rate, ...others } = objectOf(body)
   refuseOthers(others, 'paused and rate')

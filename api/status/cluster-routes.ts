@@ -5,10 +5,10 @@ import { parseInviteRequest, parseMemberChanges, parseVotersRequest } from './cl
 
 export type ClusterAdminPort = Pick<
   ClusterAdmin,
-  'nodes' | 'planVoters' | 'setVoters' | 'abortVoters' | 'invite' | 'removeNode' | 'changeNode'
+  'nodes' | 'planVoters' | 'setVoters' | 'abortVoters' | 'invite' | 'changeNode'
 >
 
-const NODES = '/v1/cluster/nodes'
+export const NODES = '/v1/cluster/nodes'
 const VOTERS = '/v1/cluster/voters'
 
 /** 202: the change has begun and goes on; the status tells how far it has come. */
@@ -33,8 +33,4 @@ export function clusterRoutes(app: FastifyInstance, admin: ClusterAdminPort): vo
   app.put<{ Params: { id: string } }>(`${NODES}/:id`, ({ params, body }) =>
     admin.changeNode(params.id, parseMemberChanges(body)),
   )
-  app.delete<{ Params: { id: string } }>(`${NODES}/:id`, async ({ params }, reply) => {
-    await admin.removeNode(params.id)
-    return reply.code(204).send()
-  })
 }

@@ -7,8 +7,10 @@ import fastify from 'fastify'
 import type { Log } from '../../cluster/runtime.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
+import type { Presence } from '../api-components.ts'
 import { healthRoutes } from '../health.ts'
 import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
+import { departureRoutes, type DeparturesPort } from './departure-routes.ts'
 import { historyRoutes, type HistoryPort, type ImageMapPort } from './history-routes.ts'
 import { imageAdminRoutes, type ImageAdminPort } from './image-routes.ts'
 import { loopRoutes, type LoopAdminPort } from './loop-routes.ts'
@@ -23,12 +25,14 @@ export interface OperatorComponents {
   /** The whole truth, from any node; the unreachable is shown as unknown. */
   clusterStatus(): Promise<ClusterStatus>
   admin: ClusterAdminPort
+  departures: DeparturesPort
   loops: LoopAdminPort
   images: ImageAdminPort
   map: ImageMapPort
   history: HistoryPort
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
   page: PageFiles
+  whyAway: Presence['whyAway']
   metadefs: MetadefAdminPort
   metrics: MetricsPort
   moving: Omit<MovingParts, 'log'>
@@ -36,8 +40,7 @@ export interface OperatorComponents {
 }
 
 export interface OperatorOptions extends MovingOptions {
-  /** While this file exists, /healthcheck says 503. */
-  disableFile: string
+  disableFile: Presence['disableFile']
 }
 
 declare module 'fastify' {
@@ -79,7 +82,7 @@ export function buildOperatorServer(
     if (!isPublic) await components.access.requireOperator(request)
   })
   pageRoutes(app, components.page)
-  healthRoutes(app, options.disableFile)
+  healthRoutes(app, { ...options, whyAway: components.whyAway })
   app.get('/v1/cluster/status', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return components.clusterStatus()
@@ -87,6 +90,7 @@ export function buildOperatorServer(
   openApiRoutes(app)
   metricsRoutes(app, components.metrics)
   clusterRoutes(app, components.admin)
+  departureRoutes(app, components.departures)
   loopRoutes(app, components.loops)
   imageAdminRoutes(app, components.images)
   historyRoutes(app, components)

@@ -13,6 +13,7 @@ import type { Link } from '../network/link.ts'
 import type { Rpc } from '../network/rpc.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import type { Clock, Log } from '../runtime.ts'
+import type { ConfigView } from './cluster-config.ts'
 import type { Hello, HelloAnswer, RefusalReason } from './hello.ts'
 import { judgeHello, parseHello, parseHelloAnswer } from './hello.ts'
 import { HEARTBEAT_TIMEOUT_MS, parseHeartbeat } from './heartbeat.ts'
@@ -27,6 +28,7 @@ export interface AdmissionComponents {
   refusals: Refusals
   clock: Clock
   log: Log
+  config: ConfigView
   isMember: (peer: NodeId) => boolean
 }
 
@@ -82,7 +84,7 @@ export class Admission {
     if (theirs.nodeId !== link.peer) {
       return { code: 'BAD_FRAME', message: `node ${link.peer} says that it is ${theirs.nodeId}` }
     }
-    return judgeHello(this.#ownHello(), theirs)
+    return judgeHello(this.#ownHello(), theirs, this.#components.config.current().featureLevel)
   }
 
   /** Not only told to former members: a stranger may be at the door while an invite is open. */

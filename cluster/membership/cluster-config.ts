@@ -13,6 +13,8 @@ export interface MemberNode {
   zone: string | null
   /** Share of the data, relative to the others; > 0. */
   weight: number
+  /** It gives its copies to others and is offered no requests, until an operator says otherwise. Absent: false. */
+  drained?: true
 }
 
 /** Leave to join, once (R10). Whoever knows the secret may use it; the config holds only its hash. */

@@ -15,6 +15,7 @@ import { Admission } from './admission.ts'
 import type { ConfigView } from './cluster-config.ts'
 import { Dialer } from './dialer.ts'
 import { Doorkeeper } from './doorkeeper.ts'
+import { FEATURE_LEVEL } from './feature-level.ts'
 import type { Hello, WireVersions } from './hello.ts'
 import { Liveness, type LivenessTimes } from './liveness.ts'
 import { PeerTable } from './peer-table.ts'
@@ -147,9 +148,9 @@ export class ControlPlane extends EventEmitter<{ linked: [NodeId]; lost: [NodeId
 
   #ownHello(): Hello {
     const { identity, config } = this.#components
-    const { clusterId, epoch, featureLevel } = config.current()
+    const { clusterId, epoch } = config.current()
     const wire = this.#init.wire ?? { ...this.#packages, gossipProtocols: this.#host.gossip?.protocols ?? [] }
     const { id: nodeId, startNonce } = identity
-    return { clusterId, epoch, nodeId, startNonce, wire, featureLevel, ...this.#init.facts() }
+    return { clusterId, epoch, nodeId, startNonce, wire, featureLevel: FEATURE_LEVEL, ...this.#init.facts() }
   }
 }

@@ -21,6 +21,7 @@ export interface Hello {
   /** Release of Serac. */
   version: string
   wire: WireVersions
+  /** What its release understands. */
   featureLevel: number
   apiUrl: string
   /** Bulk plane, `host:port`. */
@@ -77,20 +78,32 @@ export function parseHelloAnswer(value: unknown): HelloAnswer | null {
   return hello && refusal !== undefined ? { hello, refusal } : null
 }
 
-/** Whether the peer behind `theirs` may be let in by the node of `ours`; the rule gives both sides the same answer. */
-export function judgeHello(ours: Hello, theirs: Hello): RefusalReason | null {
+/**
+ * Whether the peer behind `theirs` may be let in by the node of `ours`; the rule gives both sides the same answer.
+ * `levelInForce`: the config's.
+ */
+export function judgeHello(ours: Hello, theirs: Hello, levelInForce: number): RefusalReason | null {
   if (theirs.clusterId !== ours.clusterId) {
     const message =
       `node ${theirs.nodeId} belongs to cluster ${theirs.clusterId}, this node to cluster ${ours.clusterId}: ` +
       `remove it from this cluster's config, or join it again with an invite of this cluster`
     return { code: 'FOREIGN_CLUSTER', message }
   }
+  const older = [theirs, ours].find(({ featureLevel }) => featureLevel < levelInForce)
+  if (older) return { code: 'INCOMPATIBLE_PEER', message: tooOld(older, levelInForce) }
   const shared = ours.wire.gossipProtocols.some((id) => theirs.wire.gossipProtocols.includes(id))
   if (shared) return null
   const message =
     `node ${theirs.nodeId} runs ${describeWire(theirs.wire)}, this node ${describeWire(ours.wire)}: they share no ` +
     `gossip protocol; install the same release of Serac on both with npm ci`
   return { code: 'INCOMPATIBLE_PEER', message }
+}
+
+function tooOld({ nodeId, version, featureLevel }: Hello, levelInForce: number): string {
+  return (
+    `node ${nodeId} runs release ${version}, which understands feature level ${featureLevel}, and this cluster ` +
+    `uses level ${levelInForce}: install the release of the others there`
+  )
 }
 
 function describeWire({ libp2p, gossipsub, gossipProtocols }: WireVersions): string {

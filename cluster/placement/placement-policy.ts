@@ -8,9 +8,14 @@ export const FULL_COPY_NODES_MAX = 3
 
 const NOBODY: ReadonlySet<NodeId> = new Set()
 
-/** The members that hold chunks. Edges only cache. */
+/** The members that hold chunks. Edges only cache, and drained nodes give away what they have. */
 export function storageNodes(config: ClusterConfig): MemberNode[] {
-  return config.nodes.filter(({ role, weight }) => role !== 'edge' && weight > 0)
+  return config.nodes.filter(({ role, weight, drained }) => role !== 'edge' && weight > 0 && !drained)
+}
+
+/** Those that an operator has drained. */
+export function drainedNodes({ nodes }: ClusterConfig): Set<NodeId> {
+  return new Set(nodes.filter(({ drained }) => drained).map(({ id }) => id))
 }
 
 /**

@@ -3,7 +3,9 @@
  * only through a joint config, in which every quorum needs a majority of the old and of the new set.
  */
 import { isOpen, type ClusterConfig, type Invite, type MemberNode } from '../membership/cluster-config.ts'
+import { DRAIN_LEVEL } from '../membership/feature-level.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import { storageNodes } from '../placement/placement-policy.ts'
 import { VOTER_COUNTS } from './config-register.ts'
 import type { Decision, Operation, OperationTable } from './operations.ts'
 
@@ -13,7 +15,9 @@ export const BOOTSTRAP = 'config.bootstrap'
 export const CLAIM = 'config.claim'
 /** Takes in a node that does not vote yet, or changes what is said of one. Args: { member }. */
 export const PUT_NODE = 'config.put-node'
-/** Args: { node }. A voter must be voted out first. */
+/** Args: { node, drained }. The last node that holds images stays one. Needs feature level DRAIN_LEVEL everywhere. */
+export const SET_DRAINED = 'config.set-drained'
+/** Args: { node, epoch: under which it was found safe, or null }. A voter must be voted out first. */
 export const REMOVE_NODE = 'config.remove-node'
 /**
  * Begins a change of the voters. Args: { voters, databases: of those that join, as far as known }; the others claim their
@@ -52,14 +56,31 @@ const putNode: Change<{ member: MemberNode }> = (config, { member }) => {
     throw new Refused(`${member.id} becomes or stops being a voter only through a change of the voters`)
   if (!known && member.role === 'voter') throw new Refused(`${member.id} must join as a storage node first`)
   const others = config.nodes.filter(({ id }) => id !== member.id)
+  const { drained: _drained, ...told } = member
+  const next = known?.drained ? { ...told, drained: true as const } : told
   const removed = config.removed.filter((id) => id !== member.id)
-  return { nodes: [...others, member].toSorted((a, b) => (a.id < b.id ? -1 : 1)), removed }
+  return { nodes: [...others, next].toSorted((a, b) => (a.id < b.id ? -1 : 1)), removed }
 }
 
-const removeNode: Change<{ node: NodeId }> = (config, { node }) => {
+const setDrained: Change<{ node: NodeId; drained: boolean }> = (config, { node, drained }) => {
+  const { drained: isDrained, ...member } = memberOf(config, node)
+  if (Boolean(isDrained) === drained) return null
+  if (drained && isLastHolder(config, node))
+    throw new Refused(`${node} is the last node that holds images: let another one join first`)
+  const next: MemberNode = drained ? { ...member, drained: true } : member
+  const nodes = config.nodes.map((each) => (each.id === node ? next : each))
+  return { nodes, featureLevel: Math.max(config.featureLevel, DRAIN_LEVEL) }
+}
+
+const removeNode: Change<{ node: NodeId; epoch?: number | null }> = (config, { node, epoch = null }) => {
   if (!config.nodes.some(({ id }) => id === node)) return null
+  // Another node that left meanwhile may have held what this one holds.
+  if (epoch !== null && epoch !== config.epoch)
+    throw new Refused('the cluster config has changed meanwhile: look again whether it can go')
   if (config.voters.includes(node) || config.joint?.includes(node))
     throw new Refused(`${node} votes: choose other voters first`)
+  if (isLastHolder(config, node))
+    throw new Refused(`${node} is the last node that holds images: undrain another one first`)
   const removed = [...config.removed.filter((id) => id !== node), node].slice(-REMOVED_MAX)
   return { nodes: config.nodes.filter(({ id }) => id !== node), removed }
 }
@@ -136,6 +157,10 @@ function withVoters(config: ClusterConfig, voters: NodeId[]): Partial<ClusterCon
   return { voters, joint: null, nodes, databases }
 }
 
+function isLastHolder(config: ClusterConfig, node: NodeId): boolean {
+  return storageNodes(config).every(({ id }) => id === node)
+}
+
 function memberOf(config: ClusterConfig, id: NodeId): MemberNode {
   const member = config.nodes.find((node) => node.id === id)
   if (!member) throw new Refused(`${id} is no member of this cluster: let it join first`)
@@ -174,6 +199,7 @@ export const configOperations: OperationTable = {
   [BOOTSTRAP]: bootstrap,
   [CLAIM]: operation(claim),
   [PUT_NODE]: operation(putNode),
+  [SET_DRAINED]: operation(setDrained),
   [REMOVE_NODE]: operation(removeNode),
   [BEGIN_JOINT]: operation(beginJoint),
   [FINISH_JOINT]: operation(finishJoint),

@@ -5,13 +5,12 @@
 import { encode } from 'cborg'
 import { contentHash } from '../content-hash.ts'
 import type { ClusterConfig, MemberNode } from '../membership/cluster-config.ts'
+import { FEATURE_LEVEL } from '../membership/feature-level.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { decodeValue } from './register-value.ts'
 import type { LearnerRow } from './storage.ts'
 
 export const CONFIG_KEY = 'config'
-/** What this release writes and understands. */
-export const FEATURE_LEVEL = 1
 /** Voter counts that tolerate a loss without wasting a vote, largest first. */
 export const VOTER_COUNTS: readonly number[] = [7, 5, 3, 1]
 const CLUSTER_ID_BYTES = 16

@@ -3,9 +3,10 @@
  * is left of one that lost its majority (`serac recover --from-this-node`, R10). Nothing may vote meanwhile.
  */
 import type { ClusterConfig, MemberNode } from '../membership/cluster-config.ts'
+import { FEATURE_LEVEL } from '../membership/feature-level.ts'
 import type { Random } from '../runtime.ts'
 import { compareBallots, maxBallot, type Ballot } from './ballot.ts'
-import { CONFIG_KEY, configIn, FEATURE_LEVEL } from './config-register.ts'
+import { CONFIG_KEY, configIn } from './config-register.ts'
 import { decodeValue, encodeValue, valueDigest } from './register-value.ts'
 import type { AcceptorState, LearnerRow, RegisterStorage } from './storage.ts'
 
@@ -108,7 +109,9 @@ async function acceptLearned(storage: RegisterStorage, key: string): Promise<voi
   await storage.learn(key, { ...row, settled: true })
 }
 
-function aloneIn(storage: RegisterStorage, self: MemberNode, random: Random) {
+function aloneIn(storage: RegisterStorage, member: MemberNode, random: Random) {
+  // Nobody is left that it could give its copies to.
+  const { drained: _drained, ...self } = member
   return {
     clusterId: hexOf(random.bytes(CLUSTER_ID_BYTES)),
     voters: [self.id],

@@ -126,8 +126,14 @@ export class Membership {
     return this.#change(operations.PUT_NODE, { member })
   }
 
-  removeNode(node: NodeId): Promise<void> {
-    return this.#change(operations.REMOVE_NODE, { node })
+  /** Throws MEMBERSHIP_REFUSED for the last node that holds images. */
+  setDrained(node: NodeId, drained: boolean): Promise<void> {
+    return this.#change(operations.SET_DRAINED, { node, drained })
+  }
+
+  /** `epoch`: refused under any other one. */
+  removeNode(node: NodeId, epoch: number | null = null): Promise<void> {
+    return this.#change(operations.REMOVE_NODE, { node, epoch })
   }
 
   addInvite(secretHash: string, expiresAtMs: number): Promise<void> {

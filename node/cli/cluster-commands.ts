@@ -11,11 +11,10 @@ import {
   type ChangeFlags,
   inviteCommand,
   nodesCommand,
-  removeCommand,
-  replaceCommand,
   setNodeCommand,
   votersCommand,
 } from './membership.ts'
+import { upgradeCheckCommand } from './upgrade-check.ts'
 import { STATUS_FORMATS, type StatusFormat } from './status-view.ts'
 
 type Finish = (exitCode: number) => void
@@ -25,7 +24,7 @@ interface Asking {
   format: StatusFormat
 }
 
-type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
+export type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
 
 type LoopFlags = Asking & { pause?: true; resume?: true; rate?: { perSecond: number | null } }
 
@@ -38,6 +37,14 @@ interface NodeFlags {
 const OPERATOR_URL = 'http://127.0.0.1:9295'
 
 export function addClusterCommands(program: Command, io: CliIo, finish: Finish): void {
+  const upgradeCheck = program
+    .command('upgrade-check')
+    .description(
+      'Say whether a node may be restarted with the release of this very program. Exit code: 0 it may.',
+    )
+  withFormat(withUrl(upgradeCheck)).action(async ({ url, format }: Asking) => {
+    finish(await upgradeCheckCommand(url, format, io))
+  })
   const nodes = program.command('nodes').description('Show the members of the cluster.')
   withFormat(withUrl(nodes)).action(async ({ url, format }: Asking) => {
     finish(await nodesCommand(url, format, io))
@@ -111,22 +118,6 @@ function addChanges(program: Command, io: CliIo, finish: Finish): void {
   withChangeFlags(voters).action(async (ids: string[], flags: Changing) => {
     finish(await (flags.abort ? abortCommand(flags.url, io) : votersCommand(ids, changeFlags(flags), io)))
   })
-  const replace = program
-    .command('replace')
-    .description('Let a member vote in place of another, and take that one out of the cluster.')
-    .argument('<old>', 'id of the voter that goes, or how it ends')
-    .argument('<new>', 'id of the member that comes, or how it ends')
-  withChangeFlags(replace).action(async (oldId: string, newId: string, flags: Changing) => {
-    finish(await replaceCommand(oldId, newId, changeFlags(flags), io))
-  })
-  const remove = program
-    .command('remove')
-    .description('Take a node that does not vote out of the cluster.')
-    .argument('<id>', 'its id, or how it ends')
-    .option('--yes', 'do not ask')
-  withUrl(remove).action(async (id: string, flags: Omit<Changing, 'format'>) => {
-    finish(await removeCommand(id, changeFlags({ ...flags, format: 'table' }), io))
-  })
 }
 
 function addImages(program: Command, io: CliIo, finish: Finish): void {
@@ -158,13 +149,13 @@ export function withFormat(command: Command): Command {
   )
 }
 
-function withChangeFlags(command: Command): Command {
+export function withChangeFlags(command: Command): Command {
   return withFormat(withUrl(command))
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'do not ask')
 }
 
-function changeFlags({
+export function changeFlags({
   url,
   format,
   dryRun = false,

@@ -11,7 +11,7 @@ const COLUMNS = 80
 const NODE_COLUMNS: TextColumn<Row>[] = [
   { title: 'NODE', cell: ({ id }) => id },
   { title: 'ROLE', cell: ({ role }) => role },
-  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'STATE', cell: ({ state, drained }) => (drained ? `${state}, drained` : state) },
 ]
 const PLACE_COLUMNS: TextColumn<Row>[] = [
   { title: 'NODE', cell: ({ id }) => `…${id.slice(-8)}` },

@@ -1,4 +1,4 @@
-/** `serac nodes | nodes set | voters | replace | remove | invite`: what operators ask of the membership, over the operator port. */
+/** `serac nodes | nodes set | voters | invite`: what operators ask of the membership, over the operator port. */
 import type { InviteDocument, MemberChanges, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
 import { sleep, systemClock } from '../../cluster/runtime.ts'
 import { isAgreed } from './agreement.ts'
@@ -71,39 +71,8 @@ export async function abortCommand(url: string, io: CliIo): Promise<number> {
   return EXIT_OK
 }
 
-/** Lets another node vote in place of one, then takes that one out of the cluster. */
-export async function replaceCommand(
-  oldName: string,
-  newName: string,
-  flags: ChangeFlags,
-  io: CliIo,
-): Promise<number> {
-  const client = new OperatorClient(flags.url)
-  const document = await client.nodes()
-  const [oldId, newId] = [resolveNode(oldName, document), resolveNode(newName, document)]
-  const voters = document.nodes.filter(({ votes }) => votes).map(({ id }) => id)
-  if (!voters.includes(oldId)) throw new Error(`${oldId} does not vote: "serac remove" takes it out`)
-  const next = [...voters.filter((id) => id !== oldId), newId]
-  const exitCode = await changeVoters(client, next, flags, io)
-  if (exitCode !== EXIT_OK || flags.dryRun) return exitCode
-  return remove(client, oldId, io)
-}
-
-export async function removeCommand(name: string, flags: ChangeFlags, io: CliIo): Promise<number> {
-  const client = new OperatorClient(flags.url)
-  const id = resolveNode(name, await client.nodes())
-  const question = `Take node ${id} out of the cluster? Its copies no longer count. [y/N] `
-  if (!(await isAgreed(question, flags, io))) return EXIT_FAILED
-  return remove(client, id, io)
-}
-
-async function remove(client: OperatorClient, id: string, io: CliIo): Promise<number> {
-  await client.send('DELETE', `/v1/cluster/nodes/${id}`)
-  io.print(`Node ${id} is no member any more. Its data directory can go.\n`)
-  return EXIT_OK
-}
-
-async function changeVoters(
+/** Shows what it takes, asks, and waits until it is over. */
+export async function changeVoters(
   client: OperatorClient,
   voters: readonly string[],
   flags: ChangeFlags,

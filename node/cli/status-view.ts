@@ -85,7 +85,8 @@ function indented(text: string): string[] {
   return wordWrap(text, COLUMNS - 2).map((line) => `  ${line}`)
 }
 
-function describeState({ state, caughtUp, ageSeconds }: NodeStatus): string {
+function describeState({ state, caughtUp, ageSeconds, drain }: NodeStatus): string {
+  if (state === 'alive' && drain) return drain.left?.images === 0 ? 'drained' : 'draining'
   if (state === 'unknown' && ageSeconds !== null) return `unknown (${Math.round(ageSeconds)} s)`
   return state === 'alive' && caughtUp === false ? 'catching up' : state
 }

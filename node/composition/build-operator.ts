@@ -2,10 +2,13 @@
 import type { OperatorComponents } from '../../api/status/status-routes.ts'
 import type { StreamLimit } from '../../api/stream-limit.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { FEATURE_LEVEL } from '../../cluster/membership/feature-level.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Traffic } from '../../cluster/network/traffic.ts'
+import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
+import type { SeracConfig } from '../config/options.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
@@ -19,6 +22,8 @@ import { ClusterAdmin } from '../status/cluster-admin.ts'
 import { ClusterHistory } from '../status/cluster-history.ts'
 import { CopyInspection, decodeSources } from '../status/copy-inspection.ts'
 import type { LoopDelay } from '../status/event-loop-delay.ts'
+import { Departures } from '../status/departures.ts'
+import type { ClusterReport } from '../status/cluster-report.ts'
 import { EventLog } from '../status/event-log.ts'
 import { ImageAdmin } from '../status/image-admin.ts'
 import { ImageMap } from '../status/image-map.ts'
@@ -33,6 +38,7 @@ import { pendingImages } from './build-record-loops.ts'
 import { buildReport, ownFigures, type ReportComponents } from './report.ts'
 
 export interface OperatorParts {
+  config: SeracConfig
   log: Log
   identity: NodeIdentity
   currentConfig: CurrentConfig
@@ -60,7 +66,7 @@ export interface OperatorParts {
 /** All that the operator's server needs but who may use it; `stop` ends what samples. */
 export function buildOperator(parts: OperatorParts): Omit<
   OperatorComponents,
-  'access' | 'metadefs' | 'metrics' | 'moving' | 'page'
+  'access' | 'metadefs' | 'metrics' | 'moving' | 'page' | 'whyAway'
 > & {
   metrics: NodeMetrics
   stop: () => void
@@ -106,6 +112,7 @@ export function buildOperator(parts: OperatorParts): Omit<
     clusterStatus: () => watch.gather(),
     metrics: buildMetrics(parts, facts, watch),
     admin: buildAdmin(parts, events),
+    departures: buildDepartures(parts, report),
     loops: new LoopAdmin({ self, loops: loops.all, questions, events, isMember }),
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
     history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
@@ -136,6 +143,23 @@ function buildMetrics(parts: OperatorParts, facts: ReportComponents, watch: Stat
     cluster: () => watch.latest,
     startedMs: clock.wallMs() - clock.monotonicMs() + startedMs,
   })
+}
+
+function buildDepartures(
+  { config, identity, currentConfig, cluster, index }: OperatorParts,
+  report: ClusterReport,
+): Departures {
+  const { control, registers } = cluster
+  const self = identity.id
+  const levelOf = (id: NodeId) =>
+    id === self ? FEATURE_LEVEL : (control.peers.hello(id)?.featureLevel ?? null)
+  const images = () => (registers.caughtUp ? index.rows() : null)
+  const { copies, durableCopies: durable } = config.replication
+  const { membership } = registers
+  return new Departures(
+    { self, clock, config: currentConfig, membership, report, images, levelOf },
+    { copies, durable },
+  )
 }
 
 function buildAdmin(

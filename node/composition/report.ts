@@ -1,6 +1,7 @@
 /** Puts the status document together from the parts of a node. */
 import { hashEngine } from '../../cluster/content-hash.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { FEATURE_LEVEL } from '../../cluster/membership/feature-level.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { isVoter } from '../../cluster/register/quorum.ts'
@@ -18,6 +19,7 @@ import type { LoopDelay } from '../status/event-loop-delay.ts'
 import type { Mutes } from '../status/mutes.ts'
 import type { OwnFigures } from '../status/node-report.ts'
 import type { StatusQuestions } from '../status/status-questions.ts'
+import { FORMAT_VERSION } from '../store/format-version.ts'
 import type { Store } from '../store/store.ts'
 import { SERAC_VERSION } from '../version.ts'
 
@@ -69,6 +71,8 @@ export function ownFigures(components: ReportComponents): OwnFigures {
   const { registers } = cluster
   return {
     version: SERAC_VERSION,
+    featureLevel: FEATURE_LEVEL,
+    diskVersion: FORMAT_VERSION,
     api: apiUrl,
     uptimeSeconds: Math.round((clock.monotonicMs() - startedMs) / 1000),
     caughtUp: registers.caughtUp,

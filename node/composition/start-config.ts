@@ -3,6 +3,7 @@
  * or left there by `serac init` or `serac join`; else the list of initial members.
  */
 import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster-config.ts'
+import { FEATURE_LEVEL } from '../../cluster/membership/feature-level.ts'
 import { formatHostPort } from '../../cluster/network/address.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { genesisConfig } from '../../cluster/register/config-register.ts'
@@ -10,6 +11,7 @@ import { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { configInStore } from '../../cluster/register/lone-voter.ts'
 import type { RegisterStorage } from '../../cluster/register/storage.ts'
 import type { SeracConfig } from '../config/options.ts'
+import { SERAC_VERSION } from '../version.ts'
 
 /** What is asked of the store. */
 export interface MemberStore {
@@ -28,6 +30,7 @@ export async function chooseStartConfig(
   const known = configInStore(store.registers)
   const config = known ?? configOfMembers(store.clusterId, initialMembers)
   if (known) refuseInterrupted(store.clusterId, known)
+  if (config.featureLevel > FEATURE_LEVEL) throw tooNew(config)
   if (!config.nodes.some(({ id }) => id === self)) throw notMember(self, config, known !== null)
   await store.setClusterId(config.clusterId)
   return new CurrentConfig(store.registers, config)
@@ -60,6 +63,13 @@ function withoutCluster(storeClusterId: string | null): string {
   return (
     `this node belongs to cluster ${storeClusterId}, but its copy of the cluster config is lost or damaged: ` +
     `run "serac join" with an invite of that cluster`
+  )
+}
+
+function tooNew({ clusterId, featureLevel }: ClusterConfig): Error {
+  return new Error(
+    `cluster ${clusterId} uses feature level ${featureLevel}, this release (${SERAC_VERSION}) understands up to ` +
+      `${FEATURE_LEVEL}: install the release of the other nodes`,
   )
 }
 

@@ -11,6 +11,8 @@ export const CHECK_CODES = [
   'REPAIR_BRAKED',
   'ZONE_SPREAD',
   'MISPLACED',
+  'DRAINING',
+  'DRAINED',
   'PEER_REFUSED',
   'VOTERS_CHANGING',
   'READMISSION',
@@ -24,6 +26,7 @@ export const CHECK_CODES = [
   'CHUNKS_DAMAGED',
   'RECORDS_DIFFERED',
   'LOOP_PAUSED',
+  'MIXED_RELEASES',
 ] as const
 
 export type CheckCode = (typeof CHECK_CODES)[number]

@@ -17,7 +17,7 @@ export interface ClusterAdminComponents {
   log: Log
   events: Pick<EventLog, 'note'>
   config: CurrentConfig
-  membership: Pick<Membership, 'plan' | 'setVoters' | 'abort' | 'putNode' | 'removeNode' | 'addInvite'>
+  membership: Pick<Membership, 'plan' | 'setVoters' | 'abort' | 'putNode' | 'addInvite'>
   stateOf: (id: NodeId) => NodeStatus['state']
   /** Requests to join that this node has refused since it started. */
   refusedJoins: () => number
@@ -118,18 +118,6 @@ export class ClusterAdmin {
     const text = `An operator has made an invite, valid until ${expiresAt}.`
     events.note({ kind: 'INVITE_MADE', severity: 'info', who: self, text })
     return { token, expiresAt }
-  }
-
-  /** Throws NOT_FOUND, MEMBERSHIP_REFUSED for a voter, NO_QUORUM. */
-  async removeNode(id: NodeId): Promise<void> {
-    const { self, membership } = this.#components
-    this.#member(id)
-    if (id === self)
-      throw new ImageError(
-        'CONFLICT',
-        'A node cannot remove itself: ask another node of the cluster to do it.',
-      )
-    await membership.removeNode(id)
   }
 
   /** Throws NOT_FOUND, NO_QUORUM. Answers with the member as it is then. */

@@ -1,13 +1,14 @@
 /** The status document, gathered from all nodes with a deadline; who does not answer is shown as unknown. */
 import type { ClusterConfig, ConfigView, MemberNode } from '../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import { placedNodes, storageNodes, zoneOf } from '../../cluster/placement/placement-policy.ts'
+import { drainedNodes, placedNodes, zoneOf } from '../../cluster/placement/placement-policy.ts'
 import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { CheckCode } from './check-codes.ts'
+import { DrainPace } from './drain-pace.ts'
 import type { EventLog } from './event-log.ts'
 import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import type { Mutes } from './mutes.ts'
@@ -39,10 +40,12 @@ export class ClusterReport {
   readonly #components: ClusterReportComponents
   /** Since when each finding holds, by code and subject. */
   readonly #since = new Map<string, { at: string; code: CheckCode; who: string | null }>()
+  readonly #drains: DrainPace
   #latest: { reports: ReadonlyMap<NodeId, NodeReport>; atMs: number } | null = null
 
   constructor(components: ClusterReportComponents) {
     this.#components = components
+    this.#drains = new DrainPace(components.clock)
     components.questions.on('report', async () => encodeReport(components.ownReport()))
   }
 
@@ -50,17 +53,20 @@ export class ClusterReport {
     const { config, clock, images } = this.#components
     const current = config.current()
     const reports = await this.#askAll(current)
-    const nodes = current.nodes.map((node) => this.#nodeStatus(node, reports.get(node.id)))
     const known = images()
     const all = known ? [...known] : null
+    const redundancy = all && (await this.#countRedundancy(current, all, reports))
+    this.#drains.look(redundancy?.onDrained ?? {})
+    const nodes = current.nodes.map((node) => this.#nodeStatus(node, reports.get(node.id)))
     const partial = {
       clusterId: current.clusterId,
       epoch: current.epoch,
+      featureLevel: current.featureLevel,
       nodes,
       voterChange: voterChange(current, reports),
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
-      redundancy: all && (await this.#countRedundancy(current, all, reports)),
+      redundancy,
       out: this.#components.out(),
       as_of: new Date(clock.wallMs()).toISOString(),
     }
@@ -93,7 +99,10 @@ export class ClusterReport {
       images: images.filter(hasData),
       placed: placementIn(config, new Set(out().out)),
       held: heldBy(reports),
-      zones: new Map(storageNodes(config).map((node) => [node.id, zoneOf(node)])),
+      zones: new Map(
+        config.nodes.filter(({ role }) => role !== 'edge').map((node) => [node.id, zoneOf(node)]),
+      ),
+      drained: drainedNodes(config),
       pause: async () => {
         if (slice.isOver()) await slice.pause()
       },
@@ -119,6 +128,8 @@ export class ClusterReport {
       zone,
       state: report ? 'alive' : seen === 'alive' ? 'unknown' : seen,
       version: report?.version ?? null,
+      featureLevel: report?.featureLevel ?? null,
+      diskVersion: report?.diskVersion ?? null,
       api: report?.api ?? null,
       uptimeSeconds: report?.uptimeSeconds ?? null,
       imagesHeld: report ? report.heldRoots.length : null,
@@ -134,6 +145,7 @@ export class ClusterReport {
       records: report?.records ?? null,
       loops: report?.loops ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,
+      drain: node.drained ? this.#drains.of(node.id, report?.caughtUp === true) : null,
       ageSeconds: report ? 0 : null,
     }
   }

@@ -32,11 +32,11 @@ function memberEvents(before: ClusterConfig, now: ClusterConfig): ConfigEvent[] 
       who: id,
       text: `The node ${address} is no member any more.`,
     })),
-    ...changed.map(({ id, address, zone, weight, role }) => ({
+    ...changed.map(({ id, address, zone, weight, role, drained }) => ({
       ...note,
       kind: 'NODE_CHANGED' as const,
       who: id,
-      text: `The node is ${role} at ${address} now, zone ${zone ?? 'of its own'}, weight ${weight}.`,
+      text: `The node is ${role} at ${address} now, zone ${zone ?? 'of its own'}, weight ${weight}${drained ? ', drained' : ''}.`,
     })),
   ]
 }

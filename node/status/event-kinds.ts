@@ -12,7 +12,7 @@ export const EVENT_KINDS = {
   NODE_DEAD: 'A node does not answer any more.',
   NODE_JOINED: 'A node is a member now.',
   NODE_REMOVED: 'A node is no member any more.',
-  NODE_CHANGED: 'A member has another address, zone, weight or role.',
+  NODE_CHANGED: 'A member has another address, zone, weight or role, or is drained or so no more.',
   VOTERS_CHANGED: 'Other nodes vote than before.',
   CONFIG_CHANGED: 'Another epoch of the cluster config is in force.',
   INVITE_MADE: 'An operator has made an invite at this node.',

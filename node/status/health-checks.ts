@@ -1,6 +1,7 @@
 /** Coded checks and the verdict that follows from them (architecture §7). */
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import { drainRemarks } from './drain-checks.ts'
 import { storeFaults } from './store-checks.ts'
 import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
@@ -18,11 +19,13 @@ export function findFaults(facts: Facts): Finding[] {
     ...nodeFaults(facts),
     ...redundancyFaults(facts),
     ...placementFaults(facts),
+    ...drainRemarks(facts),
     ...facts.refusals.map(({ peer, code, reason }) => refusal(peer, code, reason)),
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
     ...storeFaults(facts),
     ...pausedLoops(facts),
+    ...mixedReleases(facts),
   ]
 }
 
@@ -60,7 +63,8 @@ function nodeFaults({ nodes }: Facts): Finding[] {
     .filter(({ state }) => state !== 'alive')
     .map((node): Finding => ({
       code: 'NODE_DOWN',
-      severity: 'warning',
+      // Nothing depends on one that holds nothing and has no vote.
+      severity: node.drain && node.role !== 'voter' ? 'info' : 'warning',
       who: node.id,
       why: `Node ${node.address} is ${node.state}.`,
       remedy: 'Start it again, or see why it does not answer.',
@@ -74,7 +78,7 @@ function nodeFaults({ nodes }: Facts): Finding[] {
       why: `Node ${node.address} has not read all that it missed.`,
       remedy: 'Nothing: it catches up by itself.',
     }))
-  const alone = nodes.filter(({ role }) => role !== 'edge').length === 1
+  const alone = nodes.filter(({ role, drain }) => role !== 'edge' && !drain).length === 1
   const noRedundancy: Finding = {
     code: 'NO_REDUNDANCY',
     severity: 'info',
@@ -244,6 +248,20 @@ function pausedLoops({ nodes }: Facts): Finding[] {
       },
     ]
   })
+}
+
+function mixedReleases({ nodes }: Facts): Finding[] {
+  const releases = [...new Set(nodes.flatMap(({ version }) => version ?? []))].toSorted()
+  if (releases.length < 2) return []
+  return [
+    {
+      code: 'MIXED_RELEASES',
+      severity: 'info',
+      who: null,
+      why: `The nodes run ${releases.join(' and ')}.`,
+      remedy: 'Go on with the upgrade: "serac upgrade-check" says whether the next node can follow.',
+    },
+  ]
 }
 
 function describeProgress(progress: RescanProgress | null): string {

@@ -13,6 +13,9 @@ import type { StoreCondition } from '../store/store.ts'
 
 export interface NodeReport {
   version: string
+  /** What its release understands of the others, and reads on disk. Null: a release that does not say. */
+  featureLevel: number | null
+  diskVersion: number | null
   api: string | null
   uptimeSeconds: number
   caughtUp: boolean
@@ -55,6 +58,8 @@ type EncodedReport = OwnFigures & { heldRoots: Uint8Array }
 const ROOT_BYTES = 32
 /** Of a release that does not report them. */
 const NOTHING_UNDER_WAY = {
+  featureLevel: null,
+  diskVersion: null,
   readmission: null,
   voterChange: null,
   blockedTombstones: null,
@@ -89,6 +94,8 @@ function isReport(value: unknown): value is EncodedReport {
   const report = (value ?? {}) as Record<keyof NodeReport, unknown>
   const { version, api, abstains, hashing, caughtUp, hasQuorum, heldRoots } = report
   const {
+    featureLevel = null,
+    diskVersion = null,
     readmission = null,
     voterChange = null,
     blockedTombstones = null,
@@ -104,6 +111,7 @@ function isReport(value: unknown): value is EncodedReport {
     [version, hashing].every((text) => typeof text === 'string') &&
     [api, abstains].every(isTextOrNull) &&
     [caughtUp, hasQuorum].every((flag) => typeof flag === 'boolean') &&
+    [featureLevel, diskVersion].every((each) => each === null || Number.isSafeInteger(each)) &&
     FIGURES.every((name) => Number.isFinite(report[name])) &&
     [readmission, voterChange].every(isProgressOrNull) &&
     isBlockedOrNull(blockedTombstones) &&

@@ -10,11 +10,15 @@ export interface RedundancyInput {
   placed: (image: ImageRecord) => readonly NodeId[]
   /** Roots held in full, by node; a node that could not be asked, or has not caught up, is absent. */
   held: ReadonlyMap<NodeId, ReadonlySet<string>>
-  /** The failure domain of each storage node. */
+  /** The failure domain of each node that holds images, or is drained of them. */
   zones: ReadonlyMap<NodeId, string>
+  /** Nodes that give their copies away: until such a copy goes, it counts as the one that takes its place. */
+  drained?: ReadonlySet<NodeId>
   /** Called between images, so that a look at 100 000 of them leaves room for others. */
   pause?: () => Promise<void>
 }
+
+const NOBODY: ReadonlySet<NodeId> = new Set()
 
 type Counts = NonNullable<ClusterStatus['redundancy']>
 
@@ -33,6 +37,7 @@ export async function countRedundancy(input: RedundancyInput): Promise<Counts> {
     oneZone: 0,
     toCopy: { images: 0, bytes: 0 },
     onlyOn: {},
+    onDrained: Object.fromEntries([...(input.drained ?? [])].map((node) => [node, { images: 0, bytes: 0 }])),
   }
   const strays = new Map<string, Set<NodeId>>()
   for (const image of input.images) {
@@ -54,7 +59,7 @@ function countStrays({ images, placed }: RedundancyInput, strays: Map<string, Se
 
 function count(
   image: ImageRecord,
-  { placed, held, zones }: RedundancyInput,
+  { placed, held, zones, drained = NOBODY }: RedundancyInput,
   counts: Counts,
   strays: Map<string, Set<NodeId>>,
 ): void {
@@ -62,25 +67,42 @@ function count(
   if (root === undefined) return
   const nodes = placed(image)
   const holders = [...held].flatMap(([node, roots]) => (roots.has(root) ? [node] : []))
-  const copies = holders.filter((node) => nodes.includes(node))
+  const kept = holders.filter((node) => drained.has(node))
+  const placedCopies = holders.filter((node) => nodes.includes(node))
+  const copies = [...placedCopies, ...kept]
   const silent = nodes.filter((node) => !held.has(node)).length
-  const lacking = nodes.length - silent - copies.length
+  const lacking = nodes.length - silent - placedCopies.length
   counts.copiesMin = Math.min(counts.copiesMin ?? Infinity, copies.length)
   if (copies.length < holders.length)
-    strays.set(root, new Set(holders.filter((node) => !nodes.includes(node))))
+    strays.set(root, new Set(holders.filter((node) => !copies.includes(node))))
   if (lacking > 0) counts.toCopy.images++
   counts.toCopy.bytes += lacking * (image.size ?? 0)
-  if (holders.length === 1) countLast(counts.onlyOn, holders[0]!, image.size ?? 0)
-  const zonesUsed = new Set(copies.map((node) => zones.get(node))).size
-  if (copies.length > 1 && zonesUsed === 1 && new Set(zones.values()).size > 1) counts.oneZone++
-  if (copies.length > 0 && copies.length === nodes.length) counts.full++
+  if (holders.length === 1) countAt(counts.onlyOn, holders[0]!, image.size ?? 0)
+  for (const node of kept) countAt(counts.onDrained, node, image.size ?? 0)
+  if (copies.length > 1 && isInOneZone(copies, zones, drained)) counts.oneZone++
+  if (copies.length > 0 && copies.length >= nodes.length) counts.full++
   else if (holders.length > 0) counts.underReplicated++
   else if (silent > 0) counts.unknown++
   else counts.unavailable++
 }
 
-function countLast(onlyOn: Counts['onlyOn'], node: NodeId, sizeBytes: number): void {
-  const last = (onlyOn[node] ??= { images: 0, bytes: 0 })
-  last.images++
-  last.bytes += sizeBytes
+/** Where there are others that it could be in. */
+function isInOneZone(
+  copies: readonly NodeId[],
+  zones: ReadonlyMap<NodeId, string>,
+  drained: ReadonlySet<NodeId>,
+): boolean {
+  const staying = [...zones].filter(([node]) => !drained.has(node))
+  const isSpread = new Set(copies.map((node) => zones.get(node))).size > 1
+  return !isSpread && new Set(staying.map(([, zone]) => zone)).size > 1
+}
+
+function countAt(
+  sums: Record<NodeId, { images: number; bytes: number }>,
+  node: NodeId,
+  sizeBytes: number,
+): void {
+  const sum = (sums[node] ??= { images: 0, bytes: 0 })
+  sum.images++
+  sum.bytes += sizeBytes
 }

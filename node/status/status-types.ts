@@ -38,6 +38,9 @@ export interface NodeStatus {
   /** unknown: it could not be asked; its figures are then null. */
   state: 'alive' | 'suspect' | 'dead' | 'unknown'
   version: string | null
+  /** What its release understands of the others, and reads on disk. */
+  featureLevel: number | null
+  diskVersion: number | null
   api: string | null
   uptimeSeconds: number | null
   /** Active images whose bytes this node holds in full. */
@@ -60,8 +63,18 @@ export interface NodeStatus {
   loops: LoopState[] | null
   /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
   eventLoopDelay: LoopDelay | null
+  /** Null unless an operator has drained it. */
+  drain: NodeDrain | null
   /** Seconds since these figures were read. */
   ageSeconds: number | null
+}
+
+/** How far a drained node has come. Done: nothing is left. */
+export interface NodeDrain {
+  /** What it holds still; null when that is not known. */
+  left: { images: number; bytes: number } | null
+  /** By the pace so far, as the node that is asked has seen it; null when it has seen none. */
+  etaSeconds: number | null
 }
 
 export interface ClusterStatus {
@@ -70,6 +83,8 @@ export interface ClusterStatus {
   checks: Check[]
   clusterId: string
   epoch: number
+  /** In force: releases that understand less are kept out. */
+  featureLevel: number
   nodes: NodeStatus[]
   /** A change of the voters under way (R10), with what its rescan has looked at so far; null when there is none. */
   voterChange: { from: string[]; to: string[]; progress: RescanProgress | null } | null
@@ -98,6 +113,8 @@ export interface ClusterStatus {
     toCopy: { images: number; bytes: number }
     /** By node: images of which no other node that answers has a full copy, so that they go with it. */
     onlyOn: Record<string, { images: number; bytes: number }>
+    /** By drained node: what it holds still. */
+    onDrained: Record<string, { images: number; bytes: number }>
   } | null
   as_of: string
 }

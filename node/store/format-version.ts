@@ -48,7 +48,7 @@ export async function readFormat(directory: string, nodeId: NodeId): Promise<Fou
   if (format.version !== FORMAT_VERSION) {
     const message =
       `${path} has version ${format.version}; this release reads version ${FORMAT_VERSION}: ` +
-      `start the release that wrote it, or read UPGRADING.md`
+      `start the release that wrote it, or a newer one; nothing was changed`
     throw new StoreError('FORMAT_UNKNOWN', message, { path, version: format.version })
   }
   if (format.nodeId !== nodeId) {

@@ -24,6 +24,13 @@ t.test('/healthcheck and /ready follow the disable file', async (t) => {
   t.equal((await app.inject('/healthcheck')).statusCode, 200)
 })
 
+t.test('a node that is away for a reason of its own says which', async (t) => {
+  const { app } = testApi(t, { components: { whyAway: () => 'DRAINED BY AN OPERATOR' } })
+  for (const url of ['/healthcheck', '/ready', '/ready/read'])
+    t.match(await app.inject(url), { statusCode: 503, body: 'DRAINED BY AN OPERATOR' })
+  t.equal((await app.inject('/v2/images')).statusCode, 200, 'the API itself goes on')
+})
+
 t.test('/healthcheck by Accept', async (t) => {
   const { app } = testApi(t)
   const get = (accept: string) => app.inject({ url: '/healthcheck', headers: { accept } })

@@ -4,6 +4,7 @@ import type { OperatorComponents } from '../../api/status/status-routes.ts'
 import type { LoopState } from '../../node/loops/loop.ts'
 import { EventLog, mergeEvents } from '../../node/status/event-log.ts'
 import { findFaults, summaryOf, verdictOf } from '../../node/status/health-checks.ts'
+import type { DeparturePlan } from '../../node/status/departure-plan.ts'
 import type { ImageMapDocument, MapCell, MapRow } from '../../node/status/image-map.ts'
 import { Mutes } from '../../node/status/mutes.ts'
 import type { ClusterStatus, NodeStatus } from '../../node/status/status-types.ts'
@@ -61,6 +62,7 @@ export class FixtureCluster {
   readonly #clock = { wallMs: () => Date.now() }
   readonly #mutes = new Mutes(this.#clock)
   readonly #events = new EventLog(this.#clock, silentLog)
+  readonly #drained = new Set<string>()
   readonly #beganMs = Date.now()
   /** By node and loop. */
   readonly #set = new Map<string, { paused: boolean; rate: number | null }>()
@@ -87,7 +89,7 @@ export class FixtureCluster {
     })
   }
 
-  get components(): Pick<OperatorComponents, 'clusterStatus' | 'map' | 'history' | 'loops'> {
+  get components(): Pick<OperatorComponents, 'clusterStatus' | 'map' | 'history' | 'loops' | 'departures'> {
     return {
       clusterStatus: async () => this.#status(),
       map: { page: async ({ show, search }) => this.#map(show, search) },
@@ -99,6 +101,15 @@ export class FixtureCluster {
         }),
         capacity: async () => this.#capacity(),
         mute: async ({ code, who, seconds, reason }) => this.#mutes.set({ code, who }, seconds, reason),
+      },
+      departures: {
+        plan: async (kind, node) => this.#plan(kind, node),
+        drain: async (node) => {
+          this.#drained.add(node)
+          return this.#plan('drain', node)
+        },
+        undrain: async (node) => void this.#drained.delete(node),
+        remove: () => Promise.reject(new Error('the page removes no nodes')),
       },
       loops: {
         describe: () => ({ node: IDS[0]!, loops: this.#loops(0) }),
@@ -121,6 +132,23 @@ export class FixtureCluster {
     }
   }
 
+  /** The node with a full disk could not take what another one gives away. */
+  #plan(kind: DeparturePlan['kind'], node: string): DeparturePlan {
+    const held = { images: NAMES.length, bytes: 71 * GIB }
+    const noRoom = `node ${IDS[1]} has room for 0 MiB and would get ${71 * 1024} MiB`
+    const objections = this.state === 'full' ? [noRoom] : []
+    return {
+      kind,
+      node,
+      epoch: 7,
+      held,
+      toMove: held,
+      onlyHere: { images: 0, bytes: 0 },
+      objections,
+      warnings: [],
+    }
+  }
+
   #silent(): string[] {
     return this.state === 'dead' ? [IDS[2]!] : this.state === 'partition' ? [IDS[1]!, IDS[2]!] : []
   }
@@ -132,6 +160,7 @@ export class FixtureCluster {
     const partial = {
       clusterId: '5e2ac0f1-77b1-4c35-9a3b-2f60a1c9d411',
       epoch: 7,
+      featureLevel: 2,
       nodes,
       voterChange: null,
       quorum,
@@ -151,7 +180,7 @@ export class FixtureCluster {
   }
 
   #redundancy(): ClusterStatus['redundancy'] {
-    const nothing = { unavailable: 0, unknown: 0, misplaced: 0, oneZone: 0, onlyOn: {} }
+    const nothing = { unavailable: 0, unknown: 0, misplaced: 0, oneZone: 0, onlyOn: {}, onDrained: {} }
     const full = NAMES.length
     const none = { images: 0, bytes: 0 }
     if (this.state === 'dead')
@@ -191,6 +220,8 @@ export class FixtureCluster {
       ...base,
       state: 'alive',
       version: '0.1.0',
+      featureLevel: 2,
+      diskVersion: 1,
       api: `http://10.20.0.${11 + index}:9292`,
       uptimeSeconds: 86_400 * (11 - index) + 4000,
       imagesHeld: NAMES.length - (isRotten ? 2 : isFull ? 1 : 0),
@@ -216,6 +247,7 @@ export class FixtureCluster {
       records: { passes: 3, compared: 15, healed: 0, away: [], lastPassEndedAt: null },
       loops: this.#loops(index),
       eventLoopDelay: { p99Ms: 4 + index, maxMs: 31 },
+      drain: this.#drained.has(base.id) ? { left: { images: 9, bytes: 40 * GIB }, etaSeconds: 754 } : null,
       ageSeconds: 0,
     }
   }
@@ -285,6 +317,8 @@ export class FixtureCluster {
 /** Of a node that does not answer. */
 const SILENT = {
   version: null,
+  featureLevel: null,
+  diskVersion: null,
   api: null,
   uptimeSeconds: null,
   imagesHeld: null,
@@ -300,5 +334,6 @@ const SILENT = {
   records: null,
   loops: null,
   eventLoopDelay: null,
+  drain: null,
   ageSeconds: null,
 } as const

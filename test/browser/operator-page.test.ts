@@ -108,6 +108,31 @@ t.test('a loop of another node is paused, given a rate and resumed', async (t) =
   await page.getByRole('button', { name: 'Pause the updater of 10.20.0.12' }).waitFor()
 })
 
+t.test(
+  'a node is drained after a look at what it takes, and had back; a drain that would not fit is refused',
+  async (t) => {
+    const { cluster, url } = await clusterIn(t)
+    const page = await openPage(t, browser, `${url}/#nodes`)
+    const drain = page.getByRole('button', { name: 'Drain 10.20.0.13' })
+    const dialog = page.getByRole('dialog')
+    await drain.click()
+    await dialog.getByText('The others have to copy 14 images (71.0 GiB)').waitFor()
+    t.strictSame(await violations(page), [], 'the question')
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    t.equal(await page.getByText('Draining:').count(), 0)
+    await drain.click()
+    await dialog.getByRole('button', { name: 'Drain', exact: true }).click()
+    await page.getByText('Draining: 9 images (40.0 GiB) left, some 12 min to go.').waitFor()
+    t.match(await page.locator('.bar-verdict').textContent(), 'HEALTHY', 'it is wanted')
+    await page.getByRole('button', { name: 'Undrain 10.20.0.13' }).click()
+    await drain.waitFor()
+    cluster.state = 'full'
+    await drain.click()
+    await dialog.getByText('Refused: node 10.20.0.12').waitFor()
+    t.ok(await dialog.getByRole('button', { name: 'Drain', exact: true }).isDisabled())
+  },
+)
+
 t.test('all of it works by keyboard', async (t) => {
   const { url } = await clusterIn(t, 'corrupt')
   const page = await openPage(t, browser, url)

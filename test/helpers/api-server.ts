@@ -72,6 +72,7 @@ export function testApi(
         canRead: () => readiness.read,
         reasons: () => ['no quorum'],
       },
+      whyAway: () => null,
       streams: new StreamLimit(),
       meter: { noteRequest() {} },
       clock: systemClock,

@@ -25,6 +25,8 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
   return {
     clusterStatus: () => Promise.reject(new Error('not asked for here')),
     admin: {} as OperatorComponents['admin'],
+    departures: {} as OperatorComponents['departures'],
+    whyAway: () => null,
     loops: {} as OperatorComponents['loops'],
     images: {} as OperatorComponents['images'],
     moving: {} as OperatorComponents['moving'],

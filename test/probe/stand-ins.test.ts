@@ -1,7 +1,11 @@
-/** Five nodes, two copies of each image: one is lost for a while, others stand in for it, and give way when it is back. */
+/**
+ * Five nodes, two copies of each image: one is lost for a while, others stand in for it, and give way when it is back. One
+ * is drained, and has its images again when that is over.
+ */
 import t, { type Test } from 'tap'
 import { type Digest, digestOf, patternImage } from '../helpers/pattern-image.ts'
-import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
+import { eventually, ProbeCluster, SERAC } from '../helpers/probe-cluster.ts'
+import { runCommand } from '../helpers/run-command.ts'
 
 const SETTINGS = [
   { section: 'replication', name: 'copies', value: '2' },
@@ -50,6 +54,9 @@ t.test('stand-ins for a lost node', async (t) => {
   await allRead(t, cluster, images, [LOST, 0])
   t.match(await cluster.client(LOST).send('GET', `/v2/images/${deleted}`), { status: 404 })
 
+  await drains(t, cluster, inOrder)
+  await allRead(t, cluster, images, [LOST, 3])
+
   const [first] = cluster.dev.nodes
   const { nodes } = await cluster.status(0)
   const { id } = nodes.find(({ api }) => api === first!.apiUrl)!
@@ -78,6 +85,38 @@ t.test('stand-ins for a lost node', async (t) => {
   )
   await eventually('nothing has moved', inOrder(0, NODES))
 })
+
+/** By the command, which is killed in its midst and asked again; nobody calls the cluster degraded meanwhile. */
+async function drains(
+  t: Test,
+  cluster: ProbeCluster,
+  inOrder: (index: number, up: number) => () => Promise<boolean>,
+): Promise<void> {
+  const node = cluster.dev.node(LOST)
+  const { operatorUrl } = cluster.dev.node(0)
+  const id = (await cluster.ownStatus(LOST)).id
+  const serac = (...args: string[]) => runCommand(process.execPath, [SERAC, ...args, '--url', operatorUrl])
+  t.match(await serac('drain', id, '--dry-run'), { exitCode: 0, stdout: /Others have to copy: +\d+ image/ })
+  t.equal(await node.probe('/healthcheck'), 200, 'a dry run changes nothing')
+  t.match(await serac('drain', id, '--yes', '--no-wait'), { exitCode: 0, stdout: /is being drained/ })
+  await eventually('requests are offered elsewhere', async () => (await node.probe('/healthcheck')) === 503)
+  t.equal(await node.probe('/ready'), 503)
+  await cluster.dev.node(0).process.kill()
+  await cluster.dev.start(0)
+  await cluster.ready(0)
+  const drained = await serac('drain', id, '--yes')
+  t.match(drained, { exitCode: 0, stdout: /holds no image data any more/ }, drained.stderr)
+  t.equal(await heldBy(cluster, LOST), 0)
+  await cluster.shows(1, 'DRAINED', LOST)
+  await eventually('two copies of each on the others, and all is well', async () => {
+    return (await inOrder(1, NODES)()) && (await cluster.status(1)).verdict === 'HEALTHY'
+  })
+  t.match(await serac('undrain', id), { exitCode: 0 })
+  await eventually('it takes requests again', async () => (await node.probe('/healthcheck')) === 200)
+  await eventually('it has images again', async () => {
+    return (await heldBy(cluster, LOST)) > 0 && (await inOrder(1, NODES)())
+  })
+}
 
 async function heldBy(cluster: ProbeCluster, index: number): Promise<number> {
   const { apiUrl } = cluster.dev.node(index)

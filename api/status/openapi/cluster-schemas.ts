@@ -24,6 +24,11 @@ const member = {
   weight: number('Its share of the data, relative to the others.'),
 }
 
+/** Absent: it is not. */
+const drained = { drained: flag() }
+
+const imageSum = object({ images: integer(), bytes: integer('Of them all.') })
+
 const movedImage = object({
   id: { type: 'string', format: 'uuid' },
   name: orNull(text()),
@@ -64,13 +69,23 @@ const arrival = object(
 
 export const clusterSchemas: Readonly<Record<string, Schema>> = {
   Error: object({ error: object({ status: integer(), message: text('For people.') }) }),
-  Member: object(member),
+  Member: object(member, drained),
+  DeparturePlan: object({
+    kind: oneOf(['drain', 'remove']),
+    node: nodeId,
+    epoch: integer(),
+    held: orNull(imageSum, 'What it holds in full; null: it does not answer.'),
+    toMove: imageSum,
+    onlyHere: imageSum,
+    objections: listOf(text('Why it is refused.')),
+    warnings: listOf(text()),
+  }),
   Nodes: object({
     clusterId: text(),
     epoch: integer(),
     joint: orNull(listOf(nodeId), 'The voters to come while they change.'),
     nodes: listOf(
-      object({ ...member, votes: flag(), state: oneOf(['alive', 'suspect', 'dead', 'unknown']) }),
+      object({ ...member, votes: flag(), state: oneOf(['alive', 'suspect', 'dead', 'unknown']) }, drained),
     ),
     invites: object({ open: integer(), refusedJoins: integer() }),
   }),

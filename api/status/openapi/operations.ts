@@ -15,6 +15,8 @@ export interface Operation {
 }
 
 const bounded = (schema: Schema, maximum: number): Schema => ({ ...schema, minimum: 1, maximum })
+/** Whatever the plan objects. */
+const force = oneOf(['true', 'false'])
 const loopChange = { body: 'LoopChanges', answers: { 200: 'LoopState' } }
 
 /** By path, as OpenAPI writes it, then by method. */
@@ -38,7 +40,23 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
       body: 'MemberChanges',
       answers: { 200: 'Member' },
     },
-    delete: { summary: 'Takes a member that does not vote out of the cluster.', answers: { 204: null } },
+    delete: {
+      summary: 'Takes a member that does not vote out of the cluster; refused while the plan objects.',
+      query: { force },
+      answers: { 204: null },
+    },
+  },
+  '/v1/cluster/nodes/{id}/removal': {
+    get: { summary: 'What that would move and risk. Changes nothing.', answers: { 200: 'DeparturePlan' } },
+  },
+  '/v1/cluster/nodes/{id}/drain': {
+    get: { summary: 'What a drain would move. Changes nothing.', answers: { 200: 'DeparturePlan' } },
+    put: {
+      summary: 'Has a member give its copies to the others; refused while the plan objects.',
+      query: { force },
+      answers: { 200: 'DeparturePlan' },
+    },
+    delete: { summary: 'Lets it take copies and requests again.', answers: { 204: null } },
   },
   '/v1/cluster/voters': {
     post: {

@@ -38,6 +38,8 @@ const nodeStatus = object({
   zone: orNull(text(), 'Failure domain; null: its own.'),
   state: oneOf(['alive', 'suspect', 'dead', 'unknown'], 'Of one that does not answer all figures are null.'),
   version: orNull(text()),
+  featureLevel: orNull(integer(), 'What its release understands of the others.'),
+  diskVersion: orNull(integer(), 'What its release reads.'),
   api: orNull(text(), 'URL of its Glance API.'),
   uptimeSeconds: orNull(number()),
   imagesHeld: orNull(integer()),
@@ -58,6 +60,10 @@ const nodeStatus = object({
   records: orNull(ref('RecordAuditProgress')),
   loops: orNull(listOf(ref('LoopState'))),
   eventLoopDelay: orNull(object({ p99Ms: number(), maxMs: number() })),
+  drain: orNull(
+    object({ left: orNull(counts, 'What it holds still; null: not known.'), etaSeconds: orNull(number()) }),
+    'null: nobody has drained it.',
+  ),
   ageSeconds: orNull(number(), 'Since these figures were read.'),
 })
 
@@ -67,6 +73,7 @@ const clusterStatus = object({
   checks: listOf(ref('Check')),
   clusterId: text(),
   epoch: integer(),
+  featureLevel: integer('In force: releases that understand less are kept out.'),
   nodes: listOf(ref('NodeStatus')),
   voterChange: orNull(
     object({ from: listOf(nodeId), to: listOf(nodeId), progress: orNull(ref('RescanProgress')) }),
@@ -88,6 +95,7 @@ const clusterStatus = object({
       oneZone: integer(),
       toCopy: counts,
       onlyOn: mapOf(counts, 'By node: what no other node that answers has.'),
+      onDrained: mapOf(counts, 'By drained node: what it holds still.'),
     }),
   ),
   as_of: time,

@@ -1,13 +1,12 @@
-/** Tells how far a move has come: one line that is written over on a terminal, else a line now and then. */
+/** Tells how far a move has come. */
 import type { CliIo } from '../cli-io.ts'
+import { ProgressLine } from '../progress-line.ts'
 import { formatBytes } from '../status-view.ts'
 
-const TERMINAL_EVERY_MS = 500
-const LINES_EVERY_MS = 30_000
-const WIDTH = 79
+const SHOWN_EVERY_MS = 500
 
 export class MovingProgress {
-  readonly #io: Pick<CliIo, 'complain' | 'isTerminal'>
+  readonly #line: ProgressLine
   readonly #beganMs = performance.now()
   readonly #timer: NodeJS.Timeout
   #imagesTotal = 0
@@ -18,8 +17,8 @@ export class MovingProgress {
   #bytesSent = 0
 
   constructor(io: Pick<CliIo, 'complain' | 'isTerminal'>) {
-    this.#io = io
-    this.#timer = setInterval(() => this.#show(), io.isTerminal ? TERMINAL_EVERY_MS : LINES_EVERY_MS)
+    this.#line = new ProgressLine(io)
+    this.#timer = setInterval(() => this.#show(), SHOWN_EVERY_MS)
   }
 
   /** Bytes that went over the wire, whatever became of them. */
@@ -48,17 +47,15 @@ export class MovingProgress {
 
   end(): void {
     clearInterval(this.#timer)
-    if (!this.#io.isTerminal) return
-    this.#io.complain(`\r${' '.repeat(WIDTH)}\r`)
+    this.#line.end()
   }
 
   #show(): void {
     const rate = formatBytes(this.#bytesSent / Math.max(this.seconds, 1))
     const attention = this.#attention > 0 ? `, ${this.#attention} to look at` : ''
-    const line =
+    this.#line.show(
       `${this.#images} of ${this.#imagesTotal} images, ${formatBytes(this.#bytes)} of ` +
-      `${formatBytes(this.#bytesTotal)}, ${rate}/s${attention}`
-    const { isTerminal, complain } = this.#io
-    complain(isTerminal ? `\r${line.slice(0, WIDTH).padEnd(WIDTH)}` : `${line}\n`)
+        `${formatBytes(this.#bytesTotal)}, ${rate}/s${attention}`,
+    )
   }
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { DeparturesPort } from '../../../api/status/departure-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { ImageError } from '../../../node/errors.ts'
@@ -8,8 +9,11 @@ import { operatorComponents } from '../../helpers/operator-components.ts'
 const plan = { epoch: 1, from: ['a'], to: ['a'], joining: [], leaving: [], registers: 0, warnings: [] }
 const member = { id: 'a', address: 'h:1', role: 'voter' as const, zone: null, weight: 1 }
 
-function operator(admin: Partial<ClusterAdminPort>) {
-  const components = operatorComponents({ admin: admin as ClusterAdminPort })
+function operator(admin: Partial<ClusterAdminPort>, departures: Partial<DeparturesPort> = {}) {
+  const components = operatorComponents({
+    admin: admin as ClusterAdminPort,
+    departures: departures as DeparturesPort,
+  })
   const app = buildOperatorServer(components, { disableFile: '/nonexistent/disable', clientPauseMs: 1000 })
   t.teardown(() => app.close())
   return app
@@ -80,12 +84,9 @@ t.test('invites last an hour unless said otherwise', async (t) => {
   t.strictSame(asked, [3_600_000, 60_000])
 })
 
-t.test('members are changed and removed', async (t) => {
+t.test('members are changed, a change of the voters is given up', async (t) => {
   const app = operator({
     changeNode: async (id, changes) => ({ ...member, id, ...changes }),
-    removeNode: async (id) => {
-      if (id !== 'a') throw new ImageError('NOT_FOUND', `Node ${id} is no member of this cluster.`)
-    },
     abortVoters: async () => {},
   })
   const changed = await app.inject({
@@ -94,7 +95,45 @@ t.test('members are changed and removed', async (t) => {
     body: { zone: 'z', weight: 2 },
   })
   t.strictSame(changed.json(), { ...member, zone: 'z', weight: 2 })
-  t.equal((await app.inject({ method: 'DELETE', url: '/v1/cluster/nodes/a' })).statusCode, 204)
-  t.equal((await app.inject({ method: 'DELETE', url: '/v1/cluster/nodes/x' })).statusCode, 404)
   t.equal((await app.inject({ method: 'DELETE', url: '/v1/cluster/voters/change' })).statusCode, 204)
+})
+
+t.test('nodes leave: planned, drained, had back, taken out', async (t) => {
+  const asked: unknown[] = []
+  const nothing = { images: 0, bytes: 0 }
+  const leaving = { node: 'a', epoch: 1, held: null, toMove: nothing, onlyHere: nothing }
+  const app = operator(
+    {},
+    {
+      plan: async (kind) => ({ kind, ...leaving, objections: [], warnings: [] }),
+      drain: async (...args) => {
+        asked.push(['drain', ...args])
+        return { kind: 'drain', ...leaving, objections: [], warnings: [] }
+      },
+      undrain: async (...args) => void asked.push(['undrain', ...args]),
+      remove: async (id, isForced) => {
+        asked.push(['remove', id, isForced])
+        if (id !== 'a') throw new ImageError('NOT_FOUND', `Node ${id} is no member of this cluster.`)
+      },
+    },
+  )
+  const at = (method: 'GET' | 'PUT' | 'DELETE', path: string) =>
+    app.inject({ method, url: `/v1/cluster/nodes/${path}` })
+  t.match((await at('GET', 'a/drain')).json(), { kind: 'drain' })
+  t.match((await at('GET', 'a/removal')).json(), { kind: 'remove' })
+  t.strictSame(asked, [], 'to look changes nothing')
+  t.equal((await at('PUT', 'a/drain')).statusCode, 200)
+  t.equal((await at('PUT', 'a/drain?force=true')).statusCode, 200)
+  t.equal((await at('DELETE', 'a/drain')).statusCode, 204)
+  t.equal((await at('DELETE', 'a?force=true')).statusCode, 204)
+  t.equal((await at('DELETE', 'x')).statusCode, 404)
+  t.equal((await at('DELETE', 'a?force=yes')).statusCode, 400)
+  t.equal((await at('PUT', 'a/drain?forced=true')).statusCode, 400)
+  t.strictSame(asked, [
+    ['drain', 'a', false],
+    ['drain', 'a', true],
+    ['undrain', 'a'],
+    ['remove', 'a', true],
+    ['remove', 'x', false],
+  ])
 })

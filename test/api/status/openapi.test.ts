@@ -1,6 +1,7 @@
 /** The OpenAPI document tells of the routes that there are, and of answers as they are. */
 import t, { type Test } from 'tap'
 import type { ClusterAdminPort } from '../../../api/status/cluster-routes.ts'
+import type { DeparturesPort } from '../../../api/status/departure-routes.ts'
 import type { ImageAdminPort } from '../../../api/status/image-routes.ts'
 import type { HistoryPort, ImageMapPort } from '../../../api/status/history-routes.ts'
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
@@ -11,6 +12,7 @@ import { StreamLimit } from '../../../api/stream-limit.ts'
 import { systemClock } from '../../../cluster/runtime.ts'
 import type { LoopState } from '../../../node/loops/loop.ts'
 import { CHECK_CODES } from '../../../node/status/check-codes.ts'
+import type { DeparturePlan } from '../../../node/status/departure-plan.ts'
 import { OpenApiCheck } from '../../helpers/openapi-check.ts'
 import { operatorComponents } from '../../helpers/operator-components.ts'
 import { activeImage, ID, NOW } from '../../node/images/image-fixture.ts'
@@ -37,8 +39,18 @@ const admin: Partial<ClusterAdminPort> = {
   setVoters: async () => ({ state: 'running', plan }),
   abortVoters: async () => {},
   invite: async () => ({ token: 't', expiresAt: NOW }),
-  removeNode: async () => {},
   changeNode: async () => member,
+}
+const sum = { images: 1, bytes: 5 }
+const leaving: DeparturePlan = {
+  ...{ kind: 'drain', node: 'a', epoch: 1, held: null, toMove: sum, onlyHere: sum },
+  ...{ objections: ['o'], warnings: [] },
+}
+const departures: DeparturesPort = {
+  plan: async () => leaving,
+  drain: async () => ({ ...leaving, held: sum }),
+  undrain: async () => {},
+  remove: async () => {},
 }
 const loops: LoopAdminPort = {
   describe: () => ({ node: 'a', loops: [loop] }),
@@ -93,6 +105,7 @@ function operatorOf(t: Test) {
     operatorComponents({
       clusterStatus: () => clusterOf().report.gather(),
       admin: admin as ClusterAdminPort,
+      departures,
       loops,
       images,
       map,

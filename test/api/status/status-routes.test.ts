@@ -12,6 +12,7 @@ const status: ClusterStatus = {
   checks: [],
   clusterId: 'c',
   epoch: 1,
+  featureLevel: 2,
   nodes: [],
   voterChange: null,
   out: { out: [], braked: [] },

@@ -47,8 +47,22 @@ t.test('the verdict is the same on both sides', async (t) => {
     [foreign, 'FOREIGN_CLUSTER'],
     [deaf, 'INCOMPATIBLE_PEER'],
   ] as const) {
-    t.equal(judgeHello(hello, theirs)?.code, code)
-    t.equal(judgeHello(theirs, hello)?.code, code)
+    t.equal(judgeHello(hello, theirs, 1)?.code, code)
+    t.equal(judgeHello(theirs, hello, 1)?.code, code)
   }
-  t.equal(judgeHello(hello, older), null, 'one shared gossip protocol is enough: rolling upgrades need it')
+  t.equal(judgeHello(hello, older, 1), null, 'one shared gossip protocol is enough: rolling upgrades need it')
+})
+
+t.test('a release that does not understand what the cluster uses is refused, by name', async (t) => {
+  const newer = { ...hello, nodeId: 'newer', version: '0.2.0', featureLevel: 2 }
+  t.equal(judgeHello(newer, hello, 1), null, 'while nothing of the newer level is used, both get along')
+  for (const [ours, theirs] of [
+    [newer, hello],
+    [hello, newer],
+  ] as const)
+    t.match(judgeHello(ours, theirs, 2), {
+      code: 'INCOMPATIBLE_PEER',
+      message:
+        /node node runs release 0.1.0, which understands feature level 1, and this cluster uses level 2/,
+    })
 })

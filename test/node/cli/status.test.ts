@@ -14,6 +14,8 @@ const alive: NodeStatus = {
   zone: null,
   state: 'alive',
   version: '0.1.0',
+  featureLevel: 2,
+  diskVersion: 1,
   api: 'http://10.0.0.1:9292',
   uptimeSeconds: 60,
   imagesHeld: 12,
@@ -29,6 +31,7 @@ const alive: NodeStatus = {
   records: null,
   loops: null,
   eventLoopDelay: null,
+  drain: null,
   ageSeconds: 0,
 }
 const lost: NodeStatus = {
@@ -41,6 +44,7 @@ const lost: NodeStatus = {
   storedBytes: null,
   freeBytes: null,
   totalBytes: null,
+  drain: null,
   ageSeconds: null,
 }
 const status: ClusterStatus = {
@@ -59,6 +63,7 @@ const status: ClusterStatus = {
   ],
   clusterId: 'c0ffee',
   epoch: 1,
+  featureLevel: 2,
   nodes: [alive, lost],
   voterChange: null,
   quorum: { votersUp: 1, votersTotal: 2, needed: 2, canWrite: false },
@@ -74,6 +79,7 @@ const status: ClusterStatus = {
     oneZone: 0,
     toCopy: { images: 0, bytes: 0 },
     onlyOn: {},
+    onDrained: {},
   },
   as_of: '2026-02-28T12:01:30.000Z',
 }

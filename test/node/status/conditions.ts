@@ -69,6 +69,16 @@ function configured(fields: Partial<World['config']>): Condition['inject'] {
   }
 }
 
+/** An operator has drained node c. */
+function drained(): Condition['inject'] {
+  return (world) => {
+    const nodes = world.config.nodes.map((node) =>
+      node.id === 'c' ? { ...node, drained: true as const } : node,
+    )
+    return configured({ nodes })(world)
+  }
+}
+
 /** Four nodes and more, of which some have been silent for as long as others must stand in. */
 function vanished(...ids: string[]): Condition['inject'] {
   return (world) => {
@@ -206,6 +216,27 @@ export const CONDITIONS: Readonly<Record<CheckCode, Condition>> = {
       return configured({ nodes })(world)
     },
   },
+  DRAINING: {
+    severity: 'info',
+    who: 'c',
+    verdict: 'HEALTHY',
+    remedy: /goes on by itself/,
+    inject: drained(),
+  },
+  DRAINED: {
+    severity: 'info',
+    who: 'c',
+    verdict: 'HEALTHY',
+    remedy: /"serac undrain" ends it/,
+    inject: async (world) => {
+      const cureReport = await reports('c', { heldRoots: [] })(world)
+      const cureDrain = await drained()(world)
+      return () => {
+        cureDrain()
+        cureReport()
+      }
+    },
+  },
   PEER_REFUSED: {
     severity: 'warning',
     who: 'x',
@@ -297,6 +328,13 @@ export const CONDITIONS: Readonly<Record<CheckCode, Condition>> = {
     verdict: 'HEALTHY',
     remedy: /they are right now/,
     inject: reports('c', { records: { ...records, healed: 2 } }),
+  },
+  MIXED_RELEASES: {
+    severity: 'info',
+    who: null,
+    verdict: 'HEALTHY',
+    remedy: /"serac upgrade-check"/,
+    inject: reports('c', { version: '0.2.0' }),
   },
   LOOP_PAUSED: {
     severity: 'warning',

@@ -13,6 +13,8 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     zone: null,
     state: 'alive',
     version: '0.1.0',
+    featureLevel: 2,
+    diskVersion: 1,
     api: `http://${id}:9292`,
     uptimeSeconds: 1,
     imagesHeld: 1,
@@ -28,6 +30,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     records: null,
     loops: [],
     eventLoopDelay: null,
+    drain: null,
     ageSeconds: 0,
     ...fields,
   }
@@ -43,6 +46,7 @@ const allFull = {
   oneZone: 0,
   toCopy: { images: 0, bytes: 0 },
   onlyOn: {},
+  onDrained: {},
 }
 const quorum = { votersUp: 3, votersTotal: 3, needed: 2, canWrite: true }
 const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
@@ -257,4 +261,20 @@ t.test('what a node says of its disk is told, and what was found at its start st
   const healing = checksOf({ lostChunks: 3 }, { integrity })
   t.strictSame(codes(healing), ['CHUNKS_LOST', 'CHUNKS_DAMAGED'])
   t.equal(verdict(healing), 'DEGRADED')
+})
+
+t.test('a wanted drain is a remark, whatever of it is still to come', async (t) => {
+  const GIB = 1024 ** 3
+  const storage = (drain: NodeStatus['drain'], fields: Partial<NodeStatus> = {}) =>
+    factsOf({ nodes: [nodeOf('a'), nodeOf('b'), nodeOf('c', { role: 'storage', drain, ...fields })] })
+  const under = storage({ left: { images: 3, bytes: 2 * GIB }, etaSeconds: 170 })
+  t.match(findFaults(under), [{ code: 'DRAINING', who: 'c', why: /3 images, 2048 MiB left, some 3 min/ }])
+  t.equal(verdict(under), 'HEALTHY')
+  const over = storage({ left: { images: 0, bytes: 0 }, etaSeconds: 0 })
+  t.strictSame(codes(over), ['DRAINED'])
+  const stopped = storage({ left: null, etaSeconds: null }, { state: 'dead' })
+  t.strictSame(codes(stopped), ['NODE_DOWN', 'DRAINING'])
+  t.equal(verdict(stopped), 'HEALTHY', 'it votes on nothing')
+  const voter = { ...stopped, nodes: stopped.nodes.map((node) => ({ ...node, role: 'voter' as const })) }
+  t.equal(verdict(voter), 'DEGRADED')
 })

@@ -7,6 +7,8 @@ import { ManualClock } from '../../helpers/manual-clock.ts'
 
 const report: NodeReport = {
   version: '0.1.0',
+  featureLevel: 2,
+  diskVersion: 1,
   api: 'http://a:9292',
   uptimeSeconds: 5,
   caughtUp: true,

@@ -12,9 +12,10 @@ const zones = new Map([
 ])
 
 /** Which of `a`, `b`, `c`, `d` hold the image; a node that is left out does not answer. */
-function count(held: Record<string, boolean>, placed = ['a', 'b', 'c']) {
+function count(held: Record<string, boolean>, placed = ['a', 'b', 'c'], drained = new Set<string>()) {
   const reports = new Map(Object.entries(held).map(([node, has]) => [node, new Set(has ? [ROOT] : [])]))
-  return countRedundancy({ images: [activeImage({ size: 10 })], placed: () => placed, held: reports, zones })
+  const images = [activeImage({ size: 10 })]
+  return countRedundancy({ images, placed: () => placed, held: reports, zones, drained })
 }
 
 const none = { full: 0, underReplicated: 0, unavailable: 0, unknown: 0 }
@@ -82,13 +83,30 @@ t.test('copies that are all in one zone do not survive its loss', async (t) => {
   )
 })
 
+t.test('until a drained node gives a copy away, it counts as the one that takes its place', async (t) => {
+  const drained = new Set(['d'])
+  const of = (held: Record<string, boolean>, placed: string[]) => count(held, placed, drained)
+  t.match(await of({ a: true, b: true, c: false, d: true }, ['a', 'b', 'c']), {
+    full: 1,
+    underReplicated: 0,
+    misplaced: 0,
+    copiesMin: 3,
+    oneZone: 0,
+    toCopy: { images: 1, bytes: 10 },
+    onDrained: { d: { images: 1, bytes: 10 } },
+  })
+  const done = await of({ a: true, b: true, c: true, d: false }, ['a', 'b', 'c'])
+  t.match(done, { full: 1, onDrained: { d: { images: 0, bytes: 0 } } })
+  t.match(await of({ a: true, b: false, c: false, d: true }, ['a', 'b', 'c']), { underReplicated: 1 })
+})
+
 t.test('an image placed nowhere is not full', async (t) => {
   t.match(await count({ a: false }, []), { ...none, unavailable: 1 })
 })
 
 t.test('images without data do not count', async (t) => {
   const counts = await countRedundancy({ images: [imageOf()], placed: () => ['a'], held: new Map(), zones })
-  const nothing = { misplaced: 0, oneZone: 0, toCopy: { images: 0, bytes: 0 }, onlyOn: {} }
+  const nothing = { misplaced: 0, oneZone: 0, toCopy: { images: 0, bytes: 0 }, onlyOn: {}, onDrained: {} }
   t.strictSame(counts, { ...none, ...nothing, copiesMin: null })
 })
 

@@ -15,6 +15,8 @@ import { activeImage, imageOf, ROOT } from '../images/image-fixture.ts'
 
 export const own: NodeReport = {
   version: '0.1.0',
+  featureLevel: 2,
+  diskVersion: 1,
   api: 'http://a:9292',
   uptimeSeconds: 5,
   caughtUp: true,

@@ -1,5 +1,7 @@
 /** Every member, and what it says of itself. */
+import { useState } from 'preact/hooks'
 import type { NodeStatus } from '../../../../node/status/status-types.ts'
+import { DrainDialog, DrainNotice, undrain } from '../drain-dialog.tsx'
 import { Meter, nodeTone, nodeWord, Sign } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { bytes, count, countOf, seconds, shortId, UNKNOWN } from '../words.ts'
@@ -7,17 +9,29 @@ import { bytes, count, countOf, seconds, shortId, UNKNOWN } from '../words.ts'
 /** Clients notice an event loop that is held up for longer. */
 const LATE_MS = 200
 
-export function Nodes({ status }: Shown) {
+export function Nodes(shown: Shown) {
+  const [leaving, setLeaving] = useState<NodeStatus | null>(null)
   return (
-    <div class="node-cards">
-      {status.nodes.map((node) => (
-        <NodeCard key={node.id} node={node} isOut={status.out.out.includes(node.id)} />
-      ))}
-    </div>
+    <>
+      <div class="node-cards">
+        {shown.status.nodes.map((node) => (
+          <NodeCard key={node.id} node={node} shown={shown} onDrain={() => setLeaving(node)} />
+        ))}
+      </div>
+      <DrainDialog node={leaving} shown={shown} onClose={() => setLeaving(null)} />
+    </>
   )
 }
 
-function NodeCard({ node, isOut }: { node: NodeStatus; isOut: boolean }) {
+interface NodeCardProps {
+  node: NodeStatus
+  shown: Shown
+  /** Asks whether it shall be drained. */
+  onDrain: () => void
+}
+
+function NodeCard({ node, shown, onDrain }: NodeCardProps) {
+  const isOut = shown.status.out.out.includes(node.id)
   const { id, address, role, zone, state } = node
   const title = `node-${id}`
   return (
@@ -37,7 +51,24 @@ function NodeCard({ node, isOut }: { node: NodeStatus; isOut: boolean }) {
         </p>
       </header>
       <DiskMeter node={node} />
+      {node.drain ? <DrainNotice drain={node.drain} /> : null}
       {state === 'alive' ? <NodeFacts node={node} /> : <NoFacts state={state} />}
+      <div class="actions">
+        {node.drain ? (
+          <button
+            type="button"
+            disabled={shown.isStale}
+            aria-label={`Undrain ${address}`}
+            onClick={() => void undrain(node, shown)}
+          >
+            Undrain
+          </button>
+        ) : (
+          <button type="button" disabled={shown.isStale} aria-label={`Drain ${address}`} onClick={onDrain}>
+            Drain…
+          </button>
+        )}
+      </div>
     </section>
   )
 }
