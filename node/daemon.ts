@@ -5,7 +5,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import type { FastifyInstance } from 'fastify'
 import type { Authenticator, Readiness } from '../api/api-components.ts'
 import { buildApiServer } from '../api/server.ts'
 import { ServerCertificate } from '../api/server-certificate.ts'
@@ -35,6 +34,7 @@ import { buildRecordLoops } from './composition/build-record-loops.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
+import { GracefulStop } from './composition/graceful-stop.ts'
 import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
 import { readinessOf } from './composition/readiness.ts'
@@ -124,10 +124,9 @@ interface Loops {
   out: OutNodes
 }
 
-/** How long running requests may go on after the node was told to stop. */
-const CLOSE_GRACE_MS = 10_000
 /** What /healthcheck says then, in the manner of Glance's own reasons. */
 const DRAINED = 'DRAINED BY AN OPERATOR'
+const STOPPING = 'STOPPING'
 const STARTED_MS = clock.monotonicMs()
 
 /** Starts a node. Throws with a sentence for the operator when it cannot; nothing keeps running then. */
@@ -354,7 +353,9 @@ async function listen(
 ): Promise<void> {
   const { config, log } = core
   const isDrained = () => memberIn(core.currentConfig, core.identity.id)?.drained === true
-  const whyAway = () => (isDrained() ? DRAINED : null)
+  const whyAway = () => (graceful.isStopping ? STOPPING : isDrained() ? DRAINED : null)
+  const { shutdownDelay: delayMs, gracefulShutdownTimeout: limitMs } = config.default
+  const graceful = new GracefulStop({ clock, log }, { delayMs, limitMs })
   const disableFile = config.healthcheck.disableByFilePath
   const { certFile, keyFile } = config.default
   const certificate = certFile && keyFile ? await ServerCertificate.load({ certFile, keyFile }) : null
@@ -420,16 +421,19 @@ async function listen(
     { disableFile, clientPauseMs: config.default.clientSocketTimeout },
   )
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
-  onStarted(() => closeServer(operator))
+  onStarted(() => graceful.close(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
-  onStarted(() => closeServer(api))
+  onStarted(() => images.uploader.stop())
+  onStarted(() => images.hasher.stop())
+  // Last to be started and so the first to end: until then uploads go on, too. Operators move images by theirs.
+  const endUploads = () => images.uploader.stop()
+  onStarted(() => Promise.all([graceful.close(api, endUploads), graceful.close(operator)]))
   if (certificate && api.server instanceof TlsServer) {
     const followed = certificate.follow(api.server, { clock, log })
     core.reloads.push(() => followed.look())
     onStarted(async () => followed.unfollow())
   }
-  onStarted(() => images.uploader.stop())
-  onStarted(() => images.hasher.stop())
+  onStarted(() => graceful.announce())
 }
 
 function memberIn(config: CurrentConfig, node: NodeId): MemberNode | undefined {
@@ -446,12 +450,6 @@ function lifeOf(node: NodeId, control: ControlPlane): Life {
     return { startNonce: control.peers.hello(node)?.startNonce ?? null, silentMs: 0 }
   const { silentMs } = control.liveness.view(node)
   return { startNonce: null, silentMs: silentMs ?? clock.monotonicMs() - STARTED_MS }
-}
-
-async function closeServer(server: FastifyInstance): Promise<void> {
-  const cancel = clock.after(CLOSE_GRACE_MS, () => server.server.closeAllConnections())
-  await server.close()
-  cancel()
 }
 
 function logStopError(log: Log, error: unknown): void {

@@ -28,6 +28,9 @@ export function nodeConfig(node: DevNode, members: readonly string[], settings: 
     `bind_port = ${node.apiPort}`,
     `state_path = ${directory}`,
     'auth_strategy = noauth',
+    // Nobody balances load in front of it, and nobody likes to wait.
+    'shutdown_delay = 0',
+    'graceful_shutdown_timeout = 10',
     '',
     '[cluster]',
     `bind_host = ${node.host}`,

@@ -14,10 +14,12 @@ export interface RunComponents {
   clock: Clock
   log: Log
   manager: ServiceManager
+  /** What the configuration gives to transfers that are under way, the announcement before included. */
+  transfersMs: number
 }
 
-/** Under TimeoutStopSec of serac.service, after which systemd kills; long enough for uploads to be ended in order. */
-export const STOP_LIMIT_MS = 30_000
+/** Beyond what transfers may take: for requests of operators, loops and the store. */
+export const STOP_MARGIN_MS = 20_000
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT']
 const RELOAD_SIGNAL = 'SIGHUP'
 const DEFECTS = ['unhandledRejection', 'uncaughtException']
@@ -72,12 +74,13 @@ async function runInOrder(
 async function forcedStop(
   firstSignal: Promise<string>,
   signals: EventEmitter,
-  { clock, log }: RunComponents,
+  { clock, log, transfersMs }: RunComponents,
 ): Promise<number> {
   await firstSignal
+  const limitMs = transfersMs + STOP_MARGIN_MS
   const reason = await Promise.race([
     nextSignal(signals).then(() => 'a second signal came'),
-    sleep(clock, STOP_LIMIT_MS).then(() => `stopping took longer than ${STOP_LIMIT_MS / 1000} s`),
+    sleep(clock, limitMs).then(() => `stopping took longer than ${limitMs / 1000} s`),
   ])
   log.error({}, `ending at once: ${reason}`)
   return EXIT_FAILED

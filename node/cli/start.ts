@@ -18,7 +18,7 @@ const LOG_FLUSH_EVERY_MS = 20
 /** Runs the node until a signal; resolves with the exit code. */
 export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<number> {
   const { config } = await loadConfig(paths, io.environment)
-  const { debug, logFormat } = config.default
+  const { debug, logFormat, shutdownDelay, gracefulShutdownTimeout } = config.default
   const sink = destination({
     dest: STDOUT,
     sync: true,
@@ -36,6 +36,7 @@ export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<numbe
       clock: systemClock,
       log,
       manager,
+      transfersMs: shutdownDelay + gracefulShutdownTimeout,
     })
   } catch (error) {
     log.error({ err: error }, 'could not start')

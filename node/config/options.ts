@@ -101,6 +101,17 @@ export const OPTIONS = {
         '900',
         'How long a client may stand still in the middle of an upload or a download before its connection is cut.',
       ),
+      shutdown_delay: option(
+        duration,
+        '5',
+        'At SIGTERM: how long the node serves on while its health checks say 503, so that load balancers notice. 0: not at all.',
+      ),
+      graceful_shutdown_timeout: option(
+        duration,
+        '60',
+        'At SIGTERM: how long uploads and downloads that are under way may go on. Then uploads are answered 503, and the rest ' +
+          'is cut.',
+      ),
       debug: option(boolean, 'false', 'Log debug messages, too.'),
       log_format: option(
         choice('json', 'oslo'),

@@ -5,7 +5,7 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { runCli } from '../../node/cli.ts'
 import { EXIT_OK } from '../../node/cli/cli-io.ts'
-import { STOP_LIMIT_MS } from '../../node/cli/run-until-stopped.ts'
+import { STOP_MARGIN_MS } from '../../node/cli/run-until-stopped.ts'
 import { readEnvironment } from '../../node/config/environment.ts'
 import { OPTIONS } from '../../node/config/options.ts'
 import { Settings } from '../../node/config/settings.ts'
@@ -76,14 +76,16 @@ t.test('the program and its files are where all of them look', async (t) => {
 })
 
 t.test('a node that is told to stop has more time than it takes', async (t) => {
-  t.ok(Number(unit('TimeoutStopSec')) * 1000 > STOP_LIMIT_MS)
+  const { shutdown_delay: delay, graceful_shutdown_timeout: transfers } = OPTIONS.DEFAULT.options
+  const stopLimitMs = (Number(delay.default) + Number(transfers.default)) * 1000 + STOP_MARGIN_MS
+  t.ok(Number(unit('TimeoutStopSec')) * 1000 > stopLimitMs)
   const [grace] = yamlOf('kubernetes.yaml').flatMap((document) =>
     valuesOf('terminationGracePeriodSeconds', document),
   )
   const [, drain] = /; sleep (\d+)/.exec(text('kubernetes.yaml')) ?? []
-  t.ok(Number(grace) * 1000 > STOP_LIMIT_MS + Number(drain) * 1000)
+  t.ok(Number(grace) * 1000 > stopLimitMs + Number(drain) * 1000)
   const graces = yamlOf('compose.yaml').flatMap((document) => valuesOf('stop_grace_period', document))
-  t.strictSame(new Set(graces.map((each) => parseInt(String(each)) * 1000 > STOP_LIMIT_MS)), new Set([true]))
+  t.strictSame(new Set(graces.map((each) => parseInt(String(each)) * 1000 > stopLimitMs)), new Set([true]))
 })
 
 t.test('ports are the defaults', async (t) => {

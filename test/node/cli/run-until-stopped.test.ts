@@ -35,6 +35,7 @@ function setUp() {
     clock,
     log: silentLog,
     manager: NO_SERVICE_MANAGER,
+    transfersMs: 10_000,
   })
   return { signals, events, alarms, daemon, start, stop, exitCode }
 }
@@ -126,6 +127,7 @@ t.test(
       clock,
       log: silentLog,
       manager,
+      transfersMs: 10_000,
     })
     t.strictSame(await news(), ['STATUS=Opening the store.', 'EXTEND_TIMEOUT_USEC=60000000'])
     signals.emit('SIGHUP')
