@@ -14,7 +14,7 @@ export function renderDeparture(plan: DeparturePlan, format: StatusFormat): stri
   const { kind, node, held, toMove, onlyHere, warnings, objections } = plan
   const lines = [
     `${kind === 'drain' ? 'Drain' : 'Remove'} ${node}`,
-    `It holds:                      ${held ? describeSum(held) : 'unknown, it does not answer'}`,
+    `It holds:                      ${held ? describeSum(held) : 'unknown'}`,
     `Others have to copy:           ${describeSum(toMove)}`,
     `Without another full copy now: ${describeSum(onlyHere)}`,
     ...warnings.flatMap((text) => wordWrap(`Warning: ${text}`, COLUMNS)),

@@ -17,7 +17,7 @@ export interface DeparturePlan {
   kind: Departure
   node: NodeId
   epoch: number
-  /** What the node holds in full; null when it does not answer. */
+  /** What the node holds in full; null when it does not answer, or has not caught up. */
   held: ImageSum | null
   /** Images that other nodes still have to bring, and the bytes of all copies of them that are lacking. */
   toMove: ImageSum
@@ -67,7 +67,7 @@ export async function planDeparture(
     kind,
     node: node.id,
     epoch: config.epoch,
-    held: reports.has(node.id) ? held : null,
+    held: reports.get(node.id)?.caughtUp ? held : null,
     toMove,
     onlyHere,
     objections: [...(kind === 'drain' ? thinning(after, sums, facts) : loss(sums)), ...noRoom(sums, reports)],
