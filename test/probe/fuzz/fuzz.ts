@@ -141,9 +141,21 @@ export class Fuzz {
         await this.#unprotect(id)
         await this.#client.remove(id)
       }
+    await this.#removeDefinitions()
     const active = await this.#client.newImage()
     await this.#client.put(active, Buffer.from('abc'))
     this.#ids = { active, queued: await this.#client.newImage() }
+  }
+
+  async #removeDefinitions(): Promise<void> {
+    const root = '/v2/metadefs/namespaces'
+    const listed = jsonOf(await this.#client.send('GET', `${root}?limit=${PAGE_IMAGES_MAX}`))
+    for (const { namespace } of (listed as { namespaces: { namespace: string }[] }).namespaces) {
+      const path = `${root}/${encodeURIComponent(namespace)}`
+      const body = Buffer.from(JSON.stringify({ namespace, protected: false }))
+      await this.#client.send('PUT', path, { headers: { 'content-type': 'application/json' }, body })
+      await this.#client.send('DELETE', path)
+    }
   }
 
   async #listed(hidden: string): Promise<ShownImage[]> {

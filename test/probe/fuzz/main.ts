@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { interruptSignal } from '../../../deploy/dev/interrupt-signal.ts'
 import { RecordedCluster } from '../recorder/recorded-cluster.ts'
 import { Fuzz } from './fuzz.ts'
-import { nastyRequest } from './nasty-requests.ts'
+import { nastyRequest, V2_SETTINGS } from './nasty-requests.ts'
 import { nastyV1Request, V1_SETTINGS } from './nasty-v1-requests.ts'
 
 const SEED_MAX = 2 ** 31
@@ -25,7 +25,7 @@ const { values } = parseArgs({
 const seed = values.seed === undefined ? randomInt(SEED_MAX) : Number(values.seed)
 const signal = interruptSignal()
 const requests = values.api === 'v1' ? nastyV1Request : nastyRequest
-const settings = values.api === 'v1' ? V1_SETTINGS : []
+const settings = values.api === 'v1' ? V1_SETTINGS : V2_SETTINGS
 
 console.log(`seed ${seed}: ${values.cases} cases`)
 const cluster = await RecordedCluster.start({ withNetwork: false, clocks: null, settings, signal })

@@ -248,7 +248,52 @@ const operation = fc.oneof(
   fc.record({ op: verb, path: fc.oneof(pointer, nastyValue), value: nastyValue }, { requiredKeys: [] }),
   fc.tuple(verb, pointer, nastyValue).map(([name, path, value]) => ({ [String(name)]: path, value })),
 )
-export const patch = fc.array(operation, { maxLength: 3 }).map((operations) => JSON.stringify(operations))
+/** Nothing that is fetched: names lead nowhere here, and these addresses are nobody's business. */
+const locationUrl = fc.constantFrom(
+  ...['http://127.0.0.1/x', 'https://[::1]/', 'http://169.254.169.254/', 'http://2130706433/', 'http://0/x'],
+  ...[
+    'http://u:p@127.0.0.1:9/',
+    'file:///etc/passwd',
+    'serac://x',
+    'swift+config://x',
+    'http://',
+    'HTTP://0x7f.1/',
+  ],
+)
+const validation = fc.constantFrom<unknown>(
+  {},
+  { os_hash_algo: 'sha512', os_hash_value: '0'.repeat(128) },
+  { checksum: '0'.repeat(32), os_hash_algo: 'sha512', os_hash_value: '0'.repeat(128) },
+  { os_hash_algo: 'sha512', os_hash_value: 'z' },
+  { os_hash_algo: 'x' },
+)
+const location = fc.record(
+  {
+    url: fc.oneof({ weight: 3, arbitrary: locationUrl }, { weight: 1, arbitrary: nastyValue }),
+    metadata: fc.oneof(fc.constantFrom<unknown>({}, { a: 'b' }), nastyValue),
+    validation_data: fc.oneof(validation, nastyValue),
+  },
+  { requiredKeys: ['url'] },
+)
+export const locationBody = location.map((value) => JSON.stringify(value))
+const locationOperation = fc
+  .record({
+    op: fc.constantFrom('add', 'replace', 'remove'),
+    path: fc.constantFrom(
+      '/locations/-',
+      '/locations',
+      '/locations/0',
+      '/locations/9999999999',
+      '/locations/0/url',
+    ),
+    value: fc.oneof(location, fc.array(location, { maxLength: 3 })),
+  })
+  .map(({ op, path, value }) => ({ op, path, value, [op]: path }))
+const anyOperation = fc.oneof(
+  { weight: 4, arbitrary: operation },
+  { weight: 1, arbitrary: locationOperation },
+)
+export const patch = fc.array(anyOperation, { maxLength: 3 }).map((operations) => JSON.stringify(operations))
 const brokenJson = fc.oneof(
   fc.constantFrom(
     '',
@@ -263,11 +308,86 @@ const brokenJson = fc.oneof(
     '[1,]',
   ),
   fc.integer({ min: 1, max: 20_000 }).map((depth) => '['.repeat(depth)),
-  fc.integer({ min: 1, max: 5000 }).map((depth) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
+  fc.integer({ min: 1, max: 5000 }).map((depth) => `{"a":${nested(depth)}}`),
+  fc
+    .integer({ min: 1, max: 20_000 })
+    .map(
+      (depth) => `[{"op":"add","path":"/locations/-","value":{"url":"x","metadata":{"a":${nested(depth)}}}}]`,
+    ),
 )
+function nested(depth: number): string {
+  return '['.repeat(depth) + ']'.repeat(depth)
+}
 export const memberBody = fc
   .record({ member: nastyValue, status: nastyValue }, { requiredKeys: [] })
   .map((one) => JSON.stringify(one))
+
+const definition = fc.record(
+  {
+    name: fc.oneof(fc.constantFrom('p', 'q'), nastyText),
+    title: fc.oneof(fc.constant('t'), nastyValue),
+    type: fc.oneof(fc.constantFrom('string', 'array', 'integer', 'object'), nastyValue),
+    default: nastyValue,
+    enum: nastyValue,
+    items: fc.oneof(fc.constantFrom<unknown>({ type: 'string' }), nastyValue),
+    required: nastyValue,
+    pattern: fc.oneof(fc.constantFrom('(', '(a+)+$', '^a$'), nastyText),
+    minimum: nastyValue,
+    properties: fc.oneof(fc.constantFrom<unknown>({ p: { title: 't', type: 'string' } }), nastyValue),
+  },
+  { requiredKeys: ['name', 'title', 'type'] },
+)
+const namespace = fc.record(
+  {
+    namespace: fc.oneof(fc.constantFrom('one', 'two'), nastyValue),
+    visibility: fc.oneof(fc.constantFrom('public', 'private'), nastyValue),
+    protected: nastyValue,
+    owner: nastyValue,
+    properties: fc.oneof(
+      definition.map((value) => ({ p: value })),
+      nastyValue,
+    ),
+    objects: fc.oneof(fc.array(definition, { maxLength: 2 }), nastyValue),
+    tags: fc.oneof(fc.array(fc.record({ name: nastyValue }), { maxLength: 3 }), nastyValue),
+    resource_type_associations: fc.oneof(
+      fc.array(fc.record({ name: nastyText, prefix: nastyValue }), { maxLength: 2 }),
+      nastyValue,
+    ),
+  },
+  { requiredKeys: ['namespace'] },
+)
+export const definitionBody = fc
+  .oneof(
+    definition,
+    namespace,
+    fc.record({ tags: fc.array(fc.record({ name: nastyText }), { maxLength: 3 }) }),
+  )
+  .map((value) => JSON.stringify(value))
+const namespaces = '/v2/metadefs/namespaces'
+export const definitionPath = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(namespaces) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(
+        fc.oneof(fc.constantFrom('one', 'two'), nastyText),
+        fc.constantFrom(
+          '',
+          '/properties',
+          '/objects',
+          '/tags',
+          '/resource_types',
+          '/properties/p',
+          '/objects/p',
+          '/tags/t',
+        ),
+      )
+      .map(([name, rest]) => `${namespaces}/${encodeURIComponent(toUSVString(name))}${rest}`),
+  },
+  { weight: 1, arbitrary: fc.constant('/v2/metadefs/resource_types') },
+  { weight: 2, arbitrary: query.map((text) => `${namespaces}?${text}`) },
+)
+
 export const body = fc.oneof(
   { weight: 2, arbitrary: fc.constant('') },
   { weight: 4, arbitrary: imageFields },

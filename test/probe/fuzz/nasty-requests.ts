@@ -1,5 +1,6 @@
 /** Requests as nobody should send them: HTTP in good form with bad content, and what is hardly HTTP any more. */
 import fc from 'fast-check'
+import type { Setting } from '../../../deploy/dev/node-config.ts'
 import {
   method,
   image,
@@ -12,6 +13,9 @@ import {
   imageFields,
   patch,
   memberBody,
+  locationBody,
+  definitionBody,
+  definitionPath,
   body,
   bodyBytes,
   anyByte,
@@ -19,6 +23,12 @@ import {
   PATCH_TYPES,
 } from './nasty-content.ts'
 import type { Framing, NastyRequest } from './wire-form.ts'
+
+/** What the nodes need, so that everything that is sent is looked at. */
+export const V2_SETTINGS: readonly Setting[] = [
+  { section: 'DEFAULT', name: 'show_multiple_locations', value: 'true' },
+  { section: 'glance_store', name: 'stores', value: 'cluster,http' },
+]
 
 const framing: fc.Arbitrary<Framing> = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ kind: 'length', offBy: 0 } as const) },
@@ -116,6 +126,20 @@ const formalRequest: fc.Arbitrary<NastyRequest> = fc
           image.map((path) => `${path}/members/p`),
           memberBody,
         ),
+      },
+      {
+        weight: 1,
+        arbitrary: callOf(
+          'POST',
+          image.map((path) => `${path}/locations`),
+          locationBody,
+        ),
+      },
+      {
+        weight: 3,
+        arbitrary: fc
+          .tuple(fc.constantFrom('POST', 'POST', 'PUT', 'GET', 'DELETE'), definitionPath, definitionBody)
+          .map(([verb, where, text]) => call(verb, where, verb === 'GET' || verb === 'DELETE' ? '' : text)),
       },
       {
         weight: 4,
