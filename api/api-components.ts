@@ -6,6 +6,9 @@ import type { ImageServicePort } from '../node/images/image-service-port.ts'
 import type { V1ImagesPort } from '../node/images/v1-images-port.ts'
 import type { MetadefServicePort } from '../node/metadefs/metadef-service-port.ts'
 import type { ServedRequest } from '../node/status/metrics/node-metrics.ts'
+import type { StoreList } from '../node/images/store-list.ts'
+import type { ImportServicePort } from '../node/imports/import-service-port.ts'
+import type { TaskServicePort } from '../node/tasks/task-service-port.ts'
 import type { CorsOptions } from './cors.ts'
 import type { CertificatePair } from './server-certificate.ts'
 import type { StreamLimit } from './stream-limit.ts'
@@ -46,6 +49,9 @@ export interface ApiComponents {
   /** null: `enable_v1_api` is off. */
   v1: V1ImagesPort | null
   metadefs: MetadefServicePort
+  tasks: TaskServicePort
+  imports: ImportServicePort
+  stores: StoreList
   authenticator: Authenticator
   policy: AccessPolicy
   readiness: Readiness

@@ -5,11 +5,15 @@ import { sendJson } from './replies.ts'
 
 /**
  * The minor versions whose features answer here, newest first. Clients choose features by this list, so a number joins it
- * with its feature: 2.6 needs the interoperable import, 2.8 to 2.12 several stores, 2.13 /info/usage, 2.14
- * and 2.16 the cache calls, 2.15 /info/stores/detail. 2.17 are the location calls; 2.7 (hidden images, os_hash_*) is all
- * that glanceclient, openstackclient, nova and cinder ask for to boot from images and to take snapshots.
+ * with its feature: 2.13 needs /info/usage, 2.14, 2.16 and 2.18 the cache calls. 2.17 are the location calls, 2.15
+ * /info/stores/detail, 2.8 to 2.12 stores by name and the tasks of an image, 2.6 the interoperable import; 2.7 (hidden
+ * images, os_hash_*) is all that nova and cinder ask for to boot from images and to take snapshots.
  */
-const MINOR_VERSIONS: readonly string[] = ['v2.17', 'v2.7', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0']
+const MINOR_VERSIONS: readonly string[] = [17, 15, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map(
+  (minor) => `v2.${minor}`,
+)
+/** Behind those that are younger than USAGE_VERSION. */
+const USAGE_PLACE = 2
 const USAGE_VERSION = 'v2.13'
 
 export interface VersionOptions {
@@ -23,7 +27,7 @@ const V1_VERSIONS: readonly string[] = ['v1.1', 'v1.0']
 
 /** Newest first. */
 export function minorVersions({ tellsUsage }: Pick<VersionOptions, 'tellsUsage'>): readonly string[] {
-  return tellsUsage ? MINOR_VERSIONS.toSpliced(1, 0, USAGE_VERSION) : MINOR_VERSIONS
+  return tellsUsage ? MINOR_VERSIONS.toSpliced(USAGE_PLACE, 0, USAGE_VERSION) : MINOR_VERSIONS
 }
 
 /** The media type that asks for a version on a path without version, as Glance knows it. */

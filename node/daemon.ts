@@ -25,12 +25,14 @@ import { systemClock as clock, systemRandom as random, type Log } from '../clust
 import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
+import { buildImports, type Imports } from './composition/build-imports.ts'
 import { buildLimits } from './composition/build-limits.ts'
 import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildOperator } from './composition/build-operator.ts'
 import { buildRecordLoops } from './composition/build-record-loops.ts'
+import { buildTasks, type Tasks } from './composition/build-tasks.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
@@ -49,24 +51,27 @@ import { ImageWriter } from './data/image-writer.ts'
 import { OutsideBytes } from './data/outside-bytes.ts'
 import { ImageIndex } from './images/image-index.ts'
 import { ImageMover } from './images/image-mover.ts'
+import { storedData } from './images/image-record.ts'
 import { imageIdOf } from './images/image-operations.ts'
 import { ImageRegisters, indexRow } from './images/image-registers.ts'
 import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { LocationHasher } from './images/location-hasher.ts'
 import type { ProjectLimits } from './images/project-limits.ts'
+import { StoreList } from './images/store-list.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
-import type { Life } from './loops/reaper.ts'
 import { RepairPace } from './loops/repair-pace.ts'
 import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { RecordAuditor } from './loops/record-auditor.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
+import type { Life } from './loops/worker-life.ts'
 import { NamespaceIndex } from './metadefs/namespace-index.ts'
 import { EventLoopDelay } from './status/event-loop-delay.ts'
 import type { OutboundHttp } from './outbound/outbound-http.ts'
 import type { Store } from './store/store.ts'
+import { TaskIndex } from './tasks/task-index.ts'
 import { SERAC_VERSION } from './version.ts'
 
 export interface Daemon {
@@ -91,12 +96,14 @@ interface Core {
   store: Store
   index: ImageIndex
   definitions: NamespaceIndex
+  tasks: TaskIndex
   hashes: HashPool
   cluster: Cluster
   foreground: Foreground
   policy: Policy
   outbound: OutboundHttp
   limits: ProjectLimits | null
+  stores: StoreList
   /** Where clients reach this node. */
   apiUrl: string
   /** What else is read again on demand. None rejects. */
@@ -111,6 +118,8 @@ interface Images {
   outside: OutsideBytes
   service: ImageService
   mover: ImageMover
+  tasks: Tasks
+  imports: Imports
   /** Of what this node brings for itself. */
   pace: RepairPace
 }
@@ -175,9 +184,11 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   gossipProved.catch(() => {})
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const definitions = new NamespaceIndex()
+  const tasks = new TaskIndex()
   const onLearned: LearnedListener = (key, row) => {
     indexRow(index, key, row)
     definitions.index(key, row)
+    tasks.index(key, row)
   }
   const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
   const hashes = new HashPool({ clock, log })
@@ -210,11 +221,14 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     store,
     index,
     definitions,
+    tasks,
     hashes,
     cluster,
     foreground,
   }
-  return { ...base, policy, limits: limits.limits, outbound, apiUrl, reloads: [() => watch.look()] }
+  const { defaultBackend, stores: kinds } = config.glanceStore
+  const stores = new StoreList({ clusterId: defaultBackend, isHttpOn: kinds.includes('http') })
+  return { ...base, policy, limits: limits.limits, outbound, stores, apiUrl, reloads: [() => watch.look()] }
 }
 
 function buildImages(core: Core): Images {
@@ -279,12 +293,14 @@ function buildImages(core: Core): Images {
     },
   )
   const mover = new ImageMover({ ...base, registers, index, uploader, reader })
-  return { registers, holder, uploader, hasher, outside, service, mover, pace }
+  const tasks = buildTasks(core, service)
+  const imports = buildImports(core, { registers, uploader, outside }, tasks.keeper)
+  return { registers, holder, uploader, hasher, outside, service, mover, tasks, imports, pace }
 }
 
 function buildLoops(
   core: Core,
-  { registers, holder, uploader, hasher, pace }: Images,
+  { registers, holder, uploader, hasher, tasks, imports, pace }: Images,
   { names }: Metadefs,
 ): Loops {
   const { log, store, index, cluster, foreground } = core
@@ -293,8 +309,9 @@ function buildLoops(
   const records = buildRecordLoops({
     ...core,
     registers,
+    taskRecords: tasks,
     lifeOf: (node) => lifeOf(node, cluster.control),
-    isRunningHere: (claimId) => uploader.isRunning(claimId) || hasher.isRunning(claimId),
+    isRunningHere: (claimId) => [uploader, hasher, imports.runner].some((at) => at.isRunning(claimId)),
   })
   store.registers.onLearned((key, row) => {
     const id = imageIdOf(key)
@@ -302,7 +319,7 @@ function buildLoops(
     // An image without data is nothing to pull; one that is gone may have left some.
     const record = index.get(id)
     hasher.noteChanged(id, record ?? null)
-    if (!record || record.data) updater.enqueue(id)
+    if (!record || storedData(record).length > 0) updater.enqueue(id)
   })
   const votes = voteAuditor({
     clock,
@@ -330,8 +347,8 @@ function buildLoops(
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const { reaper, scrubber, tombstones } = records
-  const recordLoops = [reaper.loop, scrubber.loop, names.loop, tombstones.loop]
+  const { reaper, taskReaper, scrubber, tombstones } = records
+  const recordLoops = [reaper.loop, taskReaper.loop, scrubber.loop, names.loop, tombstones.loop]
   const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor, records: recordAuditor, out }
@@ -380,6 +397,9 @@ async function listen(
       images: images.service,
       v1: config.default.enableV1Api ? buildV1Images(core, images) : null,
       metadefs: metadefs.service,
+      tasks: images.tasks.service,
+      imports: images.imports.service,
+      stores: core.stores,
       authenticator,
       policy: core.policy,
       readiness,
@@ -423,6 +443,8 @@ async function listen(
   await operator.listen({ host: config.operator.bindHost, port: config.operator.port })
   onStarted(() => graceful.close(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
+  // When the uploads have ended that do its work.
+  onStarted(() => images.imports.runner.stop())
   onStarted(() => images.uploader.stop())
   onStarted(() => images.hasher.stop())
   // Last to be started and so the first to end: until then uploads go on, too. Operators move images by theirs.

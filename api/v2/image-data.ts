@@ -1,8 +1,10 @@
-/** The bytes of an image: `PUT` and `GET /v2/images/{id}/file`. */
+/** The bytes of an image: `PUT` and `GET /v2/images/{id}/file`, and `PUT /v2/images/{id}/stage`. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ImageBytes } from '../../node/images/image-requests.ts'
+import type { StoreList } from '../../node/images/store-list.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { sendBytes } from '../byte-answer.ts'
 import { callerOf } from '../context.ts'
@@ -12,6 +14,7 @@ import type { ByteRange } from './byte-range.ts'
 import { parseByteRange, wholeRange } from './byte-range.ts'
 import type { ImageParams } from './image-id.ts'
 import { imageIdOf } from './image-id.ts'
+import { STORE_HEADER } from './import-body.ts'
 
 /** Exactly this, also in answers: with a charset behind it glanceclient, nova and cinder break. */
 const DATA_TYPE = 'application/octet-stream'
@@ -19,17 +22,21 @@ const SIZE_HEADER = 'x-openstack-image-size'
 
 export function imageDataRoutes(
   app: FastifyInstance,
-  { images, streams, clock, log }: ApiComponents,
+  { images, imports, stores, streams, clock, log }: ApiComponents,
   { clientPauseMs }: Pick<ApiOptions, 'clientPauseMs'>,
 ): void {
   app.put<ImageParams>('/images/:imageId/file', async (request, reply) => {
     const imageId = imageIdOf(request)
-    if (bodyMediaType(request.raw) !== DATA_TYPE) {
-      throw new ImageError('UNSUPPORTED_MEDIA', `Image data has the content type ${DATA_TYPE}.`)
-    }
-    const sizeBytes = declaredSize(request.headers, hasBody(request.raw))
-    const body = uploadBody(request.raw, reply.raw, clock, clientPauseMs)
+    requireStore(request.headers, stores)
+    const { body, sizeBytes } = imageBody(request, reply, clock, clientPauseMs)
     await streams.run(() => images.upload(callerOf(request), imageId, body, sizeBytes))
+    return sendNothing(reply)
+  })
+
+  app.put<ImageParams>('/images/:imageId/stage', async (request, reply) => {
+    const imageId = imageIdOf(request)
+    const { body, sizeBytes } = imageBody(request, reply, clock, clientPauseMs)
+    await streams.run(() => imports.stage(callerOf(request), imageId, body, sizeBytes))
     return sendNothing(reply)
   })
 
@@ -47,6 +54,21 @@ export function imageDataRoutes(
     }
     return sendBytes(request, reply, answer, { streams, log }, { clientPauseMs })
   })
+}
+
+/** Throws UNSUPPORTED_MEDIA, INVALID. `sizeBytes` null: the client does not say. */
+function imageBody(request: FastifyRequest, reply: FastifyReply, clock: Clock, clientPauseMs: number) {
+  if (bodyMediaType(request.raw) !== DATA_TYPE)
+    throw new ImageError('UNSUPPORTED_MEDIA', `Image data has the content type ${DATA_TYPE}.`)
+  const sizeBytes = declaredSize(request.headers, hasBody(request.raw))
+  return { sizeBytes, body: uploadBody(request.raw, reply.raw, clock, clientPauseMs) }
+}
+
+/** Throws INVALID for a store that nothing can be uploaded to. */
+function requireStore(headers: IncomingHttpHeaders, stores: StoreList): void {
+  const store = headers[STORE_HEADER]
+  if (typeof store !== 'string' || stores.writable.includes(store)) return
+  throw new ImageError('INVALID', `Store for identifier ${store} not found`)
 }
 
 /** The size announced for the whole image, bytes; null when unknown (chunked). Throws INVALID. */

@@ -18,9 +18,9 @@ import { parseImageListQuery } from './image-list-query.ts'
 import { parseImagePatch, patchDialect } from './image-patch.ts'
 
 export function imageRoutes(app: FastifyInstance, components: ApiComponents, options: ApiOptions): void {
-  const { images, clock } = components
+  const { images, imports, stores, clock } = components
   const rules = userFieldRules(options)
-  const json = new ImageJson()
+  const json = new ImageJson(stores)
   /** What the caller of a request is shown of where the bytes are. */
   const shownTo = (caller: Caller) => (image: ImageRecord) => images.shownLocations(caller, image)
 
@@ -28,7 +28,11 @@ export function imageRoutes(app: FastifyInstance, components: ApiComponents, opt
     const body = await readJsonBody(request.raw, reply.raw, clock)
     const caller = callerOf(request)
     const image = await images.create(caller, parseImageDraft(body, rules))
-    reply.header('location', `${baseUrl(request, options)}${IMAGES_PATH}/${image.id}`)
+    reply.headers({
+      location: `${baseUrl(request, options)}${IMAGES_PATH}/${image.id}`,
+      'openstack-image-store-ids': stores.all.map(({ id }) => id).join(','),
+      ...(imports.methods.length > 0 && { 'openstack-image-import-methods': imports.methods.join(',') }),
+    })
     return sendJsonText(reply, 201, json.image(image, shownTo(caller)))
   })
 

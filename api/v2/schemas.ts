@@ -6,6 +6,7 @@ import { refuseBody } from '../request-body.ts'
 import { collectionSchema } from '../schemas/collection-schema.ts'
 import { imageSchema } from '../schemas/image-schema.ts'
 import { memberSchema } from '../schemas/member-schema.ts'
+import { taskSchema, taskStubSchema } from '../schemas/task-schema.ts'
 
 export function schemaRoutes(app: FastifyInstance, options: ApiOptions): void {
   const image = imageSchema(options)
@@ -14,6 +15,8 @@ export function schemaRoutes(app: FastifyInstance, options: ApiOptions): void {
     images: collectionSchema('images', image, { paged: true }),
     member: memberSchema,
     members: collectionSchema('members', memberSchema, { paged: false }),
+    task: taskSchema,
+    tasks: collectionSchema('tasks', taskStubSchema, { paged: false }),
   }
   for (const [name, schema] of Object.entries(schemas)) {
     app.get(`/schemas/${name}`, async (request, reply) => {

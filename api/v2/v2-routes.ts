@@ -6,11 +6,14 @@ import { noRouteError } from '../no-route.ts'
 import { actionRoutes } from './actions.ts'
 import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
+import { importRoutes } from './imports.ts'
 import { locationRoutes } from './locations.ts'
 import { memberRoutes } from './members.ts'
 import { metadefRoutes } from './metadefs/metadef-routes.ts'
 import { schemaRoutes } from './schemas.ts'
+import { storeRoutes } from './stores.ts'
 import { tagRoutes } from './tags.ts'
+import { taskRoutes } from './tasks.ts'
 import { usageRoutes } from './usage.ts'
 
 /** In the order in which Glance names them in Allow; HEAD and OPTIONS are no methods of v2. */
@@ -23,6 +26,9 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     imageRoutes(app, components, options)
     imageDataRoutes(app, components, options)
     locationRoutes(app, components)
+    importRoutes(app, components)
+    storeRoutes(app, components)
+    taskRoutes(app, components, options)
     memberRoutes(app, components)
     tagRoutes(app, components)
     actionRoutes(app, components)

@@ -4,6 +4,7 @@
  */
 import type { ImageRecord } from '../../node/images/image-record.ts'
 import type { ImagePage, ShownLocations } from '../../node/images/image-requests.ts'
+import type { StoreList } from '../../node/images/store-list.ts'
 import { imageText, pageLinks, withLocations } from './image-v2.ts'
 
 /** Where the bytes are, as far as the caller may know: not the same for all, so it is put to what is kept. */
@@ -13,11 +14,16 @@ export type ShownTo = (image: ImageRecord) => ShownLocations
 const KEPT_LENGTH_MAX = 2 * 1024 * 1024
 
 export class ImageJson {
+  readonly #stores: Pick<StoreList, 'of'>
   /** Records never change, so the record itself is the key. */
   #young = new Map<ImageRecord, string>()
   #youngLength = 0
   /** What was not used since the young ones were begun goes with the next generation. */
   #old = new Map<ImageRecord, string>()
+
+  constructor(stores: Pick<StoreList, 'of'>) {
+    this.#stores = stores
+  }
 
   image(image: ImageRecord, shown: ShownTo): string {
     return withLocations(this.#text(image), shown(image))
@@ -26,7 +32,7 @@ export class ImageJson {
   #text(image: ImageRecord): string {
     const kept = this.#young.get(image)
     if (kept !== undefined) return kept
-    const text = this.#old.get(image) ?? imageText(image)
+    const text = this.#old.get(image) ?? imageText(image, this.#stores.of(image))
     this.#keep(image, text)
     return text
   }

@@ -11,10 +11,10 @@ export const HIDDEN_PROPERTIES = new Set(['os_glance_stage_host', 'os_glance_has
 /**
  * An image as JSON text. Base fields are always there, null when unset; custom properties stand beside them and can never
  * hide one. The two are written apart: put into one object, each set of properties would make a layout of its own in the
- * engine, and that takes four times as long as all the rest.
+ * engine, and that takes four times as long as all the rest. `stores`: ids of those that have its bytes.
  */
-export function imageText(image: ImageRecord): string {
-  const base = baseFields(image)
+export function imageText(image: ImageRecord, stores: readonly string[]): string {
+  const base = { ...baseFields(image), ...(stores.length > 0 && { stores: stores.join(',') }) }
   const baseText = JSON.stringify(base)
   const properties = JSON.stringify(shownProperties(image, base))
   return properties === '{}' ? baseText : `${properties.slice(0, -1)},${baseText.slice(1)}`

@@ -8,6 +8,7 @@ import type { ConfigPaths } from '../config/config-files.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { wordWrap } from '../config/word-wrap.ts'
 import { imageIdOf } from '../images/image-operations.ts'
+import { storedData } from '../images/image-record.ts'
 import { toKnown } from '../images/image-registers.ts'
 import { readFormat } from '../store/format-version.ts'
 import type { Store } from '../store/store.ts'
@@ -64,7 +65,7 @@ export async function lossesIn({ registers, chunks }: Store): Promise<Losses> {
     const row = imageIdOf(key) === null ? null : registers.learned(key)
     if (!row) continue
     const { live, record } = toKnown(row.value)
-    if (live && record.data && !chunks.isHeld(record.data.root)) incomplete.push(record.id)
+    if (live && storedData(record).some(({ root }) => !chunks.isHeld(root))) incomplete.push(record.id)
   }
   return { damagedVotes, unsettled, incomplete }
 }

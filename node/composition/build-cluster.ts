@@ -15,6 +15,7 @@ import type { Foreground } from '../data/foreground.ts'
 import { imageOperations } from '../images/image-operations.ts'
 import { metadefOperations } from '../metadefs/namespace-operations.ts'
 import type { Store } from '../store/store.ts'
+import { taskOperations } from '../tasks/task-operations.ts'
 
 export interface ClusterParts {
   config: SeracConfig
@@ -57,7 +58,7 @@ export function buildCluster(
       chunks: store.chunks,
       downloads: new ChunkBufferPool(config.memory.downloads),
       peers: new ChunkBufferPool(config.memory.peers),
-      operations: { ...imageOperations, ...metadefOperations },
+      operations: { ...imageOperations, ...metadefOperations, ...taskOperations },
     },
     {
       bindHost: config.cluster.bindHost,

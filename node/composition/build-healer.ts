@@ -4,6 +4,7 @@ import { placedNodes } from '../../cluster/placement/placement-policy.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { ImageIndex } from '../images/image-index.ts'
+import { storedData } from '../images/image-record.ts'
 import { Healer } from '../loops/healer.ts'
 import type { Store } from '../store/store.ts'
 
@@ -25,7 +26,11 @@ export function buildHealer({ log, store, index, cluster, currentConfig, reconci
     chunks: store.chunks,
     fetcher: cluster.fetcher,
     imagesWithRoot: (root) => store.registers.imagesWithRoot(root),
-    placed: (id) => placedNodes(currentConfig.current(), id, index.get(id)?.data?.copies ?? null),
+    placed: (id) => {
+      const image = index.get(id)
+      const [stored] = image ? storedData(image) : []
+      return placedNodes(currentConfig.current(), id, stored?.copies ?? null)
+    },
     reconcile,
     caughtUp: () => cluster.registers.caughtUp,
   })

@@ -10,12 +10,17 @@ import type { ImageIndex } from '../images/image-index.ts'
 import { imageIdOf, imageKey } from '../images/image-operations.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { toKnown, type ImageRegisters } from '../images/image-registers.ts'
-import { Reaper, type Life } from '../loops/reaper.ts'
+import { Reaper } from '../loops/reaper.ts'
 import { Scrubber } from '../loops/scrubber.ts'
+import { TaskReaper } from '../loops/task-reaper.ts'
 import { TombstoneReaper } from '../loops/tombstone-reaper.ts'
+import { WorkerLife, type Life } from '../loops/worker-life.ts'
 import type { NamespaceIndex } from '../metadefs/namespace-index.ts'
 import { isMetadefKey } from '../metadefs/namespace-record.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskIndex } from '../tasks/task-index.ts'
+import { taskIdOf, taskKey } from '../tasks/task-record.ts'
+import type { Tasks } from './build-tasks.ts'
 
 export interface RecordLoopParts {
   config: SeracConfig
@@ -25,10 +30,12 @@ export interface RecordLoopParts {
   store: Store
   index: ImageIndex
   definitions: NamespaceIndex
+  tasks: TaskIndex
   cluster: Cluster
   registers: ImageRegisters
+  taskRecords: Pick<Tasks, 'registers' | 'keeper'>
   lifeOf: (node: NodeId) => Life
-  /** Whether this node works on the upload or computation of that id. */
+  /** Whether this node works on the upload, import or computation of that id. */
   isRunningHere: (claimId: string) => boolean
 }
 
@@ -36,23 +43,29 @@ const DAY_MS = 24 * 3_600_000
 
 export interface RecordLoops {
   reaper: Reaper
+  taskReaper: TaskReaper
   scrubber: Scrubber
   tombstones: TombstoneReaper
 }
 
 export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
-  const { config, log, identity, currentConfig, store, index, definitions, cluster, registers } = parts
+  const { config, log, identity, currentConfig, store, index, cluster, registers, tasks } = parts
   const caughtUp = () => cluster.registers.caughtUp
   const isCoordinator = (key: string) => isFirstFor(key, parts)
   const base = { clock, log, caughtUp }
-  const reaper = new Reaper({
+  const { lifeOf, isRunningHere } = parts
+  const workers = new WorkerLife({ self: identity.id, lifeOf, isRunningHere })
+  const reaper = new Reaper(
+    { ...base, registers, claimedImages: () => claimedImages(index), workers },
+    { stagedMs: config.images.stagingTime },
+  )
+  const taskReaper = new TaskReaper({
     ...base,
-    self: identity.id,
-    registers,
-    claimedImages: () =>
-      [...index.rows()].filter(({ upload, hashing }) => upload ?? hashing).map(({ id }) => id),
-    lifeOf: parts.lifeOf,
-    isRunningHere: parts.isRunningHere,
+    ...parts.taskRecords,
+    index: tasks,
+    images: registers,
+    workers,
+    isFirstFor: (id) => isCoordinator(taskKey(id)),
   })
   const scrubber = new Scrubber(
     {
@@ -66,7 +79,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
   const tombstones = new TombstoneReaper(
     {
       ...base,
-      deletedKeys: () => [...deletedKeys(store, index), ...deletedMetadefKeys(store, definitions)],
+      deletedKeys: () => [...deletedKeys(store, index), ...otherDeletedKeys(parts)],
       local: (key) => {
         const row = store.registers.learned(key)
         return row && toKnown(row.value)
@@ -78,7 +91,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     },
     { keepMs: config.images.tombstoneDays * DAY_MS },
   )
-  return { reaper, scrubber, tombstones }
+  return { reaper, taskReaper, scrubber, tombstones }
 }
 
 /** Image registers with a row here and no live image. */
@@ -89,8 +102,20 @@ export function deletedKeys(store: Store, index: ImageIndex): string[] {
   })
 }
 
-function deletedMetadefKeys(store: Store, definitions: NamespaceIndex): string[] {
-  return store.registers.learnedKeys().filter((key) => isMetadefKey(key) && !definitions.isLive(key))
+/** The same of metadata definitions and tasks. */
+function otherDeletedKeys({ store, definitions, tasks }: RecordLoopParts): string[] {
+  return store.registers
+    .learnedKeys()
+    .filter(
+      (key) =>
+        (isMetadefKey(key) && !definitions.isLive(key)) || (taskIdOf(key) !== null && !tasks.isLive(key)),
+    )
+}
+
+function claimedImages(index: ImageIndex): string[] {
+  return [...index.rows()]
+    .filter(({ upload, hashing, staged }) => upload ?? hashing ?? staged)
+    .map(({ id }) => id)
 }
 
 /** Whether this node is the one that looks after a register first. */

@@ -12,7 +12,7 @@ import type { ImageHolder } from '../data/image-holder.ts'
 import { MisplacedCopies } from '../data/misplaced-copies.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import { imageIdOf, imageKey } from '../images/image-operations.ts'
-import type { ImageData } from '../images/image-record.ts'
+import { storedData, type ImageData } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import { OutNodes } from '../loops/out-nodes.ts'
 import type { RepairPace } from '../loops/repair-pace.ts'
@@ -80,7 +80,8 @@ function buildMisplaced(parts: UpdaterParts): MisplacedCopies {
       await cluster.registers.freshen()
       const images = await store.registers.imagesWithRoot(root)
       return images.flatMap((id) => {
-        const data = index.get(id)?.data
+        const image = index.get(id)
+        const data = image && storedData(image).find((stored) => stored.root === root)
         // What is not settled yet may belong anywhere.
         return data ? placedNodes(currentConfig.current(), id, data.copies) : [identity.id]
       })

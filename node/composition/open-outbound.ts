@@ -7,13 +7,23 @@ import { OutboundRules } from '../outbound/outbound-rules.ts'
 /** Throws when the authorities cannot be read. */
 export async function openOutbound(config: SeracConfig): Promise<OutboundHttp> {
   const { stores, httpsCaCertificatesFile, httpsInsecure } = config.glanceStore
-  if (!stores.includes('http')) return { send: () => Promise.reject(nothingAllowed()) }
+  const isWanted = stores.includes('http') || config.default.enabledImportMethods.includes('web-download')
+  if (!isWanted) return closed
   const ca = httpsCaCertificatesFile === null ? null : await readFile(httpsCaCertificatesFile, 'utf8')
   const { UndiciOutbound } = await import('../outbound/undici-outbound.ts')
   const rules = new OutboundRules(config.importFilteringOpts)
   return new UndiciOutbound({ rules }, { ca, insecure: httpsInsecure })
 }
 
-function nothingAllowed(): OutboundError {
-  return new OutboundError('OUTBOUND_REFUSED', 'No store is enabled from which anything is fetched.')
+const nothingAllowed = () =>
+  new OutboundError(
+    'OUTBOUND_REFUSED',
+    'No store and no way to import is enabled for which anything is fetched.',
+  )
+
+const closed: OutboundHttp = {
+  check: () => {
+    throw nothingAllowed()
+  },
+  send: () => Promise.reject(nothingAllowed()),
 }

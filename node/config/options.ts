@@ -3,6 +3,7 @@
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
 import { copies, copiesRule } from './copies.ts'
+import { IMPORT_METHODS_OPTION, STAGING_OPTION, TASK_OPTIONS } from './import-options.ts'
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
@@ -167,6 +168,7 @@ export const OPTIONS = {
         '3',
         'How often a read from an http location that failed is tried again.',
       ),
+      enabled_import_methods: IMPORT_METHODS_OPTION,
       delayed_delete: option(
         boolean,
         'false',
@@ -208,8 +210,12 @@ export const OPTIONS = {
     help: 'Places for the bytes of images beside the cluster itself.',
     options: STORE_OPTIONS,
   },
+  task: {
+    help: 'What goes on behind the answers to requests: imports.',
+    options: TASK_OPTIONS,
+  },
   import_filtering_opts: {
-    help: 'What is fetched for users, from http locations: each hop of a redirect and each address is held to it.',
+    help: 'What is fetched for users, from http locations and for imports: each hop of a redirect and each address is held to it.',
     options: IMPORT_FILTERING_OPTIONS,
   },
   oslo_limit: {
@@ -316,6 +322,7 @@ export const OPTIONS = {
   images: {
     help: 'The life of images.',
     options: {
+      staging_time: STAGING_OPTION,
       tombstone_days: option(
         integer(0, TOMBSTONE_DAYS_MAX),
         '30',

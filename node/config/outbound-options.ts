@@ -15,12 +15,29 @@ const network: OptionType<string> = {
   },
 }
 
+/** The other store. */
+const HTTP_STORE = 'http'
+
+const storeId: OptionType<string> = {
+  description: `a name of letters, digits, _ and -, other than ${HTTP_STORE}`,
+  parse(value) {
+    if (!/^[\w-]{1,64}$/.test(value) || value === HTTP_STORE) throw new Error(this.description)
+    return value
+  },
+}
+
 export const STORE_OPTIONS = {
   stores: option(
-    list(choice('cluster', 'http')),
+    list(choice('cluster', HTTP_STORE)),
     'cluster',
     'Where the bytes of images may be. cluster: on these nodes, always. http: also behind the http(s) URLs that callers ' +
       'name as locations, within [import_filtering_opts]; nothing is ever written there.',
+  ),
+  default_backend: option(
+    storeId,
+    'cluster',
+    'What the cluster is called where clients name stores: in X-Image-Meta-Store, in the stores of an import, and in what ' +
+      'images show. An operator who comes from Glance keeps the name of the store that clients know.',
   ),
   https_ca_certificates_file: optional(
     path,

@@ -18,7 +18,7 @@ import { nodeNameOf, type HashAlgorithm } from './hash-algorithms.ts'
 import type { ByteLease, OpenImage } from './image-reader.ts'
 
 export interface OutsideBytesComponents {
-  outbound: OutboundHttp
+  outbound: Pick<OutboundHttp, 'send'>
   clock: Clock
   log: Log
 }

@@ -67,7 +67,7 @@ function refusalToDelete(record: ImageRecord, grant: CalledArgs['grant']): Decis
 
 /** `data` stays in the tombstone: the updater ends the pins of its upload by it. Locations may hold credentials. */
 function bury(record: ImageRecord, deletedAt: string, now: string): Decision {
-  const { locations: _, hashing: __, ...rest } = record
+  const { locations: _, hashing: __, staged: ___, ...rest } = record
   const next = touch({ ...rest, status: 'deleted', upload: null, deletedAt }, now)
   return { kind: 'write', next: { live: false, record: next } }
 }

@@ -3,7 +3,7 @@ import type { Decision, Operation, RecordState } from '../../cluster/register/op
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import { stillRests, type Grant } from './image-policy.ts'
-import type { ImageRecord } from './image-record.ts'
+import type { ImageData, ImageRecord, ImageStatus } from './image-record.ts'
 import { canSee } from './visibility.ts'
 
 /** `now`: ISO time with second precision, from the node that took the request. */
@@ -14,6 +14,17 @@ export interface Timed {
 /** An operation that a caller asked for, and that policy allowed to it. */
 export interface CalledArgs extends Timed {
   grant: Grant
+}
+
+/** All the bytes of an image are stored. */
+export interface FinishUploadArgs extends Timed {
+  uploadId: UploadId
+  data: ImageData
+  sizeBytes: number
+  /** Bytes of the disk inside; null when that is not known. */
+  virtualSize: number | null
+  md5: string
+  sha512: string
 }
 
 export function operation<Args>(decide: (current: RecordState | null, args: Args) => Decision): Operation {
@@ -51,12 +62,13 @@ export function refuse(code: ImageErrorCode, message: string): Decision {
   return { kind: 'refuse', refusal: { code, message } }
 }
 
-/** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). */
+/** For the steps of one upload: `uploadId` fences out every other (architecture §3, §4). `statuses`: of its image. */
 export function onUpload<Args extends { uploadId: UploadId }>(
   decide: (record: ImageRecord, args: Args) => Decision,
+  statuses: readonly ImageStatus[] = ['saving'],
 ): Operation {
   return onLiveImage<Args>((record, args) =>
-    record.status === 'saving' && record.upload?.uploadId === args.uploadId
+    statuses.includes(record.status) && record.upload?.uploadId === args.uploadId
       ? decide(record, args)
       : refuse('CONFLICT', `Image ${record.id} is ${record.status} and no longer belongs to this upload.`),
   )

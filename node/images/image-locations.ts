@@ -8,7 +8,7 @@ import {
   isHashAlgorithm,
   type HashAlgorithm,
 } from '../data/hash-algorithms.ts'
-import type { OutsideBytes } from '../data/outside-bytes.ts'
+import type { OutsideBytes, OutsideImage } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageGuard } from './image-guard.ts'
 import type { ImageLocation, ImageRecord } from './image-record.ts'
@@ -127,10 +127,8 @@ export class ImageLocations {
 
   /** For an image that the cluster keeps as well. */
   openIfEnabled(image: ImageRecord): OpenImage | null {
-    const urls = outsideUrls(image)
-    if (!this.#options.isHttpOn || urls.length === 0 || image.size === null) return null
-    const { id: imageId, size: sizeBytes, checksum: md5 } = image
-    return this.#components.outside.open({ imageId, urls, sizeBytes, multihash: multihashOf(image), md5 })
+    const located = this.#options.isHttpOn ? outsideImageOf(image) : null
+    return located && this.#components.outside.open(located)
   }
 
   async #measure(image: ImageRecord, change: LocationChange): Promise<LocationChange> {
@@ -197,6 +195,14 @@ export class ImageLocations {
     }
     return { hashing, claimed: null }
   }
+}
+
+/** What lies outside of the cluster; null: nothing that could be opened. */
+export function outsideImageOf(image: ImageRecord): OutsideImage | null {
+  const urls = outsideUrls(image)
+  if (urls.length === 0 || image.size === null) return null
+  const { id: imageId, size: sizeBytes, checksum: md5 } = image
+  return { imageId, urls, sizeBytes, multihash: multihashOf(image), md5 }
 }
 
 /** Throws INVALID for what no node opens, whatever is there. */

@@ -17,16 +17,19 @@ import {
   touch,
   write,
   type CalledArgs,
+  type FinishUploadArgs,
   type Timed,
 } from './image-decisions.ts'
 import { applyChanges, checkQuotas, isRefusal, type PatchQuotas } from './image-patch-rules.ts'
-import type { ImageData, ImageRecord, ImageUpload } from './image-record.ts'
+import type { ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageChange } from './image-requests.ts'
+import { importOperations, type ImportOperationArgs } from './import-operations.ts'
 import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
 import type { ProtectedNames } from './property-rights.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
 import { put, type PutArgs } from './put-operation.ts'
 import { sharingOperations, type SharingOperationArgs } from './sharing-operations.ts'
+import { stageOperations, type StageOperationArgs } from './stage-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
 export interface CreateArgs {
@@ -46,16 +49,6 @@ export interface PatchProtectedArgs extends PatchArgs {
 
 export interface StartUploadArgs extends CalledArgs {
   upload: ImageUpload
-}
-
-export interface FinishUploadArgs extends Timed {
-  uploadId: UploadId
-  data: ImageData
-  sizeBytes: number
-  /** Bytes of the disk inside; null when that is not known. */
-  virtualSize: number | null
-  md5: string
-  sha512: string
 }
 
 export interface AbortUploadArgs extends Timed {
@@ -164,6 +157,8 @@ export const imageOperations: OperationTable = {
   ...deletionOperations,
   ...locationOperations,
   ...arrivalOperations,
+  ...stageOperations,
+  ...importOperations,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
@@ -175,7 +170,9 @@ export interface ImageOperationArgs
     ActivationOperationArgs,
     DeletionOperationArgs,
     LocationOperationArgs,
-    ArrivalOperationArgs {
+    ArrivalOperationArgs,
+    StageOperationArgs,
+    ImportOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
   'image.patch-locations': PatchArgs
@@ -188,9 +185,16 @@ export interface ImageOperationArgs
   'image.put': PutArgs
 }
 
+const FAILURES = {
+  kill: 'image.kill-upload',
+  unstage: 'image.abort-stage',
+  'end-import': 'image.end-import',
+} as const
+
 /** The operation that ends an upload without bytes. */
-export function failureOf({
-  onFailure,
-}: Pick<ImageUpload, 'onFailure'>): 'image.abort-upload' | 'image.kill-upload' {
-  return onFailure === 'kill' ? 'image.kill-upload' : 'image.abort-upload'
+export function failureOf({ onFailure }: Pick<ImageUpload, 'onFailure'>): UploadFailure {
+  return onFailure === undefined ? 'image.abort-upload' : FAILURES[onFailure]
 }
+
+export type UploadFailure =
+  'image.abort-upload' | 'image.fail-import' | (typeof FAILURES)[keyof typeof FAILURES]

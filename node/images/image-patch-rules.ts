@@ -3,6 +3,7 @@ import type { ImageErrorCode } from '../errors.ts'
 import { copies as copiesForm } from '../config/copies.ts'
 import { COPIES_PROPERTY, ownCopies } from './copies-policy.ts'
 import type { ImageRecord } from './image-record.ts'
+import { isImportProperty } from './import-properties.ts'
 import type { ImageChange } from './image-requests.ts'
 import { changeLocations, isLocationChange } from './location-rules.ts'
 import type { PropertyAction } from './image-policy.ts'
@@ -59,16 +60,17 @@ function applyChange(
     : changeProperty(record, change, protectedNames)
 }
 
-/** Of an image with data, the copies change with the property; without it they stay as they are. */
+/** Of an image with data, staged or not, the copies change with the property; without it they stay as they are. */
 function withCopies(before: ImageRecord, next: ImageRecord): ImageRecord {
   const copies = ownCopies(next)
-  if (!next.data || copies === undefined || copies === ownCopies(before)) return next
-  return { ...next, data: { ...next.data, copies } }
+  if (copies === undefined || copies === ownCopies(before)) return next
+  const data = next.data && { ...next.data, copies }
+  return next.staged ? { ...next, data, staged: { ...next.staged, copies } } : { ...next, data }
 }
 
 /** What a record as a whole must keep to, whoever wrote it. */
 export function checkQuotas(record: ImageRecord, quotas: PatchQuotas): Result {
-  const propertyCount = Object.keys(record.properties).length
+  const propertyCount = Object.keys(record.properties).filter((name) => !isImportProperty(name)).length
   if (quotas.properties >= 0 && propertyCount > quotas.properties)
     return refuse(
       'TOO_LARGE',

@@ -57,15 +57,36 @@ export interface ImageData {
   uploadId: UploadId
 }
 
-/** The upload that owns a `saving` image. `uploadId` decides; node and nonce let others see that the uploader is gone. */
+/**
+ * The upload that owns a `saving` image, or the stage or import that owns another. `uploadId` decides; node and nonce let
+ * others see that the uploader is gone.
+ */
 export interface ImageUpload {
   uploadId: UploadId
   node: NodeId
   startNonce: string
   /** What the client announced; counts as used storage until the data is there. Absent: it announced nothing. */
   reservedBytes?: number
-  /** What becomes of the image when no bytes come of it; absent: it is `queued` again. */
-  onFailure?: 'kill'
+  /**
+   * What becomes of the image when nothing comes of it and nobody says why. kill: nobody may try again; unstage: it is `queued`
+   * again, as without a word; end-import: it is what it was before the import.
+   */
+  onFailure?: 'kill' | 'unstage' | 'end-import'
+}
+
+/** Bytes that were sent ahead of an import (glance-api.md §9.2): stored as data is, and shown to nobody. */
+export interface StagedData extends ImageData {
+  sizeBytes: number
+  /** Bytes of the disk inside; null when its format does not tell. */
+  virtualSize: number | null
+  /** Hex. */
+  md5: string
+  /** Hex. */
+  sha512: string
+  /** Why they cannot become the image's data as they are; null: nothing is known against it. */
+  problem: string | null
+  /** ISO-8601 with second precision and Z. */
+  stagedAt: string
 }
 
 /** A place where the bytes may be had. The URL may hold credentials: it is for no log and no message. */
@@ -142,6 +163,13 @@ export interface ImageRecord {
   hashing?: LocationHashing | undefined
   /** While its bytes come from the store that it is moved from. */
   arriving?: ArrivingImage | undefined
+  /** Until they are imported. */
+  staged?: StagedData | undefined
+}
+
+/** Everything that the cluster keeps of an image, whether or not anybody is served it. */
+export function storedData({ data, staged }: Pick<ImageRecord, 'data' | 'staged'>): ImageData[] {
+  return [data, staged].flatMap((stored) => stored ?? [])
 }
 
 /** Every field named, also one that may be absent: none can be forgotten where all are copied. */
@@ -178,6 +206,7 @@ export function withProperties(image: ImageRecord, properties: ImageRecord['prop
     locations: image.locations,
     hashing: image.hashing,
     arriving: image.arriving,
+    staged: image.staged,
   }
   return whole
 }

@@ -104,6 +104,7 @@ export type FilterField = Exclude<
   | 'locations'
   | 'hashing'
   | 'arriving'
+  | 'staged'
 >
 
 /** All filters of a query must hold. */

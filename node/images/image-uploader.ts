@@ -14,7 +14,8 @@ import { ImageError } from '../errors.ts'
 import type { FormatRules } from '../inspect/image-format.ts'
 import { UploadInspection } from '../inspect/upload-inspection.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
-import { failureOf, type FinishUploadArgs } from './image-operations.ts'
+import type { FinishUploadArgs } from './image-decisions.ts'
+import { failureOf, type UploadFailure } from './image-operations.ts'
 import type { Grant } from './image-policy.ts'
 import type { ImageRecord, ImageUpload } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
@@ -47,12 +48,12 @@ export interface UploadRequest {
   terms?: UploadTerms
 }
 
-/** What V1 asks for beside. */
+/** What other ways than the plain upload ask for beside. */
 export interface UploadTerms {
   /** That the data must have, hex; null: any. */
   md5: string | null
   /** What becomes of the image when no data comes of it. */
-  onFailure: 'kill'
+  onFailure: NonNullable<ImageUpload['onFailure']>
   /** Called when the image belongs to this upload: from now on it ends one way or the other. */
   onBegun?: () => void
   /** Waited for before anything is read; resolves with what ends the turn. */
@@ -60,7 +61,10 @@ export interface UploadTerms {
 }
 
 /** What an upload of any kind brings. */
-export type AnyUpload = Omit<UploadRequest, 'grant'>
+export interface AnyUpload extends Omit<UploadRequest, 'grant'> {
+  /** Never used before; absent: a new one. */
+  uploadId?: UploadId
+}
 
 /** Where uploads of different origin differ. */
 export interface UploadSteps {
@@ -71,6 +75,8 @@ export interface UploadSteps {
   hashAlgorithm: HashAlgorithm
   /** Makes the image active; may throw what is wrong with the bytes instead. */
   finish: (args: FinishUploadArgs, stored: StoredImage) => Promise<unknown>
+  /** What is said of the image when this upload fails; absent: what others say when its node is gone. */
+  failure?: UploadFailure
 }
 
 /** What is fixed when its bytes begin to come. */
@@ -111,7 +117,7 @@ export class ImageUploader {
     const { registers } = this.#components
     return this.run(request, {
       begin: (upload) => registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() }),
-      inspectionOf: (record) => this.#inspectionOf(record),
+      inspectionOf: (record) => this.inspectionOf(record),
       hashAlgorithm: 'sha512',
       finish: (args) => registers.apply(id, 'image.finish-upload', args),
     })
@@ -119,7 +125,7 @@ export class ImageUploader {
 
   /** As `upload`, with steps of another kind. Throws what they throw, too. */
   run(request: AnyUpload, steps: UploadSteps): Promise<void> {
-    const uploadId = Buffer.from(this.#components.random.bytes(UPLOAD_ID_BYTES)).toString('hex')
+    const uploadId = request.uploadId ?? this.#newId()
     const running = this.#upload(uploadId, request, steps)
     this.#track(uploadId, running)
     return running
@@ -152,16 +158,24 @@ export class ImageUploader {
     const copies = wantedCopies(record, this.#options.copies)
     const inspection = steps.inspectionOf(record)
     const { hashAlgorithm } = steps
-    const stored = await this.#store(uploadId, request, { copies, inspection, hashAlgorithm })
+    const stored = await this.#store(uploadId, request, { copies, inspection, hashAlgorithm }, steps)
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
     await this.#conclude(uploadId, stored)
   }
 
-  #inspectionOf({ containerFormat, diskFormat }: ImageRecord): UploadInspection | null {
+  /** For the bytes of an image, as they come. `lets` as UploadInspection has it. Null: they are taken as they are. */
+  inspectionOf(
+    { containerFormat, diskFormat }: ImageRecord,
+    options?: { lets: 'everything' },
+  ): UploadInspection | null {
     if (containerFormat !== INSPECTED_CONTAINER || diskFormat === null) return null
-    return new UploadInspection(diskFormat, this.#options.formats)
+    return new UploadInspection(diskFormat, this.#options.formats, options)
+  }
+
+  #newId(): UploadId {
+    return Buffer.from(this.#components.random.bytes(UPLOAD_ID_BYTES)).toString('hex')
   }
 
   /** Answers the image, whose formats do not change any more. */
@@ -179,7 +193,7 @@ export class ImageUploader {
       return await steps.begin(upload)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
-      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId)
+      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId, steps)
       throw error
     }
   }
@@ -188,6 +202,7 @@ export class ImageUploader {
     uploadId: UploadId,
     request: AnyUpload,
     { copies, inspection, hashAlgorithm }: Storing,
+    steps: UploadSteps,
   ): Promise<StoredImage> {
     const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
@@ -208,7 +223,7 @@ export class ImageUploader {
       await this.#requireDigest(uploadId, stored, terms?.md5 ?? null)
       return stored
     } catch (error) {
-      const isDeleted = await this.#giveBack(request, uploadId)
+      const isDeleted = await this.#giveBack(request, uploadId, steps)
       // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
       if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
@@ -245,7 +260,7 @@ export class ImageUploader {
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
       await this.#components.writer.unpin(uploadId, stored.pinnedAt)
       if (hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw wasDeleted(id, error)
-      await this.#giveBack(request, uploadId)
+      await this.#giveBack(request, uploadId, steps)
       throw error
     }
   }
@@ -266,31 +281,33 @@ export class ImageUploader {
   }
 
   /**
-   * `saving` back to `queued`, or to what the terms say. Tried in the background for a while when no majority answers. Answers whether the image is
-   * known to be deleted.
+   * `saving` back to `queued`, or to what the steps or terms say. Tried in the background for a while when no majority
+   * answers. Answers whether the image is known to be deleted.
    */
-  async #giveBack(request: AnyUpload, uploadId: UploadId): Promise<boolean> {
-    const outcome = await this.#tryGiveBack(request, uploadId)
-    if (outcome === 'unanswered')
-      this.#track(uploadId, this.#keepGivingBack(request, uploadId, this.#stopping.signal))
+  async #giveBack({ id, terms }: AnyUpload, uploadId: UploadId, { failure }: UploadSteps): Promise<boolean> {
+    const operation = failure ?? failureOf(terms ?? {})
+    const outcome = await this.#tryGiveBack(id, operation, uploadId)
+    if (outcome === 'unanswered') this.#track(uploadId, this.#keepGivingBack(id, operation, uploadId))
     return outcome === 'deleted'
   }
 
-  async #keepGivingBack(request: AnyUpload, uploadId: UploadId, signal: AbortSignal): Promise<void> {
+  async #keepGivingBack(id: string, operation: UploadFailure, uploadId: UploadId): Promise<void> {
     const { clock, log } = this.#components
+    const { signal } = this.#stopping
     for (let tries = 0; tries < GIVE_BACK_TRIES && !signal.aborted; tries++) {
       await sleep(clock, GIVE_BACK_PAUSE_MS, signal).catch(() => {})
-      if ((await this.#tryGiveBack(request, uploadId)) !== 'unanswered') return
+      if ((await this.#tryGiveBack(id, operation, uploadId)) !== 'unanswered') return
     }
-    log.warn({ image: request.id }, 'a failed upload could not give its image back; the reaper will')
+    log.warn({ image: id }, 'a failed upload could not give its image back; the reaper will')
   }
 
   async #tryGiveBack(
-    { id, terms }: AnyUpload,
+    id: string,
+    operation: UploadFailure,
     uploadId: UploadId,
   ): Promise<'settled' | 'deleted' | 'unanswered'> {
     try {
-      await this.#components.registers.apply(id, failureOf(terms ?? {}), { uploadId, now: this.#now() })
+      await this.#components.registers.apply(id, operation, { uploadId, now: this.#now() })
       return 'settled'
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return 'deleted'

@@ -8,7 +8,7 @@ import type { ImageTraits, TraitsPool } from './image-traits.ts'
 /** Fields that few images have. */
 type Rare = Pick<
   ImageRecord,
-  'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing' | 'arriving'
+  'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing' | 'arriving' | 'staged'
 >
 
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
@@ -29,7 +29,7 @@ export class IndexedImage implements ImageRecord {
 
   /** `pool`: what images have in common is kept once. */
   constructor(record: ImageRecord, pool: TraitsPool) {
-    const { members, upload, deletedAt, deletedFrom, locations, hashing, arriving } = record
+    const { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged } = record
     const { createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
@@ -42,9 +42,11 @@ export class IndexedImage implements ImageRecord {
     this.properties = record.properties
     this.data = record.data
     this.#traits = pool.of(record)
-    const isPlain =
-      members.length === 0 && upload === null && deletedAt === null && !locations && !hashing && !arriving
-    this.#rare = isPlain ? PLAIN : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving }
+    const isOrdinary = !locations && !hashing && !arriving && !staged
+    const isPlain = isOrdinary && members.length === 0 && upload === null && deletedAt === null
+    this.#rare = isPlain
+      ? PLAIN
+      : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged }
   }
 
   get status(): ImageStatus {
@@ -117,5 +119,9 @@ export class IndexedImage implements ImageRecord {
 
   get arriving(): ImageRecord['arriving'] {
     return this.#rare.arriving
+  }
+
+  get staged(): ImageRecord['staged'] {
+    return this.#rare.staged
   }
 }

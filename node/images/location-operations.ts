@@ -7,6 +7,7 @@ import { onLiveImage, recheck, refuse, touch, write, type CalledArgs, type Timed
 import type { ImageRecord, LocationHashing } from './image-record.ts'
 import {
   changeLocations,
+  locationsOf,
   refusalToActivate,
   type NewLocation,
   type ValidationData,
@@ -20,6 +21,10 @@ export interface ImportLocationArgs extends CalledArgs {
   hashing: LocationHashing | null
   /** Locations per image; -1 = unlimited. */
   quota: number
+}
+
+export interface DropLocationArgs extends CalledArgs {
+  url: string
 }
 
 export interface HashArgs extends Timed {
@@ -49,6 +54,16 @@ const importLocation = onLiveImage<ImportLocationArgs>(
   },
 )
 
+/** By its URL: places in the list are others when somebody else changes it. */
+const dropLocation = onLiveImage<DropLocationArgs>((record, { grant, url, now }) => {
+  const denied = recheck(grant, record)
+  if (denied) return denied
+  const at = locationsOf(record).findIndex((location) => location.url === url)
+  if (at < 0) return refuse('NOT_FOUND', `Image ${record.id} is not in this store.`)
+  const next = changeLocations(record, { kind: 'remove-location', at }, 0)
+  return 'code' in next ? refuse(next.code, next.message) : write(touch(next, now))
+})
+
 const finishHash = onHashing<FinishHashArgs>((record, { md5, multihash, now }) => {
   const { hashing, ...rest } = record
   const expected = hashing?.expected ?? null
@@ -66,12 +81,14 @@ const abortHash = onHashing<HashArgs>((record, { now }) => {
 
 export const locationOperations = {
   'image.import-location': importLocation,
+  'image.drop-location': dropLocation,
   'image.finish-hash': finishHash,
   'image.abort-hash': abortHash,
 }
 
 export interface LocationOperationArgs {
   'image.import-location': ImportLocationArgs
+  'image.drop-location': DropLocationArgs
   'image.finish-hash': FinishHashArgs
   'image.abort-hash': HashArgs
 }

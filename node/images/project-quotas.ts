@@ -60,7 +60,17 @@ export class ProjectQuotas {
     image: ImageRecord,
     declaredSizeBytes: number | null,
   ): Promise<number | null> {
-    await this.#requireLimits(caller, image)
+    await this.#requireLimits(caller, image, 'image_size_total')
+    return this.storageRoom(image, declaredSizeBytes)
+  }
+
+  /** As `roomForData`, for bytes that wait for their import. */
+  async roomToStage(
+    caller: Caller,
+    image: ImageRecord,
+    declaredSizeBytes: number | null,
+  ): Promise<number | null> {
+    await this.#requireLimits(caller, image, 'image_stage_total')
     return this.storageRoom(image, declaredSizeBytes)
   }
 
@@ -82,14 +92,17 @@ export class ProjectQuotas {
     return Object.fromEntries(LIMIT_NAMES.map((name) => [name, { usage: used[name], limit: allowed[name] }]))
   }
 
-  async #requireLimits({ projectId }: Caller, { id, status }: ImageRecord): Promise<void> {
+  async #requireLimits(
+    { projectId }: Caller,
+    { id, status }: ImageRecord,
+    ofBytes: 'image_size_total' | 'image_stage_total',
+  ): Promise<void> {
     const { limits, registers, index } = this.#components
     if (limits === null || projectId === null) return
     const allowed = await limits.of(projectId)
     await registers.freshen()
     const others = limitUsage(without(await index.ownedBy(projectId), id))
-    const size = others.image_size_total
-    requireWithinLimits(projectId, allowed, [{ name: 'image_size_total', used: size, added: 0 }])
+    requireWithinLimits(projectId, allowed, [{ name: ofBytes, used: others[ofBytes], added: 0 }])
     // An image that takes no data is refused for that.
     if (status !== 'queued') return
     // Glance counts when this one is among them.
@@ -102,13 +115,13 @@ function* without(images: Iterable<ImageRecord>, id: string): Generator<ImageRec
   for (const image of images) if (image.id !== id) yield image
 }
 
-/** Throws TOO_LARGE. What uploads under way have announced counts as used; `id` is the image to be filled. */
+/** Throws TOO_LARGE. What uploads under way have announced counts as used, and what is staged; `id` is the image to be filled. */
 function roomForImage(
   owned: Iterable<ImageRecord>,
   { id, quotaBytes, declaredSizeBytes }: { id: string; quotaBytes: number; declaredSizeBytes: number | null },
 ): number {
   let roomBytes = quotaBytes
-  for (const image of without(owned, id)) roomBytes -= usedBytes(image)
+  for (const image of without(owned, id)) roomBytes -= usedBytes(image) + (image.staged?.sizeBytes ?? 0)
   if (roomBytes >= (declaredSizeBytes ?? 0)) return roomBytes
   throw new ImageError(
     'TOO_LARGE',

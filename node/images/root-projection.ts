@@ -3,6 +3,7 @@ import type { LearnerRow } from '../../cluster/register/storage.ts'
 import type { WriteOp } from '../store/database.ts'
 import { rootKey } from '../store/keyspaces.ts'
 import { imageIdOf } from './image-operations.ts'
+import { storedData } from './image-record.ts'
 import { toKnown } from './image-registers.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -11,16 +12,17 @@ const EMPTY = Buffer.alloc(0)
 export function projectRoots(key: string, row: LearnerRow | null, before: LearnerRow | null): WriteOp[] {
   const id = imageIdOf(key)
   if (id === null) return []
-  const old = before && liveRoot(before)
-  const now = row && liveRoot(row)
-  if (old === now) return []
-  const operations: WriteOp[] = []
-  if (old) operations.push({ type: 'del', key: rootKey(old, id) })
-  if (now) operations.push({ type: 'put', key: rootKey(now, id), value: EMPTY })
-  return operations
+  const old = before ? liveRoots(before) : []
+  const now = row ? liveRoots(row) : []
+  const gone = old.filter((root) => !now.includes(root))
+  const fresh = now.filter((root) => !old.includes(root))
+  return [
+    ...gone.map((root): WriteOp => ({ type: 'del', key: rootKey(root, id) })),
+    ...fresh.map((root): WriteOp => ({ type: 'put', key: rootKey(root, id), value: EMPTY })),
+  ]
 }
 
-function liveRoot(row: LearnerRow): string | null {
+function liveRoots(row: LearnerRow): string[] {
   const { live, record } = toKnown(row.value)
-  return live ? (record.data?.root ?? null) : null
+  return live ? storedData(record).map(({ root }) => root) : []
 }

@@ -8,11 +8,18 @@ export class UploadInspection {
   readonly #diskFormat: string
   readonly #rules: FormatRules
   readonly #inspector: ImageInspector
+  readonly #lets: 'what may pass' | 'everything'
   #verdict: Verdict | null = null
 
-  constructor(diskFormat: string, rules: FormatRules) {
+  /** `lets` everything: what is wrong is only told, by `refusal`. */
+  constructor(
+    diskFormat: string,
+    rules: FormatRules,
+    { lets = 'what may pass' }: { lets?: 'what may pass' | 'everything' } = {},
+  ) {
     this.#diskFormat = diskFormat
     this.#rules = rules
+    this.#lets = lets
     this.#inspector = new ImageInspector(rules)
   }
 
@@ -40,6 +47,11 @@ export class UploadInspection {
     return this.#verdict.virtualSizeOf(sizeBytes) || null
   }
 
+  /** Why the bytes may not become an image; null: they may, or it is not known yet. */
+  get refusal(): string | null {
+    return this.#verdict?.isRefused ? this.#verdict.reason : null
+  }
+
   /** What an operator may want to know of an image that was let through. */
   get note(): string | null {
     return this.#verdict === null || this.#verdict.isRefused ? null : this.#verdict.note
@@ -51,7 +63,7 @@ export class UploadInspection {
     else this.#inspector.see(next.value)
     if (!this.#inspector.isDecided) return next
     this.#verdict = judge(this.#diskFormat, this.#inspector.findings, this.#rules)
-    if (!this.#verdict.isRefused) return next
+    if (!this.#verdict.isRefused || this.#lets === 'everything') return next
     if (!next.done) await dropRest(source, sizeBytesMax)
     throw new ImageError('UNSUPPORTED_MEDIA', this.#verdict.reason, { diskFormat: this.#diskFormat })
   }

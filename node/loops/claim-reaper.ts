@@ -6,7 +6,7 @@
 import type { Log } from '../../cluster/runtime.ts'
 import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
-import type { ImageRecord } from '../images/image-record.ts'
+import { storedData, type ImageRecord } from '../images/image-record.ts'
 import type { ChunkStore } from '../store/chunk-store.ts'
 
 export interface ClaimReaperComponents {
@@ -40,7 +40,7 @@ export class ClaimReaper {
     const owners = this.#owners()
     for (const { upload } of pinned) {
       const owner = owners.get(upload)
-      if (owner?.data?.uploadId === upload) reconcile(owner.id)
+      if (owner && storedData(owner).some(({ uploadId }) => uploadId === upload)) reconcile(owner.id)
       if (owner) continue
       await chunks.unpin(upload)
       log.info({ upload }, 'the pins of an upload that is over were ended')
@@ -50,7 +50,8 @@ export class ClaimReaper {
   /** Whether a root seems to be unwanted, by what this node knows; `releaseUnwanted` decides. */
   knownRoots(): ReadonlySet<ChunkHash> {
     const roots = new Set<ChunkHash>()
-    for (const { data } of this.#components.liveImages()) if (data) roots.add(data.root)
+    for (const image of this.#components.liveImages())
+      for (const { root } of storedData(image)) roots.add(root)
     return roots
   }
 
@@ -72,7 +73,7 @@ export class ClaimReaper {
   #owners(): Map<UploadId, ImageRecord> {
     const owners = new Map<UploadId, ImageRecord>()
     for (const record of this.#components.liveImages()) {
-      if (record.data) owners.set(record.data.uploadId, record)
+      for (const { uploadId } of storedData(record)) owners.set(uploadId, record)
       if (record.upload) owners.set(record.upload.uploadId, record)
     }
     return owners

@@ -1,50 +1,43 @@
 /**
- * The reaper, first part: gives images back whose uploader is gone, and those that wait for digests which nobody computes.
- * Neither holds a lease; the record names the node and the start of it that is at work. Any node may end the claim when that
- * node shows another start, or was silent for a minute; the node itself, when it no longer works on it. The claim's own id
- * decides inside the register; time only proposes (architecture §3).
+ * The reaper, first part: gives images back whose uploader or importer is gone, and those that wait for digests which nobody
+ * computes. Any node may end the claim of a worker that is gone (worker-life.ts). The claim's own id decides inside the
+ * register; time only proposes (architecture §3). Staged bytes that nobody imports end here, too.
  */
 import { hasCode } from '../../cluster/errors.ts'
-import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import { failureOf } from '../images/image-operations.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
-import type { ImageUpload, LocationHashing } from '../images/image-record.ts'
+import type { ImageUpload, LocationHashing, StagedData } from '../images/image-record.ts'
 import { isoSeconds } from '../images/image-times.ts'
 import { Loop } from './loop.ts'
-
-/** What this node knows of another's life. */
-export interface Life {
-  /** The start that answers now; null when none does. */
-  startNonce: string | null
-  /** Since when nothing was heard of it, by this node's monotonic clock; 0 while it answers. */
-  silentMs: number
-}
+import type { WorkerLife } from './worker-life.ts'
 
 export interface ReaperComponents {
-  self: NodeId
   clock: Clock
   log: Log
   registers: Pick<ImageRegisters, 'apply' | 'local'>
-  /** Ids of the images that somebody uploads or computes digests of, as this node knows. */
+  /** Ids of the images that somebody uploads, imports, has staged or computes digests of, as this node knows. */
   claimedImages: () => string[]
-  lifeOf: (node: NodeId) => Life
-  /** Whether this node itself still works on it: what it gave up may have left its image as it was. */
-  isRunningHere: (claimId: string) => boolean
+  workers: WorkerLife
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
 }
 
+export interface ReaperOptions {
+  /** How long staged bytes wait for their import. */
+  stagedMs: number
+}
+
 const LOOK_EVERY_MS = 5000
-/** Longer than a restart of a node or of the network around it. */
-const SILENT_MS_MAX = 60_000
 
 export class Reaper {
   readonly loop: Loop
   readonly #components: ReaperComponents
+  readonly #options: ReaperOptions
 
-  constructor(components: ReaperComponents) {
+  constructor(components: ReaperComponents, reaperOptions: ReaperOptions) {
     this.#components = components
+    this.#options = reaperOptions
     const options = { name: 'reaper', everyMs: LOOK_EVERY_MS, retryMs: LOOK_EVERY_MS }
     this.loop = new Loop(components, options, (signal) => this.#runOnce(signal))
   }
@@ -53,18 +46,25 @@ export class Reaper {
     if (!this.#components.caughtUp()) return
     for (const id of this.#components.claimedImages()) {
       signal.throwIfAborted()
-      const { upload, hashing } = this.#components.registers.local(id)?.record ?? {}
-      if (upload && this.#isGone(upload, upload.uploadId)) await this.#giveBack(id, upload)
-      if (hashing && this.#isGone(hashing, hashing.hashId)) await this.#endHashing(id, hashing)
+      const { workers, registers } = this.#components
+      const { upload, hashing, staged } = registers.local(id)?.record ?? {}
+      if (upload && workers.isGone(upload, upload.uploadId)) await this.#giveBack(id, upload)
+      if (hashing && workers.isGone(hashing, hashing.hashId)) await this.#endHashing(id, hashing)
+      if (staged && !upload && this.#isForgotten(staged)) await this.#expire(id, staged)
     }
   }
 
-  #isGone({ node, startNonce }: Pick<ImageUpload, 'node' | 'startNonce'>, claimId: string): boolean {
-    const { self, isRunningHere } = this.#components
-    if (node === self) return !isRunningHere(claimId)
-    const life = this.#components.lifeOf(node)
-    if (life.startNonce !== null) return life.startNonce !== startNonce
-    return life.silentMs >= SILENT_MS_MAX
+  /** By this node's clock: a wrong one ends them early or late. */
+  #isForgotten({ stagedAt }: StagedData): boolean {
+    return this.#components.clock.wallMs() - Date.parse(stagedAt) >= this.#options.stagedMs
+  }
+
+  async #expire(id: string, { uploadId, stagedAt }: StagedData): Promise<void> {
+    const { registers, log } = this.#components
+    await unlessOver(async () => {
+      await registers.apply(id, 'image.expire-stage', { uploadId, now: this.#now() })
+      log.warn({ image: id, stagedAt }, 'staged bytes were never imported: their image is queued again')
+    })
   }
 
   async #giveBack(id: string, upload: ImageUpload): Promise<void> {

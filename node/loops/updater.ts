@@ -11,7 +11,7 @@ import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageSource } from '../data/image-reader.ts'
 import type { MisplacedCopies } from '../data/misplaced-copies.ts'
-import type { ImageData, ImageRecord } from '../images/image-record.ts'
+import { storedData, type ImageData, type ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import { Loop } from './loop.ts'
 import type { OutNodes } from './out-nodes.ts'
@@ -165,13 +165,15 @@ export class Updater {
   #mayWantWork(id: string, scope: SweepScope): boolean {
     const { settled, holder, belongsHere } = this.#components
     const known = settled(id)
-    const data = known?.record.data
-    if (!data) return false
+    const stored = known ? storedData(known.record) : []
+    if (!known || stored.length === 0) return false
     if (scope === 'all') return true
     if (!known.live) return false
-    const isHeld = holder.isHeld(data.root)
-    if (scope === 'lacking') return !isHeld && belongsHere(id, data)
-    return !isHeld || !belongsHere(id, data)
+    return stored.some((data) => {
+      const isHeld = holder.isHeld(data.root)
+      if (scope === 'lacking') return !isHeld && belongsHere(id, data)
+      return !isHeld || !belongsHere(id, data)
+    })
   }
 
   #slice(): TimeSlice {
@@ -197,10 +199,11 @@ export class Updater {
   async #reconcile(id: string, signal: AbortSignal): Promise<void> {
     const { settled, holder } = this.#components
     const known = settled(id)
-    if (!known?.record.data) return
-    const { live, record } = known
-    if (live) await this.#bringInOrder(id, record.data!, signal)
-    await holder.unpin(record.data!.uploadId)
+    if (!known) return
+    for (const data of storedData(known.record)) {
+      if (known.live) await this.#bringInOrder(id, data, signal)
+      await holder.unpin(data.uploadId)
+    }
   }
 
   async #bringInOrder(id: string, data: ImageData, signal: AbortSignal): Promise<void> {

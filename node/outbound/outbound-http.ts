@@ -47,6 +47,8 @@ export interface OutboundAnswer {
 }
 
 export interface OutboundHttp {
+  /** Throws OUTBOUND_REFUSED for a URL that is refused by its looks alone: where its name leads shows when it is sent. */
+  check(url: string): void
   /** Throws OutboundError, or the signal's reason. */
   send(request: OutboundRequest): Promise<OutboundAnswer>
 }

@@ -73,6 +73,10 @@ export class UndiciOutbound implements OutboundHttp {
     this.#limits = { ...OUTBOUND_LIMITS, ...options }
   }
 
+  check(url: string): void {
+    this.#rules.checkUrl(url)
+  }
+
   async send(request: OutboundRequest): Promise<OutboundAnswer> {
     const whole = {
       ...request,

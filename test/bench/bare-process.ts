@@ -13,7 +13,7 @@ async function serve(directory: string): Promise<void> {
   const level = new Level<string, Buffer>(directory, { valueEncoding: 'buffer' })
   await level.open()
   for (let number = 0; number < BARE_IMAGES; number++)
-    await level.put(seededId(number), Buffer.from(imageText(seededImage(number))))
+    await level.put(seededId(number), Buffer.from(imageText(seededImage(number), ['cluster'])))
   const page = Array.from({ length: PAGE }, (_, number) => seededId(number))
   const app = fastify()
   app.get<{ Params: { id: string } }>('/:id', async ({ params }, reply) =>

@@ -10,7 +10,11 @@ import { StreamLimit } from '../../api/stream-limit.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../../node/images/image-record.ts'
+import { StoreList } from '../../node/images/store-list.ts'
+import { TaskService } from '../../node/tasks/task-service.ts'
+import { MemoryRegisters } from '../node/images/memory-registers.ts'
 import { FakeImageService } from './fake-image-service.ts'
+import { FakeImportService } from './fake-import-service.ts'
 import { DefinitionsWorld } from './memory-definitions.ts'
 
 export interface LogEntry {
@@ -22,6 +26,9 @@ export interface LogEntry {
 export interface TestApi {
   app: FastifyInstance
   images: FakeImageService
+  imports: FakeImportService
+  /** Of the tasks. */
+  registers: MemoryRegisters
   log: LogEntry[]
   readiness: { write: boolean; read: boolean }
 }
@@ -58,6 +65,8 @@ export function testApi(
   overrides: { components?: Partial<ApiComponents>; options?: Partial<ApiOptions> } = {},
 ): TestApi {
   const images = new FakeImageService()
+  const imports = new FakeImportService(images)
+  const registers = new MemoryRegisters()
   const entries: LogEntry[] = []
   const readiness = { write: true, read: true }
   const app = buildApiServer(
@@ -65,6 +74,9 @@ export function testApi(
       images,
       v1: null,
       metadefs: new DefinitionsWorld().node().service,
+      tasks: new TaskService({ registers: registers.taskRegisters, index: registers.tasks, images }),
+      imports,
+      stores: new StoreList({ clusterId: 'cluster', isHttpOn: true }),
       authenticator: new NoAuth(),
       policy: defaultPolicy,
       readiness: {
@@ -86,7 +98,7 @@ export function testApi(
     app.server.closeAllConnections()
     return app.close()
   })
-  return { app, images, log: entries, readiness }
+  return { app, images, imports, registers, log: entries, readiness }
 }
 
 /** Listens on a free port of 127.0.0.1 and answers which. */

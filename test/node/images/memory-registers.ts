@@ -1,4 +1,4 @@
-/** The registers of one node as the image modules use them: decided at once, with a majority that can go away. */
+/** The registers of one node as images and tasks use them: decided at once, with a majority that can go away. */
 import { ClusterError } from '../../../cluster/errors.ts'
 import type { OperationCall } from '../../../cluster/register/operations.ts'
 import { decodeValue, encodeValue, nextValue, valueDigest } from '../../../cluster/register/register-value.ts'
@@ -8,6 +8,12 @@ import { ImageIndex } from '../../../node/images/image-index.ts'
 import { imageIdOf, imageKey, imageOperations } from '../../../node/images/image-operations.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { ImageRegisters, indexRow } from '../../../node/images/image-registers.ts'
+import { TaskIndex } from '../../../node/tasks/task-index.ts'
+import { taskOperations } from '../../../node/tasks/task-operations.ts'
+import { taskKey, type TaskRecord } from '../../../node/tasks/task-record.ts'
+import { TaskRegisters } from '../../../node/tasks/task-registers.ts'
+
+const OPERATIONS = { ...imageOperations, ...taskOperations }
 
 export class MemoryRegisters {
   hasQuorum = true
@@ -21,12 +27,15 @@ export class MemoryRegisters {
   readonly rows = new Map<string, LearnerRow>()
   readonly index: ImageIndex
   readonly images: ImageRegisters
+  readonly tasks = new TaskIndex()
+  readonly taskRegisters: TaskRegisters
   #ballots = 0
 
   constructor() {
     const learned = (key: string) => this.rows.get(key) ?? null
     this.index = new ImageIndex({ monotonicMs: () => performance.now() })
     this.images = new ImageRegisters({ registers: this, index: this.index, learned })
+    this.taskRegisters = new TaskRegisters(this)
   }
 
   mintOpId(): string {
@@ -39,7 +48,7 @@ export class MemoryRegisters {
     this.beforeExecute(name, imageIdOf(key) ?? '')
     const row = this.rows.get(key)
     const current = row ? decodeValue(row.value) : null
-    const decision = imageOperations[name]?.(current, args)
+    const decision = OPERATIONS[name]?.(current, args)
     if (!decision) throw new ClusterError('UNKNOWN_OPERATION', name)
     if (decision.kind === 'refuse') return { done: false, refusal: decision.refusal }
     if (decision.kind === 'write')
@@ -72,6 +81,10 @@ export class MemoryRegisters {
     this.#learn(imageKey(record.id), encodeValue({ live, record, version: 1, ring: [] }), settled)
   }
 
+  putTask(record: TaskRecord): void {
+    this.#learn(taskKey(record.id), encodeValue({ live: true, record, version: 1, ring: [] }), true)
+  }
+
   record(id: string): ImageRecord | null {
     const row = this.rows.get(imageKey(id))
     return row ? (decodeValue(row.value).record as ImageRecord) : null
@@ -82,6 +95,7 @@ export class MemoryRegisters {
     const row = { ballot, value, digest: valueDigest(value), settled }
     this.rows.set(key, row)
     indexRow(this.index, key, row)
+    this.tasks.index(key, row)
   }
 
   #requireQuorum(): void {

@@ -93,3 +93,25 @@ t.test('without a majority nothing is dropped', async (t) => {
   await t.rejects(reaper.releaseUnwanted([ROOT]), { code: 'NO_QUORUM' })
   t.strictSame(events, [])
 })
+
+const staged = {
+  ...activeImage().data!,
+  sizeBytes: 5,
+  virtualSize: null,
+  md5: 'm5',
+  sha512: 's5',
+  problem: null,
+  stagedAt: '2026-01-01T00:00:00Z',
+}
+
+t.test('what is staged is somebody’s: its pins and its references', async (t) => {
+  const { reaper, state, events } = reaperOf()
+  state.pinned = [UPLOAD_ID]
+  state.images = [imageOf({ status: 'uploading', staged })]
+  await reaper.settleUploads()
+  await reaper.releaseUnwanted([ROOT])
+  t.strictSame(events, [`reconcile ${ID}`])
+  state.images = [imageOf()]
+  await reaper.releaseUnwanted([ROOT])
+  t.strictSame(events, [`reconcile ${ID}`, `release ${ROOT}`])
+})

@@ -1,10 +1,12 @@
 import t from 'tap'
 import { silentLog } from '../../../cluster/runtime.ts'
-import { Reaper, type Life } from '../../../node/loops/reaper.ts'
+import { Reaper } from '../../../node/loops/reaper.ts'
+import { WorkerLife, type Life } from '../../../node/loops/worker-life.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { activeImage, ID, imageOf, savingImage, upload } from '../images/image-fixture.ts'
 import { MemoryRegisters } from '../images/memory-registers.ts'
 
+const STAGED_MS = 3_600_000
 const same: Life = { startNonce: upload.startNonce, silentMs: 0 }
 
 function reaperOf({ self = 'node-b' } = {}) {
@@ -12,16 +14,22 @@ function reaperOf({ self = 'node-b' } = {}) {
   registers.put(savingImage())
   const state = { life: same, runningHere: new Set<string>(), caughtUp: true }
   const clock = new ManualClock()
-  const reaper = new Reaper({
+  const workers = new WorkerLife({
     self,
-    clock,
-    log: silentLog,
-    registers: registers.images,
-    claimedImages: () => [ID],
     lifeOf: () => state.life,
     isRunningHere: (id) => state.runningHere.has(id),
-    caughtUp: () => state.caughtUp,
   })
+  const reaper = new Reaper(
+    {
+      clock,
+      log: silentLog,
+      registers: registers.images,
+      claimedImages: () => [ID],
+      workers,
+      caughtUp: () => state.caughtUp,
+    },
+    { stagedMs: STAGED_MS },
+  )
   t.teardown(() => reaper.loop.stop())
   return { reaper, registers, state, clock }
 }
@@ -132,4 +140,51 @@ t.test('this node ends only what it does not compute any more', async (t) => {
   parts.state.runningHere.clear()
   await parts.clock.advance(5000)
   t.equal(parts.registers.record(ID)?.status, 'queued')
+})
+
+const staged = {
+  ...activeImage().data!,
+  sizeBytes: 5,
+  virtualSize: null,
+  md5: 'm5',
+  sha512: 's5',
+  problem: null,
+  stagedAt: '2026-01-01T00:00:00Z',
+}
+
+t.test('an import whose node is gone leaves what was staged; without it the image is queued', async (t) => {
+  for (const [image, expected] of [
+    [imageOf({ staged, size: 5 }), { status: 'uploading', staged, size: 5, upload: null }],
+    [imageOf(), { status: 'queued', upload: null }],
+  ] as const) {
+    const parts = reaperOf()
+    parts.registers.put({ ...image, status: 'importing', upload: { ...upload, onFailure: 'end-import' } })
+    t.equal(await statusAfterALook(parts), 'importing')
+    parts.state.life = { startNonce: '2'.repeat(16), silentMs: 0 }
+    await parts.clock.advance(5000)
+    t.match(parts.registers.record(ID), expected)
+  }
+})
+
+t.test('a stage whose node is gone leaves nothing', async (t) => {
+  const parts = reaperOf()
+  parts.registers.put(imageOf({ status: 'uploading', upload: { ...upload, onFailure: 'unstage' } }))
+  parts.state.life = { startNonce: '2'.repeat(16), silentMs: 0 }
+  t.equal(await statusAfterALook(parts), 'queued')
+})
+
+t.test('staged bytes wait their time, and longer while they are imported', async (t) => {
+  const parts = reaperOf()
+  parts.registers.put(imageOf({ status: 'uploading', staged, size: 5 }))
+  t.equal(await statusAfterALook(parts), 'uploading')
+  await parts.clock.advance(STAGED_MS - 5000)
+  t.equal(parts.registers.record(ID)?.status, 'uploading')
+  const claim = { ...upload, onFailure: 'end-import' as const }
+  parts.registers.put(imageOf({ status: 'importing', staged, size: 5, upload: claim }))
+  await parts.clock.advance(10_000)
+  t.equal(parts.registers.record(ID)?.status, 'importing')
+  parts.registers.put(imageOf({ status: 'uploading', staged, size: 5 }))
+  await parts.clock.advance(5000)
+  t.match(parts.registers.record(ID), { status: 'queued', size: null })
+  t.notOk('staged' in (parts.registers.record(ID) ?? {}))
 })

@@ -271,3 +271,20 @@ t.test('a later sweep passes over what is held', async (t) => {
   await clock.advance(61_000)
   t.strictSame(events, ['pull', unpin])
 })
+
+t.test('pulls what is staged as it pulls data', async (t) => {
+  const staged = {
+    ...data,
+    sizeBytes: 5,
+    virtualSize: null,
+    md5: 'm',
+    sha512: 's',
+    problem: null,
+    stagedAt: '',
+  }
+  const { updater, events, held, clock } = updaterOf(imageOf({ status: 'uploading', staged }))
+  updater.loop.start()
+  await clock.advance(0)
+  t.strictSame(events, ['pull', unpin])
+  t.ok(held.has(ROOT))
+})

@@ -18,6 +18,7 @@ import { ImageWriter } from '../../../node/data/image-writer.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { ChunkReaper } from '../../../node/loops/chunk-reaper.ts'
 import { ClaimReaper } from '../../../node/loops/claim-reaper.ts'
+import { WorkerLife } from '../../../node/loops/worker-life.ts'
 import { Reaper } from '../../../node/loops/reaper.ts'
 import { RepairPace } from '../../../node/loops/repair-pace.ts'
 import { Loop } from '../../../node/loops/loop.ts'
@@ -152,17 +153,23 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
   })
   const judged = variant.claims?.(claims, { chunks, clock }) ?? claims
   const chunkReaper = new ChunkReaper({ clock, log, chunks, claims: judged, mayRun }, { graceMs: GRACE_MS })
-  const reaper = new Reaper({
+  const workers = new WorkerLife({
     self,
-    clock,
-    log,
-    registers: records,
-    claimedImages: () =>
-      [...records.liveImages()].filter(({ status }) => status === 'saving').map(({ id }) => id),
     lifeOf: parts.lifeOf,
     isRunningHere: (upload) => uploader.isRunning(upload),
-    caughtUp: mayRun,
   })
+  const reaper = new Reaper(
+    {
+      clock,
+      log,
+      registers: records,
+      claimedImages: () =>
+        [...records.liveImages()].filter(({ status }) => status === 'saving').map(({ id }) => id),
+      workers,
+      caughtUp: mayRun,
+    },
+    { stagedMs: Infinity },
+  )
   // As the segment reaper, which looks only each five seconds: half as long as the load of a run.
   const rewriting = new Loop({ clock, log }, REWRITING, async (signal) => {
     await compactor.runOnce(signal)

@@ -1,0 +1,153 @@
+/**
+ * An image gets its bytes behind the answer to a request (glance-api.md §9.3). The import is the upload that owns the image,
+ * under the id of its task: that is the lock, and it ends like that of any other upload when its node is gone.
+ */
+import type { Decision } from '../../cluster/register/operations.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ImportMethod } from '../config/import-options.ts'
+import type { ImageErrorCode } from '../errors.ts'
+import {
+  onLiveImage,
+  onUpload,
+  recheck,
+  refuse,
+  touch,
+  write,
+  type CalledArgs,
+  type FinishUploadArgs,
+  type Timed,
+} from './image-decisions.ts'
+import type { ImageRecord, ImageStatus, ImageUpload } from './image-record.ts'
+import { imported, importing } from './import-properties.ts'
+import { locationsOf, ownUrl } from './location-rules.ts'
+import { unstaged } from './stage-operations.ts'
+
+export interface BeginImportArgs extends CalledArgs {
+  method: ImportMethod
+  /** Its id is the claim of the task. */
+  upload: ImageUpload
+  taskId: string
+  /** Ids of the stores that the image is on its way to. */
+  stores: string[]
+  /** The staged bytes that the task speaks of; null: none. */
+  staged: UploadId | null
+}
+
+export interface EndImportArgs extends Timed {
+  uploadId: UploadId
+}
+
+export interface ImportRefusal {
+  code: ImageErrorCode
+  message: string
+}
+
+/** Of an image that an import owns; all but the first are of one that is copied, and what else is done to it goes on. */
+const STATUSES: readonly ImageStatus[] = ['importing', 'active', 'deactivated', 'pending_delete']
+
+/** Null when the image may be imported by this method, whoever asks. In the order in which Glance looks. */
+export function refusalToImport(image: ImageRecord, method: ImportMethod): ImportRefusal | null {
+  const conflict = (message: string): ImportRefusal => ({ code: 'CONFLICT', message })
+  const { status, arriving, upload } = image
+  if (method === 'copy-image' && status !== 'active')
+    return conflict('Only images with status active can be targeted for copying')
+  if (method !== 'copy-image' && status === 'active')
+    return conflict('Image with status active cannot be target for import')
+  if (image.properties['os_glance_import_task'] !== undefined) return conflict('Image has active task')
+  if (method === 'web-download' && status !== 'queued')
+    return conflict("Image needs to be in 'queued' state to use 'web-download' method")
+  if (method === 'glance-direct' && status !== 'uploading')
+    return conflict("Image needs to be staged before 'glance-direct' method can be used")
+  if (method === 'glance-direct' && !image.staged)
+    return conflict('The data is still being staged; import the image when that is done.')
+  if (method === 'copy-image' && image.data) return conflict('The image has been copied already.')
+  if (arriving || upload) return conflict(`Image ${image.id} is being worked on.`)
+  if (image.containerFormat === null) return conflict("'container_format' needs to be set before import")
+  if (image.diskFormat === null) return conflict("'disk_format' needs to be set before import")
+  return null
+}
+
+const beginImport = onLiveImage<BeginImportArgs>((record, args) => {
+  const { grant, method, upload, taskId, stores, staged, now } = args
+  const denied = recheck(grant, record)
+  if (denied) return denied
+  const refusal = refusalToImport(record, method)
+  if (refusal) return refuse(refusal.code, refusal.message)
+  if ((record.staged?.uploadId ?? null) !== staged)
+    return refuse('BASIS_CHANGED', `Image ${record.id} was staged anew.`)
+  const properties = importing(record.properties, taskId, stores)
+  const status = method === 'copy-image' ? record.status : 'importing'
+  return write(touch({ ...record, status, upload, properties }, now))
+})
+
+/** The bytes have come. A copy has the bytes of its image, which stays what it is. */
+const finishImport = onUpload<FinishUploadArgs>((record, args) => {
+  const { data, sizeBytes, virtualSize, md5, sha512, now } = args
+  const properties = imported(record.properties, 'done')
+  const { staged: _, ...rest } = record
+  const next: ImageRecord = { ...rest, upload: null, data, properties }
+  if (record.status !== 'importing') {
+    const locations = [{ url: ownUrl(record.id), metadata: {} }, ...locationsOf(record)]
+    return write(touch({ ...next, locations }, now))
+  }
+  const digests = { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
+  return write(touch({ ...next, ...digests, status: 'active', size: sizeBytes, virtualSize }, now))
+}, STATUSES)
+
+/** What was staged becomes the data as it is: no byte is moved. */
+const importStaged = onUpload<EndImportArgs>(
+  (record, { now }) => {
+    const { staged, ...rest } = record
+    if (!staged) return refuse('CONFLICT', `Nothing is staged for image ${record.id}.`)
+    if (staged.problem !== null) return refuse('UNSUPPORTED_MEDIA', staged.problem)
+    const { root, chunkSizeBytes, copies, uploadId, sizeBytes, virtualSize, md5, sha512 } = staged
+    const active: ImageRecord = {
+      ...rest,
+      status: 'active',
+      upload: null,
+      data: { root, chunkSizeBytes, copies, uploadId },
+      size: sizeBytes,
+      virtualSize,
+      checksum: md5,
+      hashAlgo: 'sha512',
+      hashValue: sha512,
+      properties: imported(record.properties, 'done'),
+    }
+    return write(touch(active, now))
+  },
+  ['importing'],
+)
+
+/** It came to nothing, and its task says why: the image is queued again, as in Glance. */
+const failImport = onUpload<EndImportArgs>(
+  (record, { now }) => endWithout(record, unstaged(record), now),
+  STATUSES,
+)
+
+/** Its node is gone, which says nothing against the bytes: what was staged waits for another import. */
+const endImport = onUpload<EndImportArgs>((record, { now }) => {
+  const waiting: ImageRecord = { ...record, status: 'uploading', upload: null }
+  return endWithout(record, record.staged ? waiting : unstaged(record), now)
+}, STATUSES)
+
+export const importOperations = {
+  'image.begin-import': beginImport,
+  'image.finish-import': finishImport,
+  'image.import-staged': importStaged,
+  'image.fail-import': failImport,
+  'image.end-import': endImport,
+}
+
+export interface ImportOperationArgs {
+  'image.begin-import': BeginImportArgs
+  'image.finish-import': FinishUploadArgs
+  'image.import-staged': EndImportArgs
+  'image.fail-import': EndImportArgs
+  'image.end-import': EndImportArgs
+}
+
+function endWithout(record: ImageRecord, before: ImageRecord, now: string): Decision {
+  const properties = imported(record.properties, 'failed')
+  const next = record.status === 'importing' ? before : { ...record, upload: null }
+  return write(touch({ ...next, properties }, now))
+}

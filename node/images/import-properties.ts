@@ -1,0 +1,28 @@
+/**
+ * Properties in which an image tells of its import, as in Glance: the task that holds it, the stores it is still on its way
+ * to, those that failed. Nobody but the service writes them, and they take no place of a quota.
+ */
+import type { ImageRecord } from './image-record.ts'
+
+const PREFIX = 'os_glance_'
+const TASK = 'os_glance_import_task'
+const UNDER_WAY = 'os_glance_importing_to_stores'
+const FAILED = 'os_glance_failed_import'
+
+type Properties = ImageRecord['properties']
+
+export function isImportProperty(name: string): boolean {
+  return name.startsWith(PREFIX)
+}
+
+/** Of an image whose import begins. */
+export function importing(properties: Properties, taskId: string, stores: readonly string[]): Properties {
+  return { ...properties, [TASK]: taskId, [UNDER_WAY]: stores.join(','), [FAILED]: '' }
+}
+
+/** Of one whose import is over. `failed`: what it was on its way to, it has not reached. */
+export function imported(properties: Properties, outcome: 'done' | 'failed'): Properties {
+  const { [TASK]: _, ...rest } = properties
+  const stores = properties[UNDER_WAY] ?? ''
+  return { ...rest, [UNDER_WAY]: '', [FAILED]: outcome === 'failed' ? stores : '' }
+}

@@ -1,0 +1,222 @@
+/**
+ * Does what was asked for behind the answer: each import is a task and, under the task's id, the upload that owns its image.
+ * Whatever happens, the image ends as it is documented and the task says why; when this node goes, the reapers say it.
+ */
+import { hasCode, SeracError, toError } from '../../cluster/errors.ts'
+import type { NodeIdentity } from '../../cluster/network/identity.ts'
+import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
+import { Semaphore } from '../../cluster/transfer/semaphore.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { ImportMethod } from '../config/import-options.ts'
+import { ImageError } from '../errors.ts'
+import type { Grant } from '../images/image-policy.ts'
+import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
+import type { ImageRegisters } from '../images/image-registers.ts'
+import type { Caller } from '../images/image-requests.ts'
+import { isoSeconds } from '../images/image-times.ts'
+import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
+import { OutboundError } from '../outbound/outbound-http.ts'
+import { claimOf, type TaskKeeper } from '../tasks/task-keeper.ts'
+import type { TaskRecord } from '../tasks/task-record.ts'
+import type { ImportSource } from './import-source.ts'
+
+export interface ImportRunnerComponents {
+  identity: NodeIdentity
+  clock: Clock
+  log: Log
+  registers: Pick<ImageRegisters, 'apply'>
+  uploader: Pick<ImageUploader, 'run' | 'inspectionOf'>
+  tasks: Pick<TaskKeeper, 'create' | 'discard' | 'begin' | 'note' | 'end'>
+  source: ImportSource
+}
+
+export interface ImportJob {
+  caller: Caller
+  grant: Grant
+  /** As it was when the import was allowed. */
+  image: ImageRecord
+  method: ImportMethod
+  /** Of web-download, else null. */
+  uri: string | null
+  stores: string[]
+  /** What is left of the owner's quota; null = no quota. */
+  roomBytes: number | null
+  /** Of the task. */
+  input: Record<string, unknown>
+}
+
+/** Uploads wait for the same workers, and their clients wait for them; slow servers must not take them all. */
+const IMPORTS_AT_ONCE = 4
+/** Often enough for people who watch; each is a round of votes. */
+const NOTE_EVERY_MS = 5000
+/** Imports that wait or run at this node: each holds an image, and some memory. */
+const IMPORTS_MAX = 256
+
+export class ImportRunner {
+  readonly #components: ImportRunnerComponents
+  readonly #turns = new Semaphore(IMPORTS_AT_ONCE)
+  readonly #running = new Map<UploadId, Promise<void>>()
+  readonly #stopping = stopController()
+
+  constructor(components: ImportRunnerComponents) {
+    this.#components = components
+  }
+
+  /** Throws UNAVAILABLE when this node has too many imports already. */
+  requireRoom(): void {
+    if (this.#running.size < IMPORTS_MAX) return
+    throw new ImageError('UNAVAILABLE', `This node imports ${IMPORTS_MAX} images already; try again.`)
+  }
+
+  /** Resolves when the image belongs to the import, which then ends by itself. Throws why it may not begin. */
+  async start(job: ImportJob): Promise<void> {
+    const { tasks } = this.#components
+    const { caller, image, input, method } = job
+    const bytes = method === 'glance-direct' ? (image.staged?.uploadId ?? null) : null
+    const task = await tasks.create(caller, { type: 'api_image_import', imageId: image.id, input, bytes })
+    await new Promise<void>((resolve, reject) => {
+      const claim = claimOf(task.id)
+      const running = this.#run(job, task, resolve, reject).finally(() => this.#running.delete(claim))
+      this.#running.set(claim, running)
+    })
+  }
+
+  /** Whether this node still works on an import; its image is for the reaper otherwise. */
+  isRunning(claim: UploadId): boolean {
+    return this.#running.has(claim)
+  }
+
+  /** The uploads must have been stopped: waits until each task says how it ended, as far as a majority is there. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new ImageError('UNAVAILABLE', 'The node that did the import was stopped.'))
+    await Promise.allSettled(this.#running.values())
+  }
+
+  /** Never rejects: `refuse` is called instead as long as nothing has begun. */
+  async #run(
+    job: ImportJob,
+    task: TaskRecord,
+    onBegun: () => void,
+    refuse: (error: Error) => void,
+  ): Promise<void> {
+    const { tasks, log } = this.#components
+    let isBegun = false
+    const begun = () => {
+      isBegun = true
+      onBegun()
+    }
+    try {
+      const isStaged = job.method === 'glance-direct'
+      const sizeBytes = await (isStaged
+        ? this.#importStaged(job, task, begun)
+        : this.#bring(job, task, begun))
+      await tasks.end(task, { status: 'success', sizeBytes }, this.#stopping.signal)
+    } catch (error) {
+      const isOpen = hasCode(error, 'OUTCOME_UNKNOWN')
+      if (!isBegun && !isOpen) await tasks.discard(task)
+      // Whether the image has its bytes is for a majority to say: the task reaper asks it.
+      if (isBegun && !isOpen)
+        await tasks.end(task, { status: 'failure', message: reasonOf(error) }, this.#stopping.signal)
+      if (isBegun)
+        log.warn({ image: job.image.id, task: task.id, error: String(error) }, 'an import has failed')
+      refuse(toError(error))
+    }
+  }
+
+  /** No byte is moved: they are where they will stay. Answers how many there are. */
+  async #importStaged(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
+    const { registers, identity, tasks } = this.#components
+    const { id } = job.image
+    const uploadId = claimOf(task.id)
+    await this.#begin(job, task, {
+      uploadId,
+      node: identity.id,
+      startNonce: identity.startNonce,
+      onFailure: 'end-import',
+    })
+    begun()
+    await tasks.begin(task)
+    try {
+      const { size } = await registers.apply(id, 'image.import-staged', { uploadId, now: this.#now() })
+      return size ?? 0
+    } catch (error) {
+      // What cannot be said now is the reaper's to say.
+      if (!hasCode(error, 'OUTCOME_UNKNOWN'))
+        await registers.apply(id, 'image.fail-import', { uploadId, now: this.#now() }).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Answers how many bytes have come. */
+  async #bring(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
+    const { uploader, source } = this.#components
+    const stop = stopController()
+    const counted = { sizeBytes: 0 }
+    const body = this.#watched(source.open(job, stop.signal), task, counted)
+    const turn = async (signal: AbortSignal) => {
+      const end = await this.#turns.acquire(signal)
+      await this.#components.tasks.begin(task)
+      return end
+    }
+    const { image, roomBytes } = job
+    const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
+    const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
+    const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId: claimOf(task.id) }
+    try {
+      await uploader.run(request, this.#steps(job, task))
+      return counted.sizeBytes
+    } finally {
+      stop.abort(new ImageError('UNAVAILABLE', 'Nobody waits for these bytes any more.'))
+    }
+  }
+
+  /** Tells now and then how many have passed. */
+  async *#watched(
+    body: AsyncIterable<Uint8Array>,
+    task: TaskRecord,
+    counted: { sizeBytes: number },
+  ): AsyncGenerator<Uint8Array> {
+    const { clock, tasks } = this.#components
+    let toldMs = clock.monotonicMs()
+    for await (const piece of body) {
+      counted.sizeBytes += piece.length
+      if (clock.monotonicMs() - toldMs >= NOTE_EVERY_MS) {
+        toldMs = clock.monotonicMs()
+        void tasks.note(task, counted.sizeBytes)
+      }
+      yield piece
+    }
+  }
+
+  #steps(job: ImportJob, task: TaskRecord): UploadSteps {
+    const { registers, uploader } = this.#components
+    const isCopy = job.method === 'copy-image'
+    return {
+      begin: (upload) => this.#begin(job, task, upload),
+      // A copy is of what is an image already.
+      inspectionOf: (record) => (isCopy ? null : uploader.inspectionOf(record)),
+      hashAlgorithm: 'sha512',
+      finish: (args) => registers.apply(job.image.id, 'image.finish-import', args),
+      failure: 'image.fail-import',
+    }
+  }
+
+  #begin(job: ImportJob, task: TaskRecord, upload: ImageUpload): Promise<ImageRecord> {
+    const { grant, method, stores, image } = job
+    const staged = image.staged?.uploadId ?? null
+    const args = { grant, method, upload, taskId: task.id, stores, staged, now: this.#now() }
+    return this.#components.registers.apply(image.id, 'image.begin-import', args)
+  }
+
+  #now(): string {
+    return isoSeconds(this.#components.clock.wallMs())
+  }
+}
+
+/** For the caller, by way of the task. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ImageError || error instanceof OutboundError) return error.message
+  if (hasCode(error, 'STORE_FULL')) return 'There is no room left for image data.'
+  if (error instanceof SeracError) return `The data could not be stored now (${error.code}); try again.`
+  return 'An unexpected error ended the import. The log of the node has the id of this task.'
+}

@@ -1,0 +1,48 @@
+/** The registers of tasks: decodes values, turns refusals into errors. */
+import { decodeValue } from '../../cluster/register/register-value.ts'
+import type { Registers } from '../../cluster/register/registers.ts'
+import { ImageError, type ImageErrorCode } from '../errors.ts'
+import type { TaskOperationArgs } from './task-operations.ts'
+import { taskKey, type TaskRecord } from './task-record.ts'
+
+export type TaskRegistersPort = Pick<
+  Registers,
+  'execute' | 'executeOnNewKey' | 'read' | 'freshen' | 'mintOpId'
+>
+
+export class TaskRegisters {
+  readonly #registers: TaskRegistersPort
+
+  constructor(registers: TaskRegistersPort) {
+    this.#registers = registers
+  }
+
+  /** Throws ImageError for refusals, else as Registers.execute. */
+  async apply<Name extends keyof TaskOperationArgs>(
+    id: string,
+    name: Name,
+    args: TaskOperationArgs[Name],
+  ): Promise<TaskRecord> {
+    const registers = this.#registers
+    const call = { name, args, opId: registers.mintOpId() }
+    const key = taskKey(id)
+    // Its id was made up just now.
+    const isNew = name === 'task.create'
+    const outcome = await (isNew ? registers.executeOnNewKey(key, call) : registers.execute(key, call))
+    if (!outcome.done)
+      throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
+    return decodeValue(outcome.value).record as TaskRecord
+  }
+
+  /** What a majority holds; null: nothing that lives. Throws NO_QUORUM. */
+  async read(id: string): Promise<TaskRecord | null> {
+    const chosen = await this.#registers.read(taskKey(id))
+    const value = chosen && decodeValue(chosen.value)
+    return value?.live ? (value.record as TaskRecord) : null
+  }
+
+  /** Resolves when the index holds every change acknowledged before the call. Throws NO_QUORUM. */
+  freshen(): Promise<void> {
+    return this.#registers.freshen()
+  }
+}

@@ -1,0 +1,342 @@
+import t, { type Test } from 'tap'
+import { ClusterError } from '../../../cluster/errors.ts'
+import { createIdentity } from '../../../cluster/network/identity.ts'
+import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import { IMPORT_METHODS, type ImportMethod } from '../../../node/config/import-options.ts'
+import type { StoredImage } from '../../../node/data/upload-session.ts'
+import { ImageError } from '../../../node/errors.ts'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { ImageUploader } from '../../../node/images/image-uploader.ts'
+import { ProjectQuotas } from '../../../node/images/project-quotas.ts'
+import { StoreList } from '../../../node/images/store-list.ts'
+import type { ImportRequest } from '../../../node/imports/import-requests.ts'
+import { ImportRunner } from '../../../node/imports/import-runner.ts'
+import { ImportService } from '../../../node/imports/import-service.ts'
+import { ImportSource } from '../../../node/imports/import-source.ts'
+import { OutboundError, type OutboundRequest } from '../../../node/outbound/outbound-http.ts'
+import { TaskKeeper } from '../../../node/tasks/task-keeper.ts'
+import type { TaskRecord } from '../../../node/tasks/task-record.ts'
+import { defaultPolicy } from '../../helpers/default-policy.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { ManualClock, settled } from '../../helpers/manual-clock.ts'
+import {
+  activeImage,
+  admin,
+  data,
+  ID,
+  imageOf,
+  owner,
+  reader,
+  ROOT,
+  stranger,
+} from '../images/image-fixture.ts'
+import { MemoryRegisters } from '../images/memory-registers.ts'
+
+const URL = 'http://mirror.example/image?signature=secret'
+const HELLO = Buffer.from('hello')
+const FORMATS = { requireImageFormatMatch: true, vmdkAllowedTypes: [], gptSafetyChecksNonfatal: [] }
+
+const direct: ImportRequest = {
+  method: 'glance-direct',
+  uri: null,
+  stores: null,
+  allStores: false,
+  allMustSucceed: true,
+  body: {},
+}
+const download: ImportRequest = { ...direct, method: 'web-download', uri: URL }
+const copy: ImportRequest = { ...direct, method: 'copy-image' }
+
+async function* piecesOf(...pieces: Buffer[]) {
+  yield* pieces
+}
+
+/** One node, with a writer that keeps bytes in memory and a server that says what a test wants. */
+function nodeOf(t: Test, { quotaBytes = 0, methods = [...IMPORT_METHODS] as ImportMethod[] } = {}) {
+  const registers = new MemoryRegisters()
+  const identity = createIdentity(systemRandom)
+  const clock = new ManualClock()
+  const base = { identity, clock, random: systemRandom, log: silentLog }
+  const state = {
+    answer: async (_request: OutboundRequest) => ({
+      status: 200,
+      body: piecesOf(HELLO) as AsyncIterable<Uint8Array>,
+    }),
+    written: [] as Buffer[],
+    closed: 0,
+  }
+  const writer = {
+    write: async (
+      { sizeBytesMax }: { sizeBytesMax: number },
+      body: AsyncIterable<Uint8Array>,
+    ): Promise<StoredImage> => {
+      const pieces: Uint8Array[] = []
+      for await (const piece of body) pieces.push(piece)
+      const bytes = Buffer.concat(pieces)
+      if (bytes.length > sizeBytesMax) throw new ImageError('TOO_LARGE', 'the image is too large')
+      state.written.push(bytes)
+      const held = { holders: [identity.id], pinnedAt: [identity.id] }
+      return {
+        root: ROOT,
+        sizeBytes: bytes.length,
+        chunkSizeBytes: 1024,
+        md5: 'm5',
+        multihash: 's5',
+        ...held,
+      }
+    },
+    unpin: () => Promise.resolve(),
+  }
+  const uploader = new ImageUploader(
+    { ...base, registers: registers.images, writer, holder: { noteHeld: () => Promise.resolve() } },
+    { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS },
+  )
+  const keeper = new TaskKeeper({ ...base, registers: registers.taskRegisters }, { keepMs: 3_600_000 })
+  const outbound = {
+    check: (url: string) => {
+      if (!url.startsWith('http')) throw new OutboundError('OUTBOUND_REFUSED', 'This is no URL.')
+    },
+    send: async (request: OutboundRequest) => ({
+      headers: {},
+      lengthBytes: null,
+      close: async () => void state.closed++,
+      ...(await state.answer(request)),
+    }),
+  }
+  const outside = { open: () => ({ sizeBytes: 5, read: () => leases(HELLO) }) }
+  const source = new ImportSource({ outbound, outside }, { sizeBytesMax: 1000, isHttpOn: true })
+  const runner = new ImportRunner({ ...base, registers: registers.images, uploader, tasks: keeper, source })
+  const quotas = new ProjectQuotas(
+    { registers: registers.images, index: registers.index, limits: null },
+    { storageQuotaBytes: quotaBytes },
+  )
+  const service = new ImportService(
+    {
+      clock,
+      policy: defaultPolicy,
+      registers: registers.images,
+      uploader,
+      projectQuotas: quotas,
+      outbound,
+      stores: new StoreList({ clusterId: 'main', isHttpOn: true }),
+      runner,
+    },
+    { methods },
+  )
+  t.teardown(() => Promise.all([uploader.stop(), runner.stop()]))
+  const image = () => registers.record(ID)
+  const tasks = (): TaskRecord[] => registers.tasks.ofImage(ID)
+  const stage = (bytes: Buffer, by = owner) => service.stage(by, ID, piecesOf(bytes), bytes.length)
+  return { registers, service, runner, uploader, state, clock, image, tasks, stage }
+}
+
+async function* leases(bytes: Buffer) {
+  yield { bytes, release() {} }
+}
+
+const located = (fields: Partial<ImageRecord> = {}) =>
+  activeImage({ data: null, locations: [{ url: URL, metadata: {} }], ...fields })
+
+t.test('what was staged is imported without another look at the bytes', async (t) => {
+  const { registers, service, state, image, tasks, stage } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await stage(HELLO)
+  t.match(image(), { status: 'uploading', size: 5, virtualSize: null, data: null })
+  await service.import(owner, ID, direct)
+  await settled()
+  t.match(image(), { status: 'active', size: 5, virtualSize: 5, checksum: 'm5', data: { root: ROOT } })
+  t.equal(state.written.length, 1)
+  t.match(tasks(), [
+    {
+      type: 'api_image_import',
+      status: 'success',
+      owner: owner.projectId,
+      requestId: owner.requestId,
+      input: { image_id: ID, import_req: { method: { name: 'glance-direct' } }, backend: ['main'] },
+      result: { image_id: ID },
+      message: 'Copied 0 MiB',
+    },
+  ])
+})
+
+t.test(
+  'bytes that are not what the image says are staged, and fail their import with the reason',
+  async (t) => {
+    const { registers, service, image, tasks, stage } = nodeOf(t)
+    registers.put(imageOf({ diskFormat: 'qcow2' }))
+    await stage(HELLO)
+    t.equal(image()?.status, 'uploading')
+    await service.import(owner, ID, direct)
+    await settled()
+    t.match(image(), { status: 'queued', size: null, properties: { os_glance_failed_import: 'main' } })
+    t.match(tasks(), [{ status: 'failure', result: null, message: /qcow2/ }])
+  },
+)
+
+t.test('a stage that fails gives the image back', async (t) => {
+  const { registers, image, stage } = nodeOf(t)
+  registers.put(imageOf())
+  await t.rejects(stage(Buffer.alloc(1001)), { code: 'TOO_LARGE' })
+  t.match(image(), { status: 'queued', upload: null })
+  await t.rejects(stage(HELLO, reader), { code: 'FORBIDDEN' })
+  await t.rejects(stage(HELLO, stranger), { code: 'NOT_FOUND' })
+  const closed = nodeOf(t, { methods: ['web-download'] })
+  await t.rejects(closed.stage(HELLO), { code: 'NOT_FOUND' })
+  await t.rejects(closed.service.import(owner, ID, direct), { code: 'INVALID' })
+})
+
+t.test('a download is a task under way when the caller is answered', async (t) => {
+  const { registers, service, runner, state, image, tasks } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  const answered = deferred()
+  state.answer = async () => {
+    await answered.promise
+    return { status: 200, body: piecesOf(HELLO) }
+  }
+  await service.import(owner, ID, download)
+  const claim = image()?.upload?.uploadId ?? ''
+  t.ok(runner.isRunning(claim))
+  t.match(image(), { status: 'importing', properties: { os_glance_importing_to_stores: 'main' } })
+  await settled()
+  t.match(tasks(), [{ status: 'processing', bytes: claim }])
+  t.notMatch(JSON.stringify(tasks()), 'secret')
+  await t.rejects(service.import(owner, ID, download), { code: 'CONFLICT' })
+  t.equal(tasks().length, 1, 'what was refused is no task')
+  answered.resolve()
+  await settled()
+  t.match(image(), { status: 'active', size: 5, data: { uploadId: claim } })
+  t.match(tasks(), [{ status: 'success' }])
+  t.equal(state.closed, 1)
+  t.notOk(runner.isRunning(claim))
+})
+
+t.test('how a download fails, its task says', async (t) => {
+  const refused = new OutboundError('OUTBOUND_REFUSED', 'Nothing is fetched from the address 127.0.0.1.')
+  const cases: [string, () => ReturnType<ReturnType<typeof nodeOf>['state']['answer']>, RegExp][] = [
+    ['refused', () => Promise.reject(refused), /address 127/],
+    ['not there', async () => ({ status: 404, body: piecesOf() }), /status 404/],
+    ['too large', async () => ({ status: 200, body: piecesOf(Buffer.alloc(1001)) }), /too large/],
+    ['anything else', () => Promise.reject(new TypeError('inside')), /unexpected error/],
+  ]
+  for (const [name, answer, message] of cases) {
+    const { registers, service, state, image, tasks } = nodeOf(t)
+    registers.put(imageOf({ diskFormat: 'raw' }))
+    state.answer = answer
+    await service.import(owner, ID, download)
+    await settled()
+    await settled()
+    t.match(
+      image(),
+      { status: 'queued', upload: null, properties: { os_glance_failed_import: 'main' } },
+      name,
+    )
+    t.match(tasks(), [{ status: 'failure', message }], name)
+    t.notMatch(JSON.stringify(tasks()), /secret|inside/)
+    state.answer = async () => ({ status: 200, body: piecesOf(HELLO) })
+    await service.import(owner, ID, download)
+    await settled()
+    t.equal(image()?.status, 'active', 'and it may be tried again')
+  }
+})
+
+t.test('long downloads tell how far they are', async (t) => {
+  const { registers, service, state, clock, tasks } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  const more = deferred()
+  state.answer = async () => ({
+    status: 200,
+    body: (async function* () {
+      yield HELLO
+      await more.promise
+      yield HELLO
+    })(),
+  })
+  await service.import(owner, ID, download)
+  await settled()
+  t.equal(tasks()[0]?.message, '')
+  await clock.advance(6000)
+  more.resolve()
+  await settled()
+  t.ok(registers.calls.includes('task.note'))
+})
+
+t.test('what may not be asked for is no task', async (t) => {
+  const { registers, service, tasks } = nodeOf(t, { quotaBytes: 3 })
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  const refusals: [ImportRequest, string, typeof owner?][] = [
+    [{ ...download, method: 'glance-download' }, 'INVALID'],
+    [{ ...download, uri: null }, 'INVALID'],
+    [{ ...download, uri: 'file:///etc/passwd' }, 'INVALID'],
+    [{ ...download, stores: ['nowhere'] }, 'CONFLICT'],
+    [{ ...download, stores: ['http'] }, 'CONFLICT'],
+    [direct, 'CONFLICT'],
+    [copy, 'FORBIDDEN'],
+    [download, 'FORBIDDEN', reader],
+    [download, 'NOT_FOUND', stranger],
+  ]
+  for (const [request, code, by = owner] of refusals)
+    await t.rejects(service.import(by, ID, request), { code }, `${request.method} ${code}`)
+  registers.put(located())
+  await t.rejects(service.import(admin, ID, copy), { code: 'TOO_LARGE' })
+  t.strictSame(tasks(), [])
+  t.notOk(registers.calls.includes('task.create'))
+})
+
+t.test('an import that loses the race for its image leaves no task behind', async (t) => {
+  const { registers, service, tasks } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  registers.beforeExecute = (name) => {
+    if (name === 'image.begin-import') registers.put(activeImage())
+  }
+  await t.rejects(service.import(owner, ID, download), { code: 'CONFLICT' })
+  await settled()
+  t.strictSame(tasks(), [])
+})
+
+t.test('what lies elsewhere is copied into the cluster, once', async (t) => {
+  const { registers, service, state, image, tasks } = nodeOf(t)
+  registers.put(located())
+  await service.import(admin, ID, copy)
+  await settled()
+  t.strictSame(state.written, [HELLO])
+  t.match(image(), { status: 'active', data: { root: ROOT }, checksum: 'c5' })
+  t.match(tasks(), [{ status: 'success' }])
+  await t.rejects(service.import(admin, ID, copy), {
+    code: 'INVALID',
+    message: "Image is already present at store 'main'",
+  })
+  await service.import(admin, ID, { ...copy, allStores: true })
+  t.equal(tasks().length, 1, 'there was nothing to copy')
+})
+
+t.test('an image is taken out of one store, never out of the last', async (t) => {
+  const { registers, service, image } = nodeOf(t)
+  registers.put(activeImage())
+  const remove = (store: string, by = admin) => service.removeFromStore(by, ID, store)
+  await t.rejects(remove('main', owner), { code: 'FORBIDDEN' })
+  await t.rejects(remove('nowhere'), { code: 'CONFLICT' })
+  await t.rejects(remove('main'), { code: 'FORBIDDEN', message: /only store/ })
+  registers.put(
+    activeImage({
+      locations: [
+        { url: `serac://${ID}`, metadata: {} },
+        { url: URL, metadata: {} },
+      ],
+    }),
+  )
+  await remove('main')
+  t.match(image(), { data: null, locations: [{ url: URL }] })
+  await t.rejects(remove('main'), { code: 'FORBIDDEN', message: /only store/ })
+})
+
+t.test('when it is not known whether the image has its bytes, the task is left open', async (t) => {
+  const { registers, service, image, tasks } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  registers.afterExecute = (name) => {
+    if (name === 'image.finish-import') throw new ClusterError('OUTCOME_UNKNOWN', 'who knows')
+  }
+  await service.import(owner, ID, download)
+  await settled()
+  t.match(image(), { status: 'active', data: { root: data.root } })
+  t.match(tasks(), [{ status: 'processing' }])
+})
