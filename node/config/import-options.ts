@@ -1,6 +1,6 @@
-/** How images are imported, and how long is told of it: Glance's names and defaults, in its form of lists, too. */
+/** How images are imported, and how long is told of it: Glance's names and defaults. */
 import { option } from './option.ts'
-import { choice, duration, integer, list, type OptionType } from './option-types.ts'
+import { choice, duration, integer, list } from './option-types.ts'
 
 export const IMPORT_METHODS = ['glance-direct', 'web-download', 'copy-image'] as const
 export type ImportMethod = (typeof IMPORT_METHODS)[number]
@@ -8,13 +8,8 @@ export type ImportMethod = (typeof IMPORT_METHODS)[number]
 /** A year. */
 const TASK_HOURS_MAX = 8760
 
-/** As oslo writes some of its lists: between brackets, which may be left out here. */
-function bracketed<T>(items: OptionType<T[]>): OptionType<T[]> {
-  return { ...items, parse: (value) => items.parse(value.trim().replace(/^\[(.*)\]$/s, '$1')) }
-}
-
 export const IMPORT_METHODS_OPTION = option(
-  bracketed(list(choice(...IMPORT_METHODS))),
+  list(choice(...IMPORT_METHODS)),
   'glance-direct,web-download,copy-image',
   'Ways in which images are imported. glance-direct: from bytes that were staged before. web-download: from a URL, within ' +
     '[import_filtering_opts]. copy-image: into the cluster what lies at the locations of an image.',

@@ -127,8 +127,9 @@ t.test('where projects have limits, their usage is told and 2.13 is listed', asy
   const { versions } = (await app.inject('/versions')).json<Versions>()
   t.match(versions, [
     { id: 'v2.17', status: 'CURRENT' },
+    { id: 'v2.15', status: 'SUPPORTED' },
     { id: 'v2.13', status: 'SUPPORTED' },
-    { id: 'v2.7', status: 'SUPPORTED' },
+    { id: 'v2.12', status: 'SUPPORTED' },
   ])
   const answer = await app.inject('/v2.13/info/usage')
   t.equal(answer.statusCode, 200)

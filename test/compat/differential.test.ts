@@ -10,6 +10,7 @@ import errors from './differential/cases/errors.ts'
 import formats from './differential/cases/formats.ts'
 import generatedPatches from './differential/cases/generated-patches.ts'
 import images from './differential/cases/images.ts'
+import imports from './differential/cases/imports.ts'
 import lists from './differential/cases/lists.ts'
 import locations from './differential/cases/locations.ts'
 import members from './differential/cases/members.ts'
@@ -53,6 +54,7 @@ const AREAS: Readonly<Record<string, readonly Case[]>> = {
   byRole,
   formats,
   cors,
+  imports,
 }
 /** Those that look at the definitions that come with Glance. */
 const STOCK_AREAS: Readonly<Record<string, readonly Case[]>> = { stock }

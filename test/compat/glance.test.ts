@@ -6,6 +6,7 @@ import { bitFlipper } from './bit-flipper.ts'
 import { type FileFacts, fileFacts, ISO, makeQcow2 } from './bootable-image.ts'
 import { clientCluster, createActive, createQueued, PAGE_IMAGES_MAX } from './client-cluster.ts'
 import { propertyTable, tableRows } from './client-table.ts'
+import { eventually } from '../helpers/probe-cluster.ts'
 import { glanceClient } from './roaming-client.ts'
 
 const urls = (await clientCluster(t)).nodes.map(({ apiUrl }) => apiUrl)
@@ -103,6 +104,54 @@ t.test('data of another format is refused with the reason, however much there is
   )
   t.equal(name, 'zeros')
   t.match(await show(id), { status: 'queued' })
+  await glance.run(['image-delete', id])
+})
+
+/** An import goes on behind the answer. */
+async function activeAfterImport(id: string): Promise<Record<string, string>> {
+  let shown: Record<string, string> = {}
+  await eventually('the image is active', async () => {
+    shown = await show(id)
+    return shown['status'] === 'active'
+  })
+  return shown
+}
+
+t.test('an image is staged at one node and imported at another', async (t) => {
+  const created = await create('staged', ['--disk-format', 'iso'])
+  t.equal(created['status'], 'queued')
+  const id = created['id']!
+  await glance.run(['image-stage', '--file', ISO, id])
+  t.match(await show(id), { status: 'uploading', size: String(iso.size) })
+  await glance.run(['image-import', '--import-method', 'glance-direct', id])
+  const stored = { size: String(iso.size), os_hash_value: iso.sha512, stores: 'cluster' }
+  t.match(await activeAfterImport(id), stored)
+  t.strictSame(await download(t, id), iso)
+  const [[, , status, type] = []] = tableRows(await glance.run(['task-list']))
+  t.strictSame([status, type].sort(), ['api_image_import', 'success'])
+  t.match(await glance.run(['image-tasks', id]), 'success')
+  await glance.run(['image-delete', id])
+  await isGoneOnTheOthers(t, id)
+})
+
+t.test('an image is created by its import', async (t) => {
+  const args = ['--name', 'via import', '--container-format', 'bare', '--disk-format', 'iso', '--file', ISO]
+  const created = propertyTable(await glance.run(['image-create-via-import', ...args]))
+  const id = created['id']!
+  t.match(await activeAfterImport(id), { name: 'via import', os_hash_value: iso.sha512 })
+  await glance.run(['image-delete', id])
+})
+
+t.test('how images may be imported, and where they may be', async (t) => {
+  t.match(await glance.run(['import-info']), 'glance-direct')
+  t.match(await glance.run(['stores-info']), 'cluster')
+  t.match(await glance.run(['stores-info', '--detail']), 'cluster')
+  const id = await createActive(urls[0]!, 'in one store', ISO)
+  t.match(
+    await glance.refusal('image-import', '--import-method', 'web-download', '--uri', urls[0]!, id),
+    /queued|active/,
+  )
+  t.match(await glance.refusal('stores-delete', '--store', 'cluster', id), 'only store')
   await glance.run(['image-delete', id])
 })
 

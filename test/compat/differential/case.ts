@@ -39,6 +39,8 @@ export interface Step {
   keep: Readonly<Record<string, string>>
   /** Goes on to the pages that the answers call `next`, each server to its own, as long as there is one. */
   walk: boolean
+  /** Sends it again until the body of the answer, as text, fits: something goes on behind an answer before. null: once. */
+  until: RegExp | null
 }
 
 export interface Case {
@@ -65,6 +67,7 @@ export function request(method: string, path: string, options: Options = {}): St
     chunked: false,
     keep: {},
     walk: false,
+    until: null,
     ...options,
   }
 }

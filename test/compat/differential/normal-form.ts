@@ -23,6 +23,8 @@ export const UUID = /[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g
 const REQUEST_ID = /\breq-[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g
 /** How each server names the bytes that it keeps itself, up to their image. */
 const OWN_LOCATION = /\b(?:serac:\/\/|file:\/\/\/[\w./-]+\/images\/)(?=[\da-f]{8}-)/g
+/** As Glance lets it out of its database. */
+const RAW_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\b/g
 const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g
 
 /** Names the ids that one server made up within one case by the order in which they appeared. */
@@ -67,6 +69,7 @@ export class Normaliser {
     return text
       .replaceAll(this.#host, '<host>')
       .replaceAll(REQUEST_ID, '<request id>')
+      .replaceAll(RAW_TIME, '<raw time>')
       .replaceAll(TIME, '<time>')
       .replaceAll(OWN_LOCATION, '<own>/')
       .replaceAll(UUID, (id) => (this.#chosen.has(id) ? id : this.#nameOf(id)))

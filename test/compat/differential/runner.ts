@@ -12,6 +12,8 @@ const DEFAULT_HEADERS = { accept: '*/*', 'user-agent': 'serac-differential' }
 /** Leaves room for the rest of a project's name. */
 const PROJECT_NAME_LENGTH = 60
 const NEXT_SECOND_MS = 1100
+const UNTIL_PAUSE_MS = 100
+const UNTIL_LIMIT_MS = 30_000
 /** More than any list has at the page sizes of the cases. */
 const PAGES_MAX = 1100
 
@@ -29,9 +31,19 @@ class Side {
   }
 
   async take(step: Step) {
-    const answer = await this.#exchange.send(this.#outgoing(step))
+    const answer = await this.#answerTo(step)
     this.#keep(step, answer)
     return this.#normaliser.answer(step.method, answer)
+  }
+
+  /** What still does not fit at the end is compared all the same. */
+  async #answerTo(step: Step): Promise<Answer> {
+    const { until } = step
+    for (let waitedMs = 0; ; waitedMs += UNTIL_PAUSE_MS) {
+      const answer = await this.#exchange.send(this.#outgoing(step))
+      if (until === null || until.test(answer.body.toString()) || waitedMs >= UNTIL_LIMIT_MS) return answer
+      await sleep(UNTIL_PAUSE_MS)
+    }
   }
 
   async removeImages(): Promise<void> {

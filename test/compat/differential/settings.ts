@@ -35,13 +35,14 @@ const PLAIN = [
 ]
 
 /** Where the bytes of images may be. */
-const GLANCE = ['DEFAULT.enabled_backends=main:file,web:http']
+const GLANCE = ['DEFAULT.enabled_backends=main:file,http:http']
 
 /** Serac goes to no loopback address that it was not told of. */
 const SERAC = [
   'DEFAULT.auth_strategy=trusted_headers',
   'DEFAULT.scrub_time=1h',
   'glance_store.stores=cluster,http',
+  'glance_store.default_backend=main',
   'import_filtering_opts.allowed_addresses=127.0.0.1',
 ]
 
@@ -56,7 +57,8 @@ export function settingsFor(mirror: string): { wide: ServerSettings; plain: Serv
   // oslo's own lists of this kind are in brackets, and say so late: when the first location is looked at.
   const allowed = [
     `import_filtering_opts.allowed_hosts=[${hostname}]`,
-    `import_filtering_opts.allowed_ports=[${port}]`,
+    // And a port where nobody listens.
+    `import_filtering_opts.allowed_ports=[${port},1]`,
   ]
   const both = (own: readonly string[]): ServerSettings => ({
     glance: [...COMMON, ...own, ...allowed, ...GLANCE],

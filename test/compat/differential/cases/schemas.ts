@@ -1,7 +1,7 @@
 /** What clients build their models from. */
 import { cases, get } from '../case.ts'
 
-const NAMES = ['image', 'images', 'member', 'members']
+const NAMES = ['image', 'images', 'member', 'members', 'task', 'tasks']
 
 export default [
   ...cases('schemas', Object.fromEntries(NAMES.map((name) => [name, [get(`/v2/schemas/${name}`)]]))),
