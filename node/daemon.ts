@@ -319,6 +319,7 @@ function buildLoops(
     // An image without data is nothing to pull; one that is gone may have left some.
     const record = index.get(id)
     hasher.noteChanged(id, record ?? null)
+    if (!record || record.status === 'pending_delete') imports.runner.noteDeleted(id)
     if (!record || storedData(record).length > 0) updater.enqueue(id)
   })
   const votes = voteAuditor({

@@ -105,6 +105,7 @@ function readOnlyProperties(): Record<string, object> {
     created_at: { ...text, description: 'Time of creation' },
     updated_at: { ...text, description: 'Time of the last change' },
     direct_url: { ...text, description: 'Where the data is, for those who need no image service' },
+    stores: { ...text, description: 'Ids of the stores that have the data, between commas' },
     self: { ...text, description: 'Path of the image' },
     file: { ...text, description: 'Path of the data' },
     schema: { ...text, description: 'Path of this schema' },

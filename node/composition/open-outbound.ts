@@ -10,9 +10,17 @@ export async function openOutbound(config: SeracConfig): Promise<OutboundHttp> {
   const isWanted = stores.includes('http') || config.default.enabledImportMethods.includes('web-download')
   if (!isWanted) return closed
   const ca = httpsCaCertificatesFile === null ? null : await readFile(httpsCaCertificatesFile, 'utf8')
-  const { UndiciOutbound } = await import('../outbound/undici-outbound.ts')
   const rules = new OutboundRules(config.importFilteringOpts)
-  return new UndiciOutbound({ rules }, { ca, insecure: httpsInsecure })
+  // Loaded when it is first needed: it takes a tenth of a start.
+  const opened = async () => {
+    const { UndiciOutbound } = await import('../outbound/undici-outbound.ts')
+    return new UndiciOutbound({ rules }, { ca, insecure: httpsInsecure })
+  }
+  let outbound: ReturnType<typeof opened> | null = null
+  return {
+    check: (url) => void rules.checkUrl(url),
+    send: async (request) => (await (outbound ??= opened())).send(request),
+  }
 }
 
 const nothingAllowed = () =>

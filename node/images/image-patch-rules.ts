@@ -109,7 +109,8 @@ function checkField(
   if (field === 'owner' && !caller.isAdmin)
     return refuse('FORBIDDEN', 'Only an admin may change the owner of an image.')
   const isFormat = field === 'containerFormat' || field === 'diskFormat'
-  if (isFormat && record.status !== 'queued' && record.status !== 'importing')
+  // Bytes that are on their way are looked at by the format that the image had when they began to come.
+  if (isFormat && (record.upload || (record.status !== 'queued' && record.status !== 'importing')))
     return refuse('FORBIDDEN', `Attribute ${formatName(field)} can be only replaced for a queued image.`)
   return null
 }

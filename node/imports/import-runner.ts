@@ -56,6 +56,8 @@ export class ImportRunner {
   readonly #components: ImportRunnerComponents
   readonly #turns = new Semaphore(IMPORTS_AT_ONCE)
   readonly #running = new Map<UploadId, Promise<void>>()
+  /** What is being fetched. */
+  readonly #fetching = new Set<{ imageId: string; stop: AbortController }>()
   readonly #stopping = stopController()
 
   constructor(components: ImportRunnerComponents) {
@@ -84,6 +86,13 @@ export class ImportRunner {
   /** Whether this node still works on an import; its image is for the reaper otherwise. */
   isRunning(claim: UploadId): boolean {
     return this.#running.has(claim)
+  }
+
+  /** An image is deleted; nobody waits for bytes that it will not take. */
+  noteDeleted(imageId: string): void {
+    for (const fetching of this.#fetching)
+      if (fetching.imageId === imageId)
+        fetching.stop.abort(new ImageError('GONE', `Image ${imageId} was deleted while it was imported.`))
   }
 
   /** The uploads must have been stopped: waits until each task says how it ended, as far as a majority is there. */
@@ -151,6 +160,7 @@ export class ImportRunner {
   async #bring(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
     const { uploader, source } = this.#components
     const stop = stopController()
+    const fetching = { imageId: job.image.id, stop }
     const counted = { sizeBytes: 0 }
     const body = this.#watched(source.open(job, stop.signal), task, counted)
     const turn = async (signal: AbortSignal) => {
@@ -162,10 +172,12 @@ export class ImportRunner {
     const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
     const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
     const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId: claimOf(task.id) }
+    this.#fetching.add(fetching)
     try {
       await uploader.run(request, this.#steps(job, task))
       return counted.sizeBytes
     } finally {
+      this.#fetching.delete(fetching)
       stop.abort(new ImageError('UNAVAILABLE', 'Nobody waits for these bytes any more.'))
     }
   }

@@ -33,6 +33,6 @@ export interface TaskServicePort {
   /** Administrators see all, others what their project has asked for. INVALID for an unknown marker. */
   list(caller: Caller, query: TaskQuery): Promise<TaskPage>
   show(caller: Caller, id: string): Promise<TaskRecord>
-  /** All of an image that the caller sees, oldest first. */
+  /** As `list`, of an image that the caller sees, oldest first. */
   ofImage(caller: Caller, imageId: string): Promise<TaskRecord[]>
 }

@@ -50,7 +50,7 @@ export class TaskService implements TaskServicePort {
     const { registers, index, images } = this.#components
     await images.show(caller, imageId)
     await withMajority(registers.freshen())
-    return index.ofImage(imageId)
+    return index.ofImage(imageId).filter((task) => sees(caller, task))
   }
 }
 

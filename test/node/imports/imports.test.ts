@@ -23,6 +23,7 @@ import {
   activeImage,
   admin,
   data,
+  grantOf,
   ID,
   imageOf,
   owner,
@@ -339,4 +340,44 @@ t.test('when it is not known whether the image has its bytes, the task is left o
   await settled()
   t.match(image(), { status: 'active', data: { root: data.root } })
   t.match(tasks(), [{ status: 'processing' }])
+})
+
+t.test('nothing is fetched any more for an image that was deleted', async (t) => {
+  const { registers, service, runner, state, tasks } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  const ended = deferred()
+  state.answer = (request) =>
+    new Promise((_resolve, reject) => {
+      request.signal.addEventListener('abort', () => {
+        ended.resolve()
+        reject(request.signal.reason as Error)
+      })
+    })
+  await service.import(owner, ID, download)
+  await settled()
+  registers.put(imageOf({ status: 'deleted' }), { live: false })
+  runner.noteDeleted(ID)
+  await ended.promise
+  await settled()
+  t.match(tasks(), [{ status: 'failure', message: /deleted/ }])
+})
+
+t.test('formats stay what they were while bytes come', async (t) => {
+  const { registers, service, state } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  const more = deferred()
+  state.answer = async () => {
+    await more.promise
+    return { status: 200, body: piecesOf(HELLO) }
+  }
+  await service.import(owner, ID, download)
+  const change = { kind: 'set', field: 'diskFormat', value: 'qcow2' } as const
+  const patched = registers.images.apply(ID, 'image.patch', {
+    grant: grantOf(owner),
+    changes: [change],
+    quotas: { properties: 9, tags: 9 },
+    now: '2026-01-01T00:00:00Z',
+  })
+  await t.rejects(patched, { code: 'FORBIDDEN' })
+  more.resolve()
 })
