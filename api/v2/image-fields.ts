@@ -24,7 +24,7 @@ const READ_ONLY = new Set([
   'file',
   'schema',
 ])
-/** Names that Glance keeps for itself; `locations` are for PATCH, `stores` are not offered. */
+/** Names that Glance keeps for itself; `locations` are for PATCH, `stores` are where the bytes are. */
 const RESERVED = new Set(['location', 'locations', 'stores', 'deleted', 'deleted_at'])
 const RESERVED_PREFIX = 'os_glance'
 

@@ -149,9 +149,10 @@ export class ImportRunner {
       const { size } = await registers.apply(id, 'image.import-staged', { uploadId, now: this.#now() })
       return size ?? 0
     } catch (error) {
-      // What cannot be said now is the reaper's to say.
+      // What is only so for now says nothing against the bytes; and what cannot be said now is the reaper's to say.
+      const end = hasCode(error, 'UNSUPPORTED_MEDIA') ? 'image.fail-import' : 'image.end-import'
       if (!hasCode(error, 'OUTCOME_UNKNOWN'))
-        await registers.apply(id, 'image.fail-import', { uploadId, now: this.#now() }).catch(() => {})
+        await registers.apply(id, end, { uploadId, now: this.#now() }).catch(() => {})
       throw error
     }
   }
