@@ -42,6 +42,7 @@ t.test('the image schema says what the API does', async (t) => {
     min_ram: 1,
     min_disk: 1,
     owner: 'x',
+    stores: 'x',
     locations,
   }
   for (const [name, { readOnly }] of base.filter(([name]) => name !== 'id')) {
