@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { NodeProcess } from '../../deploy/dev/node-process.ts'
 import { waitFor } from '../../deploy/dev/wait-for.ts'
 import { freeBasePort } from '../helpers/free-base-port.ts'
+import { runCommand } from '../helpers/run-command.ts'
 import { PROJECT_ROOT } from '../helpers/test-program.ts'
 import { adapted } from './adapted.ts'
 
@@ -28,25 +29,33 @@ export interface HaproxyPlace {
   address: string
   /** Port of its checks, on loopback. */
   checks: number
+  /** Port of the same with TLS, on loopback; absent: none. */
+  tlsPort?: number
   /** Goes before its command. */
   wrapper: readonly string[]
 }
 
 const SHIPPED = join(PROJECT_ROOT, 'deploy/haproxy.cfg')
 const READY_LIMIT_MS = 30_000
+const CA_FILE = 'ca.pem'
+/** Certificate and key, as HAProxy wants them. */
+const PAIR_FILE = 'pair.pem'
 /** `server TIMES STATUS BYTES - - ENDING COUNTS QUEUES {CAPTURED} {CAPTURED} "METHOD PATH HTTP/1.1"`, of `option httplog`. */
 const LOG_LINE =
   /^.*\] image_api \S+\/(\S+) \S+ (-?\d+) \d+ - - (..).. \S+ \S+ \{(.*?)\} (?:\{.*?\} )?"(\S+) (\S+)/
 
 export class RealHaproxy {
   readonly url: string
+  /** The same with TLS, where its place has it. */
+  readonly tlsUrl: string
   readonly process: NodeProcess
   readonly #log: string
   readonly #directory: string
   readonly #wrapper: readonly string[]
 
-  private constructor(directory: string, { address, wrapper }: HaproxyPlace) {
+  private constructor(directory: string, { address, wrapper, tlsPort }: HaproxyPlace) {
     this.url = `http://${address}`
+    this.tlsUrl = `https://127.0.0.1:${tlsPort}`
     this.#directory = directory
     this.#wrapper = wrapper
     this.#log = join(directory, 'log')
@@ -60,7 +69,12 @@ export class RealHaproxy {
   static async start(t: Test, nodeUrls: readonly string[], port?: number): Promise<RealHaproxy> {
     const checks = await freeBasePort(1)
     const address = `127.0.0.1:${port ?? (await freeBasePort(1))}`
-    const haproxy = await RealHaproxy.place(t, nodeUrls, { address, checks, wrapper: [] })
+    const haproxy = await RealHaproxy.place(t, nodeUrls, {
+      address,
+      checks,
+      tlsPort: await freeBasePort(1),
+      wrapper: [],
+    })
     await haproxy.run()
     const isUp = () =>
       fetch(`${haproxy.url}/healthcheck`).then(
@@ -79,8 +93,14 @@ export class RealHaproxy {
       await haproxy.process.kill()
       await rm(directory, { recursive: true })
     })
+    if (place.tlsPort !== undefined) await makeCertificate(directory)
     await writeFile(join(directory, 'haproxy.cfg'), await shippedConfig(directory, place, nodeUrls))
     return haproxy
+  }
+
+  /** Who vouches for it: a file, in PEM. */
+  get caFile(): string {
+    return join(this.#directory, CA_FILE)
   }
 
   async run(): Promise<void> {
@@ -108,14 +128,35 @@ export class RealHaproxy {
   }
 }
 
+/** For the loopback address; it vouches for itself. */
+async function makeCertificate(directory: string): Promise<void> {
+  const [certificate, key] = [join(directory, CA_FILE), join(directory, 'key.pem')]
+  const kind = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1']
+  const name = ['-addext', 'subjectAltName=IP:127.0.0.1']
+  const args = ['req', ...kind, ...name, '-keyout', key, '-out', certificate]
+  const { exitCode, stderr } = await runCommand('/usr/bin/openssl', args)
+  if (exitCode !== 0) throw new Error(`openssl made no certificate: ${stderr}`)
+  const pair = await Promise.all([certificate, key].map((file) => readFile(file, 'utf8')))
+  await writeFile(join(directory, PAIR_FILE), pair.join(''))
+}
+
+/** In place of the line that shows how it is done. */
+function tlsLine(directory: string, port: number): [shipped: string, here: string] {
+  return [
+    '# With TLS, instead: bind 192.0.2.10:9292 ssl crt /etc/haproxy/image-api.pem',
+    `bind 127.0.0.1:${port} ssl crt ${join(directory, PAIR_FILE)}`,
+  ]
+}
+
 async function shippedConfig(
   directory: string,
-  { address, checks }: HaproxyPlace,
+  { address, checks, tlsPort }: HaproxyPlace,
   nodeUrls: readonly string[],
 ): Promise<string> {
   const replacements: [shipped: string, here: string][] = [
     ['log /dev/log local0', 'log stdout format raw local0'],
     ['/run/haproxy/admin.sock', join(directory, 'admin.sock')],
+    ...(tlsPort === undefined ? [] : [tlsLine(directory, tlsPort)]),
     ['bind 192.0.2.10:9292\n', `bind ${address}\n`],
     ['bind 127.0.0.1:9299\n', `bind 127.0.0.1:${checks}\n`],
     ...nodeUrls.map((url, index): [string, string] => [`192.0.2.${11 + index}:9292`, new URL(url).host]),

@@ -55,10 +55,15 @@ export async function environmentOf(t: Test, user: UserName): Promise<Record<str
   return { ...(await cleanEnvironment(t)), ...credentialsOf(keystone, user) }
 }
 
-/** `program` in that shell. */
-export async function clientOf(t: Test, program: Command['program'], user: UserName): Promise<RoamingClient> {
+/** `program` in that shell, with `options` before every command. */
+export async function clientOf(
+  t: Test,
+  program: Command['program'],
+  user: UserName,
+  options: string[] = [],
+): Promise<RoamingClient> {
   const environment = await environmentOf(t, user)
-  return new RoamingClient({ host, program, target: () => [], urls: [haproxy.url], environment })
+  return new RoamingClient({ host, program, target: () => options, urls: [haproxy.url], environment })
 }
 
 /** The status of a request to a node, by a token or without one. */
