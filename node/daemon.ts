@@ -27,6 +27,7 @@ import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildImports, type Imports } from './composition/build-imports.ts'
 import { buildLimits } from './composition/build-limits.ts'
+import { buildNotifications, type Notifications } from './composition/build-notifications.ts'
 import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildReapers } from './composition/build-reapers.ts'
@@ -150,7 +151,9 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     const authentication = await buildAuthenticator(config, log)
     onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
-    const images = buildImages(core)
+    const notifications = await buildNotifications(config, log)
+    onStarted(async () => notifications?.stop())
+    const images = buildImages(core, notifications)
     const metadefs = buildMetadefs(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
@@ -231,7 +234,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   return { ...base, policy, limits: limits.limits, outbound, stores, apiUrl, reloads: [() => watch.look()] }
 }
 
-function buildImages(core: Core): Images {
+function buildImages(core: Core, notifications: Notifications | null): Images {
   const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
   const base = { identity, clock, random, log, config: currentConfig }
   const { fetcher, holders, replicator, control } = cluster
@@ -239,6 +242,7 @@ function buildImages(core: Core): Images {
     registers: cluster.registers,
     index,
     learned: (key) => store.registers.learned(key),
+    onApplied: notifications?.images.onApplied,
   })
   const reader = new ImageReader({ ...base, fetcher })
   const uploads = new ChunkBufferPool(config.memory.uploads)
@@ -278,6 +282,7 @@ function buildImages(core: Core): Images {
       holdsWhole,
       outside,
       hasher,
+      onRead: notifications?.images.onRead,
     },
     {
       locations: {

@@ -7,6 +7,7 @@ import { IMPORT_METHODS_OPTION, STAGING_OPTION, TASK_OPTIONS } from './import-op
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
+import { NOTIFICATION_OPTIONS } from './notification-options.ts'
 import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
@@ -75,6 +76,16 @@ export const OPTIONS = {
         'false',
         'Allow noauth and trusted_headers on an address that other machines can reach. Anybody who can connect is then ' +
           'whoever they say they are.',
+      ),
+      default_publisher_id: option(
+        text,
+        'image.localhost',
+        'Who notifications come from, see [oslo_messaging_notifications].',
+      ),
+      disabled_notifications: option(
+        list(text),
+        '',
+        'Types of notifications that nobody is told of, as in image.send; or all of a group, as in image.',
       ),
       enable_v1_api: option(
         boolean,
@@ -217,6 +228,10 @@ export const OPTIONS = {
   import_filtering_opts: {
     help: 'What is fetched for users, from http locations and for imports: each hop of a redirect and each address is held to it.',
     options: IMPORT_FILTERING_OPTIONS,
+  },
+  oslo_messaging_notifications: {
+    help: 'What other services are told of images: nothing, unless a driver is set.',
+    options: NOTIFICATION_OPTIONS,
   },
   oslo_limit: {
     help: 'Where limits are found with use_keystone_limits, as in the file of any other OpenStack service.',

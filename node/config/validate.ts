@@ -14,12 +14,20 @@ export function validate(config: SeracConfig, settings: Settings): void {
   checkPages(config, settings)
   checkPorts(config, settings)
   checkOperator(config, settings)
+  checkNotifications(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
     settings.refuse(
       originOf(settings, OPTIONS.cluster.options.initial_members),
       `initial_members: ${problem}`,
     )
   }
+}
+
+function checkNotifications({ osloMessagingNotifications }: SeracConfig, settings: Settings): void {
+  const { driver, transportUrl } = osloMessagingNotifications
+  if (driver === 'noop' || transportUrl !== null) return
+  const origin = originOf(settings, OPTIONS.oslo_messaging_notifications.options.driver)
+  settings.refuse(origin, `driver ${driver} needs transport_url in [oslo_messaging_notifications]`)
 }
 
 function checkAuthentication({ default: api }: SeracConfig, settings: Settings): void {

@@ -15,11 +15,23 @@ export interface KnownRecord {
   record: ImageRecord
 }
 
+/** An operation on an image that was decided. */
+export interface AppliedChange {
+  id: string
+  name: keyof ImageOperationArgs
+  args: unknown
+  /** The image as this node knew it before; null where it did not. */
+  before: ImageRecord | null
+  record: ImageRecord
+}
+
 export interface ImageRegistersComponents {
   registers: Pick<Registers, 'execute' | 'executeOnNewKey' | 'read' | 'find' | 'freshen' | 'mintOpId'>
   index: Pick<ImageIndex, 'get'>
   /** This node's learner row of a register. */
   learned: (key: string) => LearnerRow | null
+  /** Told of what was asked for at this node. Must not throw. */
+  onApplied?: ((change: AppliedChange) => void) | undefined
 }
 
 export class ImageRegisters {
@@ -41,13 +53,16 @@ export class ImageRegisters {
     args: ImageOperationArgs[Name],
     isNewId = false,
   ): Promise<ImageRecord> {
-    const { registers } = this.#components
+    const { registers, index, onApplied } = this.#components
+    const before = onApplied ? (index.get(id) ?? null) : null
     const call = { name, args, opId: registers.mintOpId() }
     const key = imageKey(id)
     const outcome = await (isNewId ? registers.executeOnNewKey(key, call) : registers.execute(key, call))
     if (!outcome.done)
       throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
-    return decodeValue(outcome.value).record as ImageRecord
+    const record = decodeValue(outcome.value).record as ImageRecord
+    onApplied?.({ id, name, args, before, record })
+    return record
   }
 
   /** What a majority holds, or null for an id that was never used. Throws NO_QUORUM. */

@@ -3,6 +3,7 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
 import type { ImageReader, OpenImage } from '../data/image-reader.ts'
 import { ImageError } from '../errors.ts'
+import { countedRead } from './counted-read.ts'
 import { openEither } from './either-image.ts'
 import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
@@ -54,6 +55,8 @@ export interface ImageServiceComponents {
   holdsWhole: (root: string) => boolean
   outside: ImageLocationsComponents['outside']
   hasher: ImageLocationsComponents['hasher']
+  /** Told of each read of data that is over. */
+  onRead?: ((caller: Caller, image: ImageRecord, readBytes: number, wantedBytes: number) => void) | undefined
 }
 
 export interface ImageServiceOptions {
@@ -252,7 +255,9 @@ export class ImageService implements ImageServicePort {
     // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
     if (!image && stale) throw noMajority()
     if (!image) return { value: null, stale }
-    const read: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
+    const { onRead } = this.#components
+    const plain: ImageBytes['read'] = (start, end, signal) => image.read(start, end, signal)
+    const read = onRead ? countedRead(plain, (...bytes) => onRead(caller, record, ...bytes)) : plain
     return { value: { record, sizeBytes: image.sizeBytes, read }, stale }
   }
 

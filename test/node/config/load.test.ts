@@ -55,6 +55,8 @@ t.test('the defaults, in their types', async (t) => {
     keyFile: null,
     clientSocketTimeout: 900_000,
     enableV1Api: false,
+    defaultPublisherId: 'image.localhost',
+    disabledNotifications: [],
     debug: false,
     logFormat: 'json',
     limitParamDefault: 25,
@@ -278,4 +280,19 @@ t.test('a named file or directory must be there', async (t) => {
   await t.rejects(loadConfig({ files: ['/nowhere/serac.conf'], directories: ['/nowhere/conf.d'] }, {}), {
     message: /^\/nowhere\/conf.d: cannot be read: .*\n\/nowhere\/serac.conf: cannot be read: ENOENT/,
   })
+})
+
+t.test('notifications need a broker, whose password nobody reads', async (t) => {
+  const section = '[oslo_messaging_notifications]\ndriver = messagingv2\n'
+  await t.rejects(load(t, { 'a.conf': `${MEMBER}${section}` }), {
+    message: /driver messagingv2 needs transport_url/,
+  })
+  const bad = load(t, { 'a.conf': `${MEMBER}${section}transport_url = amqp://u:hush@mq/\n` })
+  await t.rejects(bad, { message: /transport_url must be rabbit:/ })
+  await bad.catch((error: Error) => t.notMatch(error.message, 'hush'))
+  const url = 'rabbit://u:p@10.0.0.1,u:p@10.0.0.2/'
+  const { osloMessagingNotifications } = await load(t, {
+    'a.conf': `${MEMBER}${section}transport_url = ${url}\n`,
+  })
+  t.match(osloMessagingNotifications, { topics: ['notifications'], transportUrl: { length: 2 } })
 })

@@ -1,0 +1,119 @@
+/**
+ * What consumers of Glance's notifications read of images (glance-api.md §14). Told by the node that an operation was asked
+ * for, when it is decided: each event once. Images that are moved here from another store were told of there.
+ */
+import type { AppliedChange } from '../images/image-registers.ts'
+import type { ImageMember, ImageRecord } from '../images/image-record.ts'
+import type { Caller } from '../images/image-requests.ts'
+import type { Notifier } from './notifier.ts'
+
+type Told = Pick<Notifier, 'notify'>
+
+const UPDATED = ['image.update']
+/** By operation. What is not named is told to nobody. */
+const EVENTS: Readonly<Record<string, readonly string[]>> = {
+  'image.create': ['image.create'],
+  'image.patch': UPDATED,
+  'image.patch-locations': UPDATED,
+  'image.patch-protected': UPDATED,
+  'image.put': UPDATED,
+  'image.add-tag': UPDATED,
+  'image.remove-tag': UPDATED,
+  'image.deactivate': UPDATED,
+  'image.reactivate': UPDATED,
+  'image.restore': UPDATED,
+  'image.import-location': UPDATED,
+  'image.start-upload': ['image.update', 'image.prepare'],
+  'image.finish-upload': ['image.upload', 'image.activate', 'image.update'],
+  'image.delete': ['image.delete'],
+  'image.delete-later': ['image.delete'],
+}
+const MEMBER_EVENTS: Readonly<Record<string, string>> = {
+  'image.add-member': 'image.member.create',
+  'image.answer-member': 'image.member.update',
+  'image.remove-member': 'image.member.delete',
+}
+const FAILURES = ['image.abort-upload', 'image.kill-upload']
+const IMPORTING = { os_glance_importing_to_stores: [], os_glance_failed_import: [] }
+const EXTRAS: Readonly<Record<string, object>> = {
+  'image.prepare': IMPORTING,
+  'image.upload': IMPORTING,
+}
+
+export class ImageNotifications {
+  readonly #notifier: Told
+
+  constructor(notifier: Told) {
+    this.#notifier = notifier
+  }
+
+  readonly onApplied = (change: AppliedChange): void => {
+    const { id, name, record } = change
+    const member = MEMBER_EVENTS[name]
+    if (member !== undefined) return this.#member(member, change)
+    if (FAILURES.includes(name))
+      return this.#notifier.notify('image.upload', 'ERROR', `The upload of data for image ${id} has failed.`)
+    for (const event of EVENTS[name] ?? [])
+      this.#notifier.notify(event, 'INFO', {
+        ...imagePayload(record, event === 'image.delete'),
+        ...EXTRAS[event],
+      })
+  }
+
+  /** A read of data is over: how much was read of how much was wanted. */
+  readonly onRead = (caller: Caller, image: ImageRecord, readBytes: number, wantedBytes: number): void => {
+    this.#notifier.notify('image.send', readBytes === wantedBytes ? 'INFO' : 'ERROR', {
+      bytes_sent: readBytes,
+      image_id: image.id,
+      owner_id: image.owner,
+      receiver_tenant_id: caller.projectId,
+      receiver_user_id: caller.userId,
+    })
+  }
+
+  #member(event: string, { id, args, before, record }: AppliedChange): void {
+    const memberId = (args as { memberId?: unknown }).memberId
+    const isGone = event === 'image.member.delete'
+    const among = (isGone ? before?.members : record.members) ?? []
+    const member = among.find((each) => each.memberId === memberId)
+    if (member)
+      this.#notifier.notify(event, 'INFO', memberPayload(id, member, isGone ? record.updatedAt : null))
+  }
+}
+
+function imagePayload(image: ImageRecord, isDeleted: boolean): object {
+  return {
+    id: image.id,
+    name: image.name,
+    status: image.status,
+    created_at: image.createdAt,
+    updated_at: image.updatedAt,
+    min_disk: image.minDisk,
+    min_ram: image.minRam,
+    protected: image.protected,
+    checksum: image.checksum,
+    owner: image.owner,
+    disk_format: image.diskFormat,
+    container_format: image.containerFormat,
+    size: image.size,
+    virtual_size: image.virtualSize,
+    is_public: image.visibility === 'public',
+    visibility: image.visibility,
+    properties: image.properties,
+    tags: image.tags,
+    deleted: isDeleted,
+    deleted_at: isDeleted ? (image.deletedAt ?? image.updatedAt) : null,
+  }
+}
+
+function memberPayload(imageId: string, member: ImageMember, deletedAt: string | null): object {
+  return {
+    image_id: imageId,
+    member_id: member.memberId,
+    status: member.status,
+    created_at: member.createdAt,
+    updated_at: member.updatedAt,
+    deleted: deletedAt !== null,
+    deleted_at: deletedAt === null ? null : deletedAt,
+  }
+}
