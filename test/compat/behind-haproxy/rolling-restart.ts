@@ -31,11 +31,11 @@ t.test('a rolling restart while clients read and write', async (t) => {
   const md5 = createHash('md5').update(bytes).digest('hex')
   t.equal((await send('PUT', `/v2/images/${id}/file`, bytes)).status, 204)
 
-  let isOver = false
+  const over = new AbortController()
   let reads = 0
   const failures: string[] = []
   const read = async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const answer = await send('GET', `/v2/images/${id}/file`).catch((error: unknown) => String(error))
       const body = typeof answer === 'string' ? null : await answer.arrayBuffer().catch(() => null)
       const found = body && createHash('md5').update(Buffer.from(body)).digest('hex')
@@ -48,7 +48,7 @@ t.test('a rolling restart while clients read and write', async (t) => {
   const refused: number[] = []
   let longestGapMs = 0
   const write = async () => {
-    for (let lastMs = performance.now(); !isOver; await sleep(PAUSE_MS)) {
+    for (let lastMs = performance.now(); !over.signal.aborted; await sleep(PAUSE_MS)) {
       const answer = await create()
       const text = await answer.text()
       if (answer.status !== 201) refused.push(answer.status)
@@ -66,7 +66,7 @@ t.test('a rolling restart while clients read and write', async (t) => {
     const isReady = async () => (await cluster.node(index).probe('/ready')) === 200
     t.ok(await waitFor(isReady, { limitMs: READY_LIMIT_MS }))
   }
-  isOver = true
+  over.abort()
   await Promise.all(clients)
   t.strictSame(failures, [], `0 of ${reads} reads failed`)
   t.strictSame(
