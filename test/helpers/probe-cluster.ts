@@ -129,15 +129,16 @@ export class ProbeCluster {
   }
 
   /** Resolves when all nodes are up and every image with data has all its copies, as node `index` sees it. */
-  async full(index: number): Promise<void> {
-    await eventually('every image is complete on every node that should hold it', async () => {
+  async full(index: number, limits: { limitMs?: number } = {}): Promise<void> {
+    const isFull = async () => {
       const { nodes, images, redundancy } = await this.status(index)
       if (!nodes.every(({ state, caughtUp }) => state === 'alive' && caughtUp)) return false
       if (images === null || redundancy === null) return false
       // Deactivated ones have data, too.
       const { full, underReplicated, unavailable, unknown } = redundancy
       return full >= images.active && underReplicated + unavailable + unknown === 0
-    })
+    }
+    await eventually('every image is complete on every node that should hold it', isFull, limits)
   }
 }
 

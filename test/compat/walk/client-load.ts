@@ -1,6 +1,7 @@
 /** What a cloud does with its images while its controllers change: reads, uploads and small writes, through HAProxy. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
 import { describe, type ImageClient } from '../../helpers/image-client.ts'
 import { eventually } from '../../helpers/probe-cluster.ts'
 import { digestOf, type Digest, patternImage } from '../../helpers/pattern-image.ts'
@@ -35,9 +36,10 @@ export class ClientLoad {
   readonly #running: Promise<unknown>
   #isStopped = false
 
-  /** `wanted`: the images that are read, with their digests. Resolves when each has done something. */
-  static async start(client: ImageClient, wanted: ReadonlyMap<string, string>): Promise<ClientLoad> {
+  /** `wanted`: the images that are read, with their digests. Resolves when each has done something; ends with `t`. */
+  static async start(t: Test, client: ImageClient, wanted: ReadonlyMap<string, string>): Promise<ClientLoad> {
     const load = new ClientLoad(client, wanted)
+    t.teardown(() => load.stop())
     await eventually(
       'every client has begun',
       async () => load.reads > READERS && load.writes > 0 && load.stored.size > 0,
