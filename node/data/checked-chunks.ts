@@ -1,7 +1,7 @@
 /** An image's bytes out of another place, for those that no node delivers: the manifest tells them from any others. */
 import { contentHashHex } from '../../cluster/content-hash.ts'
 import { ImageError } from '../errors.ts'
-import type { ByteLease, OpenImage } from './image-reader.ts'
+import type { ByteLease, OpenImage } from './open-image.ts'
 import type { Manifest } from './manifest.ts'
 
 /**

@@ -15,7 +15,7 @@ import {
   type OutboundRequest,
 } from '../outbound/outbound-http.ts'
 import { nodeNameOf, type HashAlgorithm } from './hash-algorithms.ts'
-import type { ByteLease, OpenImage } from './image-reader.ts'
+import type { ByteLease, OpenImage } from './open-image.ts'
 
 export interface OutsideBytesComponents {
   outbound: Pick<OutboundHttp, 'send'>

@@ -1,7 +1,7 @@
 /** An image that may be had in two places: the cluster itself, and a location elsewhere for what no node delivers. */
 import { hasCode } from '../../cluster/errors.ts'
 import type { Log } from '../../cluster/runtime.ts'
-import type { ByteLease, KeptImage, OpenImage } from '../data/image-reader.ts'
+import type { ByteLease, KeptImage, OpenImage } from '../data/open-image.ts'
 
 export interface EitherImageComponents {
   log: Log

@@ -1,7 +1,7 @@
 /** What callers may do with the places where an image's bytes are: see them, name others, have the digests computed. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Random } from '../../cluster/runtime.ts'
-import type { OpenImage } from '../data/image-reader.ts'
+import type { OpenImage } from '../data/open-image.ts'
 import {
   HASH_ALGORITHM_NAMES,
   isDigest,

@@ -1,5 +1,5 @@
 /** What callers hand to the image service: who they are and what they ask for. The façade parses into these shapes. */
-import type { OpenImage } from '../data/image-reader.ts'
+import type { OpenImage } from '../data/open-image.ts'
 import type { ImageLocation, ImageRecord, Visibility } from './image-record.ts'
 import type { LocationChange, ValidationData } from './location-rules.ts'
 
@@ -143,7 +143,7 @@ export interface ImagePage {
   more: boolean
 }
 
-export type { ByteLease } from '../data/image-reader.ts'
+export type { ByteLease } from '../data/open-image.ts'
 
 /** The readable data of one image, with its record. */
 export interface ImageBytes extends OpenImage {

@@ -1,7 +1,8 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ImageReader, OpenImage } from '../data/image-reader.ts'
+import type { ImageReader } from '../data/image-reader.ts'
+import type { OpenImage } from '../data/open-image.ts'
 import { ImageError } from '../errors.ts'
 import { countedRead } from './counted-read.ts'
 import { openEither } from './either-image.ts'

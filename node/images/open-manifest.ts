@@ -1,5 +1,6 @@
 /** Opens the bytes that the cluster itself keeps of an image. */
-import type { ImageReader, ImageSource, KeptImage } from '../data/image-reader.ts'
+import type { ImageReader, ImageSource } from '../data/image-reader.ts'
+import type { KeptImage } from '../data/open-image.ts'
 import { ImageError } from '../errors.ts'
 
 /** A manifest that no holder delivers by then makes the image unavailable for now. */

@@ -109,9 +109,9 @@ export class ImportRunner {
     refuse: (error: Error) => void,
   ): Promise<void> {
     const { tasks, log } = this.#components
-    let isBegun = false
+    const progress = { isBegun: false }
     const begun = () => {
-      isBegun = true
+      progress.isBegun = true
       onBegun()
     }
     try {
@@ -122,11 +122,11 @@ export class ImportRunner {
       await tasks.end(task, { status: 'success', sizeBytes }, this.#stopping.signal)
     } catch (error) {
       const isOpen = hasCode(error, 'OUTCOME_UNKNOWN')
-      if (!isBegun && !isOpen) await tasks.discard(task)
+      if (!progress.isBegun && !isOpen) await tasks.discard(task)
       // Whether the image has its bytes is for a majority to say: the task reaper asks it.
-      if (isBegun && !isOpen)
+      if (progress.isBegun && !isOpen)
         await tasks.end(task, { status: 'failure', message: reasonOf(error) }, this.#stopping.signal)
-      if (isBegun)
+      if (progress.isBegun)
         log.warn({ image: job.image.id, task: task.id, error: String(error) }, 'an import has failed')
       refuse(toError(error))
     }

@@ -78,7 +78,7 @@ export class TaskReaper {
     if (known?.record.upload?.uploadId === claimOf(task.id)) return
     const isDone = known?.record.data?.uploadId === task.bytes
     const end: TaskEnd = isDone
-      ? { status: 'success', sizeBytes: known?.record.size ?? 0 }
+      ? { status: 'success', sizeBytes: known.record.size ?? 0 }
       : { status: 'failure', message: 'The node that did this is gone; import the image again.' }
     await unlessGone(() => keeper.endOnce(task, end))
     log.warn({ task: task.id, image: task.imageId, ...end }, 'the worker of a task is gone: it was ended')

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { checkedChunks } from '../../../node/data/checked-chunks.ts'
-import type { OpenImage } from '../../../node/data/image-reader.ts'
+import type { OpenImage } from '../../../node/data/open-image.ts'
 import { ManifestBuilder } from '../../../node/data/manifest-builder.ts'
 import { Manifest } from '../../../node/data/manifest.ts'
 

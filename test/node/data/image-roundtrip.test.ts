@@ -1,7 +1,7 @@
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { CHUNK_BYTES_MAX } from '../../../cluster/transfer/chunk-buffer.ts'
-import type { ByteLease } from '../../../node/data/image-reader.ts'
+import type { ByteLease } from '../../../node/data/open-image.ts'
 import type { StoredImage } from '../../../node/data/image-writer.ts'
 import { dataNodeOf, digestsOf, IMAGE, patternOf, piecesOf, requestOf, UPLOAD } from './data-fixture.ts'
 

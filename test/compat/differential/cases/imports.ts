@@ -30,7 +30,7 @@ function stage(bytes: string | Buffer = HELLO, options: Options = {}): Step {
   return request('PUT', '/v2/images/{id}/stage', {
     body: bytes,
     ...options,
-    headers: { 'content-type': OCTETS, ...options?.headers },
+    headers: { 'content-type': OCTETS, ...options.headers },
   })
 }
 
