@@ -49,12 +49,13 @@ export function taskPageView({ tasks, more }: TaskPage, query: URLSearchParams) 
   }
 }
 
+/** Clients hold an owner to be a text, as the schema says; a caller without a project is none. */
 function stubView({ id, type, status, owner, createdAt, updatedAt, expiresAt }: TaskRecord) {
   return {
     id,
     type,
     status,
-    owner,
+    ...(owner !== null && { owner }),
     created_at: wholeSeconds(createdAt),
     updated_at: wholeSeconds(updatedAt),
     ...(expiresAt !== null && { expires_at: wholeSeconds(expiresAt) }),

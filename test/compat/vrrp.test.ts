@@ -157,6 +157,8 @@ t.test('a holder that is cut off from the others refuses writes, and another tak
   const cutOff = await holder()
   const others = NODES.filter((index) => index !== cutOff)
   for (const index of NODES) await cluster.ready(index)
+  // Its own copy is what it can serve then.
+  await cluster.full(cutOff)
   const undo = await Promise.all(
     others.flatMap((other) => [network.cutOneWay(cutOff, other), network.cutOneWay(other, cutOff)]),
   )

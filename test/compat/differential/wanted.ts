@@ -12,6 +12,7 @@ export const REASONS = {
   reserved: 'the stores that Glance keeps for itself are none to send images to',
   inside: 'where a node keeps its bytes is for its operators',
   'one store': 'there is one store, and no name for it in what is said of a location',
+  'each once': 'a store that has the bytes is named once, however many locations of the image are in it',
   part: 'a part of what lies elsewhere can be had, too; the http store of Glance refuses to begin in the middle',
   place: 'a location stays where it was put; Glance shows it there once, and then in the order of arrival',
   'one image': 'bytes that are more or fewer than those of an image are no location of it',
@@ -112,6 +113,8 @@ export const WANTED: readonly WantedDifference[] = [
   ]),
   { because: 'reserved', field: 'headers.openstack-image-store-ids', serac: 'main,http' },
   { because: 'one store', field: 'body*.locations.*.metadata.store', glance: 'main', serac: ABSENT },
+  { because: 'each once', field: 'body*.stores', glance: 'http,http', serac: 'http' },
+  { because: 'each once', field: 'body*.stores', glance: 'http,http,http', serac: 'http' },
   { because: 'one store', field: 'body*.locations.*.metadata.store', glance: 'http', serac: ABSENT },
   {
     because: 'part',
