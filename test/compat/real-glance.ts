@@ -135,6 +135,7 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
       // In its own process: a worker would outlive it.
       'workers = 0',
       'enforce_secure_rbac = true',
+      ...(settings.some(({ name }) => name === 'enabled_backends') ? [] : ['enabled_backends = main:file']),
       `node_staging_uri = file://${directory}/staging`,
       '[glance_store]',
       'default_backend = main',
