@@ -3,10 +3,11 @@ import { hasCode } from '../../cluster/errors.ts'
 import { decodeValue } from '../../cluster/register/register-value.ts'
 import type { Registers } from '../../cluster/register/registers.ts'
 import type { LearnerRow } from '../../cluster/register/storage.ts'
-import { ImageError, type ImageErrorCode } from '../errors.ts'
+import { ImageError } from '../errors.ts'
 import type { ImageIndex } from './image-index.ts'
 import { imageIdOf, imageKey, type ImageOperationArgs } from './image-operations.ts'
 import type { ImageRecord } from './image-record.ts'
+import { recordLeftBy } from './register-records.ts'
 
 /** A record as one node or a majority holds it. */
 export interface KnownRecord {
@@ -58,9 +59,7 @@ export class ImageRegisters {
     const call = { name, args, opId: registers.mintOpId() }
     const key = imageKey(id)
     const outcome = await (isNewId ? registers.executeOnNewKey(key, call) : registers.execute(key, call))
-    if (!outcome.done)
-      throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
-    const record = decodeValue(outcome.value).record as ImageRecord
+    const record = recordLeftBy(outcome, { id }) as ImageRecord
     onApplied?.({ id, name, args, before, record })
     return record
   }

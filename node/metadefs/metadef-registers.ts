@@ -1,7 +1,7 @@
-/** The registers of namespaces and names: decodes values, turns refusals into errors. */
+/** The registers of namespaces and names. */
 import { decodeValue } from '../../cluster/register/register-value.ts'
 import type { Registers } from '../../cluster/register/registers.ts'
-import { ImageError, type ImageErrorCode } from '../errors.ts'
+import { livingRecord, recordLeftBy } from '../images/register-records.ts'
 import { nameKey, namespaceKey, type NameHolder, type NamespaceRecord } from './namespace-record.ts'
 import type { MetadefOperationArgs } from './namespace-operations.ts'
 import type { NameOperationArgs } from './name-operations.ts'
@@ -45,9 +45,7 @@ export class MetadefRegisters {
 
   /** Who holds a name, as a majority has it; null: nobody. Throws NO_QUORUM. */
   async holderOf(name: string): Promise<NameHolder | null> {
-    const chosen = await this.#registers.read(nameKey(name))
-    const value = chosen && decodeValue(chosen.value)
-    return value?.live ? (value.record as NameHolder) : null
+    return livingRecord(await this.#registers.read(nameKey(name))) as NameHolder | null
   }
 
   /** Resolves when the index holds every change acknowledged before the call. Throws NO_QUORUM. */
@@ -62,8 +60,6 @@ export class MetadefRegisters {
 
   async #execute(key: string, name: string, args: unknown): Promise<unknown> {
     const outcome = await this.#registers.execute(key, { name, args, opId: this.#registers.mintOpId() })
-    if (!outcome.done)
-      throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { key })
-    return decodeValue(outcome.value).record
+    return recordLeftBy(outcome, { key })
   }
 }

@@ -1,7 +1,6 @@
-/** The registers of tasks: decodes values, turns refusals into errors. */
-import { decodeValue } from '../../cluster/register/register-value.ts'
+/** The registers of tasks. */
 import type { Registers } from '../../cluster/register/registers.ts'
-import { ImageError, type ImageErrorCode } from '../errors.ts'
+import { livingRecord, recordLeftBy } from '../images/register-records.ts'
 import type { TaskOperationArgs } from './task-operations.ts'
 import { taskKey, type TaskRecord } from './task-record.ts'
 
@@ -29,16 +28,12 @@ export class TaskRegisters {
     // Its id was made up just now.
     const isNew = name === 'task.create'
     const outcome = await (isNew ? registers.executeOnNewKey(key, call) : registers.execute(key, call))
-    if (!outcome.done)
-      throw new ImageError(outcome.refusal.code as ImageErrorCode, outcome.refusal.message, { id })
-    return decodeValue(outcome.value).record as TaskRecord
+    return recordLeftBy(outcome, { id }) as TaskRecord
   }
 
   /** What a majority holds; null: nothing that lives. Throws NO_QUORUM. */
   async read(id: string): Promise<TaskRecord | null> {
-    const chosen = await this.#registers.read(taskKey(id))
-    const value = chosen && decodeValue(chosen.value)
-    return value?.live ? (value.record as TaskRecord) : null
+    return livingRecord(await this.#registers.read(taskKey(id))) as TaskRecord | null
   }
 
   /** Resolves when the index holds every change acknowledged before the call. Throws NO_QUORUM. */
