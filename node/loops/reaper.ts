@@ -3,13 +3,13 @@
  * computes. Any node may end the claim of a worker that is gone (worker-life.ts). The claim's own id decides inside the
  * register; time only proposes (architecture §3). Staged bytes that nobody imports end here, too.
  */
-import { hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import { failureOf } from '../images/image-operations.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageUpload, LocationHashing, StagedData } from '../images/image-record.ts'
 import { isoSeconds } from '../images/image-times.ts'
 import { Loop } from './loop.ts'
+import { unlessOver } from './unless-over.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 export interface ReaperComponents {
@@ -89,14 +89,5 @@ export class Reaper {
 
   #now(): string {
     return isoSeconds(this.#components.clock.wallMs())
-  }
-}
-
-async function unlessOver(end: () => Promise<void>): Promise<void> {
-  try {
-    await end()
-  } catch (error) {
-    // Another node was faster, or it ended by itself after all.
-    if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw error
   }
 }

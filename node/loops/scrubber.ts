@@ -3,12 +3,12 @@
  * only makes tombstones of them; their bytes are then nobody's, and the chunk reaper's. Whether an image was taken back
  * meanwhile is decided in its register.
  */
-import { hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import { isoSeconds } from '../images/image-times.ts'
 import { Loop } from './loop.ts'
+import { unlessOver } from './unless-over.ts'
 
 export interface ScrubberComponents {
   clock: Clock
@@ -69,14 +69,11 @@ export class Scrubber {
 
   async #scrub({ id, deletedAt }: ImageRecord): Promise<void> {
     const { registers, clock, log } = this.#components
-    try {
-      const args = { deletedAt: deletedAt ?? '', now: isoSeconds(clock.wallMs()) }
+    const args = { deletedAt: deletedAt ?? '', now: isoSeconds(clock.wallMs()) }
+    await unlessOver(async () => {
       await registers.apply(id, 'image.scrub', args)
       log.info({ image: id }, 'the time of a deleted image is over')
-    } catch (error) {
-      // Another node was faster, or it was taken back.
-      if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw error
-    }
+    })
   }
 
   #queue(): { depth: number; oldestAgeMs: number } {

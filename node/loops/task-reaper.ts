@@ -2,7 +2,6 @@
  * Ends the tasks whose worker is gone, and forgets those whose time is over. Whether the work was done is read off the image,
  * as a majority has it: the reaper ends the worker's claim on it first, and from then on nothing of it can come any more.
  */
-import { hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { TaskIndex } from '../tasks/task-index.ts'
@@ -10,6 +9,7 @@ import { claimOf, type TaskEnd, type TaskKeeper } from '../tasks/task-keeper.ts'
 import { isOver, type TaskRecord } from '../tasks/task-record.ts'
 import type { TaskRegisters } from '../tasks/task-registers.ts'
 import { Loop } from './loop.ts'
+import { unlessOver } from './unless-over.ts'
 import type { WorkerLife } from './worker-life.ts'
 
 export interface TaskReaperComponents {
@@ -80,22 +80,13 @@ export class TaskReaper {
     const end: TaskEnd = isDone
       ? { status: 'success', sizeBytes: known.record.size ?? 0 }
       : { status: 'failure', message: 'The node that did this is gone; import the image again.' }
-    await unlessGone(() => keeper.endOnce(task, end))
+    await unlessOver(() => keeper.endOnce(task, end))
     log.warn({ task: task.id, image: task.imageId, ...end }, 'the worker of a task is gone: it was ended')
   }
 
   async #expire(task: TaskRecord): Promise<void> {
     const { registers, clock } = this.#components
     const now = new Date(clock.wallMs()).toISOString()
-    await unlessGone(() => registers.apply(task.id, 'task.expire', { now }))
-  }
-}
-
-async function unlessGone(end: () => Promise<unknown>): Promise<void> {
-  try {
-    await end()
-  } catch (error) {
-    // Another node was faster.
-    if (!hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw error
+    await unlessOver(() => registers.apply(task.id, 'task.expire', { now }))
   }
 }
