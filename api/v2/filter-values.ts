@@ -1,4 +1,5 @@
 /** The little language in the values of list filters: operators, quoted lists, times, numbers and flags. */
+import { wholeSeconds } from '../../node/images/image-times.ts'
 import { ImageError } from '../../node/errors.ts'
 
 /** `in:a,b` and `gte:2026-01-01`. A value that is a time is not taken apart at its first colon. */
@@ -44,7 +45,7 @@ export function parseTime(text: string): string | null {
   date.setUTCHours(hours, minutes - (sign === '-' ? -zoneMinutes : zoneMinutes), seconds)
   const iso = date.toISOString()
   // A zone may carry the last or first day of the calendar out of four-digit years, which no record has.
-  return /^\d{4}-/.test(iso) ? `${iso.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)}Z` : null
+  return /^\d{4}-/.test(iso) ? wholeSeconds(iso) : null
 }
 
 /** A whole number, or throws INVALID. */

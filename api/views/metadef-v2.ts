@@ -1,4 +1,5 @@
 /** Metadata definitions as the API shows them. What is not set is not there. */
+import { wholeSeconds } from '../../node/images/image-times.ts'
 import type { NamespacePage } from '../../node/metadefs/metadef-service-port.ts'
 import type { ResourceType } from '../../node/metadefs/metadef-requests.ts'
 import type {
@@ -178,11 +179,7 @@ function bare(view: Readonly<Record<string, unknown>>): object {
 }
 
 function datesOf({ createdAt, updatedAt }: { createdAt: string; updatedAt: string }): object {
-  return { created_at: inSeconds(createdAt), updated_at: inSeconds(updatedAt) }
-}
-
-function inSeconds(time: string): string {
-  return `${time.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)}Z`
+  return { created_at: wholeSeconds(createdAt), updated_at: wholeSeconds(updatedAt) }
 }
 
 function set(fields: Readonly<Record<string, string | null>>): Record<string, string> {

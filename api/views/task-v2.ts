@@ -1,4 +1,5 @@
 /** A task as API v2 shows it: with its image as Glance's database has it, alone as other resources are. */
+import { wholeSeconds } from '../../node/images/image-times.ts'
 import type { TaskRecord } from '../../node/tasks/task-record.ts'
 import type { TaskPage } from '../../node/tasks/task-service-port.ts'
 import { pageLink } from './page-link.ts'
@@ -62,10 +63,6 @@ function stubView({ id, type, status, owner, createdAt, updatedAt, expiresAt }: 
     self: `${TASKS_PATH}/${id}`,
     schema: '/v2/schemas/task',
   }
-}
-
-function wholeSeconds(time: string): string {
-  return `${time.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)}Z`
 }
 
 /** With microseconds and without a zone: that is how Glance lets them out here, and what clients of it parse. */
