@@ -1,8 +1,10 @@
 /** Shows what it takes to drain a node, and asks whether to; how far it has come. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { DeparturePlan, ImageSum } from '../../../node/status/departure-plan.ts'
+import type { DeparturePlan } from '../../../node/status/departure-plan.ts'
+import type { ImageSum } from '../../../node/status/image-sum.ts'
 import type { NodeDrain, NodeStatus } from '../../../node/status/status-types.ts'
-import { ask, send } from './operator-api.ts'
+import { make } from './change.ts'
+import { ask } from './operator-api.ts'
 import type { Shown } from './shown.ts'
 import { bytes, countOf, seconds, UNKNOWN, withNames } from './words.ts'
 
@@ -89,30 +91,18 @@ export function DrainNotice({ drain: { left, etaSeconds } }: { drain: NodeDrain 
   )
 }
 
-async function drain(
-  { id, address }: NodeStatus,
-  { say, refresh }: DrainDialogProps['shown'],
-): Promise<void> {
-  try {
-    await send('PUT', `/v1/cluster/nodes/${id}/drain`)
-    say(`${address} is being drained.`)
-  } catch (error) {
-    say(`${address} could not be drained: ${(error as Error).message}`)
-  }
-  refresh()
+function drain({ id, address }: NodeStatus, shown: DrainDialogProps['shown']): Promise<void> {
+  const texts = { done: `${address} is being drained.`, failed: `${address} could not be drained` }
+  return make({ method: 'PUT', path: `/v1/cluster/nodes/${id}/drain`, ...texts }, shown)
 }
 
-export async function undrain(
+export function undrain(
   { id, address }: Pick<NodeStatus, 'id' | 'address'>,
-  { say, refresh }: Pick<Shown, 'say' | 'refresh'>,
+  shown: Pick<Shown, 'say' | 'refresh'>,
 ): Promise<void> {
-  try {
-    await send('DELETE', `/v1/cluster/nodes/${id}/drain`)
-    say(`${address} takes copies and requests again.`)
-  } catch (error) {
-    say(`${address} could not be undrained: ${(error as Error).message}`)
-  }
-  refresh()
+  const done = `${address} takes copies and requests again.`
+  const failed = `${address} could not be undrained`
+  return make({ method: 'DELETE', path: `/v1/cluster/nodes/${id}/drain`, done, failed }, shown)
 }
 
 function sumOf({ images, bytes: total }: ImageSum): string {

@@ -1,8 +1,8 @@
 /** Background loops of all nodes, with what an operator may do to them. */
 import type { NodeStatus } from '../../../node/status/status-types.ts'
+import { make } from './change.ts'
 import { DataTable } from './data-table.tsx'
 import { Sign, type Tone } from './marks.tsx'
-import { send } from './operator-api.ts'
 import type { Shown } from './shown.ts'
 import { count, rate, seconds, withNames } from './words.ts'
 
@@ -143,18 +143,17 @@ function RateChoice({ node, loop, shown }: ControlProps) {
   )
 }
 
-export async function setLoop(
+export function setLoop(
   { id, address }: Pick<NodeStatus, 'id' | 'address'>,
   name: string,
   changes: { paused?: boolean; rate?: number | null },
-  { say, refresh }: Pick<Shown, 'say' | 'refresh'>,
+  shown: Pick<Shown, 'say' | 'refresh'>,
   done: string,
 ): Promise<void> {
-  try {
-    await send('POST', `/v1/cluster/nodes/${id}/loops/${name}`, changes)
-    say(`The ${name} of ${address} is ${done}.`)
-  } catch (error) {
-    say(`The ${name} of ${address} could not be set: ${(error as Error).message}`)
+  const path = `/v1/cluster/nodes/${id}/loops/${name}`
+  const texts = {
+    done: `The ${name} of ${address} is ${done}.`,
+    failed: `The ${name} of ${address} could not be set`,
   }
-  refresh()
+  return make({ method: 'POST', path, body: changes, ...texts }, shown)
 }

@@ -1,6 +1,6 @@
 /** Asks for how long a check shall not count, and why. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { send } from './operator-api.ts'
+import { make } from './change.ts'
 import type { MuteSubject, Shown } from './shown.ts'
 import { nodeName } from './words.ts'
 
@@ -76,16 +76,13 @@ export function MuteDialog({ subject, shown, onClose }: MuteDialogProps) {
 }
 
 /** `seconds` null: it counts again. */
-export async function setMute(
+export function setMute(
   { code, who }: MuteSubject,
   { seconds, reason }: { seconds: number | null; reason: string },
-  { say, refresh }: Pick<Shown, 'say' | 'refresh'>,
+  shown: Pick<Shown, 'say' | 'refresh'>,
 ): Promise<void> {
-  try {
-    await send('POST', '/v1/cluster/mutes', { code, who, seconds, reason })
-    say(seconds === null ? `${code} counts again.` : `${code} is muted.`)
-  } catch (error) {
-    say(`${code} could not be muted: ${(error as Error).message}`)
-  }
-  refresh()
+  const body = { code, who, seconds, reason }
+  const done = seconds === null ? `${code} counts again.` : `${code} is muted.`
+  const failed = `${code} could not be muted`
+  return make({ method: 'POST', path: '/v1/cluster/mutes', body, done, failed }, shown)
 }
