@@ -1,6 +1,7 @@
 /** What it takes for a node to leave, as text for a terminal of 80 columns. */
 import { wordWrap } from '../config/word-wrap.ts'
-import type { DeparturePlan, ImageSum } from '../status/departure-plan.ts'
+import type { DeparturePlan } from '../status/departure-plan.ts'
+import type { ImageSum } from '../status/image-sum.ts'
 import type { NodeDrain } from '../status/status-types.ts'
 import { formatBytes, type StatusFormat } from './status-view.ts'
 

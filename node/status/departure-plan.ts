@@ -3,15 +3,10 @@ import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import { placedNodes, storageNodes } from '../../cluster/placement/placement-policy.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import { addImage, noImages, type ImageSum } from './image-sum.ts'
 import { heldBy, type NodeReport } from './node-report.ts'
 
 export type Departure = 'drain' | 'remove'
-
-/** Images and the bytes of them all. */
-export interface ImageSum {
-  images: number
-  bytes: number
-}
 
 export interface DeparturePlan {
   kind: Departure
@@ -82,7 +77,13 @@ function configWithout(node: NodeId, config: ClusterConfig): ClusterConfig {
 async function sumUp(node: NodeId, after: ClusterConfig, facts: DepartureFacts): Promise<Sums> {
   const { config, reports, images, pause } = facts
   const holders = heldBy(reports)
-  const sums: Sums = { held: none(), toMove: none(), onlyHere: none(), thinned: 0, incoming: new Map() }
+  const sums: Sums = {
+    held: noImages(),
+    toMove: noImages(),
+    onlyHere: noImages(),
+    thinned: 0,
+    incoming: new Map(),
+  }
   for (const { id, size, data } of images) {
     await pause?.()
     if (!data) continue
@@ -90,9 +91,10 @@ async function sumUp(node: NodeId, after: ClusterConfig, facts: DepartureFacts):
     const isHeldBy = (holder: NodeId) => holders.get(holder)?.has(data.root) === true
     const placed = placedNodes(after, id, data.copies)
     const lacking = placed.filter((each) => holders.has(each) && !isHeldBy(each))
-    if (isHeldBy(node)) add(sums.held, bytes)
-    if (lacking.length > 0) add(sums.toMove, bytes * lacking.length)
-    if (![...holders.keys()].some((holder) => holder !== node && isHeldBy(holder))) add(sums.onlyHere, bytes)
+    if (isHeldBy(node)) addImage(sums.held, bytes)
+    if (lacking.length > 0) addImage(sums.toMove, bytes * lacking.length)
+    if (![...holders.keys()].some((holder) => holder !== node && isHeldBy(holder)))
+      addImage(sums.onlyHere, bytes)
     const placedNow = placedNodes(config, id, data.copies).length
     if (data.copies !== null && placed.length < Math.min(data.copies, placedNow)) sums.thinned++
     for (const each of lacking) sums.incoming.set(each, (sums.incoming.get(each) ?? 0) + bytes)
@@ -141,15 +143,6 @@ function haste(node: MemberNode, { toMove }: Sums, reports: ReadonlyMap<NodeId, 
   if (toMove.images === 0) return []
   const advice = reports.has(node.id) && !node.drained ? '; "serac drain" avoids that' : ''
   return [`${toMove.images} images have a copy too few until the others have brought them${advice}`]
-}
-
-function none(): ImageSum {
-  return { images: 0, bytes: 0 }
-}
-
-function add(sum: ImageSum, bytes: number): void {
-  sum.images++
-  sum.bytes += bytes
 }
 
 function mebibytes(bytes: number): string {

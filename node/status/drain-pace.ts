@@ -1,6 +1,7 @@
 /** How fast drained nodes become empty, as far as somebody has looked: for how long it will take still. */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { Clock } from '../../cluster/runtime.ts'
+import type { ImageSum } from './image-sum.ts'
 import type { NodeDrain } from './status-types.ts'
 
 interface Seen {
@@ -12,14 +13,14 @@ export class DrainPace {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   /** Of each drained node, when it was seen with the most left. */
   readonly #first = new Map<NodeId, Seen>()
-  #left: Readonly<Record<NodeId, { images: number; bytes: number }>> = {}
+  #left: Readonly<Record<NodeId, ImageSum>> = {}
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock
   }
 
   /** What every drained node holds now; one that is not named is drained no more. */
-  look(left: Readonly<Record<NodeId, { images: number; bytes: number }>>): void {
+  look(left: Readonly<Record<NodeId, ImageSum>>): void {
     const atMs = this.#clock.monotonicMs()
     this.#left = left
     for (const node of this.#first.keys()) if (!left[node]) this.#first.delete(node)

@@ -1,6 +1,7 @@
 /** How many full copies each active image has, counted by what the nodes report. */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import { addImage, noImages } from './image-sum.ts'
 import type { ClusterStatus } from './status-types.ts'
 
 export interface RedundancyInput {
@@ -35,9 +36,9 @@ export async function countRedundancy(input: RedundancyInput): Promise<Counts> {
     copiesMin: null,
     misplaced: 0,
     oneZone: 0,
-    toCopy: { images: 0, bytes: 0 },
+    toCopy: noImages(),
     onlyOn: {},
-    onDrained: Object.fromEntries([...(input.drained ?? [])].map((node) => [node, { images: 0, bytes: 0 }])),
+    onDrained: Object.fromEntries([...(input.drained ?? [])].map((node) => [node, noImages()])),
   }
   const strays = new Map<string, Set<NodeId>>()
   for (const image of input.images) {
@@ -77,8 +78,8 @@ function count(
     strays.set(root, new Set(holders.filter((node) => !copies.includes(node))))
   if (lacking > 0) counts.toCopy.images++
   counts.toCopy.bytes += lacking * (image.size ?? 0)
-  if (holders.length === 1) countAt(counts.onlyOn, holders[0]!, image.size ?? 0)
-  for (const node of kept) countAt(counts.onDrained, node, image.size ?? 0)
+  if (holders.length === 1) addImage((counts.onlyOn[holders[0]!] ??= noImages()), image.size ?? 0)
+  for (const node of kept) addImage((counts.onDrained[node] ??= noImages()), image.size ?? 0)
   if (copies.length > 1 && isInOneZone(copies, zones, drained)) counts.oneZone++
   if (copies.length > 0 && copies.length >= nodes.length) counts.full++
   else if (holders.length > 0) counts.underReplicated++
@@ -95,14 +96,4 @@ function isInOneZone(
   const staying = [...zones].filter(([node]) => !drained.has(node))
   const isSpread = new Set(copies.map((node) => zones.get(node))).size > 1
   return !isSpread && new Set(staying.map(([, zone]) => zone)).size > 1
-}
-
-function countAt(
-  sums: Record<NodeId, { images: number; bytes: number }>,
-  node: NodeId,
-  sizeBytes: number,
-): void {
-  const sum = (sums[node] ??= { images: 0, bytes: 0 })
-  sum.images++
-  sum.bytes += sizeBytes
 }

@@ -1,5 +1,6 @@
 /** Shapes of the operator's status document (architecture §7): the same JSON for API, CLI and page. */
 
+import type { ImageSum } from './image-sum.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
@@ -72,7 +73,7 @@ export interface NodeStatus {
 /** How far a drained node has come. Done: nothing is left. */
 export interface NodeDrain {
   /** What it holds still; null when that is not known. */
-  left: { images: number; bytes: number } | null
+  left: ImageSum | null
   /** By the pace so far, as the node that is asked has seen it; null when it has seen none. */
   etaSeconds: number | null
 }
@@ -110,11 +111,11 @@ export interface ClusterStatus {
     /** Images with two and more copies, all in one zone, although there are more zones. */
     oneZone: number
     /** What nodes that answer still have to bring: images that are lacking somewhere, and the bytes of all such copies. */
-    toCopy: { images: number; bytes: number }
+    toCopy: ImageSum
     /** By node: images of which no other node that answers has a full copy, so that they go with it. */
-    onlyOn: Record<string, { images: number; bytes: number }>
+    onlyOn: Record<string, ImageSum>
     /** By drained node: what it holds still. */
-    onDrained: Record<string, { images: number; bytes: number }>
+    onDrained: Record<string, ImageSum>
   } | null
   as_of: string
 }

@@ -1,4 +1,5 @@
 /** How full the disks are, when they will be, and what goes with a node. */
+import type { ImageSum } from '../../../../node/status/image-sum.ts'
 import type { CapacityDocument } from '../../../../node/status/cluster-history.ts'
 import type { NodeStatus } from '../../../../node/status/status-types.ts'
 import { Chart, type ChartLine } from '../chart.tsx'
@@ -68,7 +69,7 @@ function fullWhen({ forecast, store }: NodeStatus) {
   return <Sign tone={isSoon ? 'warning' : 'good'}>{days(forecast.daysUntilFull)}</Sign>
 }
 
-type OnlyOn = Record<string, { images: number; bytes: number }>
+type OnlyOn = Record<string, ImageSum>
 
 function Loss({ node, onlyOn }: { node: NodeStatus; onlyOn: OnlyOn | null }) {
   if (!onlyOn || node.state !== 'alive') return <Sign tone="unknown">{UNKNOWN}</Sign>
