@@ -193,5 +193,14 @@ function isTextOrNull(value: unknown): boolean {
 /** Until a node has caught up, its chunks count for nothing (R11). */
 export function heldBy(reports: ReadonlyMap<NodeId, NodeReport>): Map<NodeId, ReadonlySet<string>> {
   const counted = [...reports].filter(([, { caughtUp }]) => caughtUp)
-  return new Map(counted.map(([id, { heldRoots }]) => [id, new Set(heldRoots)]))
+  return new Map(counted.map(([id, report]) => [id, rootsOf(report)]))
+}
+
+/** A report is looked at many times, and may tell of 100 000 images. */
+const knownRoots = new WeakMap<NodeReport, ReadonlySet<string>>()
+
+function rootsOf(report: NodeReport): ReadonlySet<string> {
+  let roots = knownRoots.get(report)
+  if (!roots) knownRoots.set(report, (roots = new Set(report.heldRoots)))
+  return roots
 }
