@@ -1,7 +1,5 @@
 /** Finds ports for the processes of a test. */
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { busyPorts } from '../../deploy/dev/free-ports.ts'
+import { busyPorts, takePort } from '../../deploy/dev/free-ports.ts'
 
 const HOST = '127.0.0.1'
 /** All below the range from which the kernel takes ports for outgoing connections. */
@@ -29,20 +27,8 @@ export async function freeBasePort(count: number): Promise<number> {
   throw new Error(`found no ${count} free ports in a row`)
 }
 
-/** Blocks that were had before one is missing stay reserved: there are enough. */
+/** Until this process ends. Blocks that were had before one is missing stay reserved: there are enough. */
 async function reserve(block: number, span: number): Promise<boolean> {
-  for (let i = 0; i < span; i++) if (!(await listensOn(FIRST_GUARD + block + i))) return false
+  for (let i = 0; i < span; i++) if (!(await takePort(HOST, FIRST_GUARD + block + i))) return false
   return true
-}
-
-/** From now on until this process ends, which it does not hold up; false when somebody else does. */
-async function listensOn(port: number): Promise<boolean> {
-  const guard = createServer().listen({ port, host: HOST, exclusive: true }).unref()
-  try {
-    await once(guard, 'listening')
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
-    throw error
-  }
 }
