@@ -135,7 +135,7 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
       // In its own process: a worker would outlive it.
       'workers = 0',
       'enforce_secure_rbac = true',
-      ...(settings.some(({ name }) => name === 'enabled_backends') ? [] : ['enabled_backends = main:file']),
+      'enabled_backends = main:file',
       `node_staging_uri = file://${directory}/staging`,
       '[glance_store]',
       'default_backend = main',
@@ -157,6 +157,7 @@ for statement in ['pragma journal_mode=wal', *sys.argv[2:]]: database.execute(st
       '[paste_deploy]',
       'flavor = trusted',
       `config_file = ${directory}/paste.ini`,
+      // What is said last counts.
       ...settings.flatMap(({ section, name, value }) => [`[${section}]`, `${name} = ${value}`]),
       '',
     ].join('\n')
