@@ -8,10 +8,11 @@ import type { Caller } from '../images/image-requests.ts'
 import type { Notifier } from './notifier.ts'
 
 type Told = Pick<Notifier, 'notify'>
+type OperationName = AppliedChange['name']
 
 const UPDATED = ['image.update']
 /** By operation. What is not named is told to nobody. */
-const EVENTS: Readonly<Record<string, readonly string[]>> = {
+const EVENTS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
   'image.create': ['image.create'],
   'image.patch': UPDATED,
   'image.patch-locations': UPDATED,
@@ -28,12 +29,12 @@ const EVENTS: Readonly<Record<string, readonly string[]>> = {
   'image.delete': ['image.delete'],
   'image.delete-later': ['image.delete'],
 }
-const MEMBER_EVENTS: Readonly<Record<string, string>> = {
+const MEMBER_EVENTS: Readonly<Partial<Record<OperationName, string>>> = {
   'image.add-member': 'image.member.create',
   'image.answer-member': 'image.member.update',
   'image.remove-member': 'image.member.delete',
 }
-const FAILURES = ['image.abort-upload', 'image.kill-upload']
+const FAILURES: readonly OperationName[] = ['image.abort-upload', 'image.kill-upload']
 const IMPORTING = { os_glance_importing_to_stores: [], os_glance_failed_import: [] }
 const EXTRAS: Readonly<Record<string, object>> = {
   'image.prepare': IMPORTING,
@@ -114,6 +115,6 @@ function memberPayload(imageId: string, member: ImageMember, deletedAt: string |
     created_at: member.createdAt,
     updated_at: member.updatedAt,
     deleted: deletedAt !== null,
-    deleted_at: deletedAt === null ? null : deletedAt,
+    deleted_at: deletedAt,
   }
 }

@@ -21,6 +21,7 @@ const RETRY_MS_MIN = 1000
 const RETRY_MS_MAX = 30_000
 /** What still waits when the node stops has this long. */
 const FLUSH_MS = 2000
+const FLUSH_LOOK_MS = 50
 
 export class Outbox {
   readonly #components: OutboxComponents
@@ -58,7 +59,7 @@ export class Outbox {
   async stop(): Promise<void> {
     const { clock } = this.#components
     const flushed = (async () => {
-      while (this.#waiting.length > 0 && this.#link) await sleep(clock, 50)
+      while (this.#waiting.length > 0 && this.#link) await sleep(clock, FLUSH_LOOK_MS)
     })()
     await Promise.race([flushed, sleep(clock, FLUSH_MS)])
     this.#stopping.abort(new Error('the node stops'))
