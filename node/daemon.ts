@@ -287,7 +287,7 @@ function buildImages(core: Core, notifications: Notifications | null): Images {
     {
       locations: {
         ...config.default,
-        isHttpOn: config.glanceStore.stores.includes('http'),
+        isHttpOn: core.stores.isHttpOn,
         quota: config.default.imageLocationQuota,
       },
       quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },

@@ -46,7 +46,7 @@ export function buildImports(
   const { imageSizeCap, enabledImportMethods, userStorageQuota } = config.default
   const source = new ImportSource(
     { outbound, outside },
-    { sizeBytesMax: imageSizeCap, isHttpOn: config.glanceStore.stores.includes('http') },
+    { sizeBytesMax: imageSizeCap, isHttpOn: stores.isHttpOn },
   )
   const runner = new ImportRunner({ identity, clock, log, registers, uploader, tasks, source })
   const projectQuotas = new ProjectQuotas(

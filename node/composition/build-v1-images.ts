@@ -9,6 +9,7 @@ import type { ImageRecord } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageService } from '../images/image-service.ts'
 import { ProjectQuotas } from '../images/project-quotas.ts'
+import type { StoreList } from '../images/store-list.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { V1Filler } from '../images/v1-filler.ts'
 import { V1Images } from '../images/v1-images.ts'
@@ -21,6 +22,7 @@ export interface V1Parts {
   store: Store
   index: ImageIndex
   policy: ImagePolicy
+  stores: Pick<StoreList, 'isHttpOn'>
 }
 
 export interface SharedParts {
@@ -33,7 +35,7 @@ export function buildV1Images(
   parts: V1Parts,
   { registers, service: images, outside }: SharedParts,
 ): V1Images {
-  const { config, log, store, index, policy } = parts
+  const { config, log, store, index, policy, stores } = parts
   const { imageSizeCap, imageLocationQuota, imagePropertyQuota, imageTagQuota, imageMemberQuota } =
     config.default
   const projectQuotas = new ProjectQuotas(
@@ -44,7 +46,7 @@ export function buildV1Images(
     { clock, log, registers, images, outside, projectQuotas },
     {
       sizeBytesMax: imageSizeCap,
-      isHttpOn: config.glanceStore.stores.includes('http'),
+      isHttpOn: stores.isHttpOn,
       locationQuota: imageLocationQuota,
     },
   )

@@ -20,10 +20,12 @@ const HTTP_ID = 'http'
 
 export class StoreList {
   readonly all: readonly StoreInfo[]
+  readonly isHttpOn: boolean
   readonly #clusterId: string
 
   constructor({ clusterId, isHttpOn }: StoreListOptions) {
     this.#clusterId = clusterId
+    this.isHttpOn = isHttpOn
     const cluster: StoreInfo = { id: clusterId, type: 'cluster', isDefault: true, isReadOnly: false }
     const http: StoreInfo = { id: HTTP_ID, type: 'http', isDefault: false, isReadOnly: true }
     this.all = isHttpOn ? [cluster, http] : [cluster]
