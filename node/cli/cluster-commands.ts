@@ -1,9 +1,10 @@
 /** The commands that ask a running node: to change the membership of the cluster, to set background loops. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
-import { duration, size } from '../config/option-types.ts'
+import { size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
 import { deletedImagesCommand, restoreImageCommand } from './deleted-images.ts'
+import { parseSeconds } from './parse-time.ts'
 import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
 import {
@@ -53,7 +54,7 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
   const invite = program
     .command('invite')
     .description('Print an invite: with it, one node may join ("serac join").')
-    .option('--expires <time>', 'for how long it is valid, as in 30min, 1h', parseExpiry, parseExpiry('1h'))
+    .option('--expires <time>', 'for how long it is valid, as in 30min, 1h', parseSeconds, parseSeconds('1h'))
   withUrl(invite).action(async ({ url, expires }: { url: string; expires: number }) => {
     finish(await inviteCommand(url, expires, io))
   })
@@ -165,15 +166,6 @@ export function changeFlags({
   yes?: boolean
 }): ChangeFlags {
   return { url, format, dryRun, yes }
-}
-
-/** Seconds. */
-function parseExpiry(text: string): number {
-  try {
-    return Math.round(duration.parse(text) / 1000)
-  } catch {
-    throw new InvalidArgumentError(`It must be ${duration.description}.`)
-  }
 }
 
 /** Null a second: as the loop itself thinks. In an object, since commander takes null for "not given". */

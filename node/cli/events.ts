@@ -3,7 +3,7 @@ import type { EventsDocument } from '../status/cluster-history.ts'
 import { wordWrap } from '../config/word-wrap.ts'
 import { type CliIo, EXIT_OK } from './cli-io.ts'
 import { OperatorClient } from './operator-client.ts'
-import type { StatusFormat } from './status-view.ts'
+import { shortId, type StatusFormat } from './status-view.ts'
 
 export interface EventFlags {
   url: string
@@ -13,8 +13,6 @@ export interface EventFlags {
 
 const COLUMNS = 80
 const INDENT = '  '
-/** What tells node ids apart is at their end. */
-const ID_TAIL_LENGTH = 8
 
 /** The newest come first. Throws an Error with what the node said, NotAskedError. */
 export async function eventsCommand({ url, format, limit }: EventFlags, io: CliIo): Promise<number> {
@@ -47,5 +45,5 @@ export function renderEvents(document: EventsDocument, format: StatusFormat): st
 
 /** Ids of images stay whole: they are asked for elsewhere. */
 function shortened(id: string): string {
-  return id.startsWith('12D3KooW') ? `…${id.slice(-ID_TAIL_LENGTH)}` : id
+  return id.startsWith('12D3KooW') ? shortId(id) : id
 }

@@ -3,7 +3,7 @@ import { wordWrap } from '../config/word-wrap.ts'
 import type { VoterPlan } from '../../cluster/register/membership.ts'
 import type { NodesDocument } from '../status/cluster-admin.ts'
 import { type TextColumn, textTable } from './text-table.ts'
-import type { StatusFormat } from './status-view.ts'
+import { shortId, type StatusFormat } from './status-view.ts'
 
 type Row = NodesDocument['nodes'][number]
 
@@ -14,7 +14,7 @@ const NODE_COLUMNS: TextColumn<Row>[] = [
   { title: 'STATE', cell: ({ state, drained }) => (drained ? `${state}, drained` : state) },
 ]
 const PLACE_COLUMNS: TextColumn<Row>[] = [
-  { title: 'NODE', cell: ({ id }) => `…${id.slice(-8)}` },
+  { title: 'NODE', cell: ({ id }) => shortId(id) },
   { title: 'ADDRESS', cell: ({ address }) => address },
   { title: 'ZONE', cell: ({ zone }) => zone ?? '-' },
   { title: 'WEIGHT', cell: ({ weight }) => String(weight), alignRight: true },

@@ -91,7 +91,8 @@ function describeState({ state, caughtUp, ageSeconds, drain }: NodeStatus): stri
   return state === 'alive' && caughtUp === false ? 'catching up' : state
 }
 
-function shortId(id: string): string {
+/** What tells node ids apart is at their end. */
+export function shortId(id: string): string {
   return `…${id.slice(-ID_TAIL_LENGTH)}`
 }
 

@@ -9,7 +9,7 @@ import { FORMAT_VERSION } from '../store/format-version.ts'
 import { SERAC_VERSION } from '../version.ts'
 import { type CliIo, EXIT_FAILED, EXIT_OK } from './cli-io.ts'
 import { OperatorClient } from './operator-client.ts'
-import type { StatusFormat } from './status-view.ts'
+import { shortId, type StatusFormat } from './status-view.ts'
 import { type TextColumn, textTable } from './text-table.ts'
 
 /** What a release brings. */
@@ -37,7 +37,7 @@ const OWN_RELEASE: Release = {
 }
 const COLUMNS = 80
 const TABLE: TextColumn<UpgradeCheck['nodes'][number]>[] = [
-  { title: 'NODE', cell: ({ id }) => `…${id.slice(-8)}` },
+  { title: 'NODE', cell: ({ id }) => shortId(id) },
   { title: 'ADDRESS', cell: ({ address }) => address },
   { title: 'RELEASE', cell: ({ version }) => version ?? '?' },
   { title: 'LEVEL', cell: ({ featureLevel }) => String(featureLevel ?? '?'), alignRight: true },

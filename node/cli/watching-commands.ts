@@ -1,11 +1,12 @@
 /** The commands by which operators watch a cluster: status, events, and which checks shall not count. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { systemClock } from '../../cluster/runtime.ts'
-import { duration } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
 import { withFormat, withUrl } from './cluster-commands.ts'
 import { eventsCommand, type EventFlags } from './events.ts'
 import { muteCommand, type MuteFlags, unmuteCommand } from './mutes.ts'
+import { parseCount } from './parse-count.ts'
+import { parseDuration, parseSeconds } from './parse-time.ts'
 import { printStatus } from './status.ts'
 import type { StatusFormat } from './status-view.ts'
 import { watchStatus } from './watch-status.ts'
@@ -42,7 +43,7 @@ export function addWatchingCommands(program: Command, io: CliIo, finish: Finish)
   const events = program
     .command('events')
     .description('Show what happened lately, the newest first, as all nodes saw it since they started.')
-    .option('--limit <number>', `how many, up to ${EVENTS_MAX}`, parseLimit, EVENTS_DEFAULT)
+    .option('--limit <number>', `how many, up to ${EVENTS_MAX}`, parseCount(EVENTS_MAX), EVENTS_DEFAULT)
   withFormat(withUrl(events)).action(async (flags: EventFlags) => {
     finish(await eventsCommand(flags, io))
   })
@@ -74,26 +75,8 @@ function addMutes(program: Command, io: CliIo, finish: Finish): void {
   })
 }
 
-function parseSeconds(text: string): number {
-  return Math.round(parseDuration(text) / 1000)
-}
-
 function parseEvery(text: string): number {
   const everyMs = parseDuration(text)
   if (everyMs < EVERY_MS_MIN) throw new InvalidArgumentError('It must be 500ms or more.')
   return everyMs
-}
-
-function parseDuration(text: string): number {
-  try {
-    return duration.parse(text)
-  } catch {
-    throw new InvalidArgumentError(`It must be ${duration.description}.`)
-  }
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= EVENTS_MAX) return limit
-  throw new InvalidArgumentError(`It must be an integer from 1 to ${EVENTS_MAX}.`)
 }

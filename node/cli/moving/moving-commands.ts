@@ -1,7 +1,8 @@
 /** The commands that bring images from elsewhere, and that give them out (see README, Moving in and out). */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { STATUS_FORMATS } from '../status-view.ts'
 import type { CliIo } from '../cli-io.ts'
+import { parseCount } from '../parse-count.ts'
 import type { ImportFlags, MovingFlags } from './move.ts'
 
 type Finish = (exitCode: number) => void
@@ -88,11 +89,5 @@ function withMovingFlags(command: Command): Command {
     .addOption(
       new Option('-f, --format <format>', 'form of the report').choices(STATUS_FORMATS).default('table'),
     )
-    .option('--parallel <number>', 'images at a time', parseParallel, PARALLEL_DEFAULT)
-}
-
-function parseParallel(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= 1 && number <= PARALLEL_MAX) return number
-  throw new InvalidArgumentError(`It must be an integer from 1 to ${PARALLEL_MAX}.`)
+    .option('--parallel <number>', 'images at a time', parseCount(PARALLEL_MAX), PARALLEL_DEFAULT)
 }
