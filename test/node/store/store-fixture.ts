@@ -9,6 +9,15 @@ import { inlineHasher } from '../../../cluster/transfer/chunk-hasher.ts'
 import type { ChunkHash } from '../../../cluster/transfer/local-chunks.ts'
 import { Store, type StoreComponents, type StoreOptions } from '../../../node/store/store.ts'
 
+export const ROOT = 'cd'.repeat(32)
+export const OTHER_ROOT = 'ef'.repeat(32)
+/** Two records of a small chunk. */
+export const TINY_SEGMENT = { segmentBytesMax: 8192 }
+
+export function segmentPath(directory: string, number = 1): string {
+  return join(directory, 'seg', `${String(number).padStart(8, '0')}.seg`)
+}
+
 export const NODE_ID = '12D3KooWTestNode'
 export const UPLOAD = 'ab'.repeat(16)
 
