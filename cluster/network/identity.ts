@@ -22,6 +22,8 @@ export interface NodeIdentity {
 }
 
 const START_NONCE_BYTES = 8
+/** RFC 8032, 5.1.5: the secret and the public key of Ed25519. */
+const ED25519_KEY_BYTES = 32
 /** Only the owner may read the key. */
 const KEY_FILE_MODE = 0o600
 
@@ -30,16 +32,23 @@ export function nodeIdFromPublicKey(raw: Uint8Array): NodeId {
   return peerIdFromPublicKey(publicKeyFromRaw(raw)).toString()
 }
 
-/** The raw 32 bytes of an Ed25519 public key. */
+/**
+ * The raw 32 bytes of an Ed25519 public key. By way of DER, never of JWK: Node 20 holds the key's mutex while it makes
+ * the strings of a JWK, and a garbage collection there that ends the job that generated the key waits for it for ever.
+ */
 export function rawPublicKey(key: KeyObject): Uint8Array {
-  const jwk = key.export({ format: 'jwk' })
-  return new Uint8Array(Buffer.from(jwk.x ?? '', 'base64url'))
+  return rawKey(key.export({ format: 'der', type: 'spki' }))
+}
+
+/** RFC 8410: both encodings of an Ed25519 key end with its 32 raw bytes. */
+function rawKey(der: Buffer): Uint8Array {
+  return new Uint8Array(der.subarray(-ED25519_KEY_BYTES))
 }
 
 /** Builds the identity from an Ed25519 private key. */
 export function identityFromKey(privateKey: KeyObject, random: Random): NodeIdentity {
   if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('the node key must be an Ed25519 key')
-  const secret = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url')
+  const secret = rawKey(privateKey.export({ format: 'der', type: 'pkcs8' }))
   const publicKey = rawPublicKey(createPublicKey(privateKey))
   const libp2pKey = privateKeyFromRaw(Buffer.concat([secret, publicKey])) as Ed25519PrivateKey
   const startNonce = Buffer.from(random.bytes(START_NONCE_BYTES)).toString('hex')
@@ -48,7 +57,15 @@ export function identityFromKey(privateKey: KeyObject, random: Random): NodeIden
 
 /** A new identity that no file holds. */
 export function createIdentity(random: Random): NodeIdentity {
-  return identityFromKey(generateKeyPairSync('ed25519').privateKey, random)
+  return identityFromKey(createPrivateKey(newKeyPem()), random)
+}
+
+/** A new private key as PKCS #8 PEM. */
+function newKeyPem(): string {
+  return generateKeyPairSync('ed25519', {
+    publicKeyEncoding: { format: 'pem', type: 'spki' },
+    privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
+  }).privateKey
 }
 
 /** Reads the key file; throws when there is none or it holds no Ed25519 key. */
@@ -63,11 +80,10 @@ export async function loadOrCreateIdentity(file: string, random: Random): Promis
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   const draft = `${file}.new`
   const handle = await open(draft, 'w', KEY_FILE_MODE)
   try {
-    await handle.writeFile(pem)
+    await handle.writeFile(newKeyPem())
     await handle.sync()
   } finally {
     await handle.close()

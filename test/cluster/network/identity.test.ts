@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +12,13 @@ import {
   rawPublicKey,
 } from '../../../cluster/network/identity.ts'
 import { systemRandom as random } from '../../../cluster/runtime.ts'
+import { testProgram } from '../../helpers/test-program.ts'
+
+/** Garbage is collected often enough for one of so many keys to be exported meanwhile. */
+const HANG_MIB = 1
+const HANG_IDENTITIES = 6000
+/** Far above the 4 s that it takes. */
+const HANG_MS = 60_000
 
 t.test('a node is named by its public key', async (t) => {
   const { id, privateKey } = createIdentity(random)
@@ -31,6 +39,20 @@ t.test('each start has another nonce', async (t) => {
   const again = identityFromKey(privateKey, random)
   t.match(startNonce, /^[0-9a-f]{16}$/)
   t.not(again.startNonce, startNonce)
+})
+
+t.test('a garbage collection while a key is exported does not hang the process', (t) => {
+  const program = [
+    `--max-semi-space-size=${HANG_MIB}`,
+    ...testProgram(import.meta.dirname, 'identities-child'),
+  ]
+  const made = execFileSync(process.execPath, [...program, String(HANG_IDENTITIES)], {
+    encoding: 'utf8',
+    timeout: HANG_MS,
+    killSignal: 'SIGKILL',
+  })
+  t.equal(Number(made), HANG_IDENTITIES)
+  t.end()
 })
 
 t.test('other kinds of keys are refused', async (t) => {
