@@ -203,11 +203,15 @@ function checkLayout({ nodes, basePort }: DevLayout): void {
   }
 }
 
+/** As in the systemd unit, which says why. */
+const MALLOC_ARENA_MAX = '2'
+
 /**
  * Without options of the shell's own nodes, since the written file is all that counts here, and without NODE_OPTIONS: what
  * it preloads would start the thread pool before serac.cts can size it.
  */
 function nodeEnvironment(): NodeJS.ProcessEnv {
   const isForeign = (name: string) => name === 'NODE_OPTIONS' || /^OS_.*__/.test(name)
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name)))
+  const own = Object.entries(process.env).filter(([name]) => !isForeign(name))
+  return { MALLOC_ARENA_MAX, ...Object.fromEntries(own) }
 }
