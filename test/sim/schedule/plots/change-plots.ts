@@ -5,8 +5,8 @@ import { successors, type PlotMaker } from './plot.ts'
 import { Script } from './script.ts'
 
 /** When, after a change of the voters has begun, its rescan has mostly just been answered, ms. */
-const FORGET_MS_MIN = 700
-const FORGET_MS_MAX = 900
+const FORGET_MS_MIN = 1050
+const FORGET_MS_MAX = 1350
 
 /** The register is changed all the time while the voters are. */
 export const busyChange: PlotMaker = (random, cast, atMs) => {
