@@ -16,6 +16,8 @@ import type { StreamLimit } from './stream-limit.ts'
 /** Tells who sent a request. Throws UNAUTHENTICATED, or UNAVAILABLE when it cannot find out. */
 export interface Authenticator {
   authenticate(headers: IncomingHttpHeaders, requestId: string): Promise<Caller>
+  /** The services that whoever sent the request may use, as Keystone lists them. Throws UNAVAILABLE. */
+  catalog(headers: IncomingHttpHeaders): Promise<unknown>
 }
 
 /** What callers may do, where it is not about one image: for those the image service asks. */

@@ -11,7 +11,7 @@ import { HttpError } from '../errors.ts'
 import { callerWith } from './caller.ts'
 import type { KeystoneSession } from './keystone-session.ts'
 import { TokenCache } from './token-cache.ts'
-import { parseTokenFacts, type TokenFacts } from './token-facts.ts'
+import { catalogIn, parseTokenFacts, type TokenFacts } from './token-facts.ts'
 
 export interface KeystoneAuthOptions {
   /** Told to clients that come without a valid token. */
@@ -62,6 +62,14 @@ export class KeystoneAuth implements Authenticator {
       return callerWith(requestId, { ...user.identity, serviceRoles: service?.identity.roles ?? [] })
     if (this.#options.allowAnonymous) return callerWith(requestId, {})
     throw this.#refusal()
+  }
+
+  async catalog(headers: IncomingHttpHeaders): Promise<unknown> {
+    const token = String(headers['x-auth-token'] ?? '').trim()
+    if (!TOKEN.test(token)) return []
+    const { status, body } = await this.#session.get('/auth/tokens', { 'x-subject-token': token })
+    if (status !== 200) throw this.#confused(`Keystone answered ${status} about the services of a token`)
+    return catalogIn(body)
   }
 
   /** The service that asks on somebody's behalf; null when there is none. */

@@ -8,4 +8,8 @@ export class NoAuth implements Authenticator {
   async authenticate(_headers: unknown, requestId: string): Promise<Caller> {
     return callerWith(requestId, { roles: [ADMIN_ROLE] })
   }
+
+  async catalog(): Promise<unknown> {
+    return []
+  }
 }

@@ -21,6 +21,11 @@ export function parseTokenFacts(body: unknown): TokenFacts {
   return { identity: identityIn(token), expiresAtMs: timeIn(token, 'expires_at') }
 }
 
+/** What stands in a token document that was asked for with its catalogue. Throws an Error when `body` is none. */
+export function catalogIn(body: unknown): unknown {
+  return objectIn(objectOf(body), 'token')['catalog']
+}
+
 function identityIn(token: JsonObject): TokenIdentity {
   const user = objectIn(token, 'user')
   const project = optionalObjectIn(token, 'project')

@@ -29,6 +29,15 @@ export class TrustedHeaders implements Authenticator {
       serviceRoles: rolesOf(headers['x-service-roles']),
     })
   }
+
+  /** In the form of API v2 of Keystone, as the middleware hands it on. */
+  async catalog(headers: IncomingHttpHeaders): Promise<unknown> {
+    try {
+      return JSON.parse(String(headers['x-service-catalog'] ?? '[]'))
+    } catch {
+      throw new ImageError('INVALID', 'X-Service-Catalog is no JSON.')
+    }
+  }
 }
 
 function identity(value: string | string[] | undefined): string | null {

@@ -12,7 +12,7 @@ import type { AccessPolicy, Authenticator } from '../api-components.ts'
 import { HttpError } from '../errors.ts'
 
 export interface AccessComponents {
-  authenticator: Authenticator
+  authenticator: Pick<Authenticator, 'authenticate'>
   policy: Pick<AccessPolicy, 'known'>
   log: Log
 }

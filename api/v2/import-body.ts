@@ -1,7 +1,14 @@
 /** The body of `POST /v2/images/{id}/import`: checked for form here, for what it means by the service. */
 import { ImageError } from '../../node/errors.ts'
 import type { ImportRequest } from '../../node/imports/import-requests.ts'
+import type { RemoteImage } from '../../node/imports/remote-glance.ts'
+import { isUuid } from './image-fields.ts'
 import { isObject } from './json-object.ts'
+
+/** An import as it was asked for: where another region is, its catalogue says. */
+export type ParsedImport = Omit<ImportRequest, 'remote'> & {
+  remote: Omit<RemoteImage, 'endpoint' | 'token'> | null
+}
 
 /** Names one store, where the body could name several. */
 export const STORE_HEADER = 'x-image-meta-store'
@@ -10,10 +17,12 @@ export const STORE_HEADER = 'x-image-meta-store'
 const URI_LENGTH_MAX = 2048
 /** Nobody has more stores, and each stands in the record of the task. */
 const STORES_MAX = 64
+/** As in Keystone. */
+const REGION_LENGTH_MAX = 255
 const STORE_ID_LENGTH_MAX = 64
 
 /** `header`: the value of STORE_HEADER. In the order in which Glance looks. Throws INVALID. */
-export function parseImportRequest(body: unknown, header: string | undefined): ImportRequest {
+export function parseImportRequest(body: unknown, header: string | undefined): ParsedImport {
   if (!isObject(body)) throw invalid('The body is not a JSON object.')
   const { method, stores } = body
   if (method === undefined) throw invalid("Import request requires a 'method' field.")
@@ -33,6 +42,7 @@ export function parseImportRequest(body: unknown, header: string | undefined): I
   return {
     method: name,
     uri: parseUri(uri),
+    remote: name === 'glance-download' ? parseRemote(method) : null,
     stores: named ?? (header === undefined ? null : [header]),
     ...flags,
     body: said(body),
@@ -58,6 +68,21 @@ function parseUri(uri: unknown): string | null {
   if (uri === undefined || uri === null) return null
   if (typeof uri === 'string' && uri.length <= URI_LENGTH_MAX) return uri
   throw invalid(`The 'uri' of a method is a string of at most ${URI_LENGTH_MAX} characters.`)
+}
+
+function parseRemote(method: Record<string, unknown>): ParsedImport['remote'] {
+  const { glance_region: region, glance_image_id: imageId } = method
+  const serviceInterface = method['glance_service_interface'] ?? 'public'
+  for (const name of ['glance_region', 'glance_image_id'])
+    if (method[name] === undefined)
+      throw invalid(`'${name}' needs to be set for glance-download import method`)
+  if (typeof region !== 'string' || region.length > REGION_LENGTH_MAX)
+    throw invalid(`'glance_region' is a string of at most ${REGION_LENGTH_MAX} characters.`)
+  if (typeof imageId !== 'string' || !isUuid(imageId))
+    throw invalid(`Remote image id does not look like a UUID: ${String(imageId).slice(0, REGION_LENGTH_MAX)}`)
+  if (serviceInterface !== 'public' && serviceInterface !== 'internal' && serviceInterface !== 'admin')
+    throw invalid("'glance_service_interface' is one of public, internal, admin.")
+  return { region, imageId: imageId.toLowerCase(), serviceInterface }
 }
 
 const SAID = ['stores', 'all_stores', 'all_stores_must_succeed'] as const

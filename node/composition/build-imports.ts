@@ -1,7 +1,9 @@
 /** Makes the stages and imports. */
+import { join } from 'node:path'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
+import type { ImageReader } from '../data/image-reader.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImagePolicy } from '../images/image-policy.ts'
@@ -10,10 +12,16 @@ import type { ImageUploader } from '../images/image-uploader.ts'
 import type { ProjectLimits } from '../images/project-limits.ts'
 import { ProjectQuotas } from '../images/project-quotas.ts'
 import type { StoreList } from '../images/store-list.ts'
+import { ImageConverter } from '../imports/image-converter.ts'
+import { ImportPlugins } from '../imports/import-plugins.ts'
 import { ImportRunner } from '../imports/import-runner.ts'
 import { ImportService } from '../imports/import-service.ts'
 import { ImportSource } from '../imports/import-source.ts'
+import { QemuImg } from '../imports/qemu-img.ts'
+import { RemoteGlance } from '../imports/remote-glance.ts'
+import { ScratchSpace } from '../imports/scratch-space.ts'
 import type { OutboundHttp } from '../outbound/outbound-http.ts'
+import { statfsProbe } from '../store/free-space.ts'
 import type { TaskKeeper } from '../tasks/task-keeper.ts'
 
 export interface ImportParts {
@@ -31,7 +39,11 @@ export interface ImportedImages {
   registers: ImageRegisters
   uploader: ImageUploader
   outside: OutsideBytes
+  reader: ImageReader
 }
+
+/** Below state_path, unless the operator has another place. */
+const SCRATCH = 'scratch'
 
 export interface Imports {
   service: ImportService
@@ -40,15 +52,25 @@ export interface Imports {
 
 export function buildImports(
   { config, log, identity, index, policy, outbound, limits, stores }: ImportParts,
-  { registers, uploader, outside }: ImportedImages,
+  { registers, uploader, outside, reader }: ImportedImages,
   tasks: TaskKeeper,
 ): Imports {
   const { imageSizeCap, enabledImportMethods, userStorageQuota } = config.default
+  const { diskFormats, containerFormats } = config.imageFormat
+  const { extraProperties } = config.glanceDownloadProperties
+  const remote = new RemoteGlance(
+    { outbound },
+    { extraProperties, diskFormats, containerFormats, sizeBytesMax: imageSizeCap },
+  )
   const source = new ImportSource(
-    { outbound, outside },
+    { outbound, outside, reader, remote },
     { sizeBytesMax: imageSizeCap, isHttpOn: stores.isHttpOn },
   )
-  const runner = new ImportRunner({ identity, clock, log, registers, uploader, tasks, source })
+  const plugins = buildPlugins(config, log)
+  const runner = new ImportRunner(
+    { identity, clock, log, registers, uploader, tasks, source, plugins },
+    { sizeBytesMax: imageSizeCap },
+  )
   const projectQuotas = new ProjectQuotas(
     { registers, index, limits },
     { storageQuotaBytes: userStorageQuota },
@@ -58,4 +80,29 @@ export function buildImports(
     { methods: enabledImportMethods },
   )
   return { service, runner }
+}
+
+function buildPlugins(config: SeracConfig, log: Log): ImportPlugins {
+  const { imageImportPlugins: plugins } = config.imageImportOpts
+  const { outputFormat, workDir, workDirSize } = config.imageConversion
+  const directory = join(workDir ?? config.default.statePath, SCRATCH)
+  const scratch = new ScratchSpace(
+    { probe: statfsProbe(directory) },
+    { directory, bytesMax: workDirSize, freeBytesMin: config.store.freeBytesMin },
+  )
+  const qemuImg = new QemuImg({ clock })
+  // Also when nothing needs it any more: what a crash has left may be large.
+  scratch.start().catch((error: unknown) => {
+    log.error({ directory, error: String(error) }, 'imports have no place for what they change')
+  })
+  if (plugins.includes('image_conversion'))
+    void qemuImg.isThere().then((isThere) => {
+      if (!isThere)
+        log.error({}, 'images are to be converted on import, and there is no qemu-img (qemu-utils)')
+    })
+  const converter = new ImageConverter({ scratch, qemuImg }, config.imageFormat)
+  return new ImportPlugins(
+    { scratch, converter },
+    { plugins, outputFormat, ...config.injectMetadataProperties },
+  )
 }

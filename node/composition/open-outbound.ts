@@ -7,7 +7,9 @@ import { OutboundRules } from '../outbound/outbound-rules.ts'
 /** Throws when the authorities cannot be read. */
 export async function openOutbound(config: SeracConfig): Promise<OutboundHttp> {
   const { stores, httpsCaCertificatesFile, httpsInsecure } = config.glanceStore
-  const isWanted = stores.includes('http') || config.default.enabledImportMethods.includes('web-download')
+  const methods = config.default.enabledImportMethods
+  const isWanted =
+    stores.includes('http') || methods.includes('web-download') || methods.includes('glance-download')
   if (!isWanted) return closed
   const ca = httpsCaCertificatesFile === null ? null : await readFile(httpsCaCertificatesFile, 'utf8')
   const rules = new OutboundRules(config.importFilteringOpts)

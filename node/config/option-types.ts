@@ -167,6 +167,18 @@ export function list<T>(item: OptionType<T>): OptionType<T[]> {
   }
 }
 
+/** `key:value` pairs between commas, as oslo's dictionaries are written. */
+export const dictionary: OptionType<Record<string, string>> = {
+  description: 'pairs of KEY:VALUE, separated by commas',
+  parse(value) {
+    const pairs = list(text)
+      .parse(value)
+      .map((pair) => /^([^:]+):(.*)$/.exec(pair))
+    if (pairs.includes(null)) throw mustBe(this)
+    return Object.fromEntries(pairs.map((pair) => [pair![1]!.trim(), pair![2]!.trim()]))
+  },
+}
+
 function withUnit(value: string, units: Readonly<Record<string, number>>): number {
   const [, number, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(value) ?? []
   return Math.round(Number(number) * (units[unit.toLowerCase()] ?? NaN))

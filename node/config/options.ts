@@ -3,7 +3,15 @@
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
 import { copies, copiesRule } from './copies.ts'
-import { IMPORT_METHODS_OPTION, STAGING_OPTION, TASK_OPTIONS } from './import-options.ts'
+import {
+  CONVERSION_OPTIONS,
+  GLANCE_DOWNLOAD_OPTIONS,
+  IMPORT_METHODS_OPTION,
+  INJECTION_OPTIONS,
+  PLUGIN_OPTIONS,
+  STAGING_OPTION,
+  TASK_OPTIONS,
+} from './import-options.ts'
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
@@ -224,6 +232,22 @@ export const OPTIONS = {
   task: {
     help: 'What goes on behind the answers to requests: imports.',
     options: TASK_OPTIONS,
+  },
+  image_import_opts: {
+    help: 'What becomes of images on their way in.',
+    options: PLUGIN_OPTIONS,
+  },
+  image_conversion: {
+    help: 'With the plugin image_conversion: what imported images are converted to.',
+    options: CONVERSION_OPTIONS,
+  },
+  inject_metadata_properties: {
+    help: 'With the plugin inject_image_metadata: what imported images are given.',
+    options: INJECTION_OPTIONS,
+  },
+  glance_download_properties: {
+    help: 'With the import method glance-download.',
+    options: GLANCE_DOWNLOAD_OPTIONS,
   },
   import_filtering_opts: {
     help: 'What is fetched for users, from http locations and for imports: each hop of a redirect and each address is held to it.',

@@ -70,20 +70,18 @@ export interface AnyUpload extends Omit<UploadRequest, 'grant'> {
 export interface UploadSteps {
   /** Claims the image for the upload. */
   begin: (upload: ImageUpload) => Promise<ImageRecord>
-  /** Null: the bytes are taken as they are. */
-  inspectionOf: (record: ImageRecord) => UploadInspection | null
+  /** Null: the bytes are taken as they are. Asked before the first of them; may find out something before it answers. */
+  inspectionOf: (record: ImageRecord) => UploadInspection | null | Promise<UploadInspection | null>
   hashAlgorithm: HashAlgorithm
   /** Makes the image active; may throw what is wrong with the bytes instead. */
   finish: (args: FinishUploadArgs, stored: StoredImage) => Promise<unknown>
   /** What is said of the image when this upload fails; absent: what others say when its node is gone. */
-  failure?: UploadFailure
+  failureOf?: (error: unknown) => UploadFailure
 }
 
-/** What is fixed when its bytes begin to come. */
-interface Storing {
-  copies: Copies
+interface Stored {
+  stored: StoredImage
   inspection: UploadInspection | null
-  hashAlgorithm: HashAlgorithm
 }
 
 /** What is known of an image when all its bytes are stored. */
@@ -156,9 +154,7 @@ export class ImageUploader {
     request.terms?.onBegun?.()
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
-    const inspection = steps.inspectionOf(record)
-    const { hashAlgorithm } = steps
-    const stored = await this.#store(uploadId, request, { copies, inspection, hashAlgorithm }, steps)
+    const { stored, inspection } = await this.#store(uploadId, request, { record, copies }, steps)
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
@@ -193,7 +189,7 @@ export class ImageUploader {
       return await steps.begin(upload)
     } catch (error) {
       // It may be `saving` under this upload, which will never bring any bytes.
-      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId, steps)
+      if (hasCode(error, 'OUTCOME_UNKNOWN')) await this.#giveBack(request, uploadId, steps, error)
       throw error
     }
   }
@@ -201,9 +197,9 @@ export class ImageUploader {
   async #store(
     uploadId: UploadId,
     request: AnyUpload,
-    { copies, inspection, hashAlgorithm }: Storing,
+    { record, copies }: { record: ImageRecord; copies: Copies },
     steps: UploadSteps,
-  ): Promise<StoredImage> {
+  ): Promise<Stored> {
     const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer } = this.#components
@@ -213,17 +209,18 @@ export class ImageUploader {
       copies,
       sizeBytesMax,
       declaredSizeBytes,
-      hashAlgorithm,
+      hashAlgorithm: steps.hashAlgorithm,
     }
     let endTurn = () => {}
     try {
       endTurn = (await terms?.turn?.(this.#stopping.signal)) ?? endTurn
+      const inspection = await steps.inspectionOf(record)
       const watched = inspection?.watch(body, sizeBytesMax) ?? body
       const stored = await writer.write({ ...session, signal: this.#stopping.signal }, watched)
       await this.#requireDigest(uploadId, stored, terms?.md5 ?? null)
-      return stored
+      return { stored, inspection }
     } catch (error) {
-      const isDeleted = await this.#giveBack(request, uploadId, steps)
+      const isDeleted = await this.#giveBack(request, uploadId, steps, error)
       // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
       if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
@@ -260,7 +257,7 @@ export class ImageUploader {
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
       await this.#components.writer.unpin(uploadId, stored.pinnedAt)
       if (hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw wasDeleted(id, error)
-      await this.#giveBack(request, uploadId, steps)
+      await this.#giveBack(request, uploadId, steps, error)
       throw error
     }
   }
@@ -284,8 +281,13 @@ export class ImageUploader {
    * `saving` back to `queued`, or to what the steps or terms say. Tried in the background for a while when no majority
    * answers. Answers whether the image is known to be deleted.
    */
-  async #giveBack({ id, terms }: AnyUpload, uploadId: UploadId, { failure }: UploadSteps): Promise<boolean> {
-    const operation = failure ?? failureOf(terms ?? {})
+  async #giveBack(
+    { id, terms }: AnyUpload,
+    uploadId: UploadId,
+    steps: UploadSteps,
+    error: unknown,
+  ): Promise<boolean> {
+    const operation = steps.failureOf?.(error) ?? failureOf(terms ?? {})
     const outcome = await this.#tryGiveBack(id, operation, uploadId)
     if (outcome === 'unanswered') this.#track(uploadId, this.#keepGivingBack(id, operation, uploadId))
     return outcome === 'deleted'

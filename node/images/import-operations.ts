@@ -18,7 +18,7 @@ import {
   type Timed,
 } from './image-decisions.ts'
 import type { ImageRecord, ImageStatus, ImageUpload } from './image-record.ts'
-import { imported, importing } from './import-properties.ts'
+import { imported, importing, isImportProperty } from './import-properties.ts'
 import { locationsOf, ownUrl } from './location-rules.ts'
 import { unstaged } from './stage-operations.ts'
 
@@ -35,6 +35,21 @@ export interface BeginImportArgs extends CalledArgs {
 
 export interface EndImportArgs extends Timed {
   uploadId: UploadId
+}
+
+/** What an import makes of its image beside the bytes. */
+export interface ImportChanges {
+  properties: Record<string, string>
+  /** null: they stay. */
+  formats: { diskFormat: string; containerFormat: string } | null
+}
+
+export interface FinishChangedArgs extends FinishUploadArgs {
+  changes: ImportChanges
+}
+
+export interface ImportChangedStageArgs extends EndImportArgs {
+  changes: ImportChanges
 }
 
 export interface ImportRefusal {
@@ -54,8 +69,8 @@ export function refusalToImport(image: ImageRecord, method: ImportMethod): Impor
   if (method !== 'copy-image' && status === 'active')
     return conflict('Image with status active cannot be target for import')
   if (image.properties['os_glance_import_task'] !== undefined) return conflict('Image has active task')
-  if (method === 'web-download' && status !== 'queued')
-    return conflict("Image needs to be in 'queued' state to use 'web-download' method")
+  if ((method === 'web-download' || method === 'glance-download') && status !== 'queued')
+    return conflict(`Image needs to be in 'queued' state to use '${method}' method`)
   if (method === 'glance-direct' && status !== 'uploading')
     return conflict("Image needs to be staged before 'glance-direct' method can be used")
   if (method === 'glance-direct' && !image.staged)
@@ -81,10 +96,10 @@ const beginImport = onLiveImage<BeginImportArgs>((record, args) => {
 })
 
 /** The bytes have come. A copy has the bytes of its image, which stays what it is. */
-const finishImport = onUpload<FinishUploadArgs>((record, args) => {
+const finishImport = onUpload<FinishUploadArgs | FinishChangedArgs>((record, args) => {
   const { data, sizeBytes, virtualSize, md5, sha512, now } = args
-  const properties = imported(record.properties, 'done')
-  const { staged: _, ...rest } = record
+  const { staged: _, ...rest } = 'changes' in args ? changed(record, args.changes) : record
+  const properties = imported(rest.properties, 'done')
   const next: ImageRecord = { ...rest, upload: null, data, properties }
   if (record.status !== 'importing') {
     const locations = [{ url: ownUrl(record.id), metadata: {} }, ...locationsOf(record)]
@@ -95,9 +110,10 @@ const finishImport = onUpload<FinishUploadArgs>((record, args) => {
 }, STATUSES)
 
 /** What was staged becomes the data as it is: no byte is moved. */
-const importStaged = onUpload<EndImportArgs>(
-  (record, { now }) => {
-    const { staged, ...rest } = record
+const importStaged = onUpload<EndImportArgs | ImportChangedStageArgs>(
+  (record, args) => {
+    const { now } = args
+    const { staged, ...rest } = 'changes' in args ? changed(record, args.changes) : record
     if (!staged) return refuse('CONFLICT', `Nothing is staged for image ${record.id}.`)
     if (staged.problem !== null) return refuse('UNSUPPORTED_MEDIA', staged.problem)
     const { root, chunkSizeBytes, copies, uploadId, sizeBytes, virtualSize, md5, sha512 } = staged
@@ -111,7 +127,7 @@ const importStaged = onUpload<EndImportArgs>(
       checksum: md5,
       hashAlgo: 'sha512',
       hashValue: sha512,
-      properties: imported(record.properties, 'done'),
+      properties: imported(rest.properties, 'done'),
     }
     return write(touch(active, now))
   },
@@ -134,6 +150,9 @@ export const importOperations = {
   'image.begin-import': beginImport,
   'image.finish-import': finishImport,
   'image.import-staged': importStaged,
+  // Names of their own, so that a node of an older release refuses what it would do by half.
+  'image.finish-changed-import': finishImport,
+  'image.import-changed-stage': importStaged,
   'image.fail-import': failImport,
   'image.end-import': endImport,
 }
@@ -142,8 +161,16 @@ export interface ImportOperationArgs {
   'image.begin-import': BeginImportArgs
   'image.finish-import': FinishUploadArgs
   'image.import-staged': EndImportArgs
+  'image.finish-changed-import': FinishChangedArgs
+  'image.import-changed-stage': ImportChangedStageArgs
   'image.fail-import': EndImportArgs
   'image.end-import': EndImportArgs
+}
+
+/** The service's own properties are nobody's to set. */
+function changed(record: ImageRecord, { properties, formats }: ImportChanges): ImageRecord {
+  const own = Object.entries(properties).filter(([name]) => !isImportProperty(name))
+  return { ...record, ...formats, properties: { ...record.properties, ...Object.fromEntries(own) } }
 }
 
 function endWithout(record: ImageRecord, before: ImageRecord, now: string): Decision {

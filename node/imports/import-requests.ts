@@ -1,5 +1,6 @@
 /** What callers hand to the imports; the façade parses into these shapes. */
 import type { ImportMethod } from '../config/import-options.ts'
+import type { RemoteImage } from './remote-glance.ts'
 
 export type { ImportMethod }
 
@@ -8,6 +9,8 @@ export interface ImportRequest {
   method: string
   /** Of web-download. */
   uri: string | null
+  /** Of glance-download. */
+  remote: RemoteImage | null
   /** Ids, each once; null: none are named. */
   stores: readonly string[] | null
   allStores: boolean

@@ -14,11 +14,14 @@ import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { Caller } from '../images/image-requests.ts'
 import { isoSeconds } from '../images/image-times.ts'
-import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
+import type { ImageUploader } from '../images/image-uploader.ts'
 import { OutboundError } from '../outbound/outbound-http.ts'
 import { claimOf, type TaskKeeper } from '../tasks/task-keeper.ts'
 import type { TaskRecord } from '../tasks/task-record.ts'
-import type { ImportSource } from './import-source.ts'
+import { PACKING_HEAD_BYTES, peek } from './decompress.ts'
+import type { ImportPlugins } from './import-plugins.ts'
+import type { Fetched, ImportSource } from './import-source.ts'
+import { formatsOf, ImportWork, isWithout } from './import-work.ts'
 
 export interface ImportRunnerComponents {
   identity: NodeIdentity
@@ -27,17 +30,19 @@ export interface ImportRunnerComponents {
   registers: Pick<ImageRegisters, 'apply'>
   uploader: Pick<ImageUploader, 'run' | 'inspectionOf'>
   tasks: Pick<TaskKeeper, 'create' | 'discard' | 'begin' | 'note' | 'end'>
-  source: ImportSource
+  source: Pick<ImportSource, 'facts' | 'open'>
+  plugins: ImportPlugins
 }
 
-export interface ImportJob {
+export interface ImportRunnerOptions {
+  /** Largest image. */
+  sizeBytesMax: number
+}
+
+/** `image`: as it was when the import was allowed. */
+export interface ImportJob extends Fetched {
   caller: Caller
   grant: Grant
-  /** As it was when the import was allowed. */
-  image: ImageRecord
-  method: ImportMethod
-  /** Of web-download, else null. */
-  uri: string | null
   stores: string[]
   /** What is left of the owner's quota; null = no quota. */
   roomBytes: number | null
@@ -54,14 +59,16 @@ const IMPORTS_MAX = 256
 
 export class ImportRunner {
   readonly #components: ImportRunnerComponents
+  readonly #options: ImportRunnerOptions
   readonly #turns = new Semaphore(IMPORTS_AT_ONCE)
   readonly #running = new Map<UploadId, Promise<void>>()
   /** What is being fetched. */
   readonly #fetching = new Set<{ imageId: string; stop: AbortController }>()
   readonly #stopping = stopController()
 
-  constructor(components: ImportRunnerComponents) {
+  constructor(components: ImportRunnerComponents, options: ImportRunnerOptions) {
     this.#components = components
+    this.#options = options
   }
 
   /** Throws UNAVAILABLE when this node has too many imports already. */
@@ -73,12 +80,21 @@ export class ImportRunner {
   /** Resolves when the image belongs to the import, which then ends by itself. Throws why it may not begin. */
   async start(job: ImportJob): Promise<void> {
     const { tasks } = this.#components
-    const { caller, image, input, method } = job
-    const bytes = method === 'glance-direct' ? (image.staged?.uploadId ?? null) : null
-    const task = await tasks.create(caller, { type: 'api_image_import', imageId: image.id, input, bytes })
+    const { caller, image, input } = job
+    const kept = await this.#keptStage(job)
+    const task = await tasks.create(caller, {
+      type: 'api_image_import',
+      imageId: image.id,
+      input,
+      bytes: kept,
+    })
     await new Promise<void>((resolve, reject) => {
       const claim = claimOf(task.id)
-      const running = this.#run(job, task, resolve, reject).finally(() => this.#running.delete(claim))
+      const work = kept === null ? this.#bring : this.#importStaged
+      const run = (begun: () => void) => work.call(this, job, task, begun)
+      const running = this.#run(job, task, run, { onBegun: resolve, refuse: reject }).finally(() =>
+        this.#running.delete(claim),
+      )
       this.#running.set(claim, running)
     })
   }
@@ -101,12 +117,31 @@ export class ImportRunner {
     await Promise.allSettled(this.#running.values())
   }
 
-  /** Never rejects: `refuse` is called instead as long as nothing has begun. */
+  /** The upload of the staged bytes that become the data as they are; null where bytes are brought, or become others. */
+  async #keptStage(job: ImportJob): Promise<UploadId | null> {
+    const { source, plugins } = this.#components
+    const { method, image } = job
+    const formats = formatsOf(image)
+    if (method !== 'glance-direct' || !image.staged) return null
+    const head = async () => {
+      const stop = stopController()
+      const { head, whole } = await peek(source.open(job, null, stop.signal), PACKING_HEAD_BYTES)
+      await whole.return(undefined)
+      return head
+    }
+    const isChanged = formats !== null && (await plugins.changesBytes(formats, head))
+    return isChanged ? null : image.staged.uploadId
+  }
+
+  /**
+   * Never rejects: `refuse` is called instead as long as nothing has begun. `work` calls back when it has, and answers how
+   * many bytes have come.
+   */
   async #run(
     job: ImportJob,
     task: TaskRecord,
-    onBegun: () => void,
-    refuse: (error: Error) => void,
+    work: (begun: () => void) => Promise<number>,
+    { onBegun, refuse }: { onBegun: () => void; refuse: (error: Error) => void },
   ): Promise<void> {
     const { tasks, log } = this.#components
     const progress = { isBegun: false }
@@ -115,10 +150,7 @@ export class ImportRunner {
       onBegun()
     }
     try {
-      const isStaged = job.method === 'glance-direct'
-      const sizeBytes = await (isStaged
-        ? this.#importStaged(job, task, begun)
-        : this.#bring(job, task, begun))
+      const sizeBytes = await work(begun)
       await tasks.end(task, { status: 'success', sizeBytes }, this.#stopping.signal)
     } catch (error) {
       const isOpen = hasCode(error, 'OUTCOME_UNKNOWN')
@@ -146,7 +178,7 @@ export class ImportRunner {
     begun()
     await tasks.begin(task)
     try {
-      const { size } = await registers.apply(id, 'image.import-staged', { uploadId, now: this.#now() })
+      const { size } = await this.#adopt(job, uploadId)
       return size ?? 0
     } catch (error) {
       // What is only so for now says nothing against the bytes; and what cannot be said now is the reaper's to say.
@@ -157,13 +189,25 @@ export class ImportRunner {
     }
   }
 
+  #adopt({ image, caller }: ImportJob, uploadId: UploadId): Promise<ImageRecord> {
+    const { registers, plugins } = this.#components
+    const formats = formatsOf(image)
+    const args = { uploadId, now: this.#now() }
+    const changes = formats && { ...plugins.changesOf(caller, formats), formats: null }
+    return changes === null || isWithout(changes)
+      ? registers.apply(image.id, 'image.import-staged', args)
+      : registers.apply(image.id, 'image.import-changed-stage', { ...args, changes })
+  }
+
   /** Answers how many bytes have come. */
   async #bring(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
-    const { uploader, source } = this.#components
+    const { uploader } = this.#components
     const stop = stopController()
     const fetching = { imageId: job.image.id, stop }
     const counted = { sizeBytes: 0 }
-    const body = this.#watched(source.open(job, stop.signal), task, counted)
+    const sizeBytesMax = Math.min(this.#options.sizeBytesMax, job.roomBytes ?? Infinity)
+    const work = new ImportWork(this.#components, { ...job, sizeBytesMax }, stop.signal)
+    const body = work.body((bytes) => this.#watched(bytes, task, counted))
     const turn = async (signal: AbortSignal) => {
       const end = await this.#turns.acquire(signal)
       await this.#components.tasks.begin(task)
@@ -175,7 +219,10 @@ export class ImportRunner {
     const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId: claimOf(task.id) }
     this.#fetching.add(fetching)
     try {
-      await uploader.run(request, this.#steps(job, task))
+      await uploader.run(request, {
+        ...work.steps(),
+        begin: (upload) => this.#begin(job, task, upload),
+      })
       return counted.sizeBytes
     } finally {
       this.#fetching.delete(fetching)
@@ -198,19 +245,6 @@ export class ImportRunner {
         void tasks.note(task, counted.sizeBytes)
       }
       yield piece
-    }
-  }
-
-  #steps(job: ImportJob, task: TaskRecord): UploadSteps {
-    const { registers, uploader } = this.#components
-    const isCopy = job.method === 'copy-image'
-    return {
-      begin: (upload) => this.#begin(job, task, upload),
-      // A copy is of what is an image already.
-      inspectionOf: (record) => (isCopy ? null : uploader.inspectionOf(record)),
-      hashAlgorithm: 'sha512',
-      finish: (args) => registers.apply(job.image.id, 'image.finish-import', args),
-      failure: 'image.fail-import',
     }
   }
 

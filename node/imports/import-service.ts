@@ -17,6 +17,7 @@ import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound
 import type { UploadInspection } from '../inspect/upload-inspection.ts'
 import type { ImportRequest } from './import-requests.ts'
 import type { ImportRunner } from './import-runner.ts'
+import type { RemoteImage } from './remote-glance.ts'
 import type { ImportServicePort } from './import-service-port.ts'
 import { storesToReach } from './target-stores.ts'
 
@@ -83,11 +84,12 @@ export class ImportService implements ImportServicePort {
       const stores = storesToReach(this.#components.stores, image, method, request)
       if (stores.length === 0) return
       const uri = method === 'web-download' ? this.#allowedUri(request) : null
+      const remote = method === 'glance-download' ? remoteOf(request) : null
       const { runner } = this.#components
       runner.requireRoom()
       const roomBytes = await this.#roomFor(caller, image)
       const input = { image_id: id, import_req: shownBody(request), backend: stores }
-      await runner.start({ caller, grant, image, method, uri, stores, roomBytes, input })
+      await runner.start({ caller, grant, image, method, uri, remote, stores, roomBytes, input })
     })
   }
 
@@ -159,7 +161,24 @@ export class ImportService implements ImportServicePort {
   }
 }
 
+/** Throws INVALID. */
+function remoteOf({ remote }: ImportRequest): RemoteImage {
+  if (remote) return remote
+  throw new ImageError('INVALID', "'glance_region' needs to be set for glance-download import method")
+}
+
 /** Whoever sees the image sees its tasks: what a URL holds of credentials and signatures is for nobody. */
-function shownBody({ body, method, uri }: ImportRequest): Record<string, unknown> {
-  return { ...body, method: { name: method, ...(uri !== null && { uri: shownUrl(uri) }) } }
+function shownBody({ body, method, uri, remote }: ImportRequest): Record<string, unknown> {
+  return {
+    ...body,
+    method: {
+      name: method,
+      ...(uri !== null && { uri: shownUrl(uri) }),
+      ...(remote && {
+        glance_region: remote.region,
+        glance_image_id: remote.imageId,
+        glance_service_interface: remote.serviceInterface,
+      }),
+    },
+  }
 }

@@ -28,6 +28,8 @@ export interface OutboundRequest {
   method: 'GET' | 'HEAD'
   /** Bytes asked for, inclusive. The other side may send everything all the same (200). */
   range?: { start: number; end: number }
+  /** More headers. They hold credentials: no other origin is sent them, wherever a redirect leads. */
+  headers?: Readonly<Record<string, string>>
   /** Larger answers are broken off. */
   sizeBytesMax: number
   signal: AbortSignal

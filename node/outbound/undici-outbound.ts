@@ -78,7 +78,7 @@ export class UndiciOutbound implements OutboundHttp {
   }
 
   async send(request: OutboundRequest): Promise<OutboundAnswer> {
-    const whole = {
+    let whole = {
       ...request,
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(this.#limits.totalMs)]),
     }
@@ -95,7 +95,10 @@ export class UndiciOutbound implements OutboundHttp {
       const next = this.#rules.checkUrl(target)
       if (url.protocol === 'https:' && next.protocol !== 'https:')
         throw failed(url, 'it redirects away from TLS')
-      if (next.origin !== url.origin) authorization = basicAuthorization(next)
+      if (next.origin !== url.origin) {
+        authorization = basicAuthorization(next)
+        whole = { ...whole, headers: {} }
+      }
       url = next
     }
   }
@@ -117,11 +120,12 @@ export class UndiciOutbound implements OutboundHttp {
     })
     const close = () => client.destroy()
     try {
-      const { range, method, signal } = request
+      const { range, method, headers, signal } = request
       const answer = await client.request({
         method,
         path: url.pathname + url.search,
         headers: {
+          ...headers,
           // Bytes are hashed and served as they are.
           'accept-encoding': 'identity',
           ...(authorization !== null && { authorization }),

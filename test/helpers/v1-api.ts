@@ -30,6 +30,7 @@ const authenticator: ApiComponents['authenticator'] = {
     const projectId = headers['x-project'] === undefined ? 'p1' : String(headers['x-project'])
     return callerWith('req-test', { projectId, roles })
   },
+  catalog: () => Promise.resolve([]),
 }
 
 /** Whatever is written, under the sha512 of it. */

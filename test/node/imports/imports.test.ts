@@ -1,18 +1,24 @@
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { createIdentity } from '../../../cluster/network/identity.ts'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import { IMPORT_METHODS, type ImportMethod } from '../../../node/config/import-options.ts'
+import type { KeptImage } from '../../../node/data/open-image.ts'
 import type { StoredImage } from '../../../node/data/upload-session.ts'
 import { ImageError } from '../../../node/errors.ts'
-import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { DISK_FORMATS, type ImageRecord } from '../../../node/images/image-record.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { ProjectQuotas } from '../../../node/images/project-quotas.ts'
 import { StoreList } from '../../../node/images/store-list.ts'
 import type { ImportRequest } from '../../../node/imports/import-requests.ts'
+import { ImportPlugins, type ImportPluginsOptions } from '../../../node/imports/import-plugins.ts'
 import { ImportRunner } from '../../../node/imports/import-runner.ts'
 import { ImportService } from '../../../node/imports/import-service.ts'
 import { ImportSource } from '../../../node/imports/import-source.ts'
+import { RemoteGlance } from '../../../node/imports/remote-glance.ts'
+import { ScratchSpace } from '../../../node/imports/scratch-space.ts'
 import { OutboundError, type OutboundRequest } from '../../../node/outbound/outbound-http.ts'
 import { TaskKeeper } from '../../../node/tasks/task-keeper.ts'
 import type { TaskRecord } from '../../../node/tasks/task-record.ts'
@@ -40,6 +46,7 @@ const FORMATS = { requireImageFormatMatch: true, vmdkAllowedTypes: [], gptSafety
 const direct: ImportRequest = {
   method: 'glance-direct',
   uri: null,
+  remote: null,
   stores: null,
   allStores: false,
   allMustSucceed: true,
@@ -52,8 +59,16 @@ async function* piecesOf(...pieces: Buffer[]) {
   yield* pieces
 }
 
+interface NodeOptions {
+  quotaBytes?: number
+  methods?: readonly ImportMethod[]
+  plugins?: Partial<ImportPluginsOptions>
+}
+
+const offered: readonly ImportMethod[] = IMPORT_METHODS
+
 /** One node, with a writer that keeps bytes in memory and a server that says what a test wants. */
-function nodeOf(t: Test, { quotaBytes = 0, methods = [...IMPORT_METHODS] as ImportMethod[] } = {}) {
+function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }: NodeOptions = {}) {
   const registers = new MemoryRegisters()
   const identity = createIdentity(systemRandom)
   const clock = new ManualClock()
@@ -105,8 +120,35 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = [...IMPORT_METHODS] as Impo
     }),
   }
   const outside = { open: () => ({ sizeBytes: 5, read: () => leases(HELLO) }) }
-  const source = new ImportSource({ outbound, outside }, { sizeBytesMax: 1000, isHttpOn: true })
-  const runner = new ImportRunner({ ...base, registers: registers.images, uploader, tasks: keeper, source })
+  const staged = () => state.written.at(-1) ?? HELLO
+  const reader = { open: async () => keptImage(staged()) }
+  const remote = new RemoteGlance(
+    { outbound },
+    {
+      extraProperties: ['hw_', 'os_'],
+      diskFormats: DISK_FORMATS,
+      containerFormats: ['bare'],
+      sizeBytesMax: 1000,
+    },
+  )
+  const source = new ImportSource(
+    { outbound, outside, reader, remote },
+    { sizeBytesMax: 1000, isHttpOn: true },
+  )
+  const directory = t.testdir()
+  const scratch = new ScratchSpace(
+    { probe: async () => ({ freeBytes: 1024 ** 3, totalBytes: 1024 ** 3 }) },
+    { directory: join(directory, 'scratch'), bytesMax: 10_000, freeBytesMin: 0 },
+  )
+  const converter = { convert: (body: AsyncIterable<Uint8Array>) => suffixed(body) }
+  const plugins = new ImportPlugins(
+    { scratch, converter },
+    { plugins: [], outputFormat: 'raw', inject: {}, ignoreUserRoles: ['admin'], ...options },
+  )
+  const runner = new ImportRunner(
+    { ...base, registers: registers.images, uploader, tasks: keeper, source, plugins },
+    { sizeBytesMax: 1000 },
+  )
   const quotas = new ProjectQuotas(
     { registers: registers.images, index: registers.index, limits: null },
     { storageQuotaBytes: quotaBytes },
@@ -129,6 +171,22 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = [...IMPORT_METHODS] as Impo
   const tasks = (): TaskRecord[] => registers.tasks.ofImage(ID)
   const stage = (bytes: Buffer, by = owner) => service.stage(by, ID, piecesOf(bytes), bytes.length)
   return { registers, service, runner, uploader, state, clock, image, tasks, stage }
+}
+
+/** Real streams take turns that no fake clock knows. */
+async function eventually(isTrue: () => boolean) {
+  for (let turns = 0; turns < 1000 && !isTrue(); turns++) await new Promise(setImmediate)
+}
+
+/** As if it had been converted. */
+async function* suffixed(body: AsyncIterable<Uint8Array>) {
+  yield* body
+  yield Buffer.from('!')
+}
+
+function keptImage(bytes: Buffer): KeptImage {
+  const read = () => leases(bytes)
+  return { sizeBytes: bytes.length, read, readFrom: read }
 }
 
 async function* leases(bytes: Buffer) {
@@ -265,7 +323,7 @@ t.test('what may not be asked for is no task', async (t) => {
   const { registers, service, tasks } = nodeOf(t, { quotaBytes: 3 })
   registers.put(imageOf({ diskFormat: 'raw' }))
   const refusals: [ImportRequest, string, typeof owner?][] = [
-    [{ ...download, method: 'glance-download' }, 'INVALID'],
+    [{ ...download, method: 'somehow' }, 'INVALID'],
     [{ ...download, uri: null }, 'INVALID'],
     [{ ...download, uri: 'file:///etc/passwd' }, 'INVALID'],
     [{ ...download, stores: ['nowhere'] }, 'CONFLICT'],
@@ -381,3 +439,166 @@ t.test('formats stay what they were while bytes come', async (t) => {
   await t.rejects(patched, { code: 'FORBIDDEN' })
   more.resolve()
 })
+
+t.test('imported images are given properties, but for callers with a role that needs none', async (t) => {
+  const plugins = {
+    plugins: ['inject_image_metadata'] as const,
+    inject: { hw_origin: 'import', os_glance_import_task: 'x' },
+    ignoreUserRoles: ['admin'],
+  }
+  const { registers, service, image, state, stage } = nodeOf(t, { plugins })
+  registers.put(imageOf({ diskFormat: 'raw', properties: { own: '1' } }))
+  await stage(HELLO)
+  await service.import(owner, ID, direct)
+  await settled()
+  const properties = { own: '1', os_glance_importing_to_stores: '', os_glance_failed_import: '' }
+  t.strictSame(image()?.properties, { ...properties, hw_origin: 'import' })
+  t.equal(state.written.length, 1, 'the bytes stay where they are')
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await service.import(owner, ID, download)
+  await settled()
+  t.match(image(), { status: 'active', properties: { hw_origin: 'import' } })
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await service.import(admin, ID, download)
+  await settled()
+  t.notOk('hw_origin' in (image()?.properties ?? {}))
+})
+
+t.test('what comes packed is unpacked, staged or not, and what is not is left as it is', async (t) => {
+  const { registers, service, state, image, stage, tasks } = nodeOf(t, {
+    plugins: { plugins: ['image_decompression'] },
+  })
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await stage(gzipSync(HELLO))
+  await service.import(owner, ID, direct)
+  await eventually(() => image()?.status === 'active')
+  t.match(state.written, [gzipSync(HELLO), HELLO])
+  t.match(image(), { status: 'active', size: 5, virtualSize: 5 })
+  t.notOk('staged' in (image() ?? {}))
+  t.match(tasks(), [{ status: 'success', bytes: image()?.data?.uploadId }])
+
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await stage(HELLO)
+  await service.import(owner, ID, direct)
+  await settled()
+  t.equal(image()?.status, 'active')
+  t.equal(state.written.length, 3, 'no byte was moved')
+
+  registers.put(imageOf({ diskFormat: 'raw', containerFormat: 'compressed' }))
+  state.answer = async () => ({ status: 200, body: piecesOf(gzipSync(HELLO)) })
+  await service.import(owner, ID, download)
+  await eventually(() => image()?.status === 'active')
+  t.match(state.written.at(-1), gzipSync(HELLO))
+})
+
+t.test('what is damaged in its packing fails the import; what cannot be had now waits on', async (t) => {
+  const { registers, service, image, stage, tasks } = nodeOf(t, {
+    plugins: { plugins: ['image_decompression'] },
+  })
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await stage(gzipSync(HELLO).subarray(0, 12))
+  await service.import(owner, ID, direct)
+  await eventually(() => image()?.status !== 'importing')
+  t.match(image(), { status: 'queued', size: null })
+  t.match(tasks(), [{ status: 'failure', message: /gzip data is damaged/ }])
+
+  const bomb = gzipSync(Buffer.alloc(2000))
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await stage(bomb)
+  await service.import(owner, ID, direct)
+  await eventually(() => image()?.status !== 'importing')
+  t.match(image(), { status: 'queued' }, 'it grows beyond what an image may have')
+
+  const away = nodeOf(t, { plugins: { plugins: ['image_decompression'] } })
+  away.registers.put(imageOf({ diskFormat: 'raw' }))
+  await away.stage(gzipSync(HELLO))
+  away.registers.beforeExecute = (name) => {
+    if (name === 'image.finish-import') throw new ClusterError('NO_QUORUM', 'nobody')
+  }
+  await away.service.import(owner, ID, direct)
+  await eventually(() => away.image()?.status !== 'importing')
+  t.match(away.image(), { status: 'uploading', staged: { sizeBytes: gzipSync(HELLO).length } })
+})
+
+t.test('an image that is converted is of the other format afterwards', async (t) => {
+  const { registers, service, state, image } = nodeOf(t, {
+    plugins: { plugins: ['image_conversion'], outputFormat: 'raw' },
+  })
+  registers.put(imageOf({ diskFormat: 'qcow2', containerFormat: 'ovf' }))
+  await service.import(owner, ID, download)
+  await settled()
+  t.match(state.written, [Buffer.from('hello!')])
+  t.match(image(), { status: 'active', diskFormat: 'raw', containerFormat: 'bare', virtualSize: 6 })
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  await service.import(owner, ID, download)
+  await settled()
+  t.match(state.written.at(-1), HELLO, 'one that is of that format already is not')
+})
+
+t.test(
+  'an image comes from another region, with its formats and the properties that are wanted',
+  async (t) => {
+    const { registers, service, state, image, tasks } = nodeOf(t)
+    const remote = {
+      region: 'north',
+      serviceInterface: 'public',
+      endpoint: 'http://north.example:9292/v2/',
+      imageId: '22222222-2222-4222-8222-222222222222',
+      token: 'secret',
+    }
+    const fetched: ImportRequest = { ...direct, method: 'glance-download', remote }
+    const description = {
+      status: 'active',
+      disk_format: 'raw',
+      container_format: 'bare',
+      size: 5,
+      hw_disk_bus: 'scsi',
+      os_hidden: 'x',
+      other: 'y',
+      os_glance_import_task: 'z',
+    }
+    const urls: string[] = []
+    let said: object = description
+    state.answer = async ({ url, headers }) => {
+      urls.push(`${url} ${headers?.['x-auth-token']}`)
+      const bytes = url.endsWith('/file') ? HELLO : Buffer.from(JSON.stringify(said))
+      return { status: 200, body: piecesOf(bytes) }
+    }
+    registers.put(imageOf({ diskFormat: 'qcow2' }))
+    await service.import(owner, ID, fetched)
+    await settled()
+    t.match(image(), {
+      status: 'active',
+      diskFormat: 'raw',
+      size: 5,
+      properties: {
+        hw_disk_bus: 'scsi',
+        os_hidden: undefined,
+        other: undefined,
+        os_glance_import_task: undefined,
+      },
+    })
+    const base = `http://north.example:9292/v2/images/${remote.imageId}`
+    t.strictSame(urls, [`${base} secret`, `${base}/file secret`])
+    t.notMatch(JSON.stringify(tasks()), 'secret')
+    t.match(tasks(), [{ input: { import_req: { method: { glance_region: 'north' } } } }])
+
+    const failures: [object, RegExp, Partial<typeof remote>?][] = [
+      [{ ...description, status: 'queued' }, /should be active/],
+      [{ ...description, size: 6 }, /has sent 5 bytes/],
+      [{ ...description, size: null }, /does not say how large/],
+      [{ ...description, disk_format: 'strange' }, /formats/],
+      [[], /something else than an image/],
+      [description, /catalogue has no image service/, { endpoint: null } as never],
+    ]
+    for (const [answer, message, other] of failures) {
+      said = answer
+      registers.put(imageOf({ diskFormat: 'qcow2' }))
+      await service.import(owner, ID, { ...fetched, remote: { ...remote, ...other } })
+      await settled()
+      t.match(image(), { status: 'queued', diskFormat: 'qcow2' }, String(message))
+      t.match(tasks().at(-1), { status: 'failure', message })
+    }
+    await t.rejects(service.import(owner, ID, { ...fetched, remote: null }), { code: 'INVALID' })
+  },
+)

@@ -1,0 +1,106 @@
+/** One import that brings bytes: what comes is looked at, changed as the operator wants it, and told of at the end. */
+import { hasCode } from '../../cluster/errors.ts'
+import type { FinishUploadArgs } from '../images/image-decisions.ts'
+import type { ImageRecord } from '../images/image-record.ts'
+import type { ImageRegisters } from '../images/image-registers.ts'
+import type { Caller } from '../images/image-requests.ts'
+import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
+import type { ImportChanges } from '../images/import-operations.ts'
+import type { UploadInspection } from '../inspect/upload-inspection.ts'
+import type { IncomingFormats, ImportPlugins } from './import-plugins.ts'
+import type { Fetched, ImportSource } from './import-source.ts'
+import type { RemoteFacts } from './remote-glance.ts'
+
+export interface ImportWorkComponents {
+  registers: Pick<ImageRegisters, 'apply'>
+  uploader: Pick<ImageUploader, 'inspectionOf'>
+  source: Pick<ImportSource, 'facts' | 'open'>
+  plugins: Pick<ImportPlugins, 'changesOf' | 'apply'>
+}
+
+export interface WorkOrder extends Fetched {
+  caller: Caller
+  /** Largest image that may come of it. */
+  sizeBytesMax: number
+}
+
+/** What is wrong with the bytes themselves; another try would end in the same way. */
+const FAULTS_OF_BYTES = ['UNSUPPORTED_MEDIA', 'INVALID', 'TOO_LARGE'] as const
+
+export class ImportWork {
+  readonly #components: ImportWorkComponents
+  readonly #order: WorkOrder
+  readonly #signal: AbortSignal
+  #facts: RemoteFacts | null = null
+  #formats: IncomingFormats | null = null
+  #changes: ImportChanges = { properties: {}, formats: null }
+
+  constructor(components: ImportWorkComponents, order: WorkOrder, signal: AbortSignal) {
+    this.#components = components
+    this.#order = order
+    this.#signal = signal
+  }
+
+  /** `watched`: sees the bytes as they come. */
+  async *body(
+    watched: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array> {
+    const { source, plugins } = this.#components
+    const { sizeBytesMax } = this.#order
+    const signal = this.#signal
+    const bytes = watched(source.open(this.#order, this.#facts, signal))
+    yield* this.#formats ? plugins.apply(bytes, this.#formats, { sizeBytesMax, signal }) : bytes
+  }
+
+  /** All steps but `begin`. */
+  steps(): Omit<UploadSteps, 'begin'> {
+    return {
+      inspectionOf: (record) => this.#inspectionOf(record),
+      hashAlgorithm: 'sha512',
+      finish: (args) => this.#finish(args),
+      failureOf: (error) => this.#failureOf(error),
+    }
+  }
+
+  async #inspectionOf(record: ImageRecord): Promise<UploadInspection | null> {
+    const { source, plugins, uploader } = this.#components
+    const { method, caller } = this.#order
+    // A copy is of what is an image already.
+    if (method === 'copy-image') return null
+    const facts = (this.#facts = await source.facts(this.#order, this.#signal))
+    const formats = facts?.formats ?? formatsOf(record)
+    if (formats === null) return uploader.inspectionOf(record)
+    this.#formats = formats
+    const changes = plugins.changesOf(caller, formats)
+    this.#changes = {
+      properties: { ...facts?.properties, ...changes.properties },
+      formats: changes.formats ?? facts?.formats ?? null,
+    }
+    return uploader.inspectionOf({ ...record, ...formats, ...changes.formats })
+  }
+
+  #finish(args: FinishUploadArgs): Promise<unknown> {
+    const { registers } = this.#components
+    const { id } = this.#order.image
+    const changes = this.#changes
+    return isWithout(changes)
+      ? registers.apply(id, 'image.finish-import', args)
+      : registers.apply(id, 'image.finish-changed-import', { ...args, changes })
+  }
+
+  /** What was staged waits for another import, unless it is to blame. */
+  #failureOf(error: unknown): 'image.end-import' | 'image.fail-import' {
+    const isWaiting = this.#order.method === 'glance-direct' && !hasCode(error, ...FAULTS_OF_BYTES)
+    return isWaiting ? 'image.end-import' : 'image.fail-import'
+  }
+}
+
+/** Whether an image is made nothing of beside its bytes. */
+export function isWithout({ properties, formats }: ImportChanges): boolean {
+  return formats === null && Object.keys(properties).length === 0
+}
+
+/** null while they are not set. */
+export function formatsOf({ diskFormat, containerFormat }: ImageRecord): IncomingFormats | null {
+  return diskFormat === null || containerFormat === null ? null : { diskFormat, containerFormat }
+}
