@@ -17,9 +17,9 @@ export interface QemuImgLimits {
   totalMs: number
 }
 
-/** As Glance has them for what only looks at an image, but for the time that a large one takes to be written. */
+/** Glance has 1 GiB and 30 s for a look at an image, and none to convert one: its threads have to be there, and its time. */
 export const QEMU_IMG_LIMITS: QemuImgLimits = {
-  addressSpaceKib: 1024 ** 2,
+  addressSpaceKib: 2 * 1024 ** 2,
   cpuSeconds: 3600,
   totalMs: 4 * 3_600_000,
 }
@@ -159,7 +159,8 @@ export class QemuImg {
       signal.throwIfAborted()
       const child = spawn('/bin/sh', shell, {
         cwd,
-        env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+        // Each thread would take 64 MiB of the address space for a heap of its own.
+        env: { PATH: process.env['PATH'], LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: totalMs,
         killSignal: 'SIGKILL',
@@ -196,7 +197,7 @@ function requireSuccess({ exitCode, killedBy, stderr }: Ended, what: string, siz
       'UNAVAILABLE',
       'Images are to be converted, and qemu-img is not installed at this node.',
     )
-  if (killedBy === 'SIGXFSZ' || /File too large/.test(stderr))
+  if (killedBy === 'SIGXFSZ' || /File too large|File size limit/.test(stderr))
     throw new ImageError('TOO_LARGE', `The converted image has more than the ${sizeBytesMax} bytes allowed.`)
   if (killedBy === 'SIGXCPU' || killedBy === 'SIGKILL')
     throw new ImageError('UNSUPPORTED_MEDIA', `It takes qemu-img too long to ${what}.`)
