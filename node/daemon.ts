@@ -299,7 +299,7 @@ function buildImages(core: Core, notifications: Notifications | null): Images {
   )
   const mover = new ImageMover({ ...base, registers, index, uploader, reader })
   const tasks = buildTasks(core, service)
-  const imports = buildImports(core, { registers, uploader, outside, reader }, tasks.keeper)
+  const imports = buildImports(core, { registers, uploader, outside, reader, service }, tasks.keeper)
   return { registers, holder, uploader, hasher, outside, service, mover, tasks, imports, pace }
 }
 

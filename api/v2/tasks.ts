@@ -6,13 +6,14 @@ import { TASK_SORT_KEYS, type TaskQuery } from '../../node/tasks/task-service-po
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { callerOf } from '../context.ts'
 import { sendJson } from '../replies.ts'
-import { refuseBody } from '../request-body.ts'
+import { readJsonBody, refuseBody } from '../request-body.ts'
 import { parseQuery } from '../url-query.ts'
-import { imageTaskView, taskPageView, taskView } from '../views/task-v2.ts'
+import { imageTaskView, taskPageView, TASKS_PATH, taskView } from '../views/task-v2.ts'
 import { parseChoice } from './filter-values.ts'
-import { isUuid } from './image-fields.ts'
+import { isUuid, userFieldRules } from './image-fields.ts'
 import { imageIdOf, type ImageParams } from './image-id.ts'
 import { last, parseLimit, parseMarker, type PageLimits } from './image-list-query.ts'
+import { parseTaskBody } from './task-body.ts'
 
 interface TaskParams {
   Params: { taskId: string }
@@ -27,9 +28,11 @@ const FIELDS = new Map([
 
 export function taskRoutes(
   app: FastifyInstance,
-  { tasks, policy }: ApiComponents,
-  limits: Pick<ApiOptions, 'limitDefault' | 'limitMax'>,
+  { tasks, imports, policy, clock }: ApiComponents,
+  options: ApiOptions,
 ): void {
+  const rules = userFieldRules(options)
+
   app.get<ImageParams>('/images/:imageId/tasks', async (request, reply) => {
     refuseBody(request.raw)
     const found = await tasks.ofImage(callerOf(request), imageIdOf(request))
@@ -40,8 +43,17 @@ export function taskRoutes(
     const caller = callerOf(request)
     for (const rule of ['tasks_api_access', 'get_tasks']) policy.require(rule, caller)
     const query = parseQuery(request.url)
-    const page = await tasks.list(caller, parseTaskQuery(query, limits))
+    const page = await tasks.list(caller, parseTaskQuery(query, options))
     return sendJson(reply, 200, taskPageView(page, query))
+  })
+
+  app.post('/tasks', async (request, reply) => {
+    const caller = callerOf(request)
+    for (const rule of ['tasks_api_access', 'add_task']) policy.require(rule, caller)
+    const body = await readJsonBody(request.raw, reply.raw, clock)
+    const task = await imports.importAsTask(caller, parseTaskBody(body, rules))
+    reply.header('location', `${TASKS_PATH}/${task.id}`)
+    return sendJson(reply, 201, taskView(task))
   })
 
   app.get<TaskParams>('/tasks/:taskId', async (request, reply) => {

@@ -4,7 +4,7 @@ import type { TaskRecord } from '../../node/tasks/task-record.ts'
 import type { TaskPage } from '../../node/tasks/task-service-port.ts'
 import { pageLink } from './page-link.ts'
 
-const TASKS_PATH = '/v2/tasks'
+export const TASKS_PATH = '/v2/tasks'
 
 /** Among the tasks of an image. */
 export function imageTaskView(task: TaskRecord) {
@@ -33,7 +33,8 @@ export function taskView(task: TaskRecord) {
     input: task.input,
     result: task.result,
     message: task.message,
-    image_id: task.imageId,
+    // Whoever asks for an import of this kind learns of the image when there is one.
+    ...(task.type !== 'import' && { image_id: task.imageId }),
     request_id: task.requestId,
     user_id: task.userId,
   }

@@ -1,13 +1,15 @@
 /** Makes the stages and imports. */
 import { join } from 'node:path'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
-import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
+import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { ImageReader } from '../data/image-reader.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
+import { ImageGuard } from '../images/image-guard.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImagePolicy } from '../images/image-policy.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
+import type { ImageServicePort } from '../images/image-service-port.ts'
 import type { ImageUploader } from '../images/image-uploader.ts'
 import type { ProjectLimits } from '../images/project-limits.ts'
 import { ProjectQuotas } from '../images/project-quotas.ts'
@@ -17,6 +19,7 @@ import { ImportPlugins } from '../imports/import-plugins.ts'
 import { ImportRunner } from '../imports/import-runner.ts'
 import { ImportService } from '../imports/import-service.ts'
 import { ImportSource } from '../imports/import-source.ts'
+import { LegacyImporter } from '../imports/legacy-import.ts'
 import { QemuImg } from '../imports/qemu-img.ts'
 import { RemoteGlance } from '../imports/remote-glance.ts'
 import { ScratchSpace } from '../imports/scratch-space.ts'
@@ -40,6 +43,7 @@ export interface ImportedImages {
   uploader: ImageUploader
   outside: OutsideBytes
   reader: ImageReader
+  service: ImageServicePort
 }
 
 /** Below state_path, unless the operator has another place. */
@@ -52,7 +56,7 @@ export interface Imports {
 
 export function buildImports(
   { config, log, identity, index, policy, outbound, limits, stores }: ImportParts,
-  { registers, uploader, outside, reader }: ImportedImages,
+  { registers, uploader, outside, reader, service: images }: ImportedImages,
   tasks: TaskKeeper,
 ): Imports {
   const { imageSizeCap, enabledImportMethods, userStorageQuota } = config.default
@@ -75,8 +79,10 @@ export function buildImports(
     { registers, index, limits },
     { storageQuotaBytes: userStorageQuota },
   )
+  const guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
+  const legacy = new LegacyImporter({ random, images, guard, projectQuotas, stores, runner, tasks })
   const service = new ImportService(
-    { clock, policy, registers, uploader, projectQuotas, outbound, stores, runner },
+    { clock, policy, registers, uploader, projectQuotas, outbound, stores, runner, tasks, legacy },
     { methods: enabledImportMethods },
   )
   return { service, runner }

@@ -33,7 +33,7 @@ export function buildTasks(
   return {
     registers,
     keeper: new TaskKeeper(
-      { identity, clock, random, log, registers },
+      { identity, clock, random, log, registers, index: tasks },
       { keepMs: config.task.taskTimeToLive * HOUR_MS },
     ),
     service: new TaskService({ registers, index: tasks, images }),

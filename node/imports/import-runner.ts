@@ -50,6 +50,13 @@ export interface ImportJob extends Fetched {
   input: Record<string, unknown>
 }
 
+interface Outcomes {
+  onBegun: () => void
+  refuse: (error: Error) => void
+  /** Of a task that has not begun. */
+  discard: () => Promise<void>
+}
+
 /** Uploads wait for the same workers, and their clients wait for them; slow servers must not take them all. */
 const IMPORTS_AT_ONCE = 4
 /** Often enough for people who watch; each is a round of votes. */
@@ -61,7 +68,7 @@ export class ImportRunner {
   readonly #components: ImportRunnerComponents
   readonly #options: ImportRunnerOptions
   readonly #turns = new Semaphore(IMPORTS_AT_ONCE)
-  readonly #running = new Map<UploadId, Promise<void>>()
+  readonly #running = new Map<UploadId, Promise<unknown>>()
   /** What is being fetched. */
   readonly #fetching = new Set<{ imageId: string; stop: AbortController }>()
   readonly #stopping = stopController()
@@ -92,11 +99,38 @@ export class ImportRunner {
       const claim = claimOf(task.id)
       const work = kept === null ? this.#bring : this.#importStaged
       const run = (begun: () => void) => work.call(this, job, task, begun)
-      const running = this.#run(job, task, run, { onBegun: resolve, refuse: reject }).finally(() =>
+      const discard = () => tasks.discard(task)
+      const running = this.#run(job, task, run, { onBegun: resolve, refuse: reject, discard }).finally(() =>
         this.#running.delete(claim),
       )
       this.#running.set(claim, running)
     })
+  }
+
+  /**
+   * As `start`, for a task that is held, until it has ended: answers whether the image has its bytes, or may have. Throws,
+   * and leaves the task to the caller, when the import may not begin.
+   */
+  async follow(job: ImportJob, task: TaskRecord): Promise<boolean> {
+    const work = (begun: () => void) => this.#bring(job, task, begun)
+    let refusal: Error | null = null
+    let hasBegun = false
+    const isDone = await this.#run(job, task, work, {
+      onBegun: () => void (hasBegun = true),
+      refuse: (error) => void (refusal = error),
+      discard: async () => {},
+    })
+    if (refusal !== null && !hasBegun) throw refusal
+    return isDone
+  }
+
+  /** While `work` goes on, which must not reject, this node works on the task. */
+  hold(task: TaskRecord, work: Promise<void>): void {
+    const claim = claimOf(task.id)
+    this.#running.set(
+      claim,
+      work.finally(() => this.#running.delete(claim)),
+    )
   }
 
   /** Whether this node still works on an import; its image is for the reaper otherwise. */
@@ -135,14 +169,14 @@ export class ImportRunner {
 
   /**
    * Never rejects: `refuse` is called instead as long as nothing has begun. `work` calls back when it has, and answers how
-   * many bytes have come.
+   * many bytes have come. Answers whether the image has them, or may have.
    */
   async #run(
     job: ImportJob,
     task: TaskRecord,
     work: (begun: () => void) => Promise<number>,
-    { onBegun, refuse }: { onBegun: () => void; refuse: (error: Error) => void },
-  ): Promise<void> {
+    { onBegun, refuse, discard }: Outcomes,
+  ): Promise<boolean> {
     const { tasks, log } = this.#components
     const progress = { isBegun: false }
     const begun = () => {
@@ -152,15 +186,17 @@ export class ImportRunner {
     try {
       const sizeBytes = await work(begun)
       await tasks.end(task, { status: 'success', sizeBytes }, this.#stopping.signal)
+      return true
     } catch (error) {
       const isOpen = hasCode(error, 'OUTCOME_UNKNOWN')
-      if (!progress.isBegun && !isOpen) await tasks.discard(task)
+      if (!progress.isBegun && !isOpen) await discard()
       // Whether the image has its bytes is for a majority to say: the task reaper asks it.
       if (progress.isBegun && !isOpen)
         await tasks.end(task, { status: 'failure', message: reasonOf(error) }, this.#stopping.signal)
       if (progress.isBegun)
         log.warn({ image: job.image.id, task: task.id, error: String(error) }, 'an import has failed')
       refuse(toError(error))
+      return isOpen
     }
   }
 

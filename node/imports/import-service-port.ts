@@ -1,6 +1,8 @@
 /** What the façade asks of stages and imports. All of it may throw ImageError. */
 import type { Caller } from '../images/image-requests.ts'
+import type { TaskRecord } from '../tasks/task-record.ts'
 import type { ImportRequest } from './import-requests.ts'
+import type { LegacyImport } from './legacy-import.ts'
 
 export interface ImportServicePort {
   /** Those that are offered. */
@@ -21,6 +23,8 @@ export interface ImportServicePort {
    * offered or may not be fetched; CONFLICT for an image in another state, and for an unknown store; TOO_LARGE.
    */
   import(caller: Caller, id: string, request: ImportRequest): Promise<void>
+  /** Makes an image and fills it from a URL; both are the task's, which goes on. INVALID for the URL; TOO_LARGE. */
+  importAsTask(caller: Caller, request: LegacyImport): Promise<TaskRecord>
   /** Takes the bytes of an image out of one store. FORBIDDEN for the only one, CONFLICT for one that does not exist. */
   removeFromStore(caller: Caller, id: string, store: string): Promise<void>
 }

@@ -15,8 +15,11 @@ import type { ProjectQuotas } from '../images/project-quotas.ts'
 import type { StoreList } from '../images/store-list.ts'
 import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
 import type { UploadInspection } from '../inspect/upload-inspection.ts'
+import type { TaskKeeper } from '../tasks/task-keeper.ts'
+import type { TaskRecord } from '../tasks/task-record.ts'
 import type { ImportRequest } from './import-requests.ts'
 import type { ImportRunner } from './import-runner.ts'
+import type { LegacyImport, LegacyImporter } from './legacy-import.ts'
 import type { RemoteImage } from './remote-glance.ts'
 import type { ImportServicePort } from './import-service-port.ts'
 import { storesToReach } from './target-stores.ts'
@@ -30,6 +33,8 @@ export interface ImportServiceComponents {
   outbound: Pick<OutboundHttp, 'check'>
   stores: StoreList
   runner: Pick<ImportRunner, 'start' | 'requireRoom'>
+  tasks: Pick<TaskKeeper, 'requireRoom'>
+  legacy: Pick<LegacyImporter, 'create'>
 }
 
 export interface ImportServiceOptions {
@@ -85,12 +90,19 @@ export class ImportService implements ImportServicePort {
       if (stores.length === 0) return
       const uri = method === 'web-download' ? this.#allowedUri(request) : null
       const remote = method === 'glance-download' ? remoteOf(request) : null
-      const { runner } = this.#components
+      const { runner, tasks } = this.#components
       runner.requireRoom()
+      tasks.requireRoom(caller)
       const roomBytes = await this.#roomFor(caller, image)
       const input = { image_id: id, import_req: shownBody(request), backend: stores }
       await runner.start({ caller, grant, image, method, uri, remote, stores, roomBytes, input })
     })
+  }
+
+  async importAsTask(caller: Caller, request: LegacyImport): Promise<TaskRecord> {
+    const uri = this.#checkedUri(request.uri, 'URI for legacy import task')
+    const input = { ...request.input, import_from: shownUrl(uri) }
+    return this.#components.legacy.create(caller, { ...request, uri, input })
   }
 
   async removeFromStore(caller: Caller, id: string, store: string): Promise<void> {
@@ -124,19 +136,19 @@ export class ImportService implements ImportServicePort {
     throw new ImageError('INVALID', `Unknown import method name '${method}'.`)
   }
 
-  /** Throws INVALID. Each hop is looked at again when it is fetched. */
+  /** Each hop is looked at again when it is fetched. */
   #allowedUri({ uri }: ImportRequest): string {
+    return this.#checkedUri(uri ?? '', 'URI for web-download')
+  }
+
+  /** Throws INVALID. */
+  #checkedUri(uri: string, what: string): string {
     try {
-      this.#components.outbound.check(uri ?? '')
-      return uri ?? ''
+      this.#components.outbound.check(uri)
+      return uri
     } catch (error) {
       if (!(error instanceof OutboundError)) throw error
-      throw new ImageError(
-        'INVALID',
-        `URI for web-download does not pass filtering: ${error.message}`,
-        {},
-        error,
-      )
+      throw new ImageError('INVALID', `${what} does not pass filtering: ${error.message}`, {}, error)
     }
   }
 

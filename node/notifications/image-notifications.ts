@@ -11,6 +11,7 @@ type Told = Pick<Notifier, 'notify'>
 type OperationName = AppliedChange['name']
 
 const UPDATED = ['image.update']
+const FILLED = ['image.upload', 'image.activate', 'image.update']
 /** By operation. What is not named is told to nobody. */
 const EVENTS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
   'image.create': ['image.create'],
@@ -25,7 +26,13 @@ const EVENTS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
   'image.restore': UPDATED,
   'image.import-location': UPDATED,
   'image.start-upload': ['image.update', 'image.prepare'],
-  'image.finish-upload': ['image.upload', 'image.activate', 'image.update'],
+  'image.finish-upload': FILLED,
+  'image.begin-import': ['image.update', 'image.prepare'],
+  'image.import-staged': FILLED,
+  'image.import-changed-stage': FILLED,
+  'image.finish-changed-import': FILLED,
+  // Of a copy, too, which does not make its image active: that is seen below.
+  'image.finish-import': FILLED,
   'image.delete': ['image.delete'],
   'image.delete-later': ['image.delete'],
 }
@@ -34,7 +41,8 @@ const MEMBER_EVENTS: Readonly<Partial<Record<OperationName, string>>> = {
   'image.answer-member': 'image.member.update',
   'image.remove-member': 'image.member.delete',
 }
-const FAILURES: readonly OperationName[] = ['image.abort-upload', 'image.kill-upload']
+const FAILURES: readonly OperationName[] = ['image.abort-upload', 'image.kill-upload', 'image.fail-import']
+const COPIED: readonly string[] = ['active', 'deactivated', 'pending_delete']
 const IMPORTING = { os_glance_importing_to_stores: [], os_glance_failed_import: [] }
 const EXTRAS: Readonly<Record<string, object>> = {
   'image.prepare': IMPORTING,
@@ -54,7 +62,8 @@ export class ImageNotifications {
     if (member !== undefined) return this.#member(member, change)
     if (FAILURES.includes(name))
       return this.#notifier.notify('image.upload', 'ERROR', `The upload of data for image ${id} has failed.`)
-    for (const event of EVENTS[name] ?? [])
+    const events = EVENTS[name] ?? []
+    for (const event of isCopy(change) ? events.filter((each) => each !== 'image.activate') : events)
       this.#notifier.notify(event, 'INFO', {
         ...imagePayload(record, event === 'image.delete'),
         ...EXTRAS[event],
@@ -80,6 +89,11 @@ export class ImageNotifications {
     if (member)
       this.#notifier.notify(event, 'INFO', memberPayload(id, member, isGone ? record.updatedAt : null))
   }
+}
+
+/** The bytes are a further copy of an image that was in use before, and is. */
+function isCopy({ name, before }: AppliedChange): boolean {
+  return name === 'image.finish-import' && before !== null && COPIED.includes(before.status)
 }
 
 function imagePayload(image: ImageRecord, isDeleted: boolean): object {

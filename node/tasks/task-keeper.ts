@@ -4,6 +4,8 @@ import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { newImageId } from '../images/image-id.ts'
 import type { Caller } from '../images/image-requests.ts'
+import { ImageError } from '../errors.ts'
+import type { TaskIndex } from './task-index.ts'
 import type { TaskRecord, TaskType } from './task-record.ts'
 import type { TaskRegisters } from './task-registers.ts'
 
@@ -13,6 +15,7 @@ export interface TaskKeeperComponents {
   random: Random
   log: Log
   registers: Pick<TaskRegisters, 'apply'>
+  index: Pick<TaskIndex, 'countOf'>
 }
 
 export interface TaskKeeperOptions {
@@ -33,10 +36,13 @@ export type TaskEnd = { status: 'success'; sizeBytes: number } | { status: 'fail
 
 /** The end of a task is told even when the majority is away for a while; then the task reaper finds it out. */
 const END_TRIES = 10
+const HOUR_MS = 3_600_000
 const END_PAUSE_MS = 500
 /** Characters of a message: a reason, not a log. */
 const MESSAGE_LENGTH_MAX = 1000
 const MIB = 1024 ** 2
+/** Of one user: each is a register and stands in every node's memory until its time is over, some KiB in all. */
+export const TASKS_PER_USER_MAX = 5000
 
 export class TaskKeeper {
   readonly #components: TaskKeeperComponents
@@ -45,6 +51,16 @@ export class TaskKeeper {
   constructor(components: TaskKeeperComponents, options: TaskKeeperOptions) {
     this.#components = components
     this.#options = options
+  }
+
+  /** Throws TOO_LARGE for a user who has too many. Requests side by side may exceed it together, at each node by their number. */
+  requireRoom({ projectId, userId }: Caller): void {
+    if (this.#components.index.countOf(projectId, userId) < TASKS_PER_USER_MAX) return
+    const hours = this.#options.keepMs / HOUR_MS
+    throw new ImageError(
+      'TOO_LARGE',
+      `This user has ${TASKS_PER_USER_MAX} tasks, which is the limit; those that are over are forgotten after ${hours} hours.`,
+    )
   }
 
   /** A pending task that this node will work on. Throws NO_QUORUM. */

@@ -32,6 +32,7 @@ t.test('the body of an import', async (t) => {
   t.strictSame(parseImportRequest({ method }, undefined), {
     method: 'glance-direct',
     uri: null,
+    remote: null,
     stores: null,
     allStores: false,
     allMustSucceed: true,
@@ -192,4 +193,87 @@ t.test('tasks: those of an image as Glance keeps them, all of them for administr
   t.equal((await app.inject({ url: '/v2/tasks/x', headers: admin })).statusCode, 404)
   const gone = await app.inject({ method: 'DELETE', url: `/v2/tasks/${task.id}`, headers: admin })
   t.match(gone, { statusCode: 405, headers: { allow: 'GET' } })
+})
+
+t.test('an image of another region is looked for in the catalogue of whoever asks', async (t) => {
+  const { app, imports } = testApi(t, { components: { authenticator: new TrustedHeaders() } })
+  const { id } = (
+    await app.inject({ method: 'POST', url: '/v2/images', headers: MEMBER, payload: {} })
+  ).json<{
+    id: string
+  }>()
+  imports.methods = ['glance-download']
+  const north = { region: 'North', publicURL: 'http://north.example', internalURL: 'http://10.0.0.9' }
+  const headers = {
+    ...MEMBER,
+    'x-auth-token': 'secret',
+    'x-service-catalog': JSON.stringify([
+      { type: 'identity', endpoints: [north] },
+      { type: 'image', endpoints: [{ region: 'south', publicURL: 'http://south.example' }, north] },
+    ]),
+  }
+  const glance = { name: 'glance-download', glance_region: 'north', glance_image_id: task.imageId }
+  const send = (more: object) =>
+    app.inject({
+      method: 'POST',
+      url: `/v2/images/${id}/import`,
+      headers,
+      payload: { method: { ...glance, ...more } },
+    })
+  t.equal((await send({})).statusCode, 202)
+  t.equal((await send({ glance_service_interface: 'internal' })).statusCode, 202)
+  t.equal((await send({ glance_region: 'east' })).statusCode, 202)
+  t.match(imports.requests, [
+    { request: { remote: { endpoint: 'http://north.example', token: 'secret', imageId: task.imageId } } },
+    { request: { remote: { endpoint: 'http://10.0.0.9', serviceInterface: 'internal' } } },
+    { request: { remote: { endpoint: null } } },
+  ])
+  for (const wrong of [
+    { glance_region: undefined },
+    { glance_image_id: undefined },
+    { glance_image_id: '../x' },
+    { glance_service_interface: 'other' },
+  ])
+    t.equal((await send(wrong)).statusCode, 400, JSON.stringify(wrong))
+})
+
+t.test('administrators may ask for a task that imports', async (t) => {
+  const { app, imports } = testApi(t)
+  const input = {
+    import_from: 'http://mirror.example/x',
+    import_from_format: 'qcow2',
+    image_properties: { name: 'x', disk_format: 'qcow2', container_format: 'bare', hw: '1' },
+  }
+  const post = (payload: object) => app.inject({ method: 'POST', url: '/v2/tasks', payload })
+  const answer = await post({ type: 'import', input: { ...input, junk: 'y' } })
+  t.match(answer, { statusCode: 201, headers: { location: /^\/v2\/tasks\// } })
+  t.match(answer.json(), { type: 'import', status: 'pending', input, schema: '/v2/schemas/task' })
+  t.notOk('image_id' in answer.json())
+  t.match(imports.tasks, [{ uri: input.import_from, draft: { name: 'x', properties: { hw: '1' } }, input }])
+  await post({ type: 'import', input: { ...input, image_properties: {} } })
+  await post({ type: 'import', input: { import_from: 'http://x', image_properties: 5 } })
+  await post({ type: 'import', input: { ...input, image_properties: { disk_format: 'strange' } } })
+  t.match(imports.tasks.slice(1), [
+    { draft: { diskFormat: 'qcow2', containerFormat: 'bare' } },
+    { draft: null, problem: /import_from_format/ },
+    { draft: null, problem: /strange|disk_format/ },
+  ])
+  const refused = [
+    [],
+    {},
+    { type: 'import' },
+    { type: 'export', input },
+    { type: 'import', input: 'x' },
+    { type: 'import', input: {} },
+    { type: 'import', input: { ...input, image_properties: { big: 'x'.repeat(70_000) } } },
+  ]
+  for (const body of refused) t.equal((await post(body)).statusCode, 400, JSON.stringify(body).slice(0, 60))
+  const other = testApi(t, { components: { authenticator: new TrustedHeaders() } })
+  const denied = await other.app.inject({
+    method: 'POST',
+    url: '/v2/tasks',
+    headers: MEMBER,
+    payload: { type: 'import', input },
+  })
+  t.equal(denied.statusCode, 403)
 })

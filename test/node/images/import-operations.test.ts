@@ -161,6 +161,24 @@ t.test('bytes that were fetched make the image active', async (t) => {
   })
 })
 
+t.test('what an import makes of an image beside its bytes, but nothing of the service itself', async (t) => {
+  const changes = {
+    properties: { hw: '1', os_glance_import_task: 'x' },
+    formats: { diskFormat: 'raw', containerFormat: 'bare' },
+  }
+  const properties = { hw: '1', os_glance_importing_to_stores: '', os_glance_failed_import: '' }
+  const importing = written(begin(imageOf({ diskFormat: 'qcow2' }), 'web-download'))
+  const args = { ...ended, data, sizeBytes: 9, virtualSize: 9, md5: 'm', sha512: 's', changes }
+  const active = written(decide('image.finish-changed-import', live(importing), args))
+  t.match(active, { status: 'active', diskFormat: 'raw', size: 9 })
+  t.strictSame(active.properties, properties)
+  const kept = { ...changes, formats: null }
+  const waiting = written(begin(stagedImage(), 'glance-direct'))
+  const adopted = written(decide('image.import-changed-stage', live(waiting), { ...ended, changes: kept }))
+  t.match(adopted, { status: 'active', data, diskFormat: waiting.diskFormat })
+  t.strictSame(adopted.properties, properties)
+})
+
 t.test('a copy comes beside what is there, whatever else is done to the image meanwhile', async (t) => {
   const located = activeImage({ data: null, locations: [{ url: URL, metadata: {} }] })
   const copying = written(begin(located, 'copy-image'))

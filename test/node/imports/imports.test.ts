@@ -9,6 +9,8 @@ import type { KeptImage } from '../../../node/data/open-image.ts'
 import type { StoredImage } from '../../../node/data/upload-session.ts'
 import { ImageError } from '../../../node/errors.ts'
 import { DISK_FORMATS, type ImageRecord } from '../../../node/images/image-record.ts'
+import { ImageGuard } from '../../../node/images/image-guard.ts'
+import type { Caller, ImageDraft } from '../../../node/images/image-requests.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { ProjectQuotas } from '../../../node/images/project-quotas.ts'
 import { StoreList } from '../../../node/images/store-list.ts'
@@ -17,10 +19,11 @@ import { ImportPlugins, type ImportPluginsOptions } from '../../../node/imports/
 import { ImportRunner } from '../../../node/imports/import-runner.ts'
 import { ImportService } from '../../../node/imports/import-service.ts'
 import { ImportSource } from '../../../node/imports/import-source.ts'
+import { LegacyImporter } from '../../../node/imports/legacy-import.ts'
 import { RemoteGlance } from '../../../node/imports/remote-glance.ts'
 import { ScratchSpace } from '../../../node/imports/scratch-space.ts'
 import { OutboundError, type OutboundRequest } from '../../../node/outbound/outbound-http.ts'
-import { TaskKeeper } from '../../../node/tasks/task-keeper.ts'
+import { TaskKeeper, TASKS_PER_USER_MAX } from '../../../node/tasks/task-keeper.ts'
 import type { TaskRecord } from '../../../node/tasks/task-record.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { deferred } from '../../helpers/deferred.ts'
@@ -107,7 +110,10 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
     { ...base, registers: registers.images, writer, holder: { noteHeld: () => Promise.resolve() } },
     { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS },
   )
-  const keeper = new TaskKeeper({ ...base, registers: registers.taskRegisters }, { keepMs: 3_600_000 })
+  const keeper = new TaskKeeper(
+    { ...base, registers: registers.taskRegisters, index: registers.tasks },
+    { keepMs: 3_600_000 },
+  )
   const outbound = {
     check: (url: string) => {
       if (!url.startsWith('http')) throw new OutboundError('OUTBOUND_REFUSED', 'This is no URL.')
@@ -153,6 +159,28 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
     { registers: registers.images, index: registers.index, limits: null },
     { storageQuotaBytes: quotaBytes },
   )
+  const guard = new ImageGuard({ policy: defaultPolicy, read: (id) => registers.images.read(id) })
+  const images = {
+    create: async (_caller: Caller, draft: ImageDraft) => {
+      if (draft.name === 'refused') throw new ImageError('FORBIDDEN', 'You may not.')
+      const { name = null, diskFormat = null, containerFormat = null, id = '' } = draft
+      const record = imageOf({ id, name, diskFormat, containerFormat })
+      registers.put(record)
+      return record
+    },
+    remove: async (_caller: Caller, id: string) => {
+      registers.put(imageOf({ id, status: 'deleted' }), { live: false })
+    },
+  }
+  const legacy = new LegacyImporter({
+    random: systemRandom,
+    images,
+    guard,
+    projectQuotas: quotas,
+    stores: new StoreList({ clusterId: 'main', isHttpOn: true }),
+    runner,
+    tasks: keeper,
+  })
   const service = new ImportService(
     {
       clock,
@@ -163,6 +191,8 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
       outbound,
       stores: new StoreList({ clusterId: 'main', isHttpOn: true }),
       runner,
+      tasks: keeper,
+      legacy,
     },
     { methods },
   )
@@ -602,3 +632,44 @@ t.test(
     await t.rejects(service.import(owner, ID, { ...fetched, remote: null }), { code: 'INVALID' })
   },
 )
+
+t.test('a task makes an image and fills it, or leaves none', async (t) => {
+  const { registers, service, state } = nodeOf(t)
+  const draft: ImageDraft = { name: 'x', diskFormat: 'raw', containerFormat: 'bare' }
+  const order = { uri: URL, draft, problem: '', input: { import_from: URL } }
+  const task = await service.importAsTask(owner, order)
+  t.match(task, { type: 'import', status: 'pending', owner: owner.projectId })
+  t.notMatch(JSON.stringify(task.input), 'secret')
+  await settled()
+  const { imageId } = task
+  t.match(registers.record(imageId), { status: 'active', name: 'x', size: 5 })
+  t.match(registers.tasks.get(task.id), { status: 'success', result: { image_id: imageId } })
+
+  await t.rejects(service.importAsTask(owner, { ...order, uri: 'file:///etc/passwd' }), {
+    code: 'INVALID',
+    message: /legacy import task/,
+  })
+  const fails = async (other: Partial<typeof order> | { draft: null; problem: string }, message: RegExp) => {
+    const failed = await service.importAsTask(owner, { ...order, ...other })
+    await settled()
+    t.match(registers.tasks.get(failed.id), { status: 'failure', message }, String(message))
+    return registers.record(failed.imageId)
+  }
+  await fails({ draft: null, problem: "Input does not contain 'x' field" }, /does not contain/)
+  await fails({ draft: { ...draft, name: 'refused' } }, /may not/)
+  await fails({ draft: { name: 'x' } }, /needs to be set/)
+  state.answer = async () => ({ status: 404, body: piecesOf() })
+  t.match(await fails({}, /status 404/), { status: 'deleted' })
+})
+
+t.test('a user has so many tasks and no more; others have theirs', async (t) => {
+  const { registers, service } = nodeOf(t)
+  registers.put(imageOf({ diskFormat: 'raw' }))
+  registers.tasks.countOf = (project) => (project === owner.projectId ? TASKS_PER_USER_MAX : 0)
+  await t.rejects(service.import(owner, ID, download), { code: 'TOO_LARGE', message: /48|1 hours/ })
+  const draft = { diskFormat: 'raw', containerFormat: 'bare' }
+  await t.rejects(service.importAsTask(owner, { uri: URL, draft, problem: '', input: {} }), {
+    code: 'TOO_LARGE',
+  })
+  await service.import(admin, ID, download)
+})

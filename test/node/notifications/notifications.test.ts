@@ -80,6 +80,30 @@ t.test('the life of an image, each event once, in the order of Glance', async (t
   t.strictSame(types(), ['image.delete'])
 })
 
+t.test('an import is told as an upload is; a copy makes nothing active', async (t) => {
+  const { types, registers, memory } = imagesOf()
+  const upload = { uploadId: UPLOAD_ID, node: 'a', startNonce: '1'.repeat(16) }
+  const begin = (method: 'web-download' | 'copy-image') => ({
+    ...{ grant, method, upload, taskId: 't', stores: ['main'], staged: null, now: NOW },
+  })
+  const { data } = activeImage()
+  const digests = { sizeBytes: 5, virtualSize: null, md5: 'c5', sha512: 'd5' }
+  const finish = { uploadId: UPLOAD_ID, data: data!, ...digests, now: NOW }
+  memory.put(imageOf())
+  await registers.apply(ID, 'image.begin-import', begin('web-download'))
+  t.strictSame(types(), ['image.update', 'image.prepare'])
+  const changes = { properties: { a: 'b' }, formats: null }
+  await registers.apply(ID, 'image.finish-changed-import', { ...finish, changes })
+  t.strictSame(types(), ['image.upload', 'image.activate', 'image.update'])
+  memory.put(activeImage({ data: null, locations: [{ url: 'http://mirror.example/', metadata: {} }] }))
+  await registers.apply(ID, 'image.begin-import', begin('copy-image'))
+  await registers.apply(ID, 'image.finish-import', finish)
+  t.strictSame(types().slice(-2), ['image.upload', 'image.update'])
+  memory.put(imageOf({ status: 'importing', upload }))
+  await registers.apply(ID, 'image.fail-import', { uploadId: UPLOAD_ID, now: NOW })
+  t.strictSame(types(), ['image.upload'])
+})
+
 t.test('what is refused is told to nobody, a failed upload as an error', async (t) => {
   const { told, types, registers, memory } = imagesOf()
   await t.rejects(registers.apply(ID, 'image.delete', { grant, now: NOW }), { code: 'NOT_FOUND' })

@@ -24,7 +24,10 @@ function nodeOf(t: Test, { isFirst = true } = {}) {
   const same: Life = { startNonce: identity.startNonce, silentMs: 0 }
   const state = { life: same, runningHere: true, caughtUp: true }
   const base = { clock, log: silentLog, registers: registers.taskRegisters }
-  const keeper = new TaskKeeper({ ...base, identity, random: systemRandom }, { keepMs: KEEP_MS })
+  const keeper = new TaskKeeper(
+    { ...base, identity, random: systemRandom, index: registers.tasks },
+    { keepMs: KEEP_MS },
+  )
   const service = new TaskService({
     registers: registers.taskRegisters,
     index: registers.tasks,
