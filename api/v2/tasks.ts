@@ -4,6 +4,7 @@ import { ImageError } from '../../node/errors.ts'
 import { TASK_STATUSES, TASK_TYPES } from '../../node/tasks/task-record.ts'
 import { TASK_SORT_KEYS, type TaskQuery } from '../../node/tasks/task-service-port.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
+import { baseUrl } from '../base-url.ts'
 import { callerOf } from '../context.ts'
 import { sendJson } from '../replies.ts'
 import { readJsonBody, refuseBody } from '../request-body.ts'
@@ -52,7 +53,7 @@ export function taskRoutes(
     for (const rule of ['tasks_api_access', 'add_task']) policy.require(rule, caller)
     const body = await readJsonBody(request.raw, reply.raw, clock)
     const task = await imports.importAsTask(caller, parseTaskBody(body, rules))
-    reply.header('location', `${TASKS_PATH}/${task.id}`)
+    reply.header('location', `${baseUrl(request, options)}${TASKS_PATH}/${task.id}`)
     return sendJson(reply, 201, taskView(task))
   })
 

@@ -27,8 +27,10 @@ const WIDE = [
   `DEFAULT.property_protection_file=${join(PROTECTIONS, 'by-role.conf')}`,
 ]
 
-/** The others are for one that does none of it, as it comes, and protects properties by policies. */
+/** The others are for one that does none of it, as it comes, protects properties by policies, and changes what is imported. */
 const PLAIN = [
+  'image_import_opts.image_import_plugins=[inject_image_metadata,image_decompression,image_conversion]',
+  'inject_metadata_properties.inject=hw_imported:yes',
   `DEFAULT.property_protection_file=${join(PROTECTIONS, 'by-policy.conf')}`,
   'DEFAULT.property_protection_rule_format=policies',
   `oslo_policy.policy_file=${join(PROTECTIONS, 'policy.yaml')}`,

@@ -26,7 +26,7 @@ const direct = { method: { name: 'glance-direct' } }
 const copy = { method: { name: 'copy-image' } }
 const web = { method: { name: 'web-download', uri: '{mirror}/15' } }
 
-function stage(bytes: string | Buffer = HELLO, options: Options = {}): Step {
+export function stage(bytes: string | Buffer = HELLO, options: Options = {}): Step {
   return request('PUT', '/v2/images/{id}/stage', {
     body: bytes,
     ...options,
@@ -34,17 +34,27 @@ function stage(bytes: string | Buffer = HELLO, options: Options = {}): Step {
   })
 }
 
-function imports(body: unknown, { headers, ...options }: NonNullable<Options> = {}): Step {
+export function importOf(body: unknown, { headers, ...options }: NonNullable<Options> = {}): Step {
   const sent = json(body)
   return request('POST', IMPORT, { ...sent, ...options, headers: { ...sent.headers, ...headers } })
 }
 
 /** What has become of the image when nobody works on it any more. */
-const ended = (status: string): Step =>
+export const ended = (status: string): Step =>
   show({ until: new RegExp(`^(?!.*os_glance_import_task).*"status": ?"${status}"`, 's') })
 const tasks = (options: Options = {}) => get('/v2/images/{id}/tasks', options)
 /** The image has its end before its task has. */
-const endedTasks = tasks({ until: /"status": ?"(success|failure)"/ })
+export const endedTasks = tasks({ until: /"status": ?"(success|failure)"/ })
+
+const IMAGE = { name: 'by a task', disk_format: 'raw', container_format: 'bare', colour: 'red' }
+
+function task(input: object, options: Options = admin): Step {
+  return request('POST', '/v2/tasks', {
+    ...json({ type: 'import', input }),
+    keep: { task: 'id' },
+    ...options,
+  })
+}
 
 /** Bodies by what is wrong with them. */
 const BODIES: Readonly<Record<string, unknown>> = {
@@ -82,7 +92,7 @@ const bodyCases = Object.fromEntries(
       [
         createRaw(),
         stage(),
-        imports(body),
+        importOf(body),
         ...(isGood ? [ended('active'), endedTasks] : [tasks()]),
         remove(),
       ],
@@ -92,7 +102,7 @@ const bodyCases = Object.fromEntries(
 const uriCases = Object.fromEntries(
   Object.entries(URIS).map(([name, uri]) => [
     `a URI: ${name}`,
-    [createRaw(), imports({ method: { name: 'web-download', uri } }), show(), tasks(), remove()],
+    [createRaw(), importOf({ method: { name: 'web-download', uri } }), show(), tasks(), remove()],
   ]),
 )
 const taskQueries = [
@@ -133,35 +143,35 @@ export default [
       tasks(),
       stage(),
       upload(HELLO),
-      imports(web),
-      imports(copy, admin),
-      imports(direct),
+      importOf(web),
+      importOf(copy, admin),
+      importOf(direct),
       ended('active'),
       endedTasks,
       download(),
       stage(),
-      imports(direct),
-      imports(web),
+      importOf(direct),
+      importOf(web),
       remove(),
       tasks(),
-      imports(direct),
+      importOf(direct),
     ],
     'staged in chunks': [
       createRaw(),
       stage(HELLO, { chunked: true }),
       show(),
-      imports(direct),
+      importOf(direct),
       ended('active'),
       download(),
       remove(),
     ],
     'nothing is staged': [
       createRaw(),
-      imports(direct),
+      importOf(direct),
       tasks(),
       stage(''),
       show(),
-      imports(direct),
+      importOf(direct),
       ended('active'),
       download(),
       remove(),
@@ -174,23 +184,23 @@ export default [
       show(),
       remove(),
     ],
-    'staged and deleted': [createRaw(), stage(), remove(), show(), stage(), imports(direct)],
+    'staged and deleted': [createRaw(), stage(), remove(), show(), stage(), importOf(direct)],
     'staged by others': [
       createRaw(),
       stage(HELLO, { as: 'reader' }),
       stage(HELLO, { as: 'other' }),
       stage(HELLO, { as: 'nobody' }),
       stage(),
-      imports(direct, { as: 'reader' }),
-      imports(direct, { as: 'other' }),
-      imports(direct, { as: 'nobody' }),
-      imports(direct, admin),
+      importOf(direct, { as: 'reader' }),
+      importOf(direct, { as: 'other' }),
+      importOf(direct, { as: 'nobody' }),
+      importOf(direct, admin),
       ended('active'),
       tasks({ as: 'reader' }),
       tasks({ as: 'other' }),
       remove(),
     ],
-    'staged without formats': [create(), stage(), imports(direct), show(), imports(web), remove()],
+    'staged without formats': [create(), stage(), importOf(direct), show(), importOf(web), remove()],
     'no image': [
       request('PUT', `/v2/images/${ABSENT_ID}/stage`, { body: HELLO, headers: { 'content-type': OCTETS } }),
       request('POST', `/v2/images/${ABSENT_ID}/import`, json(direct)),
@@ -205,40 +215,40 @@ export default [
     'to a store by a header': [
       createRaw(),
       stage(),
-      imports(direct, { headers: { 'x-image-meta-store': 'nowhere' } }),
-      imports({ ...direct, stores: ['main'] }, { headers: { 'x-image-meta-store': 'main' } }),
-      imports({ ...direct, all_stores: true }, { headers: { 'x-image-meta-store': 'main' } }),
-      imports(direct, { headers: { 'x-image-meta-store': 'main' } }),
+      importOf(direct, { headers: { 'x-image-meta-store': 'nowhere' } }),
+      importOf({ ...direct, stores: ['main'] }, { headers: { 'x-image-meta-store': 'main' } }),
+      importOf({ ...direct, all_stores: true }, { headers: { 'x-image-meta-store': 'main' } }),
+      importOf(direct, { headers: { 'x-image-meta-store': 'main' } }),
       ended('active'),
       remove(),
     ],
     'from the web': [
       createRaw(),
-      imports(web),
+      importOf(web),
       ended('active'),
       endedTasks,
       download(),
-      imports(web),
+      importOf(web),
       remove(),
     ],
     'from where nothing is': [
       createRaw(),
-      imports({ method: { name: 'web-download', uri: '{mirror}/gone' } }),
+      importOf({ method: { name: 'web-download', uri: '{mirror}/gone' } }),
       ended('queued'),
       endedTasks,
       download(),
-      imports(web),
+      importOf(web),
       ended('active'),
       remove(),
     ],
     'from where nobody listens': [
       createRaw(),
-      imports({ method: { name: 'web-download', uri: 'http://127.0.0.1:1/x' } }),
+      importOf({ method: { name: 'web-download', uri: 'http://127.0.0.1:1/x' } }),
       ended('queued'),
       endedTasks,
       remove(),
     ],
-    'from the web, without formats': [create(), imports(web), show(), remove()],
+    'from the web, without formats': [create(), importOf(web), show(), remove()],
     ...bodyCases,
     ...uriCases,
   }),
@@ -253,13 +263,13 @@ export default [
     ],
     'copies to more stores': [
       createRaw(),
-      imports(copy, admin),
+      importOf(copy, admin),
       upload(HELLO),
-      imports(copy),
-      imports(copy, admin),
-      imports({ ...copy, stores: ['main'] }, admin),
-      imports({ ...copy, stores: ['nowhere'] }, admin),
-      imports({ ...copy, all_stores: true }, admin),
+      importOf(copy),
+      importOf(copy, admin),
+      importOf({ ...copy, stores: ['main'] }, admin),
+      importOf({ ...copy, stores: ['nowhere'] }, admin),
+      importOf({ ...copy, all_stores: true }, admin),
       tasks(),
       show(),
       remove(),
@@ -287,9 +297,32 @@ export default [
       get('/v2/tasks/nothing', admin),
       request('DELETE', `/v2/tasks/${ABSENT_ID}`, admin),
     ],
+    'asked for': [
+      task({ import_from: '{mirror}/15' }, {}),
+      task({ import_from: '{mirror}/15' }),
+      get('/v2/tasks/{task}', { ...admin, until: /"status": ?"failure"/ }),
+      task({ import_from: 'file:///etc/passwd' }),
+      task({ import_from: 'http://127.0.0.1:22/x' }),
+      task({}),
+      request('POST', '/v2/tasks', { ...json({ input: {} }), ...admin }),
+      request('POST', '/v2/tasks', { ...json({ type: 'import' }), ...admin }),
+      request('POST', '/v2/tasks', { ...json({ type: 'nothing', input: {} }), ...admin }),
+      request('POST', '/v2/tasks', { ...json({ type: 'import', input: 'x' }), ...admin }),
+      request('POST', '/v2/tasks', admin),
+    ],
+    'that imports': [
+      task({ import_from: '{mirror}/15', import_from_format: 'raw', image_properties: IMAGE }),
+      get('/v2/tasks/{task}', { ...admin, until: /"status": ?"(success|failure)"/ }),
+      get('/v2/images?owner={admin}', admin),
+    ],
+    'that imports from where nothing is': [
+      task({ import_from: '{mirror}/gone', import_from_format: 'raw', image_properties: IMAGE }),
+      get('/v2/tasks/{task}', { ...admin, until: /"status": ?"failure"/ }),
+      get('/v2/images?owner={admin}', admin),
+    ],
     'one of an import': [
       createRaw(),
-      imports(web),
+      importOf(web),
       ended('active'),
       endedTasks,
       get('/v2/tasks?limit=1', { ...admin, keep: {} }),
