@@ -31,16 +31,19 @@ export async function* decompressed(
   body: AsyncIterable<Uint8Array>,
   scratch: Pick<ScratchSpace, 'folder'>,
 ): AsyncGenerator<Uint8Array> {
-  const { head, whole } = await peek(body, PACKING_HEAD_BYTES)
+  const { head, whole, close } = await peek(body, PACKING_HEAD_BYTES)
   switch (packingOf(head)) {
     case null:
-      return yield* whole
+      yield* whole
+      break
     case 'gzip':
-      return yield* gunzipped(whole)
+      yield* gunzipped(whole)
+      break
     case 'zip':
-      return yield* unzipped(whole, scratch)
+      yield* unzipped(whole, scratch)
+      break
     case 'lha':
-      await whole.return(undefined)
+      await close()
       throw new ImageError(
         'UNSUPPORTED_MEDIA',
         'The data is an LHA archive; only gzip and zip are decompressed.',
@@ -48,11 +51,16 @@ export async function* decompressed(
   }
 }
 
-/** The first bytes, and all of them with those. */
-export async function peek(
-  body: AsyncIterable<Uint8Array>,
-  lengthBytes: number,
-): Promise<{ head: Buffer; whole: AsyncGenerator<Uint8Array> }> {
+export interface Peeked {
+  head: Buffer
+  /** From the first byte on. */
+  whole: AsyncIterable<Uint8Array>
+  /** Instead of reading it. */
+  close(): Promise<unknown>
+}
+
+/** The first bytes, and all of them with those; whoever has it reads or closes it. */
+export async function peek(body: AsyncIterable<Uint8Array>, lengthBytes: number): Promise<Peeked> {
   const source = body[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   while (head.length < lengthBytes) {
@@ -61,7 +69,7 @@ export async function peek(
     // A copy: what was lent is taken back when more is asked for.
     head = Buffer.concat([head, next.value])
   }
-  return { head, whole: withRest(head, source) }
+  return { head, whole: withRest(head, source), close: async () => source.return?.() }
 }
 
 async function* withRest(head: Buffer, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -7,7 +7,6 @@ import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
-import type { ImportMethod } from '../config/import-options.ts'
 import { ImageError } from '../errors.ts'
 import type { Grant } from '../images/image-policy.ts'
 import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
@@ -97,8 +96,8 @@ export class ImportRunner {
     })
     await new Promise<void>((resolve, reject) => {
       const claim = claimOf(task.id)
-      const work = kept === null ? this.#bring : this.#importStaged
-      const run = (begun: () => void) => work.call(this, job, task, begun)
+      const run = (begun: () => void) =>
+        kept === null ? this.#bring(job, task, begun) : this.#importStaged(job, task, begun)
       const discard = () => tasks.discard(task)
       const running = this.#run(job, task, run, { onBegun: resolve, refuse: reject, discard }).finally(() =>
         this.#running.delete(claim),
@@ -112,15 +111,13 @@ export class ImportRunner {
    * and leaves the task to the caller, when the import may not begin.
    */
   async follow(job: ImportJob, task: TaskRecord): Promise<boolean> {
-    const work = (begun: () => void) => this.#bring(job, task, begun)
-    let refusal: Error | null = null
-    let hasBegun = false
-    const isDone = await this.#run(job, task, work, {
-      onBegun: () => void (hasBegun = true),
-      refuse: (error) => void (refusal = error),
+    const seen: { refusal: Error | null; hasBegun: boolean } = { refusal: null, hasBegun: false }
+    const isDone = await this.#run(job, task, (begun) => this.#bring(job, task, begun), {
+      onBegun: () => void (seen.hasBegun = true),
+      refuse: (error) => void (seen.refusal = error),
       discard: async () => {},
     })
-    if (refusal !== null && !hasBegun) throw refusal
+    if (seen.refusal !== null && !seen.hasBegun) throw seen.refusal
     return isDone
   }
 
@@ -157,13 +154,12 @@ export class ImportRunner {
     const { method, image } = job
     const formats = formatsOf(image)
     if (method !== 'glance-direct' || !image.staged) return null
-    const head = async () => {
-      const stop = stopController()
-      const { head, whole } = await peek(source.open(job, null, stop.signal), PACKING_HEAD_BYTES)
-      await whole.return(undefined)
+    const headOf = async () => {
+      const { head, close } = await peek(source.open(job, null, this.#stopping.signal), PACKING_HEAD_BYTES)
+      await close()
       return head
     }
-    const isChanged = formats !== null && (await plugins.changesBytes(formats, head))
+    const isChanged = formats !== null && (await plugins.changesBytes(formats, headOf))
     return isChanged ? null : image.staged.uploadId
   }
 

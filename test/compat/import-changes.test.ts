@@ -10,7 +10,7 @@ import { runCommand } from '../helpers/run-command.ts'
 import { eventually } from '../helpers/probe-cluster.ts'
 import { clientCluster } from './client-cluster.ts'
 
-const DISK_BYTES = 64 * 1024 ** 2
+const DISK_BYTES = 8 * 1024 ** 2
 const JSON_TYPE = { 'content-type': 'application/json' }
 const OCTETS = { 'content-type': 'application/octet-stream' }
 
@@ -32,8 +32,7 @@ disk.write('the end', DISK_BYTES - 7)
 
 t.before(async () => {
   await writeFile(join(directory, 'raw'), disk)
-  for (const format of ['qcow2', 'vmdk', 'vdi'])
-    await make('convert', '-f', 'raw', '-O', format, 'raw', format)
+  for (const format of ['qcow2', 'vmdk']) await make('convert', '-f', 'raw', '-O', format, 'raw', format)
   await make('create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', 'raw', 'backed', String(DISK_BYTES))
 })
 
@@ -83,7 +82,7 @@ t.test('a qcow2 becomes raw, by the same answer of any node', async (t) => {
 })
 
 t.test('so do other formats, and what is packed; what is raw stays as it is', async (t) => {
-  for (const format of ['vmdk', 'vdi', 'raw']) {
+  for (const format of ['vmdk', 'raw']) {
     const { image } = await imported(await readFile(join(directory, format)), format, [0, 1])
     t.match(image, { status: 'active', disk_format: 'raw', virtual_size: DISK_BYTES }, format)
   }

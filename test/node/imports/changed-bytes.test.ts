@@ -158,10 +158,8 @@ ${convert}
   const scratch = scratchIn(scratchDirectory, { bytesMax: 2 * MIB })
   const qemuImg = new QemuImg({ clock: systemClock }, { command, limits: { ...QEMU_IMG_LIMITS, ...limits } })
   const converter = new ImageConverter({ scratch, qemuImg }, RULES)
-  const run = (
-    bytes: Buffer,
-    { from = 'raw', to = 'qcow2', sizeBytesMax = 10 * MIB, until = signal as AbortSignal } = {},
-  ) => all(converter.convert(pieces(bytes), { from, to }, { sizeBytesMax, signal: until }))
+  const run = (bytes: Buffer, { from = 'raw', to = 'qcow2', sizeBytesMax = 10 * MIB, until = signal } = {}) =>
+    all(converter.convert(pieces(bytes), { from, to }, { sizeBytesMax, signal: until }))
   return { run, qemuImg, left: () => readdirSync(scratchDirectory) }
 }
 

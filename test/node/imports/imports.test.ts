@@ -208,6 +208,9 @@ async function eventually(isTrue: () => boolean) {
   for (let turns = 0; turns < 1000 && !isTrue(); turns++) await new Promise(setImmediate)
 }
 
+/** Reads that have not ended. */
+const lent = { count: 0 }
+
 /** As if it had been converted. */
 async function* suffixed(body: AsyncIterable<Uint8Array>) {
   yield* body
@@ -220,7 +223,12 @@ function keptImage(bytes: Buffer): KeptImage {
 }
 
 async function* leases(bytes: Buffer) {
-  yield { bytes, release() {} }
+  lent.count++
+  try {
+    yield { bytes, release() {} }
+  } finally {
+    lent.count--
+  }
 }
 
 const located = (fields: Partial<ImageRecord> = {}) =>
@@ -513,6 +521,7 @@ t.test('what comes packed is unpacked, staged or not, and what is not is left as
   await settled()
   t.equal(image()?.status, 'active')
   t.equal(state.written.length, 3, 'no byte was moved')
+  t.equal(lent.count, 0, 'and the look at the first ones has ended')
 
   registers.put(imageOf({ diskFormat: 'raw', containerFormat: 'compressed' }))
   state.answer = async () => ({ status: 200, body: piecesOf(gzipSync(HELLO)) })

@@ -40,8 +40,8 @@ export function importOf(body: unknown, { headers, ...options }: NonNullable<Opt
 }
 
 /** What has become of the image when nobody works on it any more. */
-export const ended = (status: string): Step =>
-  show({ until: new RegExp(`^(?!.*os_glance_import_task).*"status": ?"${status}"`, 's') })
+export const ended = (status: string, options: Options = {}): Step =>
+  show({ ...options, until: new RegExp(`^(?!.*os_glance_import_task).*"status": ?"${status}"`, 's') })
 const tasks = (options: Options = {}) => get('/v2/images/{id}/tasks', options)
 /** The image has its end before its task has. */
 export const endedTasks = tasks({ until: /"status": ?"(success|failure)"/ })

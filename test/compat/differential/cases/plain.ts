@@ -49,7 +49,7 @@ export default cases('plain', {
     createRaw({}, { as: 'admin' }),
     stage(Buffer.alloc(512, 'x'), { as: 'admin' }),
     importOf({ method: { name: 'glance-direct' } }, { as: 'admin' }),
-    ended('active'),
+    ended('active', { as: 'admin' }),
   ],
   'a deactivated image': [
     ...withData,
