@@ -56,7 +56,7 @@ export interface Peeked {
   /** From the first byte on. */
   whole: AsyncIterable<Uint8Array>
   /** Instead of reading it. */
-  close(): Promise<unknown>
+  close: () => Promise<unknown>
 }
 
 /** The first bytes, and all of them with those; whoever has it reads or closes it. */

@@ -143,7 +143,11 @@ t.test('scratch space is bounded for all together, given back, and emptied after
 })
 
 /** A qemu-img of a few lines of shell: `convert` is what comes after `info`. */
-function converterWith(t: Test, convert: string, { info = '{"virtual-size": 1000}', limits = {} } = {}) {
+function converterWith(
+  t: Test,
+  convert: string,
+  { info = '{"virtual-size": 1000}', limits = {}, bytesMax = 2 * MIB } = {},
+) {
   const directory = t.testdir()
   const command = join(directory, 'qemu-img')
   const script = `#!/bin/sh
@@ -155,7 +159,7 @@ ${convert}
   writeFileSync(command, script, { mode: 0o755 })
   const scratchDirectory = join(directory, 'scratch')
   mkdirSync(scratchDirectory)
-  const scratch = scratchIn(scratchDirectory, { bytesMax: 2 * MIB })
+  const scratch = scratchIn(scratchDirectory, { bytesMax })
   const qemuImg = new QemuImg({ clock: systemClock }, { command, limits: { ...QEMU_IMG_LIMITS, ...limits } })
   const converter = new ImageConverter({ scratch, qemuImg }, RULES)
   const run = (bytes: Buffer, { from = 'raw', to = 'qcow2', sizeBytesMax = 10 * MIB, until = signal } = {}) =>
@@ -189,7 +193,13 @@ t.test('what the tool is not shown, and what becomes of its failures', async (t)
     ['exit 127', {}, {}, 'UNAVAILABLE', /not installed/],
     ['kill -XCPU $$', {}, {}, 'UNSUPPORTED_MEDIA', /too long/],
     ['exec sleep 60', { limits: { totalMs: 100 } }, {}, 'UNSUPPORTED_MEDIA', /too long/],
-    ['exec head -c 40000000 /dev/zero > $2', {}, { sizeBytesMax: MIB }, 'TOO_LARGE', /more than the/],
+    [
+      'exec head -c 40000000 /dev/zero > $2',
+      { bytesMax: 64 * MIB },
+      { sizeBytesMax: MIB },
+      'TOO_LARGE',
+      /more than the/,
+    ],
     ['head -c 9000000 /dev/zero > $2; exec sleep 5', {}, {}, 'UNAVAILABLE', /no room at this node/],
   ]
   for (const [script, setting, request, code, message] of refusals) {
