@@ -115,6 +115,24 @@ t.test('credentials go to the server that they are for, and into no message', as
   t.notMatch(error, /p%40ss|p@ss|secret/)
 })
 
+t.test('headers of the request go to the server that they are for, and to no other', async (t) => {
+  const seen: unknown[] = []
+  const other = await serve(t, ({ headers }, response) => {
+    seen.push(headers['x-auth-token'])
+    response.end('other')
+  })
+  const base = await serve(t, ({ headers, url }, response) => {
+    seen.push(headers['x-auth-token'])
+    const location = url === '/here' ? '/end' : `${other}/x`
+    if (url === '/end') response.end('here')
+    else response.writeHead(302, { location }).end()
+  })
+  const headers = { 'x-auth-token': 'secret' }
+  await bodyOf(outboundOf(), { ...get(`${base}/here`), headers })
+  await bodyOf(outboundOf(), { ...get(`${base}/moved`), headers })
+  t.strictSame(seen, ['secret', 'secret', 'secret', undefined])
+})
+
 t.test('each hop of a redirect is asked about', async (t) => {
   const inner = await serve(t, (_request, response) => response.end('inner'))
   const innerPort = new URL(inner).port
