@@ -22,7 +22,15 @@ const PAGE_ENTRIES = { 'main.tsx': 'page', 'page.css': 'page', 'dark.css': 'dark
 /** Of the last years; the operator's browser is not ours to choose. */
 const PAGE_BROWSERS = ['chrome115', 'firefox115', 'safari16']
 /** Native code, WebAssembly, and what only runs from sources. */
-const EXTERNAL = ['classic-level', '@napi-rs/blake-hash', 'blake3-wasm', 'sql.js', 'tsx']
+const EXTERNAL = [
+  'classic-level',
+  'hyperdht',
+  'hyperswarm',
+  '@napi-rs/blake-hash',
+  'blake3-wasm',
+  'sql.js',
+  'tsx',
+]
 /** What CommonJS packages in a module ask for the parts of Node. */
 const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)`
 

@@ -30,6 +30,7 @@ import { buildLimits } from './composition/build-limits.ts'
 import { buildNotifications, type Notifications } from './composition/build-notifications.ts'
 import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
+import { buildRendezvous } from './composition/build-rendezvous.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildOperator } from './composition/build-operator.ts'
 import { buildRecordLoops } from './composition/build-record-loops.ts'
@@ -157,6 +158,9 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     const metadefs = buildMetadefs(core)
     await core.cluster.start()
     onStarted(() => core.cluster.stop())
+    const rendezvous = buildRendezvous(config, core)
+    await rendezvous?.start()
+    onStarted(async () => rendezvous?.stop())
     const loops = buildLoops(core, images, metadefs)
     startLoops(loops, onStarted)
     const readiness = readinessOf(core)

@@ -1,6 +1,6 @@
 /** What operators send: checked here, so that a slip is a 400 that says how to write it. Throws INVALID. */
 import { ImageError } from '../../node/errors.ts'
-import type { MemberChanges } from '../../node/status/cluster-admin.ts'
+import type { InviteWishes, MemberChanges } from '../../node/status/cluster-admin.ts'
 import type { MuteRequest } from '../../node/status/cluster-history.ts'
 import { INSPECTED_MAX } from '../../node/status/copy-inspection.ts'
 import type { ImageMapQuery } from '../../node/status/image-map.ts'
@@ -40,10 +40,11 @@ export function parseVotersRequest(body: unknown): VotersRequest {
   return { voters, dryRun }
 }
 
-/** Answers how long the invite shall be valid, ms. */
-export function parseInviteRequest(body: unknown): number {
-  const { expiresSeconds = EXPIRES_SECONDS_DEFAULT, ...others } = body === undefined ? {} : objectOf(body)
-  refuseOthers(others, 'expiresSeconds')
+export function parseInviteRequest(body: unknown): InviteWishes {
+  const fields = body === undefined ? {} : objectOf(body)
+  const { expiresSeconds = EXPIRES_SECONDS_DEFAULT, byAddresses = false, ...others } = fields
+  refuseOthers(others, 'expiresSeconds and byAddresses')
+  if (typeof byAddresses !== 'boolean') throw invalid('byAddresses must be true or false.')
   const isValid =
     typeof expiresSeconds === 'number' &&
     Number.isInteger(expiresSeconds) &&
@@ -51,7 +52,7 @@ export function parseInviteRequest(body: unknown): number {
     expiresSeconds <= EXPIRES_SECONDS_MAX
   if (!isValid)
     throw invalid(`expiresSeconds must be an integer from ${EXPIRES_SECONDS_MIN} to ${EXPIRES_SECONDS_MAX}.`)
-  return expiresSeconds * 1000
+  return { validMs: expiresSeconds * 1000, byAddresses }
 }
 
 export function parseMemberChanges(body: unknown): MemberChanges {

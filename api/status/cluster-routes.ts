@@ -5,11 +5,12 @@ import { parseInviteRequest, parseMemberChanges, parseVotersRequest } from './cl
 
 export type ClusterAdminPort = Pick<
   ClusterAdmin,
-  'nodes' | 'planVoters' | 'setVoters' | 'abortVoters' | 'invite' | 'changeNode'
+  'nodes' | 'planVoters' | 'setVoters' | 'abortVoters' | 'invite' | 'invites' | 'revokeInvite' | 'changeNode'
 >
 
 export const NODES = '/v1/cluster/nodes'
 const VOTERS = '/v1/cluster/voters'
+const INVITES = '/v1/cluster/invites'
 
 /** 202: the change has begun and goes on; the status tells how far it has come. */
 export function clusterRoutes(app: FastifyInstance, admin: ClusterAdminPort): void {
@@ -26,7 +27,15 @@ export function clusterRoutes(app: FastifyInstance, admin: ClusterAdminPort): vo
     await admin.abortVoters()
     return reply.code(204).send()
   })
-  app.post('/v1/cluster/invites', async ({ body }, reply) => {
+  app.get(INVITES, async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+    return { invites: admin.invites() }
+  })
+  app.delete<{ Params: { id: string } }>(`${INVITES}/:id`, async ({ params }, reply) => {
+    await admin.revokeInvite(params.id)
+    return reply.code(204).send()
+  })
+  app.post(INVITES, async ({ body }, reply) => {
     reply.header('cache-control', 'no-store')
     return reply.code(201).send(await admin.invite(parseInviteRequest(body)))
   })

@@ -23,12 +23,25 @@ export interface Invite {
   secretHash: string
   /** Wall time, ms. Judged by the node that is asked to redeem it. */
   expiresAtMs: number
-  /** Who joined by it: that node alone may show it once more, when its join was cut off. Null while it is open. */
+  /**
+   * Who joined by it: that node alone may show it once more, when its join was cut off. REVOKED: nobody may any more.
+   * Null while it is open.
+   */
   usedBy: NodeId | null
 }
 
-export function isOpen({ usedBy, expiresAtMs }: Invite, nowMs: number): boolean {
-  return usedBy === null && expiresAtMs > nowMs
+/** In place of a node's id, so that releases which know nothing of it take the invite for used. */
+export const REVOKED = 'revoked'
+
+export type InviteState = 'open' | 'used' | 'revoked' | 'expired'
+
+export function inviteState({ usedBy, expiresAtMs }: Invite, nowMs: number): InviteState {
+  if (usedBy !== null) return usedBy === REVOKED ? 'revoked' : 'used'
+  return expiresAtMs > nowMs ? 'open' : 'expired'
+}
+
+export function isOpen(invite: Invite, nowMs: number): boolean {
+  return inviteState(invite, nowMs) === 'open'
 }
 
 export interface ClusterConfig {
@@ -46,7 +59,7 @@ export interface ClusterConfig {
    * never voted. 32 hex digits.
    */
   databases: Record<NodeId, string>
-  /** Open invites, and used ones until they expire. */
+  /** Open invites, and used and revoked ones until they expire. */
   invites: Invite[]
   /** Former members, the latest last: they are told so when they come again. */
   removed: NodeId[]

@@ -1,16 +1,25 @@
 /**
- * What an operator carries to a node that is to join (R10): which cluster, whom to ask, and the secret that opens the
- * door once. The cluster itself keeps only the secret's hash.
+ * What an operator carries to a node that is to join (R10): which cluster, whom to ask or how to find out, and the secret
+ * that opens the door once. The cluster itself keeps only the secret's hash.
  */
 import { contentHashHex } from '../content-hash.ts'
 import { parseHostPort } from '../network/address.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import { PUBLIC_BOOTSTRAP } from '../network/swarm-port.ts'
 import type { Random } from '../runtime.ts'
+
+/** A voter, and the address of its control plane. */
+export interface InviteHost {
+  id: NodeId
+  address: string
+}
 
 export interface InviteToken {
   clusterId: string
-  /** Whom to ask: the voters, with the addresses of their control planes. */
-  hosts: { id: NodeId; address: string }[]
+  /** Whom to ask: the voters. Empty where they are found by the rendezvous. */
+  hosts: InviteHost[]
+  /** Where the rendezvous is looked for: nodes of the hash table, `host:port`. Empty where the hosts are named. */
+  rendezvous: string[]
   secret: Uint8Array
   /** Wall time, ms. */
   expiresAtMs: number
@@ -20,8 +29,11 @@ export interface InviteToken {
 const SECRET_BYTES = 32
 /** Characters: seven voters with long host names take two thousand. */
 const TOKEN_LENGTH_MAX = 8192
-/** Told apart from later forms. */
-const VERSION = 1
+/** The forms, told apart: with the hosts, and with the rendezvous in their place. */
+const WITH_HOSTS = 1
+const WITH_RENDEZVOUS = 2
+/** Digits of its hash by which operators call an invite: it is known by them, and nobody can show it. */
+const ID_LENGTH = 8
 
 export function mintSecret(random: Random): Uint8Array {
   return random.bytes(SECRET_BYTES)
@@ -32,12 +44,18 @@ export function secretHash(secret: Uint8Array): string {
   return contentHashHex(secret)
 }
 
+/** What operators call an invite by. */
+export function inviteId({ secretHash: hash }: { secretHash: string }): string {
+  return hash.slice(0, ID_LENGTH)
+}
+
 /** One word of letters, digits, `-` and `_`. */
-export function encodeInvite({ clusterId, hosts, secret, expiresAtMs }: InviteToken): string {
+export function encodeInvite({ clusterId, hosts, rendezvous, secret, expiresAtMs }: InviteToken): string {
+  const isFound = rendezvous.length > 0
   const parts = [
-    VERSION,
+    isFound ? WITH_RENDEZVOUS : WITH_HOSTS,
     clusterId,
-    hosts.map(({ id, address }) => [id, address]),
+    isFound ? rendezvous : hosts.map(({ id, address }) => [id, address]),
     Buffer.from(secret).toString('base64url'),
     expiresAtMs,
   ]
@@ -55,13 +73,25 @@ export function decodeInvite(text: string): InviteToken {
 function parse(text: string): InviteToken | null {
   try {
     const parts = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[]
-    const [version, clusterId, pairs, secretText, expiresAtMs] = parts
-    if (version !== VERSION || typeof clusterId !== 'string' || typeof expiresAtMs !== 'number') return null
-    const hosts = (pairs as [string, string][]).map(([id, address]) => ({ id, address }))
-    for (const { address } of hosts) parseHostPort(address)
+    const [version, clusterId, whom, secretText, expiresAtMs] = parts
+    if (typeof clusterId !== 'string' || typeof expiresAtMs !== 'number') return null
+    const ways =
+      version === WITH_HOSTS ? byHosts(whom) : version === WITH_RENDEZVOUS ? byRendezvous(whom) : null
     const secret = new Uint8Array(Buffer.from(secretText as string, 'base64url'))
-    return secret.length === SECRET_BYTES ? { clusterId, hosts, secret, expiresAtMs } : null
+    return ways && secret.length === SECRET_BYTES ? { clusterId, ...ways, secret, expiresAtMs } : null
   } catch {
     return null
   }
+}
+
+function byHosts(pairs: unknown): Pick<InviteToken, 'hosts' | 'rendezvous'> {
+  const hosts = (pairs as [string, string][]).map(([id, address]) => ({ id, address }))
+  for (const { address } of hosts) parseHostPort(address)
+  return { hosts, rendezvous: [] }
+}
+
+function byRendezvous(bootstrap: unknown): Pick<InviteToken, 'hosts' | 'rendezvous'> {
+  const rendezvous = bootstrap as string[]
+  for (const place of rendezvous) if (place !== PUBLIC_BOOTSTRAP) parseHostPort(place)
+  return { hosts: [], rendezvous }
 }

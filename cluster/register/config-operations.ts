@@ -2,8 +2,10 @@
  * The changes of the cluster config (rule R10), evaluated inside its register: each makes one next epoch. Voters change
  * only through a joint config, in which every quorum needs a majority of the old and of the new set.
  */
-import { isOpen, type ClusterConfig, type Invite, type MemberNode } from '../membership/cluster-config.ts'
+import { isOpen, REVOKED, type ClusterConfig } from '../membership/cluster-config.ts'
+import type { Invite, MemberNode } from '../membership/cluster-config.ts'
 import { DRAIN_LEVEL } from '../membership/feature-level.ts'
+import { inviteId } from '../membership/invite-token.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { storageNodes } from '../placement/placement-policy.ts'
 import { VOTER_COUNTS } from './config-register.ts'
@@ -30,6 +32,8 @@ export const FINISH_JOINT = 'config.finish-joint'
 export const ABORT_JOINT = 'config.abort-joint'
 /** Args: { invite, nowMs }. Expired ones go. */
 export const ADD_INVITE = 'config.add-invite'
+/** Nobody may join by it any more. Args: { id: as `inviteId` has it }. */
+export const REVOKE_INVITE = 'config.revoke-invite'
 /** Takes in the node that showed the secret, and uses the invite up. Args: { secretHash, member, nowMs }. */
 export const REDEEM_INVITE = 'config.redeem-invite'
 
@@ -128,9 +132,24 @@ const abortJoint: Change<{ voters: NodeId[] }> = (config, { voters }) => {
 const addInvite: Change<{ invite: Invite; nowMs: number }> = (config, { invite, nowMs }) => {
   const valid = config.invites.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
   if (valid.some(({ secretHash }) => secretHash === invite.secretHash)) return null
-  if (valid.length >= INVITES_MAX)
-    throw new Refused(`${valid.length} invites have not expired yet: wait until one does`)
-  return { invites: [...valid, invite] }
+  // Those that were revoked are kept for whoever shows one to be told so, as long as there is room.
+  const kept = valid.length < INVITES_MAX ? valid : valid.filter(({ usedBy }) => usedBy !== REVOKED)
+  if (kept.length >= INVITES_MAX)
+    throw new Refused(`${kept.length} invites have not expired yet: wait until one does, or revoke one`)
+  return { invites: [...kept, invite] }
+}
+
+const revokeInvite: Change<{ id: string }> = (config, { id }) => {
+  const named = config.invites.filter((invite) => inviteId(invite) === id)
+  if (named.length === 0) throw new Refused(`there is no invite ${id}, or it has expired`)
+  const used = named.find(({ usedBy }) => usedBy !== null && usedBy !== REVOKED)
+  if (used)
+    throw new Refused(
+      `node ${used.usedBy} has joined by invite ${id} already: remove that node if it is a stranger`,
+    )
+  if (named.every(({ usedBy }) => usedBy === REVOKED)) return null
+  const invites = config.invites.map((each) => (named.includes(each) ? { ...each, usedBy: REVOKED } : each))
+  return { invites }
 }
 
 const redeemInvite: Change<{ secretHash: string; member: MemberNode; nowMs: number }> = (config, args) => {
@@ -139,6 +158,7 @@ const redeemInvite: Change<{ secretHash: string; member: MemberNode; nowMs: numb
   const isKnown = config.nodes.some(({ id }) => id === member.id)
   // The answer to its first try was lost, or it crashed before it had kept it.
   if (shown?.usedBy === member.id && isKnown) return null
+  if (shown?.usedBy === REVOKED) throw new Refused('an operator has revoked this invite: ask for a new one')
   if (!shown || !isOpen(shown, nowMs))
     throw new Refused('the invite is unknown, was used already, or has expired: ask for a new one')
   if (isKnown)
@@ -205,5 +225,6 @@ export const configOperations: OperationTable = {
   [FINISH_JOINT]: operation(finishJoint),
   [ABORT_JOINT]: operation(abortJoint),
   [ADD_INVITE]: operation(addInvite),
+  [REVOKE_INVITE]: operation(revokeInvite),
   [REDEEM_INVITE]: operation(redeemInvite),
 }

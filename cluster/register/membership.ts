@@ -141,6 +141,11 @@ export class Membership {
     return this.#change(operations.ADD_INVITE, { invite: { secretHash, expiresAtMs, usedBy: null }, nowMs })
   }
 
+  /** Throws MEMBERSHIP_REFUSED for one that is unknown or was used. */
+  revokeInvite(id: string): Promise<void> {
+    return this.#change(operations.REVOKE_INVITE, { id })
+  }
+
   redeemInvite(secretHash: string, member: MemberNode): Promise<void> {
     const nowMs = this.#components.clock.wallMs()
     return this.#change(operations.REDEEM_INVITE, { secretHash, member, nowMs })

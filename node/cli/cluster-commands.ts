@@ -3,18 +3,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
 import { size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
+import { inviteCommand, invitesCommand, revokeCommand } from './invites.ts'
 import { deletedImagesCommand, restoreImageCommand } from './deleted-images.ts'
 import { parseSeconds } from './parse-time.ts'
 import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
-import {
-  abortCommand,
-  type ChangeFlags,
-  inviteCommand,
-  nodesCommand,
-  setNodeCommand,
-  votersCommand,
-} from './membership.ts'
+import { abortCommand, type ChangeFlags, nodesCommand, setNodeCommand, votersCommand } from './membership.ts'
 import { upgradeCheckCommand } from './upgrade-check.ts'
 import { STATUS_FORMATS, type StatusFormat } from './status-view.ts'
 
@@ -28,6 +22,12 @@ interface Asking {
 export type Changing = Asking & { dryRun?: true; yes?: true; abort?: true }
 
 type LoopFlags = Asking & { pause?: true; resume?: true; rate?: { perSecond: number | null } }
+
+interface InviteFlags {
+  url: string
+  expires: number
+  addresses?: true
+}
 
 interface NodeFlags {
   zone?: string | false
@@ -51,16 +51,28 @@ export function addClusterCommands(program: Command, io: CliIo, finish: Finish):
     finish(await nodesCommand(url, format, io))
   })
   addNodeSettings(nodes, io, finish)
+  addInvites(program, io, finish)
+  addLoops(program, io, finish)
+  addImages(program, io, finish)
+  addChanges(program, io, finish)
+}
+
+function addInvites(program: Command, io: CliIo, finish: Finish): void {
   const invite = program
     .command('invite')
     .description('Print an invite: with it, one node may join ("serac join").')
     .option('--expires <time>', 'for how long it is valid, as in 30min, 1h', parseSeconds, parseSeconds('1h'))
-  withUrl(invite).action(async ({ url, expires }: { url: string; expires: number }) => {
-    finish(await inviteCommand(url, expires, io))
+    .option('--addresses', 'name the voters in it, also where nodes find them by the rendezvous')
+  withUrl(invite).action(async ({ url, expires, addresses }: InviteFlags) => {
+    finish(await inviteCommand(url, { expiresSeconds: expires, byAddresses: addresses === true }, io))
   })
-  addLoops(program, io, finish)
-  addImages(program, io, finish)
-  addChanges(program, io, finish)
+  const invites = program
+    .command('invites')
+    .description('Show the invites that have not expired, or revoke one.')
+    .option('--revoke <id>', 'nobody may join by it any more')
+  withFormat(withUrl(invites)).action(async ({ url, format, revoke }: Asking & { revoke?: string }) => {
+    finish(await (revoke === undefined ? invitesCommand(url, format, io) : revokeCommand(url, revoke, io)))
+  })
 }
 
 function addNodeSettings(nodes: Command, io: CliIo, finish: Finish): void {

@@ -1,5 +1,5 @@
-/** `serac nodes | nodes set | voters | invite`: what operators ask of the membership, over the operator port. */
-import type { InviteDocument, MemberChanges, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
+/** `serac nodes | nodes set | voters`: what operators ask of the membership, over the operator port. */
+import type { MemberChanges, NodesDocument, VoterChange } from '../status/cluster-admin.ts'
 import { sleep, systemClock } from '../../cluster/runtime.ts'
 import { isAgreed } from './agreement.ts'
 import { type CliIo, EXIT_FAILED, EXIT_OK } from './cli-io.ts'
@@ -37,15 +37,6 @@ export async function setNodeCommand(
   const id = resolveNode(name, await client.nodes())
   await client.send('PUT', `/v1/cluster/nodes/${id}`, changes)
   io.print(renderNodes(await client.nodes(), format))
-  return EXIT_OK
-}
-
-/** Prints the token alone, so that it can be piped to the node that joins. */
-export async function inviteCommand(url: string, expiresSeconds: number, io: CliIo): Promise<number> {
-  const client = new OperatorClient(url)
-  const invite = (await client.send('POST', '/v1/cluster/invites', { expiresSeconds })) as InviteDocument
-  io.print(`${invite.token}\n`)
-  io.complain(`It lets one node join until ${invite.expiresAt}; whoever has it may use it.\n`)
   return EXIT_OK
 }
 

@@ -163,7 +163,7 @@ function buildDepartures(
 }
 
 function buildAdmin(
-  { log, identity, currentConfig, cluster }: OperatorParts,
+  { config, log, identity, currentConfig, cluster }: OperatorParts,
   events: EventLog,
 ): ClusterAdmin {
   const { control, registers } = cluster
@@ -175,6 +175,7 @@ function buildAdmin(
     events,
     config: currentConfig,
     membership: registers.membership,
+    rendezvous: config.cluster.rendezvousBootstrap,
     stateOf: (id) => (control.liveness.isAlive(id) ? 'alive' : control.liveness.view(id).state),
     refusedJoins: () => registers.desk.refused,
   })

@@ -17,6 +17,7 @@ import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
 import { NOTIFICATION_OPTIONS } from './notification-options.ts'
 import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
+import { RENDEZVOUS_OPTIONS } from './rendezvous-options.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
 import {
   boolean,
@@ -391,6 +392,7 @@ export const OPTIONS = {
           'a failure domain of its own. There must be 1, 3, 5 or 7 voters (the default role). Read only while the ' +
           'store is empty: later changes go through the cluster itself.',
       ),
+      ...RENDEZVOUS_OPTIONS,
       key_file: option(path, '$state_path/node.key', "This node's private key; made at the first start."),
       stale_lists: option(
         boolean,

@@ -1,4 +1,6 @@
 /** Rules between options. Each names the written value that is to be changed. */
+import { isIPv6 } from 'node:net'
+import { PUBLIC_BOOTSTRAP } from '../../cluster/network/swarm-port.ts'
 import { memberListProblems } from './members.ts'
 import { OPTIONS, type SeracConfig } from './options.ts'
 import type { Option } from './option.ts'
@@ -15,12 +17,23 @@ export function validate(config: SeracConfig, settings: Settings): void {
   checkPorts(config, settings)
   checkOperator(config, settings)
   checkNotifications(config, settings)
+  checkRendezvous(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
     settings.refuse(
       originOf(settings, OPTIONS.cluster.options.initial_members),
       `initial_members: ${problem}`,
     )
   }
+}
+
+function checkRendezvous({ cluster }: SeracConfig, settings: Settings): void {
+  const { rendezvousBootstrap: places, bindHost } = cluster
+  if (places.length === 0) return
+  const origin = originOf(settings, OPTIONS.cluster.options.rendezvous_bootstrap)
+  if (places.includes(PUBLIC_BOOTSTRAP) && places.length > 1)
+    settings.refuse(origin, 'rendezvous_bootstrap is either public, or nodes of your own')
+  if (isIPv6(bindHost) && bindHost !== '::')
+    settings.refuse(origin, `rendezvous_bootstrap needs IPv4, and bind_host is ${bindHost}`)
 }
 
 function checkNotifications({ osloMessagingNotifications }: SeracConfig, settings: Settings): void {

@@ -1,7 +1,7 @@
 /** What operators do to the cluster's membership (R10), behind the operator port: the only door for api/. */
 import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster-config.ts'
-import { isOpen } from '../../cluster/membership/cluster-config.ts'
-import { encodeInvite, mintSecret, secretHash } from '../../cluster/membership/invite-token.ts'
+import { type InviteState, inviteState, isOpen } from '../../cluster/membership/cluster-config.ts'
+import { encodeInvite, inviteId, mintSecret, secretHash } from '../../cluster/membership/invite-token.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import type { Membership, VoterPlan } from '../../cluster/register/membership.ts'
@@ -17,7 +17,9 @@ export interface ClusterAdminComponents {
   log: Log
   events: Pick<EventLog, 'note'>
   config: CurrentConfig
-  membership: Pick<Membership, 'plan' | 'setVoters' | 'abort' | 'putNode' | 'addInvite'>
+  membership: Pick<Membership, 'plan' | 'setVoters' | 'abort' | 'putNode' | 'addInvite' | 'revokeInvite'>
+  /** Nodes of the hash table by which invites are found; empty: they name the voters. */
+  rendezvous: readonly string[]
   stateOf: (id: NodeId) => NodeStatus['state']
   /** Requests to join that this node has refused since it started. */
   refusedJoins: () => number
@@ -39,11 +41,28 @@ export interface VoterChange {
   plan: VoterPlan
 }
 
+/** An invite that has not expired, as operators see it: nobody can join by what is here. */
+export interface KnownInvite {
+  id: string
+  state: InviteState
+  /** ISO time. */
+  expiresAt: string
+  /** Who joined by it, of a used one. */
+  usedBy: NodeId | null
+}
+
 export interface InviteDocument {
+  /** What it is called in the list, and when it is revoked. */
+  id: string
   /** Secret: whoever has it may join once. */
   token: string
   /** ISO time. */
   expiresAt: string
+}
+
+export interface InviteWishes {
+  validMs: number
+  byAddresses: boolean
 }
 
 /** What may be said anew of a member. */
@@ -105,19 +124,47 @@ export class ClusterAdmin {
     return this.#components.membership.abort()
   }
 
-  /** Throws NO_QUORUM, MEMBERSHIP_REFUSED when too many invites are open. */
-  async invite(validMs: number): Promise<InviteDocument> {
-    const { membership, config, clock, random, events, self } = this.#components
+  /** Those that have not expired, the first to do so first. */
+  invites(): KnownInvite[] {
+    const { config, clock } = this.#components
+    const nowMs = clock.wallMs()
+    const valid = config.current().invites.filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+    return valid
+      .toSorted((a, b) => a.expiresAtMs - b.expiresAtMs)
+      .map((invite) => {
+        const state = inviteState(invite, nowMs)
+        const usedBy = state === 'used' ? invite.usedBy : null
+        return { id: inviteId(invite), state, expiresAt: new Date(invite.expiresAtMs).toISOString(), usedBy }
+      })
+  }
+
+  /** Throws NO_QUORUM, MEMBERSHIP_REFUSED for one that is unknown or was used. */
+  async revokeInvite(id: string): Promise<void> {
+    const { membership, events, self } = this.#components
+    await membership.revokeInvite(id)
+    const text = `An operator has revoked invite ${id}.`
+    events.note({ kind: 'INVITE_REVOKED', severity: 'info', who: self, text })
+  }
+
+  /**
+   * `byAddresses`: it names the voters, also where it could be found by the rendezvous. Throws NO_QUORUM, MEMBERSHIP_REFUSED
+   * when too many invites are open.
+   */
+  async invite({ validMs, byAddresses }: InviteWishes): Promise<InviteDocument> {
+    const { membership, config, clock, random, events, self, rendezvous } = this.#components
     const secret = mintSecret(random)
     const expiresAtMs = clock.wallMs() + validMs
-    await membership.addInvite(secretHash(secret), expiresAtMs)
+    const hash = secretHash(secret)
+    await membership.addInvite(hash, expiresAtMs)
     const { clusterId, nodes, voters } = config.current()
     const hosts = nodes.filter(({ id }) => voters.includes(id)).map(({ id, address }) => ({ id, address }))
-    const token = encodeInvite({ clusterId, hosts, secret, expiresAtMs })
+    const ways = byAddresses ? { hosts, rendezvous: [] } : { hosts, rendezvous: [...rendezvous] }
+    const token = encodeInvite({ clusterId, ...ways, secret, expiresAtMs })
     const expiresAt = new Date(expiresAtMs).toISOString()
-    const text = `An operator has made an invite, valid until ${expiresAt}.`
+    const id = inviteId({ secretHash: hash })
+    const text = `An operator has made invite ${id}, valid until ${expiresAt}.`
     events.note({ kind: 'INVITE_MADE', severity: 'info', who: self, text })
-    return { token, expiresAt }
+    return { id, token, expiresAt }
   }
 
   /** Throws NOT_FOUND, NO_QUORUM. Answers with the member as it is then. */

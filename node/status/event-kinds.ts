@@ -16,6 +16,7 @@ export const EVENT_KINDS = {
   VOTERS_CHANGED: 'Other nodes vote than before.',
   CONFIG_CHANGED: 'Another epoch of the cluster config is in force.',
   INVITE_MADE: 'An operator has made an invite at this node.',
+  INVITE_REVOKED: 'An operator has revoked an invite at this node.',
   CHUNK_DAMAGED: 'This node has found a chunk damaged and set it aside.',
   LOOP_SET: 'An operator has paused, resumed or paced a loop of this node.',
   MUTED: 'An operator has muted a check at this node, or ended that.',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { DevNode, PORT_STEP } from '../../deploy/dev/dev-node.ts'
+import { DevNode, type NodePlace, PORT_STEP, THIS_MACHINE } from '../../deploy/dev/dev-node.ts'
 import { nodeConfig, type Setting } from '../../deploy/dev/node-config.ts'
 import type { NodesDocument } from '../../node/status/cluster-admin.ts'
 import type { ClusterStatus } from '../../node/status/status-types.ts'
@@ -16,20 +16,31 @@ export class SingleNodes {
   readonly nodes: readonly DevNode[]
   readonly clients: readonly ImageClient[]
 
-  private constructor(nodes: readonly DevNode[]) {
+  readonly #placeOf: (index: number) => NodePlace
+
+  private constructor(nodes: readonly DevNode[], placeOf: (index: number) => NodePlace) {
     this.nodes = nodes
+    this.#placeOf = placeOf
     this.clients = nodes.map(({ apiUrl }) => new ImageClient(apiUrl))
   }
 
   /** Configured, with nothing in their directories and no list of members; none runs. */
-  static async create(t: Test, count: number, settings: Setting[] = []): Promise<SingleNodes> {
+  static async create(
+    t: Test,
+    count: number,
+    settings: Setting[] = [],
+    placeOf: (index: number) => NodePlace = () => THIS_MACHINE,
+  ): Promise<SingleNodes> {
     // Before testdir(), or else the directory with the pid files goes first and the processes stay.
     t.teardown(() => Promise.all(nodes.map(({ process }) => process.kill())))
     const directory = t.testdir()
     const basePort = await freeBasePort(count * PORT_STEP)
-    const nodes = Array.from({ length: count }, (_, index) => new DevNode(directory, basePort, index))
+    const nodes = Array.from(
+      { length: count },
+      (_, index) => new DevNode(directory, basePort, index, placeOf(index).host),
+    )
     process.once('exit', () => nodes.forEach((node) => killLeftover(node)))
-    const members = new SingleNodes(nodes)
+    const members = new SingleNodes(nodes, placeOf)
     for (const index of nodes.keys()) await members.configure(index, settings)
     return members
   }
@@ -52,7 +63,9 @@ export class SingleNodes {
 
   /** An offline command with the configuration of a node. */
   offline(index: number, ...args: string[]): Promise<CommandResult> {
-    return runCommand(process.execPath, [SERAC, ...args, '--config-file', this.node(index).configFile])
+    const command = [process.execPath, SERAC, ...args, '--config-file', this.node(index).configFile]
+    const [program = '', ...rest] = [...this.#placeOf(index).wrapper, ...command]
+    return runCommand(program, rest)
   }
 
   /** A command that asks the operator port of a node. */
@@ -63,7 +76,8 @@ export class SingleNodes {
   /** Resolves when its API answers; it may not be ready yet. */
   async start(index: number): Promise<void> {
     const node = this.node(index)
-    const command = [...NODE_COMMAND, 'start', '--config-file', node.configFile]
+    const { wrapper } = this.#placeOf(index)
+    const command = [...wrapper, ...NODE_COMMAND, 'start', '--config-file', node.configFile]
     await node.process.start(command, process.env)
     await eventually(`node ${index} answers`, async () => {
       if ((await node.process.state()) === 'dead') throw new Error(await node.process.logTail())
@@ -94,8 +108,8 @@ export class SingleNodes {
     await this.ready(index)
   }
 
-  async invite(host: number): Promise<string> {
-    const { stdout, stderr } = await this.ask(host, 'invite')
+  async invite(host: number, ...options: string[]): Promise<string> {
+    const { stdout, stderr } = await this.ask(host, 'invite', ...options)
     if (stdout === '') throw new Error(stderr)
     return stdout.trim()
   }

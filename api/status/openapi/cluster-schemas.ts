@@ -106,8 +106,25 @@ export const clusterSchemas: Readonly<Record<string, Schema>> = {
       warnings: listOf(text()),
     }),
   }),
-  InviteRequest: object({}, { expiresSeconds: integer() }),
-  Invite: object({ token: text('Secret: whoever has it may join once.'), expiresAt: time }),
+  InviteRequest: object(
+    {},
+    { expiresSeconds: integer(), byAddresses: flag('It names the voters, also where the rendezvous is on.') },
+  ),
+  Invite: object({
+    id: text('What it is called when it is revoked.'),
+    token: text('Secret: whoever has it may join once.'),
+    expiresAt: time,
+  }),
+  Invites: object({
+    invites: listOf(
+      object({
+        id: text(),
+        state: oneOf(['open', 'used', 'revoked']),
+        expiresAt: time,
+        usedBy: orNull(nodeId),
+      }),
+    ),
+  }),
   Loops: object({ node: nodeId, loops: listOf(ref('LoopState')) }),
   LoopChanges: object({}, { paused: flag(), rate: orNull(number('A second; null: as the loop thinks.')) }),
   DeletedImages: object({

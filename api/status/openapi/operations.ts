@@ -70,7 +70,14 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
     delete: { summary: 'Gives a change of the voters up.', answers: { 204: null } },
   },
   '/v1/cluster/invites': {
+    get: {
+      summary: 'The invites that have not expired, without what one could join by.',
+      answers: { 200: 'Invites' },
+    },
     post: { summary: 'An invite for one node.', body: 'InviteRequest', answers: { 201: 'Invite' } },
+  },
+  '/v1/cluster/invites/{id}': {
+    delete: { summary: 'Revokes an invite that nobody has joined by.', answers: { 204: null } },
   },
   '/v1/cluster/loops': {
     get: { summary: 'The background loops of the node that is asked.', answers: { 200: 'Loops' } },

@@ -50,6 +50,7 @@ t.test('bad input is a 4xx that says what is wrong', async (t) => {
     ['POST', 'voters', [], /JSON object/],
     ['POST', 'invites', { expiresSeconds: 1 }, /from 60 to/],
     ['POST', 'invites', { expiresSeconds: 1e9 }, /from 60 to/],
+    ['POST', 'invites', { byAddresses: 1 }, /true or false/],
     ['PUT', 'nodes/a', { address: 'nowhere' }, /HOST:PORT/],
     ['PUT', 'nodes/a', { address: 'h:99999' }, /HOST:PORT/],
     ['PUT', 'nodes/a', { zone: '' }, /zone/],
@@ -69,19 +70,29 @@ t.test('bad input is a 4xx that says what is wrong', async (t) => {
   t.equal((await app.inject({ ...text, body: '{"voters":[]}' })).statusCode, 400, 'no form of a web page')
 })
 
-t.test('invites last an hour unless said otherwise', async (t) => {
-  const asked: number[] = []
+t.test('invites last an hour unless said otherwise; they are listed, and revoked', async (t) => {
+  const asked: unknown[] = []
+  const expiresAt = '2026-01-01T00:00:00.000Z'
   const app = operator({
-    invite: async (validMs) => {
-      asked.push(validMs)
-      return { token: 't', expiresAt: '2026-01-01T00:00:00.000Z' }
+    invite: async (wishes) => {
+      asked.push(wishes)
+      return { id: 'i', token: 't', expiresAt }
     },
+    invites: () => [{ id: 'i', state: 'open', expiresAt, usedBy: null }],
+    revokeInvite: async (id) => void asked.push(id),
   })
   const url = '/v1/cluster/invites'
   const answer = await app.inject({ method: 'POST', url })
   t.match(answer, { statusCode: 201, headers: { 'cache-control': 'no-store' } })
-  await app.inject({ method: 'POST', url, body: { expiresSeconds: 60 } })
-  t.strictSame(asked, [3_600_000, 60_000])
+  await app.inject({ method: 'POST', url, body: { expiresSeconds: 60, byAddresses: true } })
+  const listed = await app.inject({ url })
+  t.match(listed.json(), { invites: [{ id: 'i', state: 'open', expiresAt, usedBy: null }] })
+  t.equal((await app.inject({ method: 'DELETE', url: `${url}/i` })).statusCode, 204)
+  t.strictSame(asked, [
+    { validMs: 3_600_000, byAddresses: false },
+    { validMs: 60_000, byAddresses: true },
+    'i',
+  ])
 })
 
 t.test('members are changed, a change of the voters is given up', async (t) => {

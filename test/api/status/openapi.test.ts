@@ -38,7 +38,9 @@ const admin: Partial<ClusterAdminPort> = {
   planVoters: () => ({ state: 'planned', plan }),
   setVoters: async () => ({ state: 'running', plan }),
   abortVoters: async () => {},
-  invite: async () => ({ token: 't', expiresAt: NOW }),
+  invite: async () => ({ id: 'i', token: 't', expiresAt: NOW }),
+  invites: () => [{ id: 'i', state: 'used', expiresAt: NOW, usedBy: 'a' }],
+  revokeInvite: async () => {},
   changeNode: async () => member,
 }
 const sum = { images: 1, bytes: 5 }

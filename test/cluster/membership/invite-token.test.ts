@@ -14,6 +14,7 @@ const token: InviteToken = {
     { id: 'a', address: '10.0.0.1:9293' },
     { id: 'b', address: '[fd00::1]:9293' },
   ],
+  rendezvous: [],
   secret: mintSecret(systemRandom),
   expiresAtMs: 1_800_000_000_000,
 }
@@ -22,6 +23,13 @@ t.test('an invite survives its way as one word', async (t) => {
   const text = encodeInvite(token)
   t.match(text, /^[\w-]+$/)
   t.strictSame(decodeInvite(text), token)
+})
+
+t.test('an invite of the rendezvous names no voter', async (t) => {
+  const found = { ...token, rendezvous: ['10.0.0.1:9296', 'public'] }
+  const text = encodeInvite(found)
+  t.strictSame(decodeInvite(text), { ...found, hosts: [] })
+  t.ok(text.length < encodeInvite(token).length)
 })
 
 t.test('what the cluster keeps does not tell the secret', async (t) => {
@@ -33,7 +41,8 @@ t.test('what is no whole invite is refused without being repeated', async (t) =>
   const text = encodeInvite(token)
   const bad = encodeInvite({ ...token, hosts: [{ id: 'a', address: 'nowhere' }] })
   const short = encodeInvite({ ...token, secret: token.secret.subarray(1) })
-  for (const wrong of ['', 'x', text.slice(0, -9), 'A'.repeat(9000), bad, short]) {
+  const lost = encodeInvite({ ...token, rendezvous: ['nowhere'] })
+  for (const wrong of ['', 'x', text.slice(0, -9), 'A'.repeat(9000), bad, short, lost]) {
     t.throws(() => decodeInvite(wrong), { message: /^this is no invite, or only a part of one: copy/ })
   }
 })

@@ -5,7 +5,9 @@ import {
   ADD_INVITE,
   configOperations,
   REDEEM_INVITE,
+  INVITES_MAX,
   REMOVE_NODE,
+  REVOKE_INVITE,
 } from '../../../cluster/register/config-operations.ts'
 import type { RecordState } from '../../../cluster/register/operations.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
@@ -113,4 +115,26 @@ t.test('an invite serves one node, which may show it again after a crash', async
   const removed = apply(joined, REMOVE_NODE, { node: 'x' }) as RecordState
   t.match(removed, { record: { removed: ['x'], nodes: { length: 1 } } })
   t.match(redeem(removed, 'x', 12), { kind: 'refuse' }, 'a removed node needs a new one')
+  const revoked = apply(open, REVOKE_INVITE, { id: 'h' }) as RecordState
+  t.match(redeem(revoked, 'x', 10), { refusal: { message: /an operator has revoked this invite/ } })
+  t.match(apply(revoked, REVOKE_INVITE, { id: 'h' }), { kind: 'keep' })
+  t.match(apply(joined, REVOKE_INVITE, { id: 'h' }), {
+    refusal: { message: /^node x has joined by invite h/ },
+  })
+  t.match(apply(open, REVOKE_INVITE, { id: 'x' }), { refusal: { message: /^there is no invite x/ } })
+})
+
+t.test('there is room for new invites in place of those that were revoked', async (t) => {
+  const invites = Array.from({ length: INVITES_MAX }, (_, index) => ({
+    ...{ secretHash: `${index}`, expiresAtMs: 1000, usedBy: index === 0 ? 'revoked' : null },
+  }))
+  const full: RecordState = { live: true, record: configOf(['a'], { invites }) }
+  const add = (state: RecordState, secretHash: string) =>
+    configOperations[ADD_INVITE]!(state, {
+      invite: { secretHash, expiresAtMs: 1000, usedBy: null },
+      nowMs: 1,
+    })
+  const one = add(full, 'x')
+  t.match(one, { kind: 'write', next: { record: { invites: { length: INVITES_MAX } } } })
+  t.match(add((one as { next: RecordState }).next, 'y'), { refusal: { message: /or revoke one$/ } })
 })

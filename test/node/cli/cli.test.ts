@@ -115,6 +115,44 @@ t.test('nodes set asks for what to change, and sends it with what its parent tak
   ])
 })
 
+t.test('invites are made, listed in 80 columns, and revoked', async (t) => {
+  const asked: string[] = []
+  const usedBy = `12D3KooW${'x'.repeat(44)}`
+  const invites = [
+    { id: 'aaaaaaaa', state: 'open', expiresAt: '2026-01-01T00:00:00.000Z', usedBy: null },
+    { id: 'bbbbbbbb', state: 'used', expiresAt: '2026-01-01T00:00:00.000Z', usedBy },
+  ]
+  const made = { id: 'cccccccc', token: 'TOKEN', expiresAt: '2026-01-01T00:00:00.000Z' }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    asked.push(`${request.method} ${request.url} ${await text(request)}`)
+    if (request.method === 'DELETE') response.statusCode = 204
+    response.end(
+      request.method === 'DELETE' ? '' : JSON.stringify(request.method === 'POST' ? made : { invites }),
+    )
+  }
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  t.match(await run(['invite', '--url', url, '--expires', '5min', '--addresses']), {
+    stdout: 'TOKEN\n',
+    stderr: /serac invites --revoke cccccccc\n$/,
+  })
+  const { stdout } = await run(['invites', '--url', url])
+  t.match(stdout, /^INVITE .*\naaaaaaaa  open .* -\nbbbbbbbb  used .*…x+\n$/)
+  t.ok(stdout.split('\n').every((line) => line.length <= 80))
+  t.equal((await run(['invites', '--url', url, '-f', 'value'])).stdout, 'aaaaaaaa open\nbbbbbbbb used\n')
+  t.match(await run(['invites', '--url', url, '--revoke', 'aaaaaaaa']), {
+    exitCode: EXIT_OK,
+    stdout: /Nobody can/,
+  })
+  t.strictSame(asked, [
+    'POST /v1/cluster/invites {"expiresSeconds":300,"byAddresses":true}',
+    ...['GET /v1/cluster/invites ', 'GET /v1/cluster/invites '],
+    'DELETE /v1/cluster/invites/aaaaaaaa ',
+  ])
+})
+
 t.test('policy list and check', async (t) => {
   const directory = t.testdir({ 'policy.yaml': 'get_image: "role:auditor"\nmodfy_image: "!"\n' })
   const file = join(directory, 'policy.yaml')

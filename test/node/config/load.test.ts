@@ -209,6 +209,17 @@ t.test('the wrong one of several values is named', async (t) => {
   ])
 })
 
+t.test('the rendezvous is in nodes of one kind, by IPv4', async (t) => {
+  const file = `${MEMBER}bind_host = fd00::1\nrendezvous_bootstrap = public, 10.0.0.1:9296\n`
+  t.match(await refused(t, { 'a.conf': file }), [
+    ['a.conf:4', 'rendezvous_bootstrap is either public, or nodes of your own'],
+    ['a.conf:4', 'rendezvous_bootstrap needs IPv4, and bind_host is fd00::1'],
+  ])
+  t.match(await refused(t, { 'a.conf': `${MEMBER}rendezvous_bootstrap = 10.0.0.1\n` }), [
+    ['a.conf:3', /^rendezvous_bootstrap must be a list of HOST:PORT or public/],
+  ])
+})
+
 t.test('circles and lists in substitutions', async (t) => {
   t.match(
     await refused(t, {

@@ -24,6 +24,7 @@ function adminOf(membership: Partial<ClusterAdminComponents['membership']>) {
     events: { note: (note) => void noted.push(note) },
     config: new CurrentConfig(storage, config),
     membership: { plan: () => plan, ...membership } as ClusterAdminComponents['membership'],
+    rendezvous: ['10.0.0.1:9296'],
     stateOf: () => 'alive',
     refusedJoins: () => 3,
   })
@@ -47,10 +48,14 @@ t.test('a change that is over at once, and one that does not begin', async (t) =
   await t.rejects(refusing.admin.setVoters(['a']), { message: 'no' })
 })
 
-t.test('an invite names the voters; only its hash is kept', async (t) => {
+t.test('an invite names the voters or the rendezvous; only its hash is kept', async (t) => {
   const kept: [string, number][] = []
   const { admin, clock, noted } = adminOf({ addInvite: async (...invite) => void kept.push(invite) })
-  const { token } = await admin.invite(60_000)
+  const found = decodeInvite((await admin.invite({ validMs: 60_000, byAddresses: false })).token)
+  t.match(found, { hosts: { length: 0 }, rendezvous: ['10.0.0.1:9296'] })
+  kept.length = 0
+  const { id, token } = await admin.invite({ validMs: 60_000, byAddresses: true })
+  t.ok(id.length >= 8 && kept[0]?.[0].startsWith(id))
   t.match(noted, [{ kind: 'INVITE_MADE', who: 'a' }])
   t.notMatch(noted[0]?.text, token)
   const { secret, hosts, expiresAtMs } = decodeInvite(token)
@@ -61,6 +66,26 @@ t.test('an invite names the voters; only its hash is kept', async (t) => {
     hosts.map(({ id }) => id),
     ['a', 'b', 'c'],
   )
+})
+
+t.test('invites are listed until they expire, and revoked', async (t) => {
+  const revoked: string[] = []
+  const { admin, clock, config, noted } = adminOf({ revokeInvite: async (id) => void revoked.push(id) })
+  const invite = (letter: string, afterMs: number, usedBy: string | null) => ({
+    ...{ secretHash: letter.repeat(64), expiresAtMs: clock.wallMs() + afterMs, usedBy },
+  })
+  const [used, taken, gone] = [invite('b', 2, 'x'), invite('c', 3, 'revoked'), invite('d', 0, null)]
+  config.invites = [taken, used, invite('a', 1, null), gone]
+  t.match(admin.invites(), [
+    { id: 'aaaaaaaa', state: 'open', usedBy: null, expiresAt: '2026-01-01T00:00:00.001Z' },
+    { id: 'bbbbbbbb', state: 'used', usedBy: 'x' },
+    { id: 'cccccccc', state: 'revoked', usedBy: null },
+  ])
+  t.equal(admin.invites().length, 3)
+  t.match(admin.nodes(), { invites: { open: 1 } })
+  await admin.revokeInvite('aaaaaaaa')
+  t.strictSame(revoked, ['aaaaaaaa'])
+  t.match(noted, [{ kind: 'INVITE_REVOKED', text: /aaaaaaaa/ }])
 })
 
 t.test('who is no member cannot be changed', async (t) => {
