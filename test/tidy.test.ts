@@ -57,6 +57,7 @@ const HOMES: readonly { packages: RegExp; homes: readonly string[] }[] = [
     packages: /^(libp2p|@libp2p\/|@multiformats\/|@chainsafe\/)/,
     homes: ['cluster/network/', 'cluster/gossip/', 'cluster/membership/'],
   },
+  { packages: /^(hyperswarm|hyperdht)$/, homes: ['cluster/network/hyperswarm.ts'] },
   { packages: /^(level|classic-level)$/, homes: ['node/store/'] },
   { packages: /^(fastify|@fastify\/)/, homes: ['api/', 'node/daemon.ts'] },
   { packages: /^(blake3-wasm|@napi-rs\/blake-hash)$/, homes: ['cluster/content-hash.ts'] },

@@ -6,6 +6,7 @@ import { toError } from '../errors.ts'
 import type { OpenSwarm, Swarm, SwarmChannel } from '../network/swarm-port.ts'
 import type { Clock, Log } from '../runtime.ts'
 import { type ClusterConfig, type Invite, inviteState } from './cluster-config.ts'
+import { inviteId } from './invite-token.ts'
 import { encodeAnswer, inviteOfKnock, type RendezvousAnswer, topicOf } from './rendezvous-messages.ts'
 
 export interface RendezvousDeskComponents {
@@ -96,8 +97,14 @@ export class RendezvousDesk {
     try {
       const knock = await channel.receive(KNOCK_TIMEOUT_MS)
       const invite = inviteOfKnock(knock, channel.binding, this.#announced())
-      if (invite) channel.send(encodeAnswer(this.#answerTo(invite), invite.secretHash, channel.binding))
       this.#counts[invite ? 'guided' : 'turnedAway']++
+      if (!invite) return
+      const answer = this.#answerTo(invite)
+      this.#components.log.info(
+        { invite: inviteId(invite), state: answer.state },
+        'an invite was shown at the rendezvous',
+      )
+      channel.send(encodeAnswer(answer, invite.secretHash, channel.binding))
     } catch (error) {
       this.#counts.turnedAway++
       this.#components.log.debug(

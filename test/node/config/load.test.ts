@@ -216,7 +216,7 @@ t.test('the rendezvous is in nodes of one kind, by IPv4', async (t) => {
     ['a.conf:4', 'rendezvous_bootstrap needs IPv4, and bind_host is fd00::1'],
   ])
   t.match(await refused(t, { 'a.conf': `${MEMBER}rendezvous_bootstrap = 10.0.0.1\n` }), [
-    ['a.conf:3', /^rendezvous_bootstrap must be a list of HOST:PORT or public/],
+    ['a.conf:3', /^rendezvous_bootstrap must be HOST:PORT or public, not/],
   ])
 })
 
