@@ -6,6 +6,7 @@ import type { ImageServicePort } from '../node/images/image-service-port.ts'
 import type { V1ImagesPort } from '../node/images/v1-images-port.ts'
 import type { MetadefServicePort } from '../node/metadefs/metadef-service-port.ts'
 import type { ServedRequest } from '../node/status/metrics/node-metrics.ts'
+import type { OldGlance } from '../node/images/old-glance.ts'
 import type { StoreList } from '../node/images/store-list.ts'
 import type { ImportServicePort } from '../node/imports/import-service-port.ts'
 import type { TaskServicePort } from '../node/tasks/task-service-port.ts'
@@ -38,6 +39,9 @@ export interface Readiness {
   reasons(): string[]
 }
 
+/** Where images are looked for that the cluster does not know. */
+export type OldGlancePort = Pick<OldGlance, 'isArriving' | 'show' | 'open'>
+
 /** Whether requests should come here at all. */
 export interface Presence {
   /** While this file exists, they should not. */
@@ -52,6 +56,8 @@ export interface ApiComponents {
   v1: V1ImagesPort | null
   metadefs: MetadefServicePort
   tasks: TaskServicePort
+  /** null: unknown images are looked for nowhere else. */
+  oldGlance: OldGlancePort | null
   imports: ImportServicePort
   stores: StoreList
   authenticator: Authenticator

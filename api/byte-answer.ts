@@ -2,7 +2,8 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../cluster/runtime.ts'
-import type { ImageBytes } from '../node/images/image-requests.ts'
+import type { ImageRecord } from '../node/images/image-record.ts'
+import type { OpenImage } from '../node/images/image-requests.ts'
 import type { ApiComponents, ApiOptions } from './api-components.ts'
 import { takeOver } from './replies.ts'
 import { ClientLeftError } from './request-body.ts'
@@ -13,7 +14,7 @@ export interface ByteAnswer {
   status: number
   /** Set when the first bytes are there: until then it may be another answer. */
   headers: OutgoingHttpHeaders
-  data: ImageBytes
+  data: OpenImage & { record: Pick<ImageRecord, 'id' | 'checksum'> }
   range: ByteRange
 }
 
@@ -34,7 +35,7 @@ export function sendBytes(
 }
 
 /** Clients leave when they please; a cut from our side means that no holder had a chunk. */
-function logCut(log: Log, requestId: string, { record }: ImageBytes, error: unknown): void {
+function logCut(log: Log, requestId: string, { record }: ByteAnswer['data'], error: unknown): void {
   const fields = { requestId, imageId: record.id, err: error }
   if (error instanceof ClientLeftError) log.info(fields, 'the client left a download')
   else log.error(fields, 'a download was cut')

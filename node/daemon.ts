@@ -27,6 +27,7 @@ import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
 import { buildImports, type Imports } from './composition/build-imports.ts'
 import { buildLimits } from './composition/build-limits.ts'
+import { buildOldGlance } from './composition/build-old-glance.ts'
 import { buildNotifications, type Notifications } from './composition/build-notifications.ts'
 import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
@@ -391,6 +392,7 @@ async function listen(
   const eventLoopDelay = new EventLoopDelay(clock)
   eventLoopDelay.start()
   onStarted(async () => eventLoopDelay.stop())
+  const oldGlance = await buildOldGlance(config, { ...core, registers: images.registers })
   const view = buildOperator({
     ...core,
     registers: images.registers,
@@ -400,6 +402,7 @@ async function listen(
     eventLoopDelay: () => eventLoopDelay.recent,
     apiTraffic,
     streams,
+    oldGlance,
   })
   onStarted(async () => view.stop())
   const api = buildApiServer(
@@ -408,6 +411,7 @@ async function listen(
       v1: config.default.enableV1Api ? buildV1Images(core, images) : null,
       metadefs: metadefs.service,
       tasks: images.tasks.service,
+      oldGlance,
       imports: images.imports.service,
       stores: core.stores,
       authenticator,

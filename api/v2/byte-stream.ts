@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ImageError } from '../../node/errors.ts'
-import type { ByteLease, ImageBytes } from '../../node/images/image-requests.ts'
+import type { ByteLease, OpenImage } from '../../node/images/image-requests.ts'
 import { ClientLeftError } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
 
@@ -16,11 +16,7 @@ export interface ByteSink {
  * Opens `range` of `data` and waits for its first bytes, so that data which cannot be had is still an honest 503 and not
  * a cut connection. Then `send` once. Reading is aborted when the client leaves. Throws what `data.read` throws.
  */
-export async function openByteStream(
-  data: ImageBytes,
-  range: ByteRange,
-  sink: ByteSink,
-): Promise<ByteStream> {
+export async function openByteStream(data: OpenImage, range: ByteRange, sink: ByteSink): Promise<ByteStream> {
   const stream = new ByteStream(data, range, sink)
   await stream.fetchFirst()
   return stream
@@ -33,7 +29,7 @@ export class ByteStream {
   #remainingBytes: number
   #next: IteratorResult<ByteLease, unknown> = { done: true, value: null }
 
-  constructor(data: ImageBytes, { start, end }: ByteRange, sink: ByteSink) {
+  constructor(data: OpenImage, { start, end }: ByteRange, sink: ByteSink) {
     this.#sink = sink
     this.#remainingBytes = end - start + 1
     const leases = end < start ? noLeases() : data.read(start, end, this.#clientLeft.signal)

@@ -3,10 +3,9 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
-import type { ImageBytes } from '../../node/images/image-requests.ts'
 import type { StoreList } from '../../node/images/store-list.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
-import { sendBytes } from '../byte-answer.ts'
+import { type ByteAnswer, sendBytes } from '../byte-answer.ts'
 import { callerOf } from '../context.ts'
 import { sendNothing, unwrap } from '../replies.ts'
 import { bodyMediaType, hasBody, refuseBody, uploadBody } from '../request-body.ts'
@@ -45,15 +44,26 @@ export function imageDataRoutes(
     const data = unwrap(reply, await images.openData(callerOf(request), imageIdOf(request)))
     // Only an image that never got data: one whose bytes cannot be reached is UNAVAILABLE instead.
     if (data === null) return sendNothing(reply)
-    const range = parseByteRange(request.headers, data.sizeBytes)
-    const answer = {
-      status: range ? 206 : 200,
-      headers: dataHeaders(data, range),
-      data,
-      range: range ?? wholeRange(data),
-    }
-    return sendBytes(request, reply, answer, { streams, log }, { clientPauseMs })
+    return sendImageData(request, reply, data, { streams, log }, { clientPauseMs })
   })
+}
+
+/** All of it, or the part that the request asks for. */
+export function sendImageData(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  data: ByteAnswer['data'],
+  components: Pick<ApiComponents, 'streams' | 'log'>,
+  options: Pick<ApiOptions, 'clientPauseMs'>,
+): Promise<FastifyReply> {
+  const range = parseByteRange(request.headers, data.sizeBytes)
+  const answer = {
+    status: range ? 206 : 200,
+    headers: dataHeaders(data, range),
+    data,
+    range: range ?? wholeRange(data),
+  }
+  return sendBytes(request, reply, answer, components, options)
 }
 
 /** Throws UNSUPPORTED_MEDIA, INVALID. `sizeBytes` null: the client does not say. */
@@ -83,7 +93,10 @@ function declaredSize(headers: IncomingHttpHeaders, withBody: boolean): number |
 }
 
 /** Content-MD5 is hex and always of the whole image, as Glance's clients expect. */
-function dataHeaders({ record, sizeBytes }: ImageBytes, range: ByteRange | null): OutgoingHttpHeaders {
+function dataHeaders(
+  { record, sizeBytes }: ByteAnswer['data'],
+  range: ByteRange | null,
+): OutgoingHttpHeaders {
   const { start, end } = range ?? wholeRange({ sizeBytes })
   return {
     'content-type': DATA_TYPE,

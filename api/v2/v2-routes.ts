@@ -4,6 +4,7 @@ import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { identifyCallers } from '../identify-callers.ts'
 import { noRouteError } from '../no-route.ts'
 import { actionRoutes } from './actions.ts'
+import { fallThroughTo } from './fall-through.ts'
 import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
 import { importRoutes } from './imports.ts'
@@ -23,6 +24,8 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export function v2Routes(components: ApiComponents, options: ApiOptions): FastifyPluginCallback {
   return (app, _pluginOptions, done) => {
     identifyCallers(app, components, options)
+    const { oldGlance } = components
+    if (oldGlance) fallThroughTo(oldGlance, app, components, options)
     imageRoutes(app, components, options)
     imageDataRoutes(app, components, options)
     locationRoutes(app, components)

@@ -12,6 +12,7 @@ import type { SeracConfig } from '../config/options.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
+import type { OldGlance } from '../images/old-glance.ts'
 import type { Auditor } from '../loops/auditor.ts'
 import type { Loop } from '../loops/loop.ts'
 import type { OutNodes } from '../loops/out-nodes.ts'
@@ -59,6 +60,7 @@ export interface OperatorParts {
   /** Of the Glance API. */
   apiTraffic: Traffic
   streams: StreamLimit
+  oldGlance: OldGlance | null
   /** Monotonic. */
   startedMs: number
 }
@@ -128,12 +130,13 @@ export function buildOperator(parts: OperatorParts): Omit<
 }
 
 function buildMetrics(parts: OperatorParts, facts: ReportComponents, watch: StatusWatch): NodeMetrics {
-  const { apiTraffic: api, streams, cluster, store, holder, currentConfig, startedMs } = parts
+  const { apiTraffic: api, streams, oldGlance, cluster, store, holder, currentConfig, startedMs } = parts
   return new NodeMetrics({
     own: () => ownFigures(facts),
     counts: () => ({
       api,
       transfers: streams.underWay,
+      oldGlance: oldGlance?.counts ?? null,
       bulk: cluster.bulkTraffic,
       registers: cluster.registers.counts,
       repair: holder.pulled,

@@ -15,6 +15,7 @@ import {
 import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
+import { MOVING_OPTIONS } from './moving-options.ts'
 import { NOTIFICATION_OPTIONS } from './notification-options.ts'
 import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
 import { RENDEZVOUS_OPTIONS } from './rendezvous-options.ts'
@@ -229,6 +230,10 @@ export const OPTIONS = {
   glance_store: {
     help: 'Places for the bytes of images beside the cluster itself.',
     options: STORE_OPTIONS,
+  },
+  moving: {
+    help: 'While images are moved here from a Glance.',
+    options: MOVING_OPTIONS,
   },
   task: {
     help: 'What goes on behind the answers to requests: imports.',

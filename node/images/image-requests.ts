@@ -143,7 +143,7 @@ export interface ImagePage {
   more: boolean
 }
 
-export type { ByteLease } from '../data/open-image.ts'
+export type { ByteLease, OpenImage } from '../data/open-image.ts'
 
 /** The readable data of one image, with its record. */
 export interface ImageBytes extends OpenImage {

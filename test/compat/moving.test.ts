@@ -2,7 +2,7 @@
  * Images are moved out of a real Glance, out of its database and files, to files and back: all of them are the same
  * everywhere. With SERAC_PROBE=full 200 images of 5 GiB together.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -117,7 +117,9 @@ t.test('to files and back: the same', async (t) => {
 })
 
 t.test('out of the database and the files alone', async (t) => {
-  const other = await clientCluster(t, SHOW_LOCATIONS, 1)
+  const fallThrough = { section: 'moving', name: 'fall_through_url', value: glance.url }
+  const other = await clientCluster(t, [...SHOW_LOCATIONS, fallThrough], 1)
+  await isReadThere(t, other)
   const source = [...fromDatabase, '--url', operatorOf(other)]
   const dry = await new SeracCommand(...source, '--dry-run').report()
   t.match(dry, { attention: [], exitCode: 0, bytesSent: 0, counts: { 'to-move': gallery.all.length } })
@@ -127,7 +129,7 @@ t.test('out of the database and the files alone', async (t) => {
     exitCode: 0,
     counts: { moved: gallery.all.length },
   })
-  await isLikeGlance(t, other)
+  await isLikeGlance(t, other, 200)
   const outside = JSON.parse(
     (
       await new ImageClient(other.node(0).apiUrl).send(
@@ -165,10 +167,25 @@ async function countOf(nodes: DevCluster): Promise<number> {
   return images.length + unfinished.length
 }
 
-async function isLikeGlance(t: Test, nodes: DevCluster): Promise<void> {
+async function isLikeGlance(t: Test, nodes: DevCluster, killed = 404): Promise<void> {
   const [there, here] = [new ImageClient(glance.url), new ImageClient(nodes.node(0).apiUrl)]
   for (const id of gallery.all) t.strictSame(await shownBy(here, id), asMoved(await shownBy(there, id)))
-  t.equal((await here.send('GET', `/v2/images/${gallery.ids.get('killed')!}`)).status, 404)
+  t.equal((await here.send('GET', `/v2/images/${gallery.ids.get('killed')!}`)).status, killed)
+}
+
+/** Before anything is moved: shown and read as there, and not to be changed. */
+async function isReadThere(t: Test, nodes: DevCluster): Promise<void> {
+  const [there, here] = [new ImageClient(glance.url), new ImageClient(nodes.node(0).apiUrl)]
+  for (const id of gallery.all) {
+    for (const path of [`/v2/images/${id}`, `/v2/images/${id}/file`]) {
+      const [old, read] = [await there.send('GET', path), await here.send('GET', path)]
+      t.equal(read.status, old.status, path)
+      if (old.status === 200) t.ok(read.body.equals(old.body), path)
+    }
+  }
+  const id = gallery.ids.get('plain')!
+  t.equal((await here.send('DELETE', `/v2/images/${id}`)).status, 409)
+  t.equal((await here.send('GET', `/v2/images/${randomUUID()}`)).status, 404)
 }
 
 async function digestsIn(path: string): Promise<Record<string, string>> {

@@ -73,6 +73,7 @@ export function testApi(
     {
       images,
       v1: null,
+      oldGlance: null,
       metadefs: new DefinitionsWorld().node().service,
       tasks: new TaskService({ registers: registers.taskRegisters, index: registers.tasks, images }),
       imports,

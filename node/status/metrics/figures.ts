@@ -1,4 +1,5 @@
 /** What the metrics say now, read from what the node and the status know anyway. Unknown is NaN or absent, never 0. */
+import type { OldGlanceCounts } from '../../images/old-glance.ts'
 import type { OwnFigures } from '../node-report.ts'
 import type { ClusterStatus } from '../status-types.ts'
 import type { MetricName } from './metric-table.ts'
@@ -15,6 +16,8 @@ export type Figures = Partial<Record<MetricName, number | readonly Sample[]>>
 export interface NodeCounts {
   api: { connections: number; receivedBytes: number; sentBytes: number }
   transfers: number
+  /** null: there is none. */
+  oldGlance: Readonly<OldGlanceCounts> | null
   bulk: { receivedBytes: number; sentBytes: number }
   registers: {
     operations: { done: number; refused: number; failed: number }
@@ -36,6 +39,7 @@ export function countFigures({ api, bulk, registers, repair, ...counts }: NodeCo
     serac_http_received_bytes_total: api.receivedBytes,
     serac_http_sent_bytes_total: api.sentBytes,
     serac_transfers: counts.transfers,
+    ...(counts.oldGlance && { serac_old_glance_requests_total: byLabel('outcome', { ...counts.oldGlance }) }),
     serac_bulk_received_bytes_total: bulk.receivedBytes,
     serac_bulk_sent_bytes_total: bulk.sentBytes,
     serac_register_operations_total: byLabel('outcome', registers.operations),

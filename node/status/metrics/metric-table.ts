@@ -37,6 +37,11 @@ export const METRICS = {
     help: 'Bytes that left over connections to the Glance API, downloads and TLS included.',
   },
   serac_http_connections: { type: 'gauge', help: 'Open connections to the Glance API; 4096 is the limit.' },
+  serac_old_glance_requests_total: {
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'With fall_through_url, ids that this cluster does not know: shown from the old Glance, opened for a download, absent there, failed.',
+  },
   serac_transfers: { type: 'gauge', help: 'Uploads and downloads under way; 1000 is the limit.' },
 
   serac_bulk_received_bytes_total: {

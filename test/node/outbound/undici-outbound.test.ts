@@ -251,3 +251,17 @@ t.test('a server is who its certificate says, for the name in the URL', async (t
   const downgrade = get(`https://127.0.0.1:${redirectingPort}/`)
   await t.rejects(outboundOf({ insecure: true }).send(downgrade), { ...FAILED, message: /away from TLS/ })
 })
+
+t.test('headers of a request go to its own origin alone, wherever it redirects to', async (t) => {
+  const seen: (string | undefined)[] = []
+  const elsewhere = await serve(t, ({ headers }, response) => {
+    seen.push(headers['x-auth-token'] as string | undefined)
+    response.end('there')
+  })
+  const url = await serve(t, ({ headers, url: path }, response) => {
+    seen.push(headers['x-auth-token'] as string | undefined)
+    response.writeHead(302, { location: path === '/' ? '/second' : `${elsewhere}/` }).end()
+  })
+  t.equal(await bodyOf(outboundOf(), get(`${url}/`, { headers: { 'x-auth-token': 'secret' } })), 'there')
+  t.strictSame(seen, ['secret', 'secret', undefined])
+})

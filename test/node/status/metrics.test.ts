@@ -15,6 +15,7 @@ import { clusterOf, own } from './report-fixture.ts'
 const counts: NodeCounts = {
   api: { connections: 2, receivedBytes: 1000, sentBytes: 2000 },
   transfers: 1,
+  oldGlance: { shown: 8, opened: 1, absent: 0, failed: 0 },
   bulk: { receivedBytes: 30, sentBytes: 40 },
   registers: {
     operations: { done: 5, refused: 1, failed: 0 },
@@ -58,6 +59,7 @@ t.test('what the node knows of itself', async (t) => {
     serac_http_received_bytes_total: '1000',
     'serac_register_operations_total{outcome="refused"}': '1',
     serac_register_rounds_lost_total: '1',
+    'serac_old_glance_requests_total{outcome="shown"}': '8',
     serac_repair_bytes_total: '3',
     serac_store_used_bytes: '10',
     'serac_loop_paused{loop="updater"}': '1',

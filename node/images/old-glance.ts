@@ -1,0 +1,179 @@
+/**
+ * The Glance that this cluster takes over from, while images are moved: an image whose id the cluster does not know is read
+ * from there, with the caller's own token and so with the caller's own rights. Nothing is ever written there.
+ *
+ * What the cluster knows in whatever state is never asked for: an image that was deleted here, or that the caller may not see
+ * here, does not come back by this way. Only one that is being moved is read there until its bytes are here.
+ */
+import { type Clock, type Log } from '../../cluster/runtime.ts'
+import { Semaphore } from '../../cluster/transfer/semaphore.ts'
+import type { OpenImage } from '../data/open-image.ts'
+import { isHashAlgorithm } from '../data/hash-algorithms.ts'
+import { OutsideBytes } from '../data/outside-bytes.ts'
+import { ImageError } from '../errors.ts'
+import { OutboundError, type OutboundAnswer, type OutboundHttp } from '../outbound/outbound-http.ts'
+import type { ImageIndex } from './image-index.ts'
+import type { ImageRegisters } from './image-registers.ts'
+
+export interface OldGlanceComponents {
+  /** Reaches that Glance and nothing else. */
+  outbound: Pick<OutboundHttp, 'send'>
+  registers: Pick<ImageRegisters, 'read'>
+  index: Pick<ImageIndex, 'get'>
+  clock: Clock
+  log: Log
+}
+
+export interface OldGlanceOptions {
+  /** With or without a path before /v2, without a slash at its end. */
+  url: string
+  /** Largest image. */
+  sizeBytesMax: number
+  /** How often a failed read of bytes is tried again. */
+  retries: number
+}
+
+/** An image there, as its API shows it. */
+export interface OldImage {
+  /** JSON, as that Glance has written it. */
+  text: string
+  status: string
+  /** null: it has no bytes yet. */
+  sizeBytes: number | null
+  checksum: string | null
+  multihash: { algorithm: string; hex: string } | null
+}
+
+export type OldImageBytes = OpenImage & { record: { id: string; checksum: string | null } }
+
+/** Since the start. */
+export interface OldGlanceCounts {
+  /** Images that were shown from there. */
+  shown: number
+  /** Downloads from there that were begun. */
+  opened: number
+  /** Ids that are not there either, or not for that caller. */
+  absent: number
+  /** It did not answer, or with an error. */
+  failed: number
+}
+
+/** Glance shows an image within tenths of a second. */
+const SHOW_TIMEOUT_MS = 10_000
+/** Questions at once; every wrong id is one while images are moved. */
+const SHOWS_AT_ONCE = 32
+/** A record with all properties that Glance's own limits allow. */
+const SHOWN_BYTES_MAX = 4 * 1024 ** 2
+/** What Glance says of an image that it does not have, or not for this caller. */
+const ABSENT = [401, 403, 404]
+
+export class OldGlance {
+  readonly #components: OldGlanceComponents
+  readonly #options: OldGlanceOptions
+  readonly #shows = new Semaphore(SHOWS_AT_ONCE)
+  readonly #counts: OldGlanceCounts = { shown: 0, opened: 0, absent: 0, failed: 0 }
+
+  constructor(components: OldGlanceComponents, options: OldGlanceOptions) {
+    this.#components = components
+    this.#options = options
+  }
+
+  get counts(): Readonly<OldGlanceCounts> {
+    return this.#counts
+  }
+
+  /** Whether its record is here already and its bytes are on their way, as far as this node knows. */
+  isArriving(id: string): boolean {
+    return this.#components.index.get(id)?.arriving !== undefined
+  }
+
+  /** Null: the cluster knows this id, or that Glance does not, or not for the bearer of `token`. Throws UNAVAILABLE. */
+  async show(id: string, token: string | null): Promise<OldImage | null> {
+    const { registers, log } = this.#components
+    const known = await registers.read(id)
+    if (known && !(known.live && known.record.arriving)) return null
+    const image = await this.#ask(id, token).catch((error: unknown) => {
+      this.#counts.failed++
+      log.warn({ image: id, error: String(error) }, 'the old Glance cannot be asked')
+      throw unavailable(error)
+    })
+    this.#counts[image ? 'shown' : 'absent']++
+    if (image) log.info({ image: id }, 'an image was read from the old Glance')
+    return image
+  }
+
+  /** Its bytes, verified where it is read whole. Only of an image that has some. */
+  open(id: string, { sizeBytes, checksum, multihash }: OldImage, token: string | null): OldImageBytes {
+    this.#counts.opened++
+    const { url, sizeBytesMax, retries } = this.#options
+    const outbound = {
+      send: (request: Parameters<OutboundHttp['send']>[0]) =>
+        this.#components.outbound.send({ ...request, headers: bearing(token) }),
+    }
+    const known = multihash && isHashAlgorithm(multihash.algorithm) ? multihash.algorithm : null
+    const bytes = new OutsideBytes({ ...this.#components, outbound }, { sizeBytesMax, retries }).open({
+      imageId: id,
+      urls: [`${url}/v2/images/${id}/file`],
+      sizeBytes: sizeBytes ?? 0,
+      multihash: known && multihash ? { algorithm: known, hex: multihash.hex } : null,
+      md5: checksum,
+    })
+    return { ...bytes, record: { id, checksum } }
+  }
+
+  async #ask(id: string, token: string | null): Promise<OldImage | null> {
+    const signal = AbortSignal.timeout(SHOW_TIMEOUT_MS)
+    const endTurn = await this.#shows.acquire(signal)
+    try {
+      const answer = await this.#components.outbound.send({
+        url: `${this.#options.url}/v2/images/${id}`,
+        method: 'GET',
+        headers: bearing(token),
+        sizeBytesMax: SHOWN_BYTES_MAX,
+        signal,
+      })
+      try {
+        if (ABSENT.includes(answer.status)) return null
+        if (answer.status !== 200) throw new Error(`it answers with status ${answer.status}`)
+        return imageOf(await textOf(answer), id)
+      } finally {
+        await answer.close()
+      }
+    } finally {
+      endTurn()
+    }
+  }
+}
+
+function bearing(token: string | null): Record<string, string> {
+  return token === null ? {} : { 'x-auth-token': token }
+}
+
+async function textOf({ body }: OutboundAnswer): Promise<string> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of body) pieces.push(piece)
+  return Buffer.concat(pieces).toString()
+}
+
+/** Throws when it is no image, or another one. */
+function imageOf(text: string, id: string): OldImage {
+  const shown = JSON.parse(text) as Record<string, unknown> | null
+  if (shown?.['id'] !== id || typeof shown['status'] !== 'string')
+    throw new Error('it answers with something that is not this image')
+  const { size, checksum, os_hash_algo: algorithm, os_hash_value: hex } = shown
+  return {
+    text,
+    status: shown['status'],
+    sizeBytes: typeof size === 'number' ? size : null,
+    checksum: typeof checksum === 'string' ? checksum : null,
+    multihash: typeof algorithm === 'string' && typeof hex === 'string' ? { algorithm, hex } : null,
+  }
+}
+
+function unavailable(cause: unknown): ImageError {
+  const why = cause instanceof OutboundError ? 'it cannot be reached' : (cause as Error).message
+  const message =
+    `This cluster does not have this image, and the Glance that it takes over from cannot be asked for it now: ${why}. ` +
+    'Please try again.'
+  return new ImageError('UNAVAILABLE', message, {}, cause)
+}

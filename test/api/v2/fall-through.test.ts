@@ -1,0 +1,192 @@
+/** Images that are still in the Glance which the cluster takes over from; a stand-in plays it. */
+import { createHash, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { OldGlance } from '../../../node/images/old-glance.ts'
+import type { KnownRecord } from '../../../node/images/image-registers.ts'
+import type { ImageRecord } from '../../../node/images/image-record.ts'
+import { OutboundRules } from '../../../node/outbound/outbound-rules.ts'
+import { UndiciOutbound } from '../../../node/outbound/undici-outbound.ts'
+import { silentLog, systemClock } from '../../../cluster/runtime.ts'
+import { testApi } from '../../helpers/api-server.ts'
+
+const BYTES = Buffer.from('bytes that are still in the old Glance')
+const TOKEN = 'the-callers-own-token'
+
+/** The timers of the product keep no process alive. */
+const alive = setInterval(() => {}, 1000)
+t.teardown(() => clearInterval(alive))
+
+function shownImage(changes: object = {}) {
+  const hex = createHash('sha512').update(BYTES).digest('hex')
+  const hashes = {
+    checksum: createHash('md5').update(BYTES).digest('hex'),
+    os_hash_algo: 'sha512',
+    os_hash_value: hex,
+  }
+  return {
+    id: randomUUID(),
+    status: 'active',
+    size: BYTES.length,
+    name: 'old',
+    k: 'v',
+    ...hashes,
+    ...changes,
+  }
+}
+
+type Answers = Record<string, (request: IncomingMessage, response: ServerResponse) => void>
+
+/** Answers by path; what is not there is a 404, and so is everything without the token. */
+async function oldGlanceOf(t: Test, answers: Answers) {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers['x-auth-token'] ?? '-'}`)
+    const answer = request.headers['x-auth-token'] === TOKEN ? answers[request.url ?? ''] : undefined
+    if (answer) answer(request, response)
+    else response.writeHead(404).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  return { asked, server, url: `http://127.0.0.1:${port}` }
+}
+
+function apiOf(t: Test, url: string, known: Map<string, KnownRecord> = new Map()) {
+  const none = { disallowedSchemes: [], disallowedHosts: [], disallowedPorts: [], disallowedAddresses: [] }
+  const rules = new OutboundRules({
+    ...{ ...none, allowedSchemes: ['http'], allowedHosts: ['127.0.0.1'], allowedPorts: [] },
+    allowedAddresses: ['127.0.0.0/8'],
+  })
+  const oldGlance = new OldGlance(
+    {
+      outbound: new UndiciOutbound({ rules }, { ca: null, insecure: false, connectMs: 1000, headMs: 1000 }),
+      registers: { read: async (id) => known.get(id) ?? null },
+      index: { get: (id) => known.get(id)?.record },
+      clock: systemClock,
+      log: silentLog,
+    },
+    { url, sizeBytesMax: 1e6, retries: 0 },
+  )
+  const { app, images } = testApi(t, { components: { oldGlance } })
+  const ask = (method: 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST', path: string, headers: object = {}) =>
+    app.inject({ method, url: `/v2/images/${path}`, headers: { 'x-auth-token': TOKEN, ...headers } })
+  return { ask, oldGlance, images }
+}
+
+function servedBy(image: ReturnType<typeof shownImage>, bytes = BYTES): Answers {
+  return {
+    [`/v2/images/${image.id}`]: (_request, response) => response.end(JSON.stringify(image)),
+    [`/v2/images/${image.id}/file`]: ({ headers }, response) => {
+      const [, start = 0, end = 0] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
+      if (headers.range === undefined) return response.end(bytes)
+      response.setHeader('content-range', `bytes ${start}-${end}/${bytes.length}`)
+      return response.writeHead(206).end(bytes.subarray(Number(start), Number(end) + 1))
+    },
+  }
+}
+
+t.test('an unknown image is shown and downloaded from there, with the token of the caller', async (t) => {
+  const image = shownImage()
+  const { url, asked } = await oldGlanceOf(t, servedBy(image))
+  const { ask, oldGlance } = apiOf(t, url)
+  const shown = await ask('GET', image.id)
+  t.match(shown, {
+    statusCode: 200,
+    headers: { 'x-serac-source': 'old-glance', 'content-type': 'application/json' },
+  })
+  t.strictSame(shown.json(), image)
+  const whole = await ask('GET', `${image.id}/file`)
+  t.match(whole, {
+    statusCode: 200,
+    headers: { 'content-md5': image.checksum, 'content-length': `${BYTES.length}` },
+  })
+  t.ok(whole.rawPayload.equals(BYTES))
+  const part = await ask('GET', `${image.id}/file`, { range: 'bytes=6-9' })
+  t.match(part, { statusCode: 206, body: 'that', headers: { 'content-range': `bytes 6-9/${BYTES.length}` } })
+  t.ok(asked.every((line) => line.endsWith(TOKEN)))
+  t.match(oldGlance.counts, { shown: 3, opened: 2, absent: 0, failed: 0 })
+})
+
+t.test('who may not see it there does not see it here; what is nowhere is a 404', async (t) => {
+  const image = shownImage()
+  const { url } = await oldGlanceOf(t, servedBy(image))
+  const { ask, oldGlance } = apiOf(t, url)
+  t.equal((await ask('GET', image.id, { 'x-auth-token': 'of somebody else' })).statusCode, 404)
+  t.equal((await ask('GET', `${randomUUID()}/file`)).statusCode, 404)
+  t.equal((await ask('GET', 'no-uuid')).statusCode, 404)
+  t.equal((await ask('DELETE', randomUUID())).statusCode, 404)
+  t.equal((await ask('GET', `${image.id}/members`)).statusCode, 404)
+  t.match(oldGlance.counts, { shown: 0, absent: 3 })
+})
+
+t.test('every change is a 409 that says what to do', async (t) => {
+  const image = shownImage()
+  const { url, asked } = await oldGlanceOf(t, servedBy(image))
+  const { ask } = apiOf(t, url)
+  const why = /is still in the Glance .* \(serac import-glance\)/
+  t.match(await ask('DELETE', image.id), { statusCode: 409, body: why })
+  t.match(await ask('PUT', `${image.id}/tags/x`), { statusCode: 409, body: why })
+  t.match(await ask('POST', `${image.id}/actions/deactivate`), { statusCode: 409, body: why })
+  const octets = { 'content-type': 'application/octet-stream', 'content-length': '0' }
+  t.match(await ask('PUT', `${image.id}/file`, octets), { statusCode: 409, body: why })
+  t.ok(
+    asked.every((line) => line.startsWith('GET ')),
+    'nothing is ever written there',
+  )
+})
+
+t.test(
+  'what is known here is not asked for there, also when it was deleted; what is being moved is',
+  async (t) => {
+    const [deleted, arriving] = [shownImage(), shownImage()]
+    const { url, asked } = await oldGlanceOf(t, { ...servedBy(deleted), ...servedBy(arriving) })
+    const record = { status: 'queued', arriving: { status: 'active' } } as unknown as ImageRecord
+    const known = new Map<string, KnownRecord>([
+      [deleted.id, { live: false, record: { ...record, arriving: undefined } as unknown as ImageRecord }],
+      [arriving.id, { live: true, record }],
+    ])
+    const { ask } = apiOf(t, url, known)
+    t.equal((await ask('GET', deleted.id)).statusCode, 404)
+    t.equal((await ask('DELETE', deleted.id)).statusCode, 404)
+    t.strictSame(asked, [])
+    t.strictSame((await ask('GET', arriving.id)).json(), arriving)
+    t.ok((await ask('GET', `${arriving.id}/file`)).rawPayload.equals(BYTES))
+  },
+)
+
+t.test('where it is down, wrong or slow, the answer is a 503 with the reason', async (t) => {
+  const [broken, other, wrong] = [randomUUID(), randomUUID(), shownImage()]
+  const { url, server } = await oldGlanceOf(t, {
+    [`/v2/images/${broken}`]: (_request, response) => response.writeHead(500).end(),
+    [`/v2/images/${other}`]: (_request, response) => response.end(JSON.stringify(shownImage())),
+    ...servedBy(wrong, Buffer.from(BYTES).fill(0)),
+  })
+  const { ask, oldGlance } = apiOf(t, url)
+  t.match(await ask('GET', broken), {
+    statusCode: 503,
+    body: /answers with status 500/,
+    headers: { 'retry-after': /./ },
+  })
+  t.match(await ask('GET', other), { statusCode: 503, body: /not this image/ })
+  const bytes = await ask('GET', `${wrong.id}/file`).catch(() => null)
+  t.notOk(
+    bytes?.statusCode === 200 && bytes.rawPayload.length === BYTES.length,
+    'wrong bytes are not given out whole',
+  )
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  t.match(await ask('GET', wrong.id), { statusCode: 503, body: /it cannot be reached/ })
+  t.match(await ask('DELETE', wrong.id), { statusCode: 503 })
+  t.match(oldGlance.counts, { failed: 4 })
+})
+
+t.test('an image without bytes, and a deactivated one', async (t) => {
+  const [queued, off] = [shownImage({ status: 'queued', size: null }), shownImage({ status: 'deactivated' })]
+  const { url } = await oldGlanceOf(t, { ...servedBy(queued), ...servedBy(off) })
+  const { ask } = apiOf(t, url)
+  t.equal((await ask('GET', `${queued.id}/file`)).statusCode, 204)
+  t.match(await ask('GET', `${off.id}/file`), { statusCode: 403, body: /deactivated/ })
+})
