@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod 
 import { hasCode } from '../../cluster/errors.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ApiComponents, ApiOptions, OldGlancePort } from '../api-components.ts'
+import { callerOf } from '../context.ts'
 import { sendJsonText, sendNothing } from '../replies.ts'
 import { sendImageData } from './image-data.ts'
 import { imageIdOf, type ImageParams } from './image-id.ts'
@@ -39,7 +40,9 @@ export function fallThroughTo(
     if (route === null) throw stillThere(id)
     reply.header(SOURCE_HEADER, SOURCE)
     if (route === 'show') return sendJsonText(reply, 200, image.text)
-    if (image.status === 'deactivated') throw new ImageError('FORBIDDEN', `The image ${id} is deactivated.`)
+    // As there: administrators may.
+    if (image.status === 'deactivated' && !callerOf(request).isAdmin)
+      throw new ImageError('FORBIDDEN', `The image ${id} is deactivated.`)
     if (!image.sizeBytes) return sendNothing(reply)
     return sendImageData(request, reply, oldGlance.open(id, image, token), components, options)
   }

@@ -10,6 +10,9 @@ import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { OutboundRules } from '../../../node/outbound/outbound-rules.ts'
 import { UndiciOutbound } from '../../../node/outbound/undici-outbound.ts'
 import { silentLog, systemClock } from '../../../cluster/runtime.ts'
+import type { Authenticator } from '../../../api/api-components.ts'
+import { callerWith } from '../../../api/auth/caller.ts'
+import { NoAuth } from '../../../api/auth/noauth.ts'
 import { testApi } from '../../helpers/api-server.ts'
 
 const BYTES = Buffer.from('bytes that are still in the old Glance')
@@ -54,7 +57,12 @@ async function oldGlanceOf(t: Test, answers: Answers) {
   return { asked, server, url: `http://127.0.0.1:${port}` }
 }
 
-function apiOf(t: Test, url: string, known: Map<string, KnownRecord> = new Map()) {
+function apiOf(
+  t: Test,
+  url: string,
+  known: Map<string, KnownRecord> = new Map(),
+  authenticator: Authenticator = new NoAuth(),
+) {
   const none = { disallowedSchemes: [], disallowedHosts: [], disallowedPorts: [], disallowedAddresses: [] }
   const rules = new OutboundRules({
     ...{ ...none, allowedSchemes: ['http'], allowedHosts: ['127.0.0.1'], allowedPorts: [] },
@@ -70,7 +78,7 @@ function apiOf(t: Test, url: string, known: Map<string, KnownRecord> = new Map()
     },
     { url, sizeBytesMax: 1e6, retries: 0 },
   )
-  const { app, images } = testApi(t, { components: { oldGlance } })
+  const { app, images } = testApi(t, { components: { oldGlance, authenticator } })
   const ask = (method: 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST', path: string, headers: object = {}) =>
     app.inject({ method, url: `/v2/images/${path}`, headers: { 'x-auth-token': TOKEN, ...headers } })
   return { ask, oldGlance, images }
@@ -188,5 +196,10 @@ t.test('an image without bytes, and a deactivated one', async (t) => {
   const { url } = await oldGlanceOf(t, { ...servedBy(queued), ...servedBy(off) })
   const { ask } = apiOf(t, url)
   t.equal((await ask('GET', `${queued.id}/file`)).statusCode, 204)
-  t.match(await ask('GET', `${off.id}/file`), { statusCode: 403, body: /deactivated/ })
+  t.match(await ask('GET', `${off.id}/file`), { statusCode: 200 }, 'for an administrator, as there')
+  const member = {
+    authenticate: async (_headers: object, id: string) => callerWith(id, { roles: ['member'] }),
+  }
+  const asMember = apiOf(t, url, new Map(), member)
+  t.match(await asMember.ask('GET', `${off.id}/file`), { statusCode: 403, body: /deactivated/ })
 })
