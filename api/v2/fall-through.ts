@@ -26,25 +26,30 @@ export function fallThroughTo(
   components: Pick<ApiComponents, 'streams' | 'log'>,
   options: Pick<ApiOptions, 'clientPauseMs'>,
 ): void {
-  /** Null: it is not there, or nothing that is answered from there. */
+  /** Whether it has answered. No: the image is not there, or this is nothing that is answered from there. */
   const fromThere = async (
     request: ImageRequest,
     reply: FastifyReply,
     route: ReadableRoute | null,
-  ): Promise<FastifyReply | null> => {
-    if (request.method === 'GET' && route === null) return null
+  ): Promise<boolean> => {
+    if (request.method === 'GET' && route === null) return false
     const id = imageIdOf(request)
     const token = tokenOf(request)
     const image = await oldGlance.show(id, token)
-    if (!image) return null
+    if (!image) return false
     if (route === null) throw stillThere(id)
     reply.header(SOURCE_HEADER, SOURCE)
-    if (route === 'show') return sendJsonText(reply, 200, image.text)
+    if (route === 'show') {
+      sendJsonText(reply, 200, image.text)
+      return true
+    }
     // As there: administrators may.
     if (image.status === 'deactivated' && !callerOf(request).isAdmin)
       throw new ImageError('FORBIDDEN', `The image ${id} is deactivated.`)
-    if (!image.sizeBytes) return sendNothing(reply)
-    return sendImageData(request, reply, oldGlance.open(id, image, token), components, options)
+    if (image.sizeBytes)
+      await sendImageData(request, reply, oldGlance.open(id, image, token), components, options)
+    else sendNothing(reply)
+    return true
   }
   app.addHook('onRoute', (route) => {
     if (!route.url.includes('/:imageId')) return
@@ -53,14 +58,12 @@ export function fallThroughTo(
     const around: RouteHandlerMethod = async function (request, reply) {
       const asked = request as ImageRequest
       if (readable && oldGlance.isArriving(asked.params.imageId.toLowerCase())) {
-        const found = await fromThere(asked, reply, readable)
-        if (found) return found
+        if (await fromThere(asked, reply, readable)) return reply
       }
       try {
         return await (handler.call(this, request, reply) as Promise<unknown>)
       } catch (error) {
-        const found = hasCode(error, 'NOT_FOUND') ? await fromThere(asked, reply, readable) : null
-        if (found) return found
+        if (hasCode(error, 'NOT_FOUND') && (await fromThere(asked, reply, readable))) return reply
         throw error
       }
     }
