@@ -205,6 +205,7 @@ t.test('an image without bytes, and a deactivated one', async (t) => {
   t.match(await ask('GET', `${off.id}/file`), { statusCode: 200 }, 'for an administrator, as there')
   const member = {
     authenticate: async (_headers: object, id: string) => callerWith(id, { roles: ['member'] }),
+    catalog: async () => [],
   }
   const asMember = apiOf(t, url, new Map(), member)
   t.match(await asMember.ask('GET', `${off.id}/file`), { statusCode: 403, body: /deactivated/ })
