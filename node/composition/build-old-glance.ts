@@ -25,7 +25,10 @@ export async function buildOldGlance(
     allowedHosts: [plainHost(hostname)],
     allowedPorts: [port === '' ? DEFAULT_PORTS[protocol]! : Number(port)],
     allowedAddresses: ANY_ADDRESS,
-    ...{ disallowedSchemes: [], disallowedHosts: [], disallowedPorts: [], disallowedAddresses: [] },
+    disallowedSchemes: [],
+    disallowedHosts: [],
+    disallowedPorts: [],
+    disallowedAddresses: [],
   })
   const ca = moving.fallThroughCafile === null ? null : await readFile(moving.fallThroughCafile, 'utf8')
   const { UndiciOutbound } = await import('../outbound/undici-outbound.ts')
