@@ -40,12 +40,15 @@ import { buildUpdater } from './composition/build-updater.ts'
 import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
 import { GracefulStop } from './composition/graceful-stop.ts'
+import { openBackends } from './composition/open-backends.ts'
 import { openOutbound } from './composition/open-outbound.ts'
 import { openStore } from './composition/open-store.ts'
 import { readinessOf } from './composition/readiness.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import { operatorRules } from './config/operator-rules.ts'
 import type { SeracConfig } from './config/options.ts'
+import type { Backends } from './backends/backends.ts'
+import { BackendWriter } from './data/backend-writer.ts'
 import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
 import { ImageHolder } from './data/image-holder.ts'
@@ -61,7 +64,10 @@ import { ImageService } from './images/image-service.ts'
 import { ImageUploader } from './images/image-uploader.ts'
 import { LocationHasher } from './images/location-hasher.ts'
 import type { ProjectLimits } from './images/project-limits.ts'
-import { StoreList } from './images/store-list.ts'
+import { ImageOpener } from './images/image-opener.ts'
+import { DiscardedObjects } from './images/discarded-objects.ts'
+import { StoreCopier } from './imports/store-copier.ts'
+import type { StoreList } from './images/store-list.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
@@ -107,6 +113,8 @@ interface Core {
   outbound: OutboundHttp
   limits: ProjectLimits | null
   stores: StoreList
+  backends: Backends
+  discarded: DiscardedObjects
   /** Where clients reach this node. */
   apiUrl: string
   /** What else is read again on demand. None rejects. */
@@ -193,10 +201,12 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const index = new ImageIndex({ monotonicMs: () => clock.monotonicMs() })
   const definitions = new NamespaceIndex()
   const tasks = new TaskIndex()
+  const discarded = new DiscardedObjects()
   const onLearned: LearnedListener = (key, row) => {
     indexRow(index, key, row)
     definitions.index(key, row)
     tasks.index(key, row)
+    if (config.backends.length > 0) discarded.index(key, row)
   }
   const registersElsewhere = config.cluster.initialMembers.some(({ id }) => id !== identity.id)
   const hashes = new HashPool({ clock, log })
@@ -234,9 +244,10 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     cluster,
     foreground,
   }
-  const { defaultBackend, stores: kinds } = config.glanceStore
-  const stores = new StoreList({ clusterId: defaultBackend, isHttpOn: kinds.includes('http') })
-  return { ...base, policy, limits: limits.limits, outbound, stores, apiUrl, reloads: [() => watch.look()] }
+  const { backends, stores } = await openBackends(config)
+  onStarted(() => backends.close())
+  const elsewhere = { outbound, backends, discarded, stores }
+  return { ...base, ...elsewhere, policy, limits: limits.limits, apiUrl, reloads: [() => watch.look()] }
 }
 
 function buildImages(core: Core, notifications: Notifications | null): Images {
@@ -261,20 +272,24 @@ function buildImages(core: Core, notifications: Notifications | null): Images {
     { bytesPerSecondMax: config.repair.bytesPerSecondMax },
   )
   const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader, pace })
+  const { backends, stores } = core
+  const backendWriter = new BackendWriter({ backends, pool: uploads, hashes })
   const uploader = new ImageUploader(
-    { ...base, registers, writer, holder },
+    { ...base, registers, writer, holder, backends, backendWriter },
     {
       sizeBytesMax: config.default.imageSizeCap,
       copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
       formats: config.imageFormat,
+      defaultStore: stores.default,
     },
   )
   const outside = new OutsideBytes(
-    { outbound: core.outbound, clock, log },
+    { outbound: core.outbound, backends, clock, log },
     { sizeBytesMax: config.default.imageSizeCap, retries: config.default.httpRetries },
   )
-  const hasher = new LocationHasher({ clock, log, registers, outside, hashes, pool: uploads })
+  const hasher = new LocationHasher({ clock, log, registers, outside, stores, hashes, pool: uploads })
   const holdsWhole = (root: string) => store.chunks.isHeld(root)
+  const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole })
   const service = new ImageService(
     {
       ...base,
@@ -283,8 +298,7 @@ function buildImages(core: Core, notifications: Notifications | null): Images {
       policy: core.policy,
       limits: core.limits,
       uploader,
-      reader,
-      holdsWhole,
+      opener,
       outside,
       hasher,
       onRead: notifications?.images.onRead,
@@ -302,9 +316,10 @@ function buildImages(core: Core, notifications: Notifications | null): Images {
       staleLists: config.cluster.staleLists,
     },
   )
-  const mover = new ImageMover({ ...base, registers, index, uploader, reader })
+  const mover = new ImageMover({ ...base, registers, index, uploader, opener })
   const tasks = buildTasks(core, service)
-  const imports = buildImports(core, { registers, uploader, outside, reader, service }, tasks.keeper)
+  const copier = new StoreCopier({ log, opener, backends, backendWriter })
+  const imports = buildImports(core, { registers, uploader, opener, copier, service }, tasks.keeper)
   return { registers, holder, uploader, hasher, outside, service, mover, tasks, imports, pace }
 }
 
@@ -358,8 +373,15 @@ function buildLoops(
     },
     { periodMs: core.config.audit.period, bytesPerSecondMax: core.config.audit.bytesPerSecondMax },
   )
-  const { reaper, taskReaper, scrubber, tombstones } = records
-  const recordLoops = [reaper.loop, taskReaper.loop, scrubber.loop, names.loop, tombstones.loop]
+  const { reaper, objectReaper, taskReaper, scrubber, tombstones } = records
+  const recordLoops = [
+    reaper.loop,
+    objectReaper.loop,
+    taskReaper.loop,
+    scrubber.loop,
+    names.loop,
+    tombstones.loop,
+  ]
   const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
   const all = [...own, reclaim.chunks.loop, reclaim.segments]
   return { all, tombstones, auditor, records: recordAuditor, out }

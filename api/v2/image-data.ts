@@ -9,6 +9,7 @@ import { type ByteAnswer, sendBytes } from '../byte-answer.ts'
 import { callerOf } from '../context.ts'
 import { sendNothing, unwrap } from '../replies.ts'
 import { bodyMediaType, hasBody, refuseBody, uploadBody } from '../request-body.ts'
+import { parseQuery } from '../url-query.ts'
 import type { ByteRange } from './byte-range.ts'
 import { parseByteRange, wholeRange } from './byte-range.ts'
 import type { ImageParams } from './image-id.ts'
@@ -26,9 +27,11 @@ export function imageDataRoutes(
 ): void {
   app.put<ImageParams>('/images/:imageId/file', async (request, reply) => {
     const imageId = imageIdOf(request)
-    requireStore(request.headers, stores)
+    const store = namedStore(request.headers, stores)
     const { body, sizeBytes } = imageBody(request, reply, clock, clientPauseMs)
-    await streams.run(() => images.upload(callerOf(request), imageId, body, sizeBytes))
+    await streams.run(() =>
+      images.upload(callerOf(request), imageId, body, sizeBytes, store === null ? undefined : { store }),
+    )
     return sendNothing(reply)
   })
 
@@ -41,7 +44,8 @@ export function imageDataRoutes(
 
   app.get<ImageParams>('/images/:imageId/file', async (request, reply) => {
     refuseBody(request.raw)
-    const data = unwrap(reply, await images.openData(callerOf(request), imageIdOf(request)))
+    const preferred = preferredStores(request.url, stores)
+    const data = unwrap(reply, await images.openData(callerOf(request), imageIdOf(request), preferred))
     // Only an image that never got data: one whose bytes cannot be reached is UNAVAILABLE instead.
     if (data === null) return sendNothing(reply)
     return sendImageData(request, reply, data, { streams, log }, { clientPauseMs })
@@ -74,11 +78,23 @@ function imageBody(request: FastifyRequest, reply: FastifyReply, clock: Clock, c
   return { sizeBytes, body: uploadBody(request.raw, reply.raw, clock, clientPauseMs) }
 }
 
-/** Throws INVALID for a store that nothing can be uploaded to. */
-function requireStore(headers: IncomingHttpHeaders, stores: StoreList): void {
+/** Null: none is named. Throws INVALID for a store that nothing can be uploaded to. */
+function namedStore(headers: IncomingHttpHeaders, stores: StoreList): string | null {
   const store = headers[STORE_HEADER]
-  if (typeof store !== 'string' || stores.writable.includes(store)) return
+  if (typeof store !== 'string') return null
+  if (stores.writable.includes(store)) return store
   throw new ImageError('INVALID', `Store for identifier ${store} not found`)
+}
+
+/** What `?prefer=` names. Throws INVALID. */
+function preferredStores(url: string, stores: StoreList): string[] {
+  const named = parseQuery(url)
+    .getAll('prefer')
+    .flatMap((list) => list.split(','))
+  const preferred = [...new Set(named.map((id) => id.trim()))].filter((id) => id !== '')
+  const unknown = preferred.find((id) => !stores.has(id))
+  if (unknown === undefined) return preferred
+  throw new ImageError('INVALID', `Store for identifier ${unknown} not found`)
 }
 
 /** The size announced for the whole image, bytes; null when unknown (chunked). Throws INVALID. */

@@ -21,7 +21,7 @@ export function storeRoutes(app: FastifyInstance, { stores, imports, policy }: A
   app.get('/info/stores/detail', async (request, reply) => {
     refuseBody(request.raw)
     policy.require('stores_info_detail', callerOf(request))
-    const detailed = stores.all.map((store) => ({ ...storeView(store), type: store.type, properties: {} }))
+    const detailed = stores.all.map(detailView)
     return sendJson(reply, 200, { stores: detailed })
   })
 
@@ -33,6 +33,16 @@ export function storeRoutes(app: FastifyInstance, { stores, imports, policy }: A
 }
 
 /** What does not hold is not said; what does is a text, as in Glance. */
-function storeView({ id, isDefault, isReadOnly }: StoreInfo) {
-  return { id, ...(isDefault && { default: 'true' }), ...(isReadOnly && { 'read-only': 'true' }) }
+function storeView({ id, description, isDefault, isReadOnly }: StoreInfo) {
+  return {
+    id,
+    ...(description !== null && { description }),
+    ...(isDefault && { default: 'true' }),
+    ...(isReadOnly && { 'read-only': 'true' }),
+  }
+}
+
+function detailView(store: StoreInfo) {
+  const { type, weight, properties } = store
+  return { ...storeView(store), type, weight, properties }
 }

@@ -1,4 +1,5 @@
 /** `serac config …`. */
+import { SAMPLE_BACKENDS } from '../config/backend-options.ts'
 import type { ConfigPaths } from '../config/config-files.ts'
 import { loadConfig } from '../config/load.ts'
 import { OPTIONS } from '../config/options.ts'
@@ -6,7 +7,7 @@ import { sampleConfig } from '../config/sample.ts'
 import type { CliIo } from './cli-io.ts'
 
 export function printSample(io: CliIo): void {
-  io.print(sampleConfig(OPTIONS))
+  io.print(sampleConfig(OPTIONS, SAMPLE_BACKENDS))
 }
 
 /** Throws ConfigError, whose message lists everything that is wrong. */

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
-import type { ImageReader } from '../data/image-reader.ts'
-import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageGuard } from '../images/image-guard.ts'
 import type { ImageIndex } from '../images/image-index.ts'
+import type { ImageOpener } from '../images/image-opener.ts'
 import type { ImagePolicy } from '../images/image-policy.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { ImageServicePort } from '../images/image-service-port.ts'
@@ -23,6 +22,7 @@ import { LegacyImporter } from '../imports/legacy-import.ts'
 import { QemuImg } from '../imports/qemu-img.ts'
 import { RemoteGlance } from '../imports/remote-glance.ts'
 import { ScratchSpace } from '../imports/scratch-space.ts'
+import type { StoreCopier } from '../imports/store-copier.ts'
 import type { OutboundHttp } from '../outbound/outbound-http.ts'
 import { statfsProbe } from '../store/free-space.ts'
 import type { TaskKeeper } from '../tasks/task-keeper.ts'
@@ -41,8 +41,8 @@ export interface ImportParts {
 export interface ImportedImages {
   registers: ImageRegisters
   uploader: ImageUploader
-  outside: OutsideBytes
-  reader: ImageReader
+  opener: ImageOpener
+  copier: StoreCopier
   service: ImageServicePort
 }
 
@@ -56,7 +56,7 @@ export interface Imports {
 
 export function buildImports(
   { config, log, identity, index, policy, outbound, limits, stores }: ImportParts,
-  { registers, uploader, outside, reader, service: images }: ImportedImages,
+  { registers, uploader, opener, copier, service: images }: ImportedImages,
   tasks: TaskKeeper,
 ): Imports {
   const { imageSizeCap, enabledImportMethods, userStorageQuota } = config.default
@@ -66,13 +66,11 @@ export function buildImports(
     { outbound },
     { extraProperties, diskFormats, containerFormats, sizeBytesMax: imageSizeCap },
   )
-  const source = new ImportSource(
-    { outbound, outside, reader, remote },
-    { sizeBytesMax: imageSizeCap, isHttpOn: stores.isHttpOn },
-  )
+  const source = new ImportSource({ outbound, opener, remote }, { sizeBytesMax: imageSizeCap })
   const plugins = buildPlugins(config, log)
+  const base = { identity, clock, log, registers }
   const runner = new ImportRunner(
-    { identity, clock, log, registers, uploader, tasks, source, plugins },
+    { ...base, uploader, tasks, source, plugins, copier },
     { sizeBytesMax: imageSizeCap },
   )
   const projectQuotas = new ProjectQuotas(

@@ -5,11 +5,14 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { coordinatorsOf } from '../../cluster/register/key-order.ts'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
+import type { Backends } from '../backends/backends.ts'
 import type { SeracConfig } from '../config/options.ts'
+import type { DiscardedObjects } from '../images/discarded-objects.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import { imageIdOf, imageKey } from '../images/image-operations.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { toKnown, type ImageRegisters } from '../images/image-registers.ts'
+import { ObjectReaper } from '../loops/object-reaper.ts'
 import { Reaper } from '../loops/reaper.ts'
 import { Scrubber } from '../loops/scrubber.ts'
 import { TaskReaper } from '../loops/task-reaper.ts'
@@ -33,6 +36,8 @@ export interface RecordLoopParts {
   tasks: TaskIndex
   cluster: Cluster
   registers: ImageRegisters
+  backends: Backends
+  discarded: DiscardedObjects
   taskRecords: Pick<Tasks, 'registers' | 'keeper'>
   lifeOf: (node: NodeId) => Life
   /** Whether this node works on the upload, import or computation of that id. */
@@ -43,6 +48,7 @@ const DAY_MS = 24 * 3_600_000
 
 export interface RecordLoops {
   reaper: Reaper
+  objectReaper: ObjectReaper
   taskReaper: TaskReaper
   scrubber: Scrubber
   tombstones: TombstoneReaper
@@ -59,6 +65,13 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     { ...base, registers, claimedImages: () => claimedImages(index), workers },
     { stagedMs: config.images.stagingTime },
   )
+  const objectReaper = new ObjectReaper({
+    ...base,
+    registers,
+    backends: parts.backends,
+    discarded: () => parts.discarded.all,
+    isFirstFor: (id) => isCoordinator(imageKey(id)),
+  })
   const taskReaper = new TaskReaper({
     ...base,
     ...parts.taskRecords,
@@ -91,7 +104,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     },
     { keepMs: config.images.tombstoneDays * DAY_MS },
   )
-  return { reaper, taskReaper, scrubber, tombstones }
+  return { reaper, objectReaper, taskReaper, scrubber, tombstones }
 }
 
 /** Image registers with a row here and no live image. */

@@ -2,6 +2,7 @@
  * Every option of `serac.conf`. The parser, the environment, the sample file and the type of the loaded configuration all
  * follow from this table. Names and defaults are Glance's where the meaning is Glance's.
  */
+import { type BackendConfig, enabledBackend } from './backend-options.ts'
 import { copies, copiesRule } from './copies.ts'
 import {
   CONVERSION_OPTIONS,
@@ -188,6 +189,12 @@ export const OPTIONS = {
         integer(0, HTTP_RETRIES_MAX),
         '3',
         'How often a read from an http location that failed is tried again.',
+      ),
+      enabled_backends: option(
+        list(enabledBackend),
+        '',
+        'Stores beside the cluster, as ID:TYPE,ID:TYPE: file, s3 and swift, each with a section [ID] of its own. Images can be ' +
+          'uploaded to them, imported into them and copied between all of them and the cluster.',
       ),
       enabled_import_methods: IMPORT_METHODS_OPTION,
       delayed_delete: option(
@@ -511,7 +518,10 @@ export const OPTIONS = {
 } as const
 
 /** The loaded configuration: each part of the daemon is given only its own section. */
-export type SeracConfig = ConfigOf<typeof OPTIONS>
+export interface SeracConfig extends ConfigOf<typeof OPTIONS> {
+  /** The stores of `enabled_backends`, in its order. */
+  backends: BackendConfig[]
+}
 
 /** Glance writes -1 for "no limit". */
 function quota() {

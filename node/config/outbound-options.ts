@@ -36,8 +36,9 @@ export const STORE_OPTIONS = {
   default_backend: option(
     storeId,
     'cluster',
-    'What the cluster is called where clients name stores: in X-Image-Meta-Store, in the stores of an import, and in what ' +
-      'images show. An operator who comes from Glance keeps the name of the store that clients know.',
+    'Where images go when nobody names a store: the id of one of enabled_backends. Any other name is what the cluster, which is ' +
+      'the default then, is called where clients name stores; otherwise it is called cluster. An operator who comes from ' +
+      'Glance keeps the name of the store that clients know.',
   ),
   https_ca_certificates_file: optional(
     path,

@@ -1,5 +1,5 @@
 /** Writes the sample configuration file from the option table, in the manner of oslo-config-generator. */
-import type { Option, OptionTable } from './option.ts'
+import type { Option, OptionTable, SectionOptions } from './option.ts'
 import { wordWrap } from './word-wrap.ts'
 
 /** With the comment sign before it, readable in a terminal of 80 columns. */
@@ -10,13 +10,19 @@ const HEADER =
   'OS_<SECTION>__<OPTION>, or as OS_<SECTION>__<OPTION>_FILE with the path of a file that holds the value. In values, ' +
   '$option and ${section.option} stand for other options; $$ is a dollar sign.'
 
-/** The whole file: every option with its help, its type and its default, commented out. */
-export function sampleConfig(table: OptionTable): string {
-  const sections = Object.entries(table).map(([section, { help, options }]) => {
-    const entries = Object.entries(options).map(([name, option]) => sampleOption(name, option))
-    return [`[${section}]`, ...comment(help), '', entries.join('\n\n')].join('\n')
-  })
-  return `${[comment(HEADER).join('\n'), ...sections].join('\n\n')}\n`
+/**
+ * The whole file: every option with its help, its type and its default, commented out. `kinds`: sections of which there may be
+ * any, or none, under other names.
+ */
+export function sampleConfig(table: OptionTable, kinds: OptionTable): string {
+  const sections = Object.entries(table).map(([name, section]) => sampleSection(`[${name}]`, section))
+  const others = Object.entries(kinds).map(([name, section]) => sampleSection(`#[${name}]`, section))
+  return `${[comment(HEADER).join('\n'), ...sections, ...others].join('\n\n')}\n`
+}
+
+function sampleSection(header: string, { help, options }: SectionOptions): string {
+  const entries = Object.entries(options).map(([name, option]) => sampleOption(name, option))
+  return [header, ...comment(help), '', entries.join('\n\n')].join('\n')
 }
 
 function sampleOption(name: string, option: Option<unknown>): string {

@@ -18,6 +18,7 @@ export function validate(config: SeracConfig, settings: Settings): void {
   checkOperator(config, settings)
   checkNotifications(config, settings)
   checkRendezvous(config, settings)
+  checkBackends(config, settings)
   for (const problem of memberListProblems(config.cluster.initialMembers)) {
     settings.refuse(
       originOf(settings, OPTIONS.cluster.options.initial_members),
@@ -41,6 +42,17 @@ function checkNotifications({ osloMessagingNotifications }: SeracConfig, setting
   if (driver === 'noop' || transportUrl !== null) return
   const origin = originOf(settings, OPTIONS.oslo_messaging_notifications.options.driver)
   settings.refuse(origin, `driver ${driver} needs transport_url in [oslo_messaging_notifications]`)
+}
+
+/** Two sections of one name would be one. */
+function checkBackends({ backends }: SeracConfig, settings: Settings): void {
+  const origin = originOf(settings, OPTIONS.DEFAULT.options.enabled_backends)
+  const taken = new Set(['http', 'cluster', ...Object.keys(OPTIONS)])
+  for (const { id } of backends) {
+    if (taken.has(id.toLowerCase()))
+      settings.refuse(origin, `enabled_backends: the name ${id} is taken; call the store something else`)
+    taken.add(id.toLowerCase())
+  }
 }
 
 function checkAuthentication({ default: api }: SeracConfig, settings: Settings): void {

@@ -15,6 +15,7 @@ import { ImageError } from '../errors.ts'
 import type { HashAlgorithm } from './hash-algorithms.ts'
 import type { HashPool } from './hash-pool.ts'
 import { CHUNKS_MAX } from './manifest-page.ts'
+import { tooLarge } from './size-errors.ts'
 import { UploadSession, type StoredImage } from './upload-session.ts'
 
 export type { StoredImage }
@@ -119,10 +120,4 @@ export class ImageWriter {
 function inCallersWords(error: unknown): unknown {
   const isFull = hasCode(error, 'TOO_FEW_COPIES') && hasCode(error.cause, 'STORE_FULL')
   return isFull ? new ImageError('TOO_LARGE', 'the image store is full', {}, error) : error
-}
-
-function tooLarge(sizeBytesMax: number): ImageError {
-  return new ImageError('TOO_LARGE', `the image is larger than the ${sizeBytesMax} bytes allowed`, {
-    sizeBytesMax,
-  })
 }

@@ -1,11 +1,13 @@
 /**
- * Bytes of images that lie outside of the cluster, behind http(s) URLs. Nothing of them is kept here. A read that breaks off
- * goes on where it stopped, at the next URL or the same; what comes must be as long as it was, and a whole image must have
+ * Bytes of images that lie outside of the cluster, in back ends and behind http(s) URLs. Nothing of them is kept here. A read
+ * that breaks off goes on where it stopped, at the next place or the same; what comes must be as long as it was, and a whole image must have
  * its digest before its last piece is given out: what cannot be had right ends as an error, never as other bytes.
  */
 import { createHash } from 'node:crypto'
 import { hasCode } from '../../cluster/errors.ts'
 import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
+import { BackendError } from '../backends/backend.ts'
+import type { Backends } from '../backends/backends.ts'
 import { ImageError } from '../errors.ts'
 import {
   OutboundError,
@@ -19,6 +21,7 @@ import type { ByteLease, OpenImage } from './open-image.ts'
 
 export interface OutsideBytesComponents {
   outbound: Pick<OutboundHttp, 'send'>
+  backends: Pick<Backends, 'open'>
   clock: Clock
   log: Log
 }
@@ -30,10 +33,16 @@ export interface OutsideBytesOptions {
   retries: number
 }
 
+/** An object of a store, or, where that is null, what anybody may have put behind a URL. */
+export interface Place {
+  url: string
+  store: string | null
+}
+
 export interface OutsideImage {
   imageId: string
   /** At least one, tried in turn. */
-  urls: readonly string[]
+  places: readonly Place[]
   sizeBytes: number
   /** Digests in hex, where they are known. */
   multihash: { algorithm: HashAlgorithm; hex: string } | null
@@ -109,7 +118,7 @@ export class OutsideBytes {
   }
 
   async *#pieces(
-    { imageId, urls, sizeBytes }: OutsideImage,
+    { imageId, places, sizeBytes }: OutsideImage,
     start: number,
     end: number,
     signal: AbortSignal,
@@ -117,32 +126,57 @@ export class OutsideBytes {
     const { clock, log } = this.#components
     let at = start
     for (let failures = 0, turn = 0; at <= end; turn++) {
-      const url = urls[turn % urls.length]!
+      const place = places[turn % places.length]!
       try {
-        for await (const piece of this.#from(url, at, end, sizeBytes, signal)) {
+        for await (const piece of this.#from(place, at, end, sizeBytes, signal)) {
           failures = 0
           at += piece.length
           yield piece
         }
       } catch (error) {
         signal.throwIfAborted()
-        if (!(error instanceof OutboundError)) throw error
-        log.warn({ image: imageId, url: shownUrl(url), error: error.message }, 'a location delivers nothing')
-        const isHopeless = turn >= BREAKS_MAX || (urls.length === 1 && hasCode(error, 'OUTBOUND_REFUSED'))
-        if (++failures > this.#options.retries || isHopeless)
+        if (!(error instanceof OutboundError || error instanceof BackendError)) throw error
+        const from = { image: imageId, url: shownUrl(place.url), error: error.message }
+        log.warn(from, 'a location delivers nothing')
+        const isHopeless =
+          turn >= BREAKS_MAX || (places.length === 1 && hasCode(error, 'OUTBOUND_REFUSED', 'BACKEND_REFUSED'))
+        // Each place has its turn, whatever the retries.
+        if (++failures > this.#options.retries + places.length - 1 || isHopeless)
           throw new ImageError(
             'UNAVAILABLE',
             'The location of the image does not deliver it; try again.',
             {},
             error,
           )
-        await sleep(clock, RETRY_PAUSE_MS, signal)
+        // Another place need not be waited for.
+        if (failures % places.length === 0) await sleep(clock, RETRY_PAUSE_MS, signal)
       }
     }
   }
 
-  /** The bytes `start` to `end`, all of them, or OUTBOUND_FAILED. */
+  /** The bytes `start` to `end`, all of them, or an error of what does not deliver. */
   async *#from(
+    { url, store }: Place,
+    start: number,
+    end: number,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    if (store === null) {
+      yield* this.#fromUrl(url, start, end, sizeBytes, signal)
+      return
+    }
+    let at = start
+    for await (const piece of this.#components.backends.open({ url, store }, { start, end }, signal)) {
+      at += piece.length
+      if (at > end + 1) break
+      yield piece
+    }
+    if (at !== end + 1)
+      throw new BackendError('BACKEND_UNAVAILABLE', `The store ${store} has not sent what it was asked for.`)
+  }
+
+  async *#fromUrl(
     url: string,
     start: number,
     end: number,

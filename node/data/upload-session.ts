@@ -4,10 +4,11 @@ import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
-import { ImageError } from '../errors.ts'
 import type { ImageChecksums, ImageDigests } from './checksums.ts'
 import type { ChunkName } from './hash-messages.ts'
 import { ManifestBuilder, type EncodedPage, type ManifestPages } from './manifest-builder.ts'
+import { notDeclaredSize, tooLarge } from './size-errors.ts'
+import { until } from './until.ts'
 
 export interface UploadSessionComponents {
   pool: ChunkBufferPool
@@ -128,25 +129,15 @@ export class UploadSession {
   #count(piece: Uint8Array): void {
     this.#sizeBytes += piece.length
     const { sizeBytesMax, declaredSizeBytes } = this.#options
-    if (this.#sizeBytes > sizeBytesMax) {
-      throw new ImageError('TOO_LARGE', `the image is larger than the ${sizeBytesMax} bytes allowed`, {
-        sizeBytesMax,
-      })
-    }
-    if (declaredSizeBytes !== null && this.#sizeBytes > declaredSizeBytes) throw this.#notDeclaredSize()
+    if (this.#sizeBytes > sizeBytesMax) throw tooLarge(sizeBytesMax)
+    if (declaredSizeBytes !== null && this.#sizeBytes > declaredSizeBytes)
+      throw notDeclaredSize(declaredSizeBytes, this.#sizeBytes)
   }
 
   #requireDeclaredSize(): void {
     const { declaredSizeBytes } = this.#options
-    if (declaredSizeBytes !== null && this.#sizeBytes !== declaredSizeBytes) throw this.#notDeclaredSize()
-  }
-
-  #notDeclaredSize(): ImageError {
-    const { declaredSizeBytes } = this.#options
-    return new ImageError('INVALID', 'the data has another size than declared', {
-      declaredSizeBytes,
-      receivedBytes: this.#sizeBytes,
-    })
+    if (declaredSizeBytes !== null && this.#sizeBytes !== declaredSizeBytes)
+      throw notDeclaredSize(declaredSizeBytes, this.#sizeBytes)
   }
 
   /** A slot of this upload's ring and of the pool of all; its release gives back both. */
@@ -193,33 +184,5 @@ export class UploadSession {
 
   async #drain(): Promise<void> {
     await Promise.all(this.#inFlight)
-  }
-}
-
-/**
- * The pieces of `body` until the signal ends it, also in the midst of a wait for a client that sends nothing. It listens to
- * the signal once, not for each piece.
- */
-async function* until(signal: AbortSignal, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]()
-  let ended = false
-  let interrupt: (reason: unknown) => void = () => {}
-  const onAbort = () => interrupt(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    for (;;) {
-      signal.throwIfAborted()
-      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
-        interrupt = reject
-        iterator.next().then(resolve, reject)
-      })
-      ended = next.done === true
-      if (next.done) return
-      yield next.value
-    }
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    // Not awaited: a source that hangs in next() would hang here as well.
-    if (!ended) iterator.return?.().catch(() => {})
   }
 }

@@ -21,7 +21,7 @@ export interface StartArrivalArgs extends Timed {
 /** What was found of the bytes that came: it was checked against `arriving`. */
 export interface FinishArrivalArgs extends Timed {
   uploadId: UploadId
-  data: ImageData
+  data: ImageData | null
   sizeBytes: number
   md5: string
   /** By the algorithm of the other store, or by our own where it had none; hex. */

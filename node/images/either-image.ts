@@ -17,19 +17,23 @@ export async function openEither(
   { log, imageId }: EitherImageComponents,
   kept: Promise<KeptImage>,
   elsewhere: OpenImage,
+  { isElsewhereFirst = false } = {},
 ): Promise<OpenImage> {
   const noteFailure = (error: unknown) => {
     if (!hasCode(error, 'CHUNK_UNAVAILABLE', 'CORRUPT_VALUE', 'UNAVAILABLE')) throw error
     log.warn(
       { image: imageId, error: String(error) },
-      'no node delivers an image: it comes from its location',
+      'a place does not deliver an image: it comes from the other one',
     )
   }
   try {
     const image = await kept
+    const fromKept: OpenImage['read'] = (...range) => image.read(...range)
+    const fromElsewhere: OpenImage['read'] = (...range) => image.readFrom(elsewhere, ...range)
+    const ways = isElsewhereFirst ? [fromElsewhere, fromKept] : [fromKept, fromElsewhere]
     return {
       sizeBytes: image.sizeBytes,
-      read: (...range) => readEither(image, elsewhere, range, noteFailure),
+      read: (...range) => readEither(ways, range, noteFailure),
     }
   } catch (error) {
     noteFailure(error)
@@ -37,15 +41,15 @@ export async function openEither(
   }
 }
 
+/** The second way begins where the first one breaks off. */
 async function* readEither(
-  kept: KeptImage,
-  elsewhere: OpenImage,
+  [first, second]: OpenImage['read'][],
   [start, end, signal]: Parameters<OpenImage['read']>,
   noteFailure: (error: unknown) => void,
 ): AsyncGenerator<ByteLease> {
   let at = start
   try {
-    for await (const lease of kept.read(start, end, signal)) {
+    for await (const lease of first!(start, end, signal)) {
       at += lease.bytes.length
       yield lease
     }
@@ -53,5 +57,5 @@ async function* readEither(
   } catch (error) {
     noteFailure(error)
   }
-  yield* kept.readFrom(elsewhere, at, end, signal)
+  yield* second!(at, end, signal)
 }

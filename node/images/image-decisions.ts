@@ -1,6 +1,7 @@
 /** What the operations on an image's register have in common: how they are declared, and how they decide. */
 import type { Decision, Operation, RecordState } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { StoredObject } from '../backends/backends.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import { stillRests, type Grant } from './image-policy.ts'
 import type { ImageData, ImageRecord, ImageStatus } from './image-record.ts'
@@ -19,7 +20,10 @@ export interface CalledArgs extends Timed {
 /** All the bytes of an image are stored. */
 export interface FinishUploadArgs extends Timed {
   uploadId: UploadId
-  data: ImageData
+  /** What the cluster keeps; null: the bytes are in back ends alone. */
+  data: ImageData | null
+  /** In back ends. */
+  objects?: StoredObject[]
   sizeBytes: number
   /** Bytes of the disk inside; null when that is not known. */
   virtualSize: number | null

@@ -1,14 +1,13 @@
 /** What callers may do with the places where an image's bytes are: see them, name others, have the digests computed. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Random } from '../../cluster/runtime.ts'
-import type { OpenImage } from '../data/open-image.ts'
 import {
   HASH_ALGORITHM_NAMES,
   isDigest,
   isHashAlgorithm,
   type HashAlgorithm,
 } from '../data/hash-algorithms.ts'
-import type { OutsideBytes, OutsideImage } from '../data/outside-bytes.ts'
+import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageGuard } from './image-guard.ts'
 import type { ImageLocation, ImageRecord } from './image-record.ts'
@@ -20,7 +19,6 @@ import {
   HASH_ALGORITHM,
   isLocationChange,
   locationsOf,
-  outsideUrls,
   refusalToActivate,
   refusalToAdd,
   type LocationChange,
@@ -34,7 +32,7 @@ export interface ImageLocationsComponents {
   random: Random
   guard: ImageGuard
   registers: Pick<ImageRegisters, 'apply' | 'read'>
-  outside: Pick<OutsideBytes, 'sizeOf' | 'open'>
+  outside: Pick<OutsideBytes, 'sizeOf'>
   hasher: Pick<LocationHasher, 'begin'>
   /** Throws TOO_LARGE when the owner has no room for so many bytes. */
   requireRoom: (image: ImageRecord, sizeBytes: number) => Promise<void>
@@ -70,7 +68,7 @@ export class ImageLocations {
     const isHidden =
       (image.status === 'deactivated' && !caller.isAdmin) ||
       !this.#components.guard.allowsOn(image, caller, 'get_image_location')
-    const locations = isHidden ? [] : locationsOf(image)
+    const locations = isHidden ? [] : shownOf(image)
     return {
       locations: showMultipleLocations ? locations : null,
       directUrl: showImageDirectUrl ? (locations[0]?.url ?? null) : null,
@@ -93,7 +91,7 @@ export class ImageLocations {
     const { guard, registers } = this.#components
     const image = guard.visible(caller, id, await registers.read(id))
     guard.requireOn(image, caller, 'fetch_image_location')
-    return locationsOf(image)
+    return shownOf(image)
   }
 
   /** The location of a queued image. The digests are computed after the answer; with `validation`, before it is active. */
@@ -116,19 +114,6 @@ export class ImageLocations {
       if (hashing) hasher.begin(id, hashing.hashId, applied)
       return applied
     })
-  }
-
-  /** Null when there is nothing outside of the cluster. Throws UNAVAILABLE when what there is may not be fetched. */
-  open(image: ImageRecord): OpenImage | null {
-    if (!this.#options.isHttpOn && outsideUrls(image).length > 0)
-      throw new ImageError('UNAVAILABLE', 'The bytes of this image are in a store that is not enabled here.')
-    return this.openIfEnabled(image)
-  }
-
-  /** For an image that the cluster keeps as well. */
-  openIfEnabled(image: ImageRecord): OpenImage | null {
-    const located = this.#options.isHttpOn ? outsideImageOf(image) : null
-    return located && this.#components.outside.open(located)
   }
 
   async #measure(image: ImageRecord, change: LocationChange): Promise<LocationChange> {
@@ -197,12 +182,9 @@ export class ImageLocations {
   }
 }
 
-/** What lies outside of the cluster; null: nothing that could be opened. */
-export function outsideImageOf(image: ImageRecord): OutsideImage | null {
-  const urls = outsideUrls(image)
-  if (urls.length === 0 || image.size === null) return null
-  const { id: imageId, size: sizeBytes, checksum: md5 } = image
-  return { imageId, urls, sizeBytes, multihash: multihashOf(image), md5 }
+/** As callers see them: whose bytes there are is said by their metadata, as in Glance. */
+function shownOf(image: ImageRecord): ImageLocation[] {
+  return locationsOf(image).map(({ url, metadata }) => ({ url, metadata }))
 }
 
 /** Throws INVALID for what no node opens, whatever is there. */
@@ -225,9 +207,4 @@ function requireMultihash({ hashAlgo, hashValue }: ValidationData): void {
     throw new ImageError('INVALID', `os_hash_algo is one of ${HASH_ALGORITHM_NAMES.join(', ')}.`)
   if (!isDigest(hashAlgo, hashValue))
     throw new ImageError('INVALID', `os_hash_value is no ${hashAlgo} in hexadecimal.`)
-}
-
-function multihashOf({ hashAlgo, hashValue }: ImageRecord) {
-  if (hashAlgo === null || hashValue === null || !isHashAlgorithm(hashAlgo)) return null
-  return { algorithm: hashAlgo, hex: hashValue }
 }

@@ -5,19 +5,18 @@
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import { isHashAlgorithm, type HashAlgorithm } from '../data/hash-algorithms.ts'
-import type { ImageReader } from '../data/image-reader.ts'
-import type { StoredImage } from '../data/upload-session.ts'
 import { ImageError } from '../errors.ts'
 import { bestRows } from './best-rows.ts'
 import type { ImageIndex } from './image-index.ts'
+import type { ImageOpener } from './image-opener.ts'
 import type { ArrivingImage, ImageRecord } from './image-record.ts'
 import type { KnownRecord, ImageRegisters } from './image-registers.ts'
 import type { ImageBytes } from './image-requests.ts'
 import { orderBy } from './image-order.ts'
 import { isoSeconds } from './image-times.ts'
-import type { ImageUploader, UploadSteps } from './image-uploader.ts'
+import type { ImageUploader, StoredBytes, UploadSteps } from './image-uploader.ts'
+import { storedObjects } from './location-rules.ts'
 import { differences, movedFrom, type MovedImage } from './moved-image.ts'
-import { openManifest } from './open-manifest.ts'
 import { TimeSlice } from './time-slice.ts'
 
 export interface ImageMoverComponents {
@@ -27,7 +26,7 @@ export interface ImageMoverComponents {
   registers: Pick<ImageRegisters, 'apply' | 'read' | 'freshen'>
   index: Pick<ImageIndex, 'rows'>
   uploader: Pick<ImageUploader, 'run'>
-  reader: Pick<ImageReader, 'open'>
+  opener: Pick<ImageOpener, 'open'>
 }
 
 /** How an image stands here, compared with what comes. */
@@ -116,13 +115,12 @@ export class ImageMover {
     return { images, unfinished, marker: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
   }
 
-  /** The bytes that the cluster keeps of an image. Throws NOT_FOUND when it keeps none; UNAVAILABLE. */
+  /** The bytes that the cluster or its back ends keep of an image. Throws NOT_FOUND when they keep none; UNAVAILABLE. */
   async open(id: string): Promise<ImageBytes> {
     const record = await this.#live(id)
-    if (!record.data || record.size === null)
-      throw new ImageError('NOT_FOUND', `Image ${id} has no bytes here.`)
-    const { root, copies } = record.data
-    const image = await openManifest(this.#components.reader, { imageId: id, root, copies })
+    const isKept = record.data !== null || storedObjects(record).length > 0
+    const image = isKept ? await this.#components.opener.open(record) : null
+    if (!image) throw new ImageError('NOT_FOUND', `Image ${id} has no bytes here.`)
     return {
       record,
       sizeBytes: image.sizeBytes,
@@ -143,7 +141,7 @@ export class ImageMover {
       // The other store has taken them, and gives them out: to refuse them would be to lose them.
       inspectionOf: () => null,
       hashAlgorithm: algorithmOf(arriving),
-      finish: async (args, stored) => {
+      finish: async (args, _signal, stored) => {
         requireSame(id, arriving, stored)
         const { multihash } = stored
         await registers.apply(id, 'image.finish-arrival', { ...args, multihash })
@@ -181,7 +179,7 @@ function algorithmOf({ hashAlgo }: ArrivingImage): HashAlgorithm {
 function requireSame(
   id: string,
   { checksum, hashAlgo, hashValue }: ArrivingImage,
-  stored: StoredImage,
+  stored: StoredBytes,
 ): void {
   if (checksum !== null && checksum !== stored.md5)
     throw new ImageError('INVALID', `The bytes of image ${id} have the MD5 ${stored.md5}, not ${checksum}.`)

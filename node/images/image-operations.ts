@@ -3,7 +3,7 @@
  * the status machine (glance-api.md §7) included; what concerns members, tags, activation, deletion and locations is next door. Each change of
  * meaning gets a new name.
  */
-import type { OperationTable } from '../../cluster/register/operations.ts'
+import type { Operation, OperationTable } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { activationOperations, type ActivationOperationArgs } from './activation-operations.ts'
 import { arrivalOperations, type ArrivalOperationArgs } from './arrival-operations.ts'
@@ -26,7 +26,9 @@ import type { ImageChange } from './image-requests.ts'
 import { importOperations, type ImportOperationArgs } from './import-operations.ts'
 import { locationOperations, type LocationOperationArgs } from './location-operations.ts'
 import type { ProtectedNames } from './property-rights.ts'
+import { locationOf } from './location-rules.ts'
 import { memberOperations, type MemberOperationArgs } from './member-operations.ts'
+import { discarding, objectOperations, type ObjectOperationArgs } from './object-operations.ts'
 import { put, type PutArgs } from './put-operation.ts'
 import { sharingOperations, type SharingOperationArgs } from './sharing-operations.ts'
 import { stageOperations, type StageOperationArgs } from './stage-operations.ts'
@@ -97,11 +99,12 @@ const startUpload = onLiveImage<StartUploadArgs>((record, { grant, upload, now }
 })
 
 const finishUpload = onUpload<FinishUploadArgs>(
-  (record, { data, sizeBytes, virtualSize, md5, sha512, now }) =>
+  (record, { data, objects = [], sizeBytes, virtualSize, md5, sha512, now }) =>
     write(
       touch(
         {
           ...record,
+          ...(objects.length > 0 && { locations: objects.map(locationOf) }),
           status: 'active',
           upload: null,
           data,
@@ -138,7 +141,7 @@ function killed(record: ImageRecord, now: string): ImageRecord {
   )
 }
 
-export const imageOperations: OperationTable = {
+const operations: Record<string, Operation> = {
   'image.create': create,
   'image.patch': patch,
   // Names of their own, so that a node of an older release refuses what it would take for something else.
@@ -161,6 +164,11 @@ export const imageOperations: OperationTable = {
   ...importOperations,
 }
 
+export const imageOperations: OperationTable = {
+  ...Object.fromEntries(Object.entries(operations).map(([name, inner]) => [name, discarding(inner)])),
+  ...objectOperations,
+}
+
 /** Arguments by operation, so that a caller cannot mix them up. */
 export interface ImageOperationArgs
   extends
@@ -172,7 +180,8 @@ export interface ImageOperationArgs
     LocationOperationArgs,
     ArrivalOperationArgs,
     StageOperationArgs,
-    ImportOperationArgs {
+    ImportOperationArgs,
+    ObjectOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
   'image.patch-locations': PatchArgs

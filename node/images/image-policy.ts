@@ -17,6 +17,7 @@ export type ImageRule =
   | 'delete_image'
   | 'upload_image'
   | 'download_image'
+  | 'download_from_store'
   | 'publicize_image'
   | 'communitize_image'
   | 'deactivate'

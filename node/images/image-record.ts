@@ -1,5 +1,6 @@
 /** The record: everything Serac knows of one image. It is the value of the image's register (architecture §3). */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import type { StoredObject } from '../backends/backends.ts'
 import type { HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ChunkHash, UploadId } from '../../cluster/transfer/local-chunks.ts'
 
@@ -72,6 +73,8 @@ export interface ImageUpload {
    * again, as without a word; end-import: it is what it was before the import.
    */
   onFailure?: 'kill' | 'unstage' | 'end-import'
+  /** In back ends, where its bytes go, written down before the first one leaves. Absent: the bytes stay in the cluster. */
+  objects?: StoredObject[]
 }
 
 /** Bytes that were sent ahead of an import (glance-api.md §9.2): stored as data is, and shown to nobody. */
@@ -94,6 +97,8 @@ export interface ImageLocation {
   url: string
   /** What the caller says of the place, as JSON. */
   metadata: Record<string, unknown>
+  /** Of the back end in which the image has an object of its own there; absent: what lies there is not ours. */
+  store?: string
 }
 
 /** The computation of the digests of a location's bytes. `hashId` decides; node and nonce as in ImageUpload. */
@@ -165,6 +170,8 @@ export interface ImageRecord {
   arriving?: ArrivingImage | undefined
   /** Until they are imported. */
   staged?: StagedData | undefined
+  /** Objects in back ends that the image no longer has, until they are deleted there; of tombstones, too. */
+  discarded?: StoredObject[] | undefined
 }
 
 /** Everything that the cluster keeps of an image, whether or not anybody is served it. */
@@ -207,6 +214,7 @@ export function withProperties(image: ImageRecord, properties: ImageRecord['prop
     hashing: image.hashing,
     arriving: image.arriving,
     staged: image.staged,
+    discarded: image.discarded,
   }
   return whole
 }

@@ -105,6 +105,7 @@ export type FilterField = Exclude<
   | 'hashing'
   | 'arriving'
   | 'staged'
+  | 'discarded'
 >
 
 /** All filters of a query must hold. */

@@ -47,8 +47,8 @@ export interface ImageServicePort {
     declaredSizeBytes: number | null,
     terms?: UploadTerms,
   ): Promise<void>
-  /** null value: the image has no data (204). FORBIDDEN when deactivated; UNAVAILABLE when its bytes cannot be reached. */
-  openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>>
+  /** `preferred`: ids of stores from which the bytes come if they are there. null value: the image has no data (204). FORBIDDEN when deactivated; UNAVAILABLE when its bytes cannot be reached. */
+  openData(caller: Caller, id: string, preferred?: readonly string[]): Promise<Answer<ImageBytes | null>>
   /** What the caller may know of them. FORBIDDEN unless the image is shared. */
   members(caller: Caller, id: string): Promise<Answer<ImageMember[]>>
   /** NOT_FOUND also where there are no members, or none that the caller may know of. */

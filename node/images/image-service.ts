@@ -1,11 +1,8 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
-import type { ImageReader } from '../data/image-reader.ts'
-import type { OpenImage } from '../data/open-image.ts'
 import { ImageError } from '../errors.ts'
 import { countedRead } from './counted-read.ts'
-import { openEither } from './either-image.ts'
 import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
@@ -16,6 +13,7 @@ import {
   type ImageLocationsComponents,
   type ImageLocationsOptions,
 } from './image-locations.ts'
+import type { ImageOpener } from './image-opener.ts'
 import type { PatchQuotas } from './image-patch-rules.ts'
 import { checkQuotas, isRefusal, normalTags } from './image-patch-rules.ts'
 import type { ImageLocation, ImageMember, ImageRecord } from './image-record.ts'
@@ -34,7 +32,6 @@ import type {
 import type { CreateTerms, ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadTerms } from './image-uploader.ts'
-import { openManifest } from './open-manifest.ts'
 import type { ProjectLimits } from './project-limits.ts'
 import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
 import { PropertyRights } from './property-rights.ts'
@@ -51,9 +48,7 @@ export interface ImageServiceComponents {
   /** null: projects have none. */
   limits: ProjectLimits | null
   uploader: Pick<ImageUploader, 'upload'>
-  reader: Pick<ImageReader, 'open'>
-  /** Whether this node holds all bytes of a manifest root. */
-  holdsWhole: (root: string) => boolean
+  opener: Pick<ImageOpener, 'open'>
   outside: ImageLocationsComponents['outside']
   hasher: ImageLocationsComponents['hasher']
   /** Told of each read of data that is over. */
@@ -244,15 +239,20 @@ export class ImageService implements ImageServicePort {
     return this.#projectQuotas.usage(caller)
   }
 
-  async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
+  async openData(
+    caller: Caller,
+    id: string,
+    preferred: readonly string[] = [],
+  ): Promise<Answer<ImageBytes | null>> {
     const { value: record, stale } = await this.#find(caller, id)
     this.#guard.requireOn(record, caller, 'download_image')
+    if (preferred.length > 0) this.#guard.requireOn(record, caller, 'download_from_store')
     if (record.status === 'deactivated' && !caller.isAdmin)
       throw new ImageError(
         'FORBIDDEN',
         `The requested image ${id} has been deactivated. Image data download is forbidden.`,
       )
-    const image = await this.#open(record, stale)
+    const image = await this.#components.opener.open(record, { stale, preferred })
     // Alone, this node cannot know that there is no data yet (R6): never 204 for what may be active elsewhere.
     if (!image && stale) throw noMajority()
     if (!image) return { value: null, stale }
@@ -272,18 +272,6 @@ export class ImageService implements ImageServicePort {
 
   addLocation(caller: Caller, id: string, request: LocationRequest): Promise<void> {
     return this.#locations.add(caller, id, request)
-  }
-
-  /** What the cluster keeps itself comes first, whatever the order of the locations: it is verified, and nearer. */
-  async #open(record: ImageRecord, stale: boolean): Promise<OpenImage | null> {
-    if (record.status === 'importing') return null
-    if (!record.data || record.size === null) return this.#locations.open(record)
-    const { id: imageId } = record
-    const { root, copies } = record.data
-    if (stale && !this.#components.holdsWhole(root)) throw noMajority()
-    const own = openManifest(this.#components.reader, { imageId, root, copies })
-    const elsewhere = this.#locations.openIfEnabled(record)
-    return elsewhere ? openEither({ log: this.#components.log, imageId }, own, elsewhere) : own
   }
 
   #rightsOf(caller: Caller): PropertyRights {

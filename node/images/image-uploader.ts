@@ -6,6 +6,8 @@ import { ClusterError, hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import { objectName, type Backends, type StoredObject } from '../backends/backends.ts'
+import type { BackendWriter, WrittenObject } from '../data/backend-writer.ts'
 import type { HashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageWriter, StoredImage } from '../data/image-writer.ts'
@@ -29,6 +31,8 @@ export interface ImageUploaderComponents {
   registers: Pick<ImageRegisters, 'apply'>
   writer: Pick<ImageWriter, 'write' | 'unpin'>
   holder: Pick<ImageHolder, 'noteHeld'>
+  backends: Pick<Backends, 'has' | 'objectFor'>
+  backendWriter: Pick<BackendWriter, 'write' | 'remove'>
 }
 
 export interface ImageUploaderOptions {
@@ -36,6 +40,8 @@ export interface ImageUploaderOptions {
   sizeBytesMax: number
   copies: CopiesPolicy
   formats: FormatRules
+  /** Where a plain upload goes that names no store. */
+  defaultStore: string
 }
 
 export interface UploadRequest {
@@ -50,10 +56,12 @@ export interface UploadRequest {
 
 /** What other ways than the plain upload ask for beside. */
 export interface UploadTerms {
-  /** That the data must have, hex; null: any. */
-  md5: string | null
-  /** What becomes of the image when no data comes of it. */
-  onFailure: NonNullable<ImageUpload['onFailure']>
+  /** Of a plain upload; absent: the default one. */
+  store?: string
+  /** That the data must have, hex; absent or null: any. */
+  md5?: string | null
+  /** What becomes of the image when no data comes of it; absent: it is queued again. */
+  onFailure?: NonNullable<ImageUpload['onFailure']>
   /** Called when the image belongs to this upload: from now on it ends one way or the other. */
   onBegun?: () => void
   /** Waited for before anything is read; resolves with what ends the turn. */
@@ -64,7 +72,15 @@ export interface UploadTerms {
 export interface AnyUpload extends Omit<UploadRequest, 'grant'> {
   /** Never used before; absent: a new one. */
   uploadId?: UploadId
+  /**
+   * Where the bytes are to be. They are sent to the first one: a back end, or else the cluster; the others are named in the
+   * record from the start, and filled by the steps. Absent: the cluster alone.
+   */
+  stores?: readonly string[]
 }
+
+/** What an upload has left: chunks of the cluster, or an object of a back end. */
+export type StoredBytes = StoredImage | WrittenObject
 
 /** Where uploads of different origin differ. */
 export interface UploadSteps {
@@ -73,20 +89,28 @@ export interface UploadSteps {
   /** Null: the bytes are taken as they are. Asked before the first of them; may find out something before it answers. */
   inspectionOf: (record: ImageRecord) => UploadInspection | null | Promise<UploadInspection | null>
   hashAlgorithm: HashAlgorithm
-  /** Makes the image active; may throw what is wrong with the bytes instead. */
-  finish: (args: FinishUploadArgs, stored: StoredImage) => Promise<unknown>
+  /** Makes the image active; may throw what is wrong with the bytes instead. What takes long ends with the signal. */
+  finish: (args: FinishUploadArgs, signal: AbortSignal, stored: StoredBytes) => Promise<unknown>
   /** What is said of the image when this upload fails; absent: what others say when its node is gone. */
   failureOf?: (error: unknown) => UploadFailure
 }
 
+/** What is fixed when its bytes begin to come. */
+interface Storing {
+  record: ImageRecord
+  /** Null: the cluster takes them. */
+  object: StoredObject | null
+  copies: Copies
+}
+
 interface Stored {
-  stored: StoredImage
+  stored: StoredBytes
   inspection: UploadInspection | null
 }
 
 /** What is known of an image when all its bytes are stored. */
 interface Finished {
-  stored: StoredImage
+  stored: StoredBytes
   virtualSize: number | null
   copies: Copies
 }
@@ -113,12 +137,16 @@ export class ImageUploader {
   upload(request: UploadRequest): Promise<void> {
     const { id, grant } = request
     const { registers } = this.#components
-    return this.run(request, {
-      begin: (upload) => registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() }),
-      inspectionOf: (record) => this.inspectionOf(record),
-      hashAlgorithm: 'sha512',
-      finish: (args) => registers.apply(id, 'image.finish-upload', args),
-    })
+    const stores = [request.terms?.store ?? this.#options.defaultStore]
+    return this.run(
+      { ...request, stores },
+      {
+        begin: (upload) => registers.apply(id, 'image.start-upload', { grant, upload, now: this.#now() }),
+        inspectionOf: (record) => this.inspectionOf(record),
+        hashAlgorithm: 'sha512',
+        finish: (args) => registers.apply(id, 'image.finish-upload', args),
+      },
+    )
   }
 
   /** As `upload`, with steps of another kind. Throws what they throw, too. */
@@ -150,11 +178,13 @@ export class ImageUploader {
   }
 
   async #upload(uploadId: UploadId, request: AnyUpload, steps: UploadSteps): Promise<void> {
-    const record = await this.#begin(uploadId, request, steps)
+    const objects = this.#objectsOf(uploadId, request)
+    const record = await this.#begin(uploadId, request, objects, steps)
     request.terms?.onBegun?.()
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
-    const { stored, inspection } = await this.#store(uploadId, request, { record, copies }, steps)
+    const object = objects.find(({ store }) => store === request.stores?.[0]) ?? null
+    const { stored, inspection } = await this.#store(uploadId, request, { record, object, copies }, steps)
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
@@ -170,12 +200,24 @@ export class ImageUploader {
     return new UploadInspection(diskFormat, this.#options.formats, options)
   }
 
+  #objectsOf(uploadId: UploadId, { id, stores = [] }: AnyUpload): StoredObject[] {
+    const { backends } = this.#components
+    return stores
+      .filter((store) => backends.has(store))
+      .map((store) => backends.objectFor(store, objectName(id, uploadId)))
+  }
+
   #newId(): UploadId {
     return Buffer.from(this.#components.random.bytes(UPLOAD_ID_BYTES)).toString('hex')
   }
 
   /** Answers the image, whose formats do not change any more. */
-  async #begin(uploadId: UploadId, request: AnyUpload, steps: UploadSteps): Promise<ImageRecord> {
+  async #begin(
+    uploadId: UploadId,
+    request: AnyUpload,
+    objects: StoredObject[],
+    steps: UploadSteps,
+  ): Promise<ImageRecord> {
     const { identity } = this.#components
     const { declaredSizeBytes, terms } = request
     const upload = {
@@ -183,7 +225,8 @@ export class ImageUploader {
       node: identity.id,
       startNonce: identity.startNonce,
       ...(declaredSizeBytes === null ? {} : { reservedBytes: declaredSizeBytes }),
-      ...(terms && { onFailure: terms.onFailure }),
+      ...(terms?.onFailure && { onFailure: terms.onFailure }),
+      ...(objects.length > 0 && { objects }),
     }
     try {
       return await steps.begin(upload)
@@ -197,26 +240,22 @@ export class ImageUploader {
   async #store(
     uploadId: UploadId,
     request: AnyUpload,
-    { record, copies }: { record: ImageRecord; copies: Copies },
+    { record, object, copies }: Storing,
     steps: UploadSteps,
   ): Promise<Stored> {
     const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
-    const { writer } = this.#components
-    const session = {
-      imageId: id,
-      upload: uploadId,
-      copies,
-      sizeBytesMax,
-      declaredSizeBytes,
-      hashAlgorithm: steps.hashAlgorithm,
-    }
+    const { writer, backendWriter } = this.#components
+    const { hashAlgorithm } = steps
+    const session = { sizeBytesMax, declaredSizeBytes, hashAlgorithm, signal: this.#stopping.signal }
     let endTurn = () => {}
     try {
       endTurn = (await terms?.turn?.(this.#stopping.signal)) ?? endTurn
       const inspection = await steps.inspectionOf(record)
       const watched = inspection?.watch(body, sizeBytesMax) ?? body
-      const stored = await writer.write({ ...session, signal: this.#stopping.signal }, watched)
+      const stored = await (object
+        ? backendWriter.write({ ...session, object }, watched)
+        : writer.write({ ...session, imageId: id, upload: uploadId, copies }, watched))
       await this.#requireDigest(uploadId, stored, terms?.md5 ?? null)
       return { stored, inspection }
     } catch (error) {
@@ -230,14 +269,19 @@ export class ImageUploader {
   }
 
   /** Throws INVALID when the data is not what was announced; nothing of it is kept then. */
-  async #requireDigest(
-    uploadId: UploadId,
-    { md5, pinnedAt }: StoredImage,
-    wanted: string | null,
-  ): Promise<void> {
+  async #requireDigest(uploadId: UploadId, stored: StoredBytes, wanted: string | null): Promise<void> {
+    const { md5 } = stored
     if (wanted === null || wanted === md5) return
-    await this.#components.writer.unpin(uploadId, pinnedAt)
+    await this.#undo(uploadId, stored)
     throw new ImageError('INVALID', `The data has the checksum ${md5}, not ${wanted} as was said.`)
+  }
+
+  /** Nobody will ask for these bytes. */
+  async #undo(uploadId: UploadId, stored: StoredBytes): Promise<void> {
+    const { writer, backendWriter } = this.#components
+    // The record, or what is left of it, may name the object no more.
+    if ('object' in stored) await backendWriter.remove(stored.object)
+    else await writer.unpin(uploadId, stored.pinnedAt)
   }
 
   async #activate(
@@ -247,15 +291,18 @@ export class ImageUploader {
     steps: UploadSteps,
   ): Promise<void> {
     const { id } = request
-    const { root, sizeBytes, chunkSizeBytes, md5, multihash: sha512 } = stored
-    const data = { root, chunkSizeBytes, copies, uploadId }
+    const { sizeBytes, md5, multihash: sha512 } = stored
+    const bytes =
+      'object' in stored
+        ? { data: null, objects: [stored.object] }
+        : { data: { root: stored.root, chunkSizeBytes: stored.chunkSizeBytes, copies, uploadId } }
     try {
-      const args = { uploadId, data, sizeBytes, virtualSize, md5, sha512, now: this.#now() }
-      await steps.finish(args, stored)
+      const args = { uploadId, ...bytes, sizeBytes, virtualSize, md5, sha512, now: this.#now() }
+      await steps.finish(args, this.#stopping.signal, stored)
     } catch (error) {
       // It may be active now: its bytes stay claimed until the reaper has asked a majority.
       if (hasCode(error, 'OUTCOME_UNKNOWN')) throw error
-      await this.#components.writer.unpin(uploadId, stored.pinnedAt)
+      await this.#undo(uploadId, stored)
       if (hasCode(error, 'CONFLICT', 'NOT_FOUND')) throw wasDeleted(id, error)
       await this.#giveBack(request, uploadId, steps, error)
       throw error
@@ -266,7 +313,8 @@ export class ImageUploader {
    * The image is active: whatever fails now is put right by the updater. The client does not wait for the end of the pins:
    * one of the nodes that have some may hang by now.
    */
-  async #conclude(uploadId: UploadId, stored: StoredImage): Promise<void> {
+  async #conclude(uploadId: UploadId, stored: StoredBytes): Promise<void> {
+    if ('object' in stored) return
     const { writer, holder, identity, log } = this.#components
     const onFailure = (error: unknown) =>
       log.warn(

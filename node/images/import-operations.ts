@@ -4,6 +4,7 @@
  */
 import type { Decision } from '../../cluster/register/operations.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import type { StoredObject } from '../backends/backends.ts'
 import type { ImportMethod } from '../config/import-options.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import {
@@ -19,7 +20,7 @@ import {
 } from './image-decisions.ts'
 import type { ImageRecord, ImageStatus, ImageUpload } from './image-record.ts'
 import { imported, importing, isImportProperty } from './import-properties.ts'
-import { locationsOf, ownUrl } from './location-rules.ts'
+import { locationOf, locationsOf, ownUrl, storedObjects } from './location-rules.ts'
 import { unstaged } from './stage-operations.ts'
 
 export interface BeginImportArgs extends CalledArgs {
@@ -44,11 +45,25 @@ export interface ImportChanges {
   formats: { diskFormat: string; containerFormat: string } | null
 }
 
-export interface FinishChangedArgs extends FinishUploadArgs {
+export interface ImportStagedArgs extends EndImportArgs {
+  /** In back ends, with the same bytes. */
+  objects?: StoredObject[]
+  /** Whether the cluster is one of the stores; absent: yes. */
+  isKept?: boolean
+  /** Ids of stores that were not reached. */
+  failed?: string[]
+}
+
+export interface ImportChangedStageArgs extends ImportStagedArgs {
   changes: ImportChanges
 }
 
-export interface ImportChangedStageArgs extends EndImportArgs {
+export interface FinishImportArgs extends FinishUploadArgs {
+  /** As above. */
+  failed?: string[]
+}
+
+export interface FinishChangedArgs extends FinishImportArgs {
   changes: ImportChanges
 }
 
@@ -75,7 +90,6 @@ export function refusalToImport(image: ImageRecord, method: ImportMethod): Impor
     return conflict("Image needs to be staged before 'glance-direct' method can be used")
   if (method === 'glance-direct' && !image.staged)
     return conflict('The data is still being staged; import the image when that is done.')
-  if (method === 'copy-image' && image.data) return conflict('The image has been copied already.')
   if (arriving || upload) return conflict(`Image ${image.id} is being worked on.`)
   if (image.containerFormat === null) return conflict("'container_format' needs to be set before import")
   if (image.diskFormat === null) return conflict("'disk_format' needs to be set before import")
@@ -90,29 +104,40 @@ const beginImport = onLiveImage<BeginImportArgs>((record, args) => {
   if (refusal) return refuse(refusal.code, refusal.message)
   if ((record.staged?.uploadId ?? null) !== staged)
     return refuse('BASIS_CHANGED', `Image ${record.id} was staged anew.`)
+  if (method === 'copy-image' && isThereAlready(record, args))
+    return refuse('CONFLICT', 'The image has been copied already.')
   const properties = importing(record.properties, taskId, stores)
   const status = method === 'copy-image' ? record.status : 'importing'
   return write(touch({ ...record, status, upload, properties }, now))
 })
 
+/** Somebody else may have copied it since it was looked at. */
+function isThereAlready(record: ImageRecord, { upload, stores }: BeginImportArgs): boolean {
+  const { objects = [] } = upload
+  const isForCluster = stores.length > objects.length
+  const known = storedObjects(record).map(({ store }) => store)
+  return (isForCluster && record.data !== null) || objects.some(({ store }) => known.includes(store))
+}
+
 /** The bytes have come. A copy has the bytes of its image, which stays what it is. */
-const finishImport = onUpload<FinishUploadArgs | FinishChangedArgs>((record, args) => {
-  const { data, sizeBytes, virtualSize, md5, sha512, now } = args
+const finishImport = onUpload<FinishImportArgs | FinishChangedArgs>((record, args) => {
+  const { data, objects = [], failed = [], sizeBytes, virtualSize, md5, sha512, now } = args
   const { staged: _, ...rest } = 'changes' in args ? changed(record, args.changes) : record
-  const properties = imported(rest.properties, 'done')
-  const next: ImageRecord = { ...rest, upload: null, data, properties }
-  if (record.status !== 'importing') {
-    const locations = [{ url: ownUrl(record.id), metadata: {} }, ...locationsOf(record)]
-    return write(touch({ ...next, locations }, now))
-  }
+  const properties = imported(rest.properties, 'done', failed)
+  const next: ImageRecord = { ...rest, upload: null, data: data ?? record.data, properties }
+  const own = data ? [{ url: ownUrl(record.id), metadata: {} }] : []
+  const further = objects.map(locationOf)
+  if (record.status !== 'importing')
+    return write(touch({ ...next, locations: [...own, ...locationsOf(record), ...further] }, now))
+  if (further.length > 0) next.locations = [...own, ...further]
   const digests = { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
   return write(touch({ ...next, ...digests, status: 'active', size: sizeBytes, virtualSize }, now))
 }, STATUSES)
 
 /** What was staged becomes the data as it is: no byte is moved. */
-const importStaged = onUpload<EndImportArgs | ImportChangedStageArgs>(
+const importStaged = onUpload<ImportStagedArgs | ImportChangedStageArgs>(
   (record, args) => {
-    const { now } = args
+    const { objects = [], failed = [], isKept = true, now } = args
     const { staged, ...rest } = 'changes' in args ? changed(record, args.changes) : record
     if (!staged) return refuse('CONFLICT', `Nothing is staged for image ${record.id}.`)
     if (staged.problem !== null) return refuse('UNSUPPORTED_MEDIA', staged.problem)
@@ -121,14 +146,16 @@ const importStaged = onUpload<EndImportArgs | ImportChangedStageArgs>(
       ...rest,
       status: 'active',
       upload: null,
-      data: { root, chunkSizeBytes, copies, uploadId },
+      data: isKept ? { root, chunkSizeBytes, copies, uploadId } : null,
       size: sizeBytes,
       virtualSize,
       checksum: md5,
       hashAlgo: 'sha512',
       hashValue: sha512,
-      properties: imported(rest.properties, 'done'),
+      properties: imported(rest.properties, 'done', failed),
     }
+    const own = isKept ? [{ url: ownUrl(record.id), metadata: {} }] : []
+    if (objects.length > 0) active.locations = [...own, ...objects.map(locationOf)]
     return write(touch(active, now))
   },
   ['importing'],
@@ -159,8 +186,8 @@ export const importOperations = {
 
 export interface ImportOperationArgs {
   'image.begin-import': BeginImportArgs
-  'image.finish-import': FinishUploadArgs
-  'image.import-staged': EndImportArgs
+  'image.finish-import': FinishImportArgs
+  'image.import-staged': ImportStagedArgs
   'image.finish-changed-import': FinishChangedArgs
   'image.import-changed-stage': ImportChangedStageArgs
   'image.fail-import': EndImportArgs

@@ -20,9 +20,13 @@ export function importing(properties: Properties, taskId: string, stores: readon
   return { ...properties, [TASK]: taskId, [UNDER_WAY]: stores.join(','), [FAILED]: '' }
 }
 
-/** Of one whose import is over. `failed`: what it was on its way to, it has not reached. */
-export function imported(properties: Properties, outcome: 'done' | 'failed'): Properties {
+/** Of one whose import is over. `failed`: what it was on its way to, it has not reached. Of `done`, some stores may have failed. */
+export function imported(
+  properties: Properties,
+  outcome: 'done' | 'failed',
+  failed: readonly string[] = [],
+): Properties {
   const { [TASK]: _, ...rest } = properties
   const stores = properties[UNDER_WAY] ?? ''
-  return { ...rest, [UNDER_WAY]: '', [FAILED]: outcome === 'failed' ? stores : '' }
+  return { ...rest, [UNDER_WAY]: '', [FAILED]: outcome === 'failed' ? stores : failed.join(',') }
 }

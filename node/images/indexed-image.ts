@@ -8,7 +8,15 @@ import type { ImageTraits, TraitsPool } from './image-traits.ts'
 /** Fields that few images have. */
 type Rare = Pick<
   ImageRecord,
-  'members' | 'upload' | 'deletedAt' | 'deletedFrom' | 'locations' | 'hashing' | 'arriving' | 'staged'
+  | 'members'
+  | 'upload'
+  | 'deletedAt'
+  | 'deletedFrom'
+  | 'locations'
+  | 'hashing'
+  | 'arriving'
+  | 'staged'
+  | 'discarded'
 >
 
 const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
@@ -29,7 +37,8 @@ export class IndexedImage implements ImageRecord {
 
   /** `pool`: what images have in common is kept once. */
   constructor(record: ImageRecord, pool: TraitsPool) {
-    const { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged } = record
+    const { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged, discarded } =
+      record
     const { createdAt, updatedAt } = record
     this.id = record.id
     this.name = record.name
@@ -42,11 +51,11 @@ export class IndexedImage implements ImageRecord {
     this.properties = record.properties
     this.data = record.data
     this.#traits = pool.of(record)
-    const isOrdinary = !locations && !hashing && !arriving && !staged
+    const isOrdinary = !locations && !hashing && !arriving && !staged && !discarded
     const isPlain = isOrdinary && members.length === 0 && upload === null && deletedAt === null
     this.#rare = isPlain
       ? PLAIN
-      : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged }
+      : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged, discarded }
   }
 
   get status(): ImageStatus {
@@ -123,5 +132,9 @@ export class IndexedImage implements ImageRecord {
 
   get staged(): ImageRecord['staged'] {
     return this.#rare.staged
+  }
+
+  get discarded(): ImageRecord['discarded'] {
+    return this.#rare.discarded
   }
 }

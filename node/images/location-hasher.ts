@@ -3,16 +3,17 @@
  * that is deleted meanwhile, or no longer waits for it, ends the computation; a node that goes leaves it to the reaper.
  */
 import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
-import type { ChunkBuffer, ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
+import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { ImageDigests } from '../data/checksums.ts'
+import { DigestTap } from '../data/digest-tap.ts'
 import type { HashPool } from '../data/hash-pool.ts'
 import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
-import { outsideUrls } from './location-rules.ts'
+import type { StoreList } from './store-list.ts'
 
 export interface LocationHasherComponents {
   clock: Clock
@@ -20,6 +21,7 @@ export interface LocationHasherComponents {
   registers: Pick<ImageRegisters, 'apply'>
   outside: Pick<OutsideBytes, 'open'>
   hashes: Pick<HashPool, 'open'>
+  stores: Pick<StoreList, 'places'>
   /** Shared with the uploads. */
   pool: Pick<ChunkBufferPool, 'acquire'>
 }
@@ -99,43 +101,21 @@ export class LocationHasher {
   async #digests(image: ImageRecord, signal: AbortSignal): Promise<ImageDigests> {
     const endTurn = await this.#turns.acquire(signal)
     try {
-      const checksums = await this.#components.hashes.open(signal, image.hashing?.hashAlgo)
+      const { hashes, pool, outside, stores } = this.#components
+      const checksums = await hashes.open(signal, image.hashing?.hashAlgo)
+      const tap = new DigestTap({ pool, checksums }, signal)
       try {
-        await this.#feed(image, signal, async (slot) => {
-          const { named, done } = checksums.update(slot)
-          named.catch(() => {})
-          await done
-        })
-        return await checksums.finish()
+        const sizeBytes = image.size ?? 0
+        const places = stores.places(image)
+        const source = { imageId: image.id, places, sizeBytes, multihash: null, md5: null }
+        for await (const { bytes } of outside.open(source).read(0, sizeBytes - 1, signal))
+          await tap.add(bytes)
+        return await tap.finish()
       } finally {
-        checksums.close()
+        await tap.close()
       }
     } finally {
       endTurn()
-    }
-  }
-
-  /** Piece by piece through one slot: nobody waits for it, and slots are what uploads need. */
-  async #feed(
-    image: ImageRecord,
-    signal: AbortSignal,
-    update: (slot: ChunkBuffer) => Promise<void>,
-  ): Promise<void> {
-    const { outside, pool } = this.#components
-    const sizeBytes = image.size ?? 0
-    const source = { imageId: image.id, urls: outsideUrls(image), sizeBytes, multihash: null, md5: null }
-    const slot = await pool.acquire(signal)
-    try {
-      for await (const { bytes } of outside.open(source).read(0, sizeBytes - 1, signal))
-        for (let at = 0; at < bytes.length;) {
-          at += slot.append(bytes.subarray(at))
-          if (slot.length < slot.room.length) continue
-          await update(slot)
-          slot.length = 0
-        }
-      if (slot.length > 0) await update(slot)
-    } finally {
-      slot.release()
     }
   }
 }

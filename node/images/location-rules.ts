@@ -2,6 +2,7 @@
  * Where the bytes of an image may be had, and what changes of that do (glance-api.md §6.3). Pure: it runs inside the
  * register. The cluster's own copy is a location like the others, with a URL that says no more than whose bytes they are.
  */
+import type { StoredObject } from '../backends/backends.ts'
 import { isDigest } from '../data/hash-algorithms.ts'
 import type { ImageErrorCode } from '../errors.ts'
 import type { ImageLocation, ImageRecord } from './image-record.ts'
@@ -49,9 +50,22 @@ export function locationsOf(image: ImageRecord): readonly ImageLocation[] {
   return image.data ? [{ url: ownUrl(image.id), metadata: {} }] : []
 }
 
-/** URLs outside of the cluster, in their order. */
+/** URLs outside of the cluster and of its back ends, in their order. */
 export function outsideUrls(image: ImageRecord): string[] {
-  return (image.locations ?? []).map(({ url }) => url).filter((url) => url !== ownUrl(image.id))
+  const outside = (image.locations ?? []).filter(
+    ({ url, store }) => store === undefined && url !== ownUrl(image.id),
+  )
+  return outside.map(({ url }) => url)
+}
+
+/** Its objects in back ends, in the order of its locations. */
+export function storedObjects({ locations }: Pick<ImageRecord, 'locations'>): StoredObject[] {
+  return (locations ?? []).flatMap(({ url, store }) => (store === undefined ? [] : [{ url, store }]))
+}
+
+/** An object as the location of its image, as Glance shows it. */
+export function locationOf({ store, url }: StoredObject): ImageLocation {
+  return { url, metadata: { store }, store }
 }
 
 export function isLocationChange(change: { kind: string }): change is LocationChange {
@@ -95,7 +109,7 @@ function add(
     refusalOfCount(known.length + 1, quota) ??
     (known.some(({ url }) => url === location.url) ? DUPLICATE : null)
   if (refusal) return refusal
-  const locations = known.toSpliced(at ?? known.length, 0, plain(location))
+  const locations = known.toSpliced(at ?? known.length, 0, plain(location, []))
   return withNew(image, locations, [location])
 }
 
@@ -111,10 +125,14 @@ function replace(image: ImageRecord, wanted: readonly NewLocation[], quota: numb
     // Only what is said of the locations may change: nothing may get lost.
     (known.length > 0 && !isSame ? refuse('INVALID', 'Original locations is not empty.') : null)
   if (refusal) return refusal
-  return withNew(image, wanted.map(plain), isSame ? [] : wanted)
+  return withNew(
+    image,
+    wanted.map((location) => plain(location, known)),
+    isSame ? [] : wanted,
+  )
 }
 
-/** What the cluster keeps goes with its location; what lies elsewhere is not ours to delete. */
+/** What the cluster keeps goes with its location, and so does an object of ours; what else lies elsewhere is not ours to delete. */
 function remove(image: ImageRecord, at: number | null): Result {
   const known = locationsOf(image)
   if (image.status !== 'active')
@@ -187,8 +205,10 @@ export function refusalOfCount(count: number, quota: number): LocationRefusal | 
   return refuse('TOO_LARGE', `The limit on the number of image locations is ${quota}, attempted ${count}.`)
 }
 
-function plain({ url, metadata }: ImageLocation): ImageLocation {
-  return { url, metadata }
+/** Whose the bytes there are is not for callers to say: it stays as it is `known`. */
+function plain({ url, metadata }: ImageLocation, known: readonly ImageLocation[]): ImageLocation {
+  const store = known.find((location) => location.url === url)?.store
+  return store === undefined ? { url, metadata } : { url, metadata, store }
 }
 
 function sorted(locations: readonly ImageLocation[]): string[] {

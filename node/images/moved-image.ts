@@ -4,7 +4,7 @@
  */
 import type { ImageLocation, ImageRecord } from './image-record.ts'
 import type { UserField } from './image-requests.ts'
-import { locationsOf, ownUrl } from './location-rules.ts'
+import { locationsOf, ownUrl, storedObjects } from './location-rules.ts'
 
 type KeptField =
   | UserField
@@ -58,8 +58,10 @@ export function movedFrom(record: ImageRecord): MovedImage | null {
     tags: [...record.tags],
     properties: { ...record.properties },
     members: record.members.map((member) => ({ ...member })),
-    hasBytes: record.data !== null || arriving !== undefined,
-    locations: locationsOf(record).filter(({ url }) => url !== ownUrl(record.id)),
+    hasBytes: record.data !== null || storedObjects(record).length > 0 || arriving !== undefined,
+    locations: locationsOf(record).filter(
+      ({ url, store }) => store === undefined && url !== ownUrl(record.id),
+    ),
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { type Clock, type Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
+import type { Backends } from '../backends/backends.ts'
 import type { OpenImage } from '../data/open-image.ts'
 import { isHashAlgorithm } from '../data/hash-algorithms.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
@@ -20,6 +21,7 @@ export interface OldGlanceComponents {
   outbound: Pick<OutboundHttp, 'send'>
   registers: Pick<ImageRegisters, 'read'>
   index: Pick<ImageIndex, 'get'>
+  backends: Pick<Backends, 'open'>
   clock: Clock
   log: Log
 }
@@ -113,7 +115,7 @@ export class OldGlance {
     const known = multihash && isHashAlgorithm(multihash.algorithm) ? multihash.algorithm : null
     const bytes = new OutsideBytes({ ...this.#components, outbound }, { sizeBytesMax, retries }).open({
       imageId: id,
-      urls: [`${url}/v2/images/${id}/file`],
+      places: [{ url: `${url}/v2/images/${id}/file`, store: null }],
       sizeBytes: sizeBytes ?? 0,
       multihash: known && multihash ? { algorithm: known, hex: multihash.hex } : null,
       md5: checksum,

@@ -167,7 +167,7 @@ export class V1Filler {
     sizeBytes: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const source = { imageId, urls: [url], sizeBytes, multihash: null, md5: null }
+    const source = { imageId, places: [{ url, store: null }], sizeBytes, multihash: null, md5: null }
     const { outside } = this.#components
     for await (const lease of outside.open(source).read(0, sizeBytes - 1, signal)) {
       try {

@@ -8,6 +8,7 @@ import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { ImageError } from '../errors.ts'
+import type { StoredObject } from '../backends/backends.ts'
 import type { Grant } from '../images/image-policy.ts'
 import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
@@ -21,6 +22,7 @@ import { PACKING_HEAD_BYTES, peek } from './decompress.ts'
 import type { ImportPlugins } from './import-plugins.ts'
 import type { Fetched, ImportSource } from './import-source.ts'
 import { formatsOf, ImportWork, isWithout } from './import-work.ts'
+import type { Copied, StoreCopier } from './store-copier.ts'
 
 export interface ImportRunnerComponents {
   identity: NodeIdentity
@@ -31,6 +33,7 @@ export interface ImportRunnerComponents {
   tasks: Pick<TaskKeeper, 'create' | 'discard' | 'begin' | 'note' | 'end'>
   source: Pick<ImportSource, 'facts' | 'open'>
   plugins: ImportPlugins
+  copier: StoreCopier
 }
 
 export interface ImportRunnerOptions {
@@ -42,7 +45,10 @@ export interface ImportRunnerOptions {
 export interface ImportJob extends Fetched {
   caller: Caller
   grant: Grant
+  /** Ids; the cluster, if it is among them, comes first. */
   stores: string[]
+  /** Otherwise it is enough that one of the stores is reached. */
+  allMustSucceed: boolean
   /** What is left of the owner's quota; null = no quota. */
   roomBytes: number | null
   /** Of the task. */
@@ -196,21 +202,23 @@ export class ImportRunner {
     }
   }
 
-  /** No byte is moved: they are where they will stay. Answers how many there are. */
+  /** In the cluster no byte is moved: they are where they will stay. Answers how many there are. */
   async #importStaged(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
-    const { registers, identity, tasks } = this.#components
+    const { registers, identity, tasks, copier } = this.#components
     const { id } = job.image
     const uploadId = claimOf(task.id)
+    const objects = copier.objectsFor(job, uploadId)
     await this.#begin(job, task, {
       uploadId,
       node: identity.id,
       startNonce: identity.startNonce,
       onFailure: 'end-import',
+      ...(objects.length > 0 && { objects }),
     })
     begun()
     await tasks.begin(task)
     try {
-      const { size } = await this.#adopt(job, uploadId)
+      const { size } = await this.#adopt(job, uploadId, objects)
       return size ?? 0
     } catch (error) {
       // What is only so for now says nothing against the bytes; and what cannot be said now is the reaper's to say.
@@ -221,14 +229,38 @@ export class ImportRunner {
     }
   }
 
-  #adopt({ image, caller }: ImportJob, uploadId: UploadId): Promise<ImageRecord> {
-    const { registers, plugins } = this.#components
+  async #adopt(job: ImportJob, uploadId: UploadId, objects: readonly StoredObject[]): Promise<ImageRecord> {
+    const { registers, plugins, copier } = this.#components
+    const { image, caller, stores } = job
+    const copied = await this.#copyStaged(job, objects)
+    const isKept = objects.length < stores.length
     const formats = formatsOf(image)
-    const args = { uploadId, now: this.#now() }
+    const args = { uploadId, ...copied, isKept, now: this.#now() }
     const changes = formats && { ...plugins.changesOf(caller, formats), formats: null }
-    return changes === null || isWithout(changes)
-      ? registers.apply(image.id, 'image.import-staged', args)
-      : registers.apply(image.id, 'image.import-changed-stage', { ...args, changes })
+    return copier.orRemoved(copied, () =>
+      changes === null || isWithout(changes)
+        ? registers.apply(image.id, 'image.import-staged', args)
+        : registers.apply(image.id, 'image.import-changed-stage', { ...args, changes }),
+    )
+  }
+
+  async #copyStaged(job: ImportJob, objects: readonly StoredObject[]): Promise<Copied> {
+    const { staged } = job.image
+    if (!staged || staged.problem !== null || objects.length === 0) return { objects: [], failed: [] }
+    const stop = stopController()
+    const fetching = { imageId: job.image.id, stop }
+    const signal = AbortSignal.any([stop.signal, this.#stopping.signal])
+    this.#fetching.add(fetching)
+    try {
+      const endTurn = await this.#turns.acquire(signal)
+      try {
+        return await this.#components.copier.copyStaged(job, staged, objects, signal)
+      } finally {
+        endTurn()
+      }
+    } finally {
+      this.#fetching.delete(fetching)
+    }
   }
 
   /** Answers how many bytes have come. */
@@ -245,16 +277,17 @@ export class ImportRunner {
       await this.#components.tasks.begin(task)
       return end
     }
-    const { image, roomBytes } = job
+    const { image, roomBytes, stores } = job
     const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
     const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
-    const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId: claimOf(task.id) }
+    const uploadId = claimOf(task.id)
+    const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId, stores }
     this.#fetching.add(fetching)
     try {
-      await uploader.run(request, {
-        ...work.steps(),
-        begin: (upload) => this.#begin(job, task, upload),
-      })
+      await uploader.run(
+        request,
+        work.steps((upload) => this.#begin(job, task, upload)),
+      )
       return counted.sizeBytes
     } finally {
       this.#fetching.delete(fetching)

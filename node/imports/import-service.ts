@@ -83,9 +83,7 @@ export class ImportService implements ImportServicePort {
     const rule = method === 'copy-image' ? 'copy_image' : 'modify_image'
     await this.#guard.change(caller, id, [rule], async (grant, image) => {
       const refusal = refusalToImport(image, method)
-      // One that is here already is told by its store.
-      if (refusal && !(method === 'copy-image' && image.data && image.status === 'active'))
-        throw new ImageError(refusal.code, refusal.message)
+      if (refusal) throw new ImageError(refusal.code, refusal.message)
       const stores = storesToReach(this.#components.stores, image, method, request)
       if (stores.length === 0) return
       const uri = method === 'web-download' ? this.#allowedUri(request) : null
@@ -95,7 +93,9 @@ export class ImportService implements ImportServicePort {
       tasks.requireRoom(caller)
       const roomBytes = await this.#roomFor(caller, image)
       const input = { image_id: id, import_req: shownBody(request), backend: stores }
-      await runner.start({ caller, grant, image, method, uri, remote, stores, roomBytes, input })
+      const { allMustSucceed } = request
+      const job = { caller, grant, image, method, uri, remote, stores, allMustSucceed, roomBytes, input }
+      await runner.start(job)
     })
   }
 
@@ -162,7 +162,8 @@ export class ImportService implements ImportServicePort {
       hashAlgorithm: 'sha512',
       finish: ({ uploadId, data, sizeBytes, virtualSize, md5, sha512, now }) => {
         const problem = inspection?.refusal ?? null
-        const staged = { ...data, sizeBytes, virtualSize, md5, sha512, problem, stagedAt: now }
+        // What is staged stays in the cluster.
+        const staged = { ...data!, sizeBytes, virtualSize, md5, sha512, problem, stagedAt: now }
         return registers.apply(id, 'image.finish-stage', { uploadId, staged, now })
       },
     }

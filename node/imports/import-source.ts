@@ -1,27 +1,21 @@
 /** Where the bytes of an import come from. */
 import { ImageError } from '../errors.ts'
-import type { ImageReader } from '../data/image-reader.ts'
-import type { OpenImage } from '../data/open-image.ts'
-import type { OutsideBytes } from '../data/outside-bytes.ts'
 import type { ImportMethod } from '../config/import-options.ts'
-import { outsideImageOf } from '../images/image-locations.ts'
+import { bytesOf } from '../images/bytes-of.ts'
+import type { ImageOpener } from '../images/image-opener.ts'
 import type { ImageRecord } from '../images/image-record.ts'
-import { openManifest } from '../images/open-manifest.ts'
 import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
 import type { RemoteFacts, RemoteGlance, RemoteImage } from './remote-glance.ts'
 
 export interface ImportSourceComponents {
   outbound: Pick<OutboundHttp, 'send'>
-  outside: Pick<OutsideBytes, 'open'>
-  reader: Pick<ImageReader, 'open'>
+  opener: Pick<ImageOpener, 'open'>
   remote: Pick<RemoteGlance, 'describe' | 'read'>
 }
 
 export interface ImportSourceOptions {
   /** Largest image. */
   sizeBytesMax: number
-  /** Whether bytes may lie behind http(s) URLs. */
-  isHttpOn: boolean
 }
 
 /** What is to be fetched. */
@@ -75,27 +69,15 @@ export class ImportSource {
     }
   }
 
-  async *#staged({ id, staged }: ImageRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#staged(image: ImageRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { id, staged } = image
     if (!staged) throw new ImageError('CONFLICT', `Nothing is staged for image ${id}.`)
-    const { root, copies } = staged
-    yield* bytesOf(await openManifest(this.#components.reader, { imageId: id, root, copies }), signal)
+    yield* this.#located({ ...image, status: 'active', data: staged, size: staged.sizeBytes }, signal)
   }
 
   async *#located(image: ImageRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const located = this.#options.isHttpOn ? outsideImageOf(image) : null
-    if (!located)
-      throw new ImageError('UNAVAILABLE', 'The bytes of this image are in a store that is not enabled here.')
-    yield* bytesOf(this.#components.outside.open(located), signal)
-  }
-}
-
-async function* bytesOf(image: OpenImage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  if (image.sizeBytes === 0) return
-  for await (const lease of image.read(0, image.sizeBytes - 1, signal)) {
-    try {
-      yield lease.bytes
-    } finally {
-      lease.release()
-    }
+    const located = await this.#components.opener.open(image)
+    if (!located) throw new ImageError('UNAVAILABLE', 'The bytes of this image are nowhere to be had.')
+    yield* bytesOf(located, signal)
   }
 }

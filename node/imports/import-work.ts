@@ -1,7 +1,8 @@
 /** One import that brings bytes: what comes is looked at, changed as the operator wants it, and told of at the end. */
 import { hasCode } from '../../cluster/errors.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
-import type { ImageRecord } from '../images/image-record.ts'
+import type { StoredObject } from '../backends/backends.ts'
+import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { Caller } from '../images/image-requests.ts'
 import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
@@ -10,15 +11,17 @@ import type { UploadInspection } from '../inspect/upload-inspection.ts'
 import type { IncomingFormats, ImportPlugins } from './import-plugins.ts'
 import type { Fetched, ImportSource } from './import-source.ts'
 import type { RemoteFacts } from './remote-glance.ts'
+import type { CopyJob, StoreCopier } from './store-copier.ts'
 
 export interface ImportWorkComponents {
   registers: Pick<ImageRegisters, 'apply'>
   uploader: Pick<ImageUploader, 'inspectionOf'>
   source: Pick<ImportSource, 'facts' | 'open'>
   plugins: Pick<ImportPlugins, 'changesOf' | 'apply'>
+  copier: Pick<StoreCopier, 'copyOn' | 'orRemoved'>
 }
 
-export interface WorkOrder extends Fetched {
+export interface WorkOrder extends Fetched, CopyJob {
   caller: Caller
   /** Largest image that may come of it. */
   sizeBytesMax: number
@@ -33,6 +36,8 @@ export class ImportWork {
   readonly #signal: AbortSignal
   #facts: RemoteFacts | null = null
   #formats: IncomingFormats | null = null
+  /** In back ends, all that the claim names. */
+  #objects: readonly StoredObject[] = []
   #changes: ImportChanges = { properties: {}, formats: null }
 
   constructor(components: ImportWorkComponents, order: WorkOrder, signal: AbortSignal) {
@@ -52,12 +57,12 @@ export class ImportWork {
     yield* this.#formats ? plugins.apply(bytes, this.#formats, { sizeBytesMax, signal }) : bytes
   }
 
-  /** All steps but `begin`. */
-  steps(): Omit<UploadSteps, 'begin'> {
+  steps(claim: UploadSteps['begin']): UploadSteps {
     return {
+      begin: (upload) => this.#begin(upload, claim),
       inspectionOf: (record) => this.#inspectionOf(record),
       hashAlgorithm: 'sha512',
-      finish: (args) => this.#finish(args),
+      finish: (args, signal) => this.#finish(args, AbortSignal.any([signal, this.#signal])),
       failureOf: (error) => this.#failureOf(error),
     }
   }
@@ -79,13 +84,22 @@ export class ImportWork {
     return uploader.inspectionOf({ ...record, ...formats, ...changes.formats })
   }
 
-  #finish(args: FinishUploadArgs): Promise<unknown> {
-    const { registers } = this.#components
+  #begin(upload: ImageUpload, claim: UploadSteps['begin']): Promise<ImageRecord> {
+    this.#objects = upload.objects ?? []
+    return claim(upload)
+  }
+
+  async #finish(args: FinishUploadArgs, signal: AbortSignal): Promise<unknown> {
+    const { registers, copier } = this.#components
     const { id } = this.#order.image
+    const copied = await copier.copyOn(this.#order, args, this.#objects, signal)
+    const whole = { ...args, ...copied }
     const changes = this.#changes
-    return isWithout(changes)
-      ? registers.apply(id, 'image.finish-import', args)
-      : registers.apply(id, 'image.finish-changed-import', { ...args, changes })
+    return copier.orRemoved(copied, () =>
+      isWithout(changes)
+        ? registers.apply(id, 'image.finish-import', whole)
+        : registers.apply(id, 'image.finish-changed-import', { ...whole, changes }),
+    )
   }
 
   /** What was staged waits for another import, unless it is to blame. */

@@ -84,7 +84,8 @@ export class LegacyImporter {
     const fetched = { method: 'web-download', uri, remote: null } as const
     return guard.change(caller, task.imageId, ['modify_image'], async (grant, image) => {
       const roomBytes = await projectQuotas.roomForData(caller, image, null)
-      const job = { ...fetched, caller, grant, image, stores: [stores.default], roomBytes, input }
+      const where = { stores: [stores.default], allMustSucceed: true }
+      const job = { ...fetched, ...where, caller, grant, image, roomBytes, input }
       return runner.follow(job, task)
     })
   }

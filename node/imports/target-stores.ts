@@ -18,10 +18,18 @@ export function storesToReach(
   const wanted = allStores ? stores.writable : [...new Set(named ?? [stores.default])]
   const unknown = wanted.find((id) => !stores.writable.includes(id))
   if (unknown !== undefined) throw new ImageError('CONFLICT', `Store for identifier ${unknown} not found`)
-  if (method !== 'copy-image') return wanted
+  if (method !== 'copy-image') return clusterFirst(stores, wanted)
   const reached = stores.of(image)
   const there = wanted.find((id) => reached.includes(id))
   if (there !== undefined && !allStores)
     throw new ImageError('INVALID', `Image is already present at store '${there}'`)
-  return wanted.filter((id) => !reached.includes(id))
+  return clusterFirst(
+    stores,
+    wanted.filter((id) => !reached.includes(id)),
+  )
+}
+
+/** From there the others are filled. */
+function clusterFirst({ clusterId }: StoreList, ids: readonly string[]): string[] {
+  return ids.toSorted((a, b) => Number(b === clusterId) - Number(a === clusterId))
 }

@@ -7,6 +7,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RecordState } from '../../cluster/register/operations.ts'
 import type { Collected } from '../../cluster/register/tombstone-collector.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
+import type { ImageRecord } from '../images/image-record.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import { Loop } from './loop.ts'
 
@@ -155,8 +156,9 @@ export class TombstoneReaper {
 
   /** By this node's clock: a wrong one makes ids free early or late, never an image appear or vanish. */
   #isDue({ live, record }: RecordState, forMs = 0): boolean {
-    const { deletedAt } = record as { deletedAt: string | null }
-    if (live || deletedAt === null) return false
+    const { deletedAt, discarded = [] } = record as Pick<ImageRecord, 'deletedAt' | 'discarded'>
+    // With the tombstone would go the only word of what is still to be deleted elsewhere.
+    if (live || deletedAt === null || discarded.length > 0) return false
     return this.#components.clock.wallMs() - Date.parse(deletedAt) >= this.#options.keepMs + forMs
   }
 }

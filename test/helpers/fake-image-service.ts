@@ -21,6 +21,7 @@ import type {
 import { isLocationChange, locationsOf } from '../../node/images/location-rules.ts'
 import type { LimitsUsage } from '../../node/images/project-quotas.ts'
 import type { ImageServicePort } from '../../node/images/image-service-port.ts'
+import type { UploadTerms } from '../../node/images/image-uploader.ts'
 import { canSee, membersSeenBy } from '../../node/images/visibility.ts'
 import { defaultPolicy } from './default-policy.ts'
 
@@ -38,6 +39,10 @@ export class FakeImageService implements ImageServicePort {
   readonly queries: ImageQuery[] = []
   /** The changes of every patch. */
   readonly patches: ImageChange[][] = []
+  /** The stores that uploads named; null: none. */
+  readonly namedStores: (string | null)[] = []
+  /** The stores that downloads would rather have their image from. */
+  readonly preferences: (readonly string[])[] = []
   /** The bodies of every request that added a location. */
   readonly locationRequests: LocationRequest[] = []
   /** What everybody is shown of where the bytes are. */
@@ -123,8 +128,10 @@ export class FakeImageService implements ImageServicePort {
     id: string,
     body: AsyncIterable<Uint8Array>,
     declaredSizeBytes: number | null,
+    terms?: UploadTerms,
   ): Promise<void> {
     const stored = this.#visible(caller, id)
+    this.namedStores.push(terms?.store ?? null)
     if (stored.record.status !== 'queued') throw new ImageError('CONFLICT', 'The image is not queued.')
     if (stored.record.diskFormat === null) throw new ImageError('INVALID', 'The formats are not set.')
     stored.record = { ...stored.record, status: 'saving' }
@@ -142,7 +149,12 @@ export class FakeImageService implements ImageServicePort {
     }
   }
 
-  async openData(caller: Caller, id: string): Promise<Answer<ImageBytes | null>> {
+  async openData(
+    caller: Caller,
+    id: string,
+    preferred: readonly string[] = [],
+  ): Promise<Answer<ImageBytes | null>> {
+    this.preferences.push(preferred)
     const { record, data } = this.#visible(caller, id)
     if (data === null) return this.#answer(null)
     return this.#answer({

@@ -17,6 +17,10 @@ import { V1Images } from '../../node/images/v1-images.ts'
 import { MemoryRegisters } from '../node/images/memory-registers.ts'
 import { testApi } from './api-server.ts'
 import { defaultPolicy } from './default-policy.ts'
+import type { Place } from '../../node/data/outside-bytes.ts'
+import { ImageOpener } from '../../node/images/image-opener.ts'
+import { StoreList } from '../../node/images/store-list.ts'
+import { noBackends } from './memory-backends.ts'
 
 export const SIZE_MAX = 1000
 /** The process ends no sooner after a download: an injected response forgets its timer. */
@@ -88,24 +92,31 @@ export function v1Api(t: Test) {
       ...base,
       writer: { write: bytes.write, unpin: async () => {} },
       holder: { noteHeld: async () => {} },
+      ...noBackends(),
     },
     {
       sizeBytesMax: SIZE_MAX,
       copies: { copies: null, rules: [] },
       formats: { isMatchRequired: false } as never,
+      defaultStore: 'cluster',
     },
   )
   const outside = {
     sizeOf: async (url: string) => bytes.sizeOf(url),
-    open: ({ urls }: { urls: readonly string[] }) => imageOf(bytes.outside.get(urls[0] ?? '')!),
+    open: ({ places }: { places: readonly Place[] }) => imageOf(bytes.outside.get(places[0]?.url ?? '')!),
   }
   const service = new ImageService(
     {
       ...base,
       limits: null,
       uploader,
-      reader: { open: async ({ root }) => bytes.open(root) },
-      holdsWhole: () => true,
+      opener: new ImageOpener({
+        log: silentLog,
+        reader: { open: async ({ root }) => bytes.open(root) },
+        outside,
+        stores: new StoreList({ clusterId: 'cluster', isHttpOn: true }),
+        holdsWhole: () => true,
+      }),
       outside,
       hasher: { begin: () => {} },
     },

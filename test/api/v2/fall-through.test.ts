@@ -14,6 +14,7 @@ import type { Authenticator } from '../../../api/api-components.ts'
 import { callerWith } from '../../../api/auth/caller.ts'
 import { NoAuth } from '../../../api/auth/noauth.ts'
 import { testApi } from '../../helpers/api-server.ts'
+import { noBackends } from '../../helpers/memory-backends.ts'
 
 const BYTES = Buffer.from('bytes that are still in the old Glance')
 const TOKEN = 'the-callers-own-token'
@@ -73,6 +74,7 @@ function apiOf(
       outbound: new UndiciOutbound({ rules }, { ca: null, insecure: false, connectMs: 1000, headMs: 1000 }),
       registers: { read: async (id) => known.get(id) ?? null },
       index: { get: (id) => known.get(id)?.record },
+      backends: noBackends().backends,
       clock: systemClock,
       log: silentLog,
     },

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { parseImportRequest } from '../../../api/v2/import-body.ts'
 import { TrustedHeaders } from '../../../api/auth/trusted-headers.ts'
+import { StoreList } from '../../../node/images/store-list.ts'
 import type { TaskRecord } from '../../../node/tasks/task-record.ts'
 import { testApi } from '../../helpers/api-server.ts'
-import { activeImage } from '../../node/images/image-fixture.ts'
+import { activeImage, imageOf } from '../../node/images/image-fixture.ts'
 
 const INVALID = { code: 'INVALID' }
 const OCTETS = { 'content-type': 'application/octet-stream' }
@@ -130,6 +131,41 @@ t.test('stores: told to all, in detail to few, and named by uploads and images',
   const removed = await app.inject({ method: 'DELETE', url: `/v2/stores/http/${record.id}`, headers: as })
   t.equal(removed.statusCode, 204)
   t.match(imports.removals, [{ id: record.id, store: 'http' }])
+})
+
+t.test('back ends: told with what is to be known of them, named by uploads and downloads', async (t) => {
+  const backend = {
+    id: 'fast',
+    type: 'file' as const,
+    weight: 7,
+    description: 'near',
+    properties: { data_dir: '/i' },
+  }
+  const stores = new StoreList({
+    clusterId: 'cluster',
+    isHttpOn: false,
+    backends: [backend],
+    defaultId: 'fast',
+  })
+  const { app, images } = testApi(t, { components: { stores } })
+  const told = [{ id: 'cluster' }, { id: 'fast', description: 'near', default: 'true' }]
+  t.strictSame((await app.inject('/v2/info/stores')).json(), { stores: told })
+  t.strictSame((await app.inject('/v2/info/stores/detail')).json(), {
+    stores: [
+      { ...told[0], type: 'cluster', weight: 0, properties: {} },
+      { ...told[1], type: 'file', weight: 7, properties: { data_dir: '/i' } },
+    ],
+  })
+  const record = imageOf({ diskFormat: 'raw' })
+  images.images.set(record.id, { record, data: null })
+  const url = `/v2/images/${record.id}/file`
+  const headers = { ...OCTETS, 'x-image-meta-store': 'fast' }
+  t.equal((await app.inject({ method: 'PUT', url, headers, payload: 'hello' })).statusCode, 204)
+  t.strictSame(images.namedStores, ['fast'])
+  t.equal((await app.inject(`${url}?prefer=fast,cluster&prefer=fast`)).body, 'hello')
+  t.equal((await app.inject(url)).body, 'hello')
+  t.strictSame(images.preferences, [['fast', 'cluster'], []])
+  t.equal((await app.inject(`${url}?prefer=fast,nowhere`)).statusCode, 400)
 })
 
 t.test('tasks: those of an image as Glance keeps them, all of them for administrators', async (t) => {

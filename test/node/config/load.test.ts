@@ -54,6 +54,7 @@ t.test('the defaults, in their types', async (t) => {
     certFile: null,
     keyFile: null,
     clientSocketTimeout: 900_000,
+    enabledBackends: [],
     enabledImportMethods: ['glance-direct', 'web-download', 'copy-image'],
     shutdownDelay: 5000,
     gracefulShutdownTimeout: 60_000,
@@ -309,4 +310,41 @@ t.test('notifications need a broker, whose password nobody reads', async (t) => 
     'a.conf': `${MEMBER}${section}transport_url = ${url}\n`,
   })
   t.match(osloMessagingNotifications, { topics: ['notifications'], transportUrl: { length: 2 } })
+})
+
+t.test('each of the enabled back ends has a section of its own', async (t) => {
+  const file = [
+    MEMBER,
+    '[DEFAULT]\nenabled_backends = fast:file, Big:s3,sw:swift',
+    '[glance_store]\ndefault_backend = Big',
+    '[fast]\nfilesystem_store_datadir = /mnt/images/glance\nfilesystem_store_file_perm = 640\nweight = 5',
+    '[big]\ns3_store_host = https://s3.example\ns3_store_access_key = ak\ns3_store_bucket = images',
+    '[sw]\nswift_store_auth_address = https://keystone:5000/v3\nswift_store_user = service:glance',
+    'swift_store_key = pw\nstore_description = the old one',
+  ].join('\n')
+  const secrets = { OS_BIG__S3_STORE_SECRET_KEY: 'secret' }
+  const { backends, default: api } = await load(t, { 'a.conf': file }, secrets)
+  t.strictSame(
+    api.enabledBackends.map(({ id }) => id),
+    ['fast', 'Big', 'sw'],
+  )
+  t.match(backends, [
+    { id: 'fast', type: 'file', weight: 5, filesystemStoreFilePerm: 640, storeDescription: null },
+    { id: 'Big', type: 's3', s3StoreSecretKey: 'secret', s3StoreBucketUrlFormat: 'auto' },
+    { id: 'sw', type: 'swift', swiftStoreContainer: 'glance', storeDescription: 'the old one' },
+  ])
+  t.match(await refused(t, { 'a.conf': file }), [[null, 'the store Big needs s3_store_secret_key in [Big]']])
+  t.strictSame(
+    await refused(t, {
+      'a.conf': `${MEMBER}[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_dir = /x\n`,
+    }),
+    [
+      ['a.conf:6', 'there is no option filesystem_store_dir in [a] (did you mean filesystem_store_datadir?)'],
+      [null, 'the store a needs filesystem_store_datadir in [a]'],
+    ],
+  )
+  const taken = `${MEMBER}[DEFAULT]\nenabled_backends = http:file\n[http]\nfilesystem_store_datadir = /x\n`
+  t.match(await refused(t, { 'a.conf': taken }), [['a.conf:4', /the name http is taken/]])
+  for (const entry of ['cors:file', 'a:rbd', 'a'])
+    await t.rejects(load(t, { 'a.conf': `${MEMBER}[DEFAULT]\nenabled_backends = ${entry}\n` }), ConfigError)
 })

@@ -8,6 +8,7 @@ import {
   type OutboundRequest,
 } from '../../../node/outbound/outbound-http.ts'
 import { recordingLog, type LogEntry } from '../../helpers/api-server.ts'
+import { memoryBackends } from '../../helpers/memory-backends.ts'
 
 /** The pauses between tries keep no process alive. */
 const alive = setInterval(() => {}, 1000)
@@ -41,9 +42,10 @@ function outsideOf(turns: Turn[], { retries = 1, sizeBytesMax = 1000 } = {}) {
     stillOpen++
     return answerOf(turn, request, () => stillOpen--)
   }
-  const components = { outbound: { send }, clock: systemClock, log: recordingLog(entries) }
+  const { each, backends } = memoryBackends('fast')
+  const components = { outbound: { send }, backends, clock: systemClock, log: recordingLog(entries) }
   const outside = new OutsideBytes(components, { retries, sizeBytesMax })
-  return { outside, requests, entries }
+  return { outside, requests, entries, fast: each.get('fast')! }
 }
 
 function answerOf(turn: Turn, { range }: OutboundRequest, onClose: () => void): OutboundAnswer {
@@ -67,7 +69,7 @@ function answerOf(turn: Turn, { range }: OutboundRequest, onClose: () => void): 
 
 const image = (fields: Partial<OutsideImage> = {}): OutsideImage => ({
   imageId: 'id',
-  urls: [URL],
+  places: [{ url: URL, store: null }],
   sizeBytes: BYTES.length,
   multihash: { algorithm: 'sha512', hex: SHA512 },
   md5: null,
@@ -109,7 +111,8 @@ t.test('how much there is: by HEAD, else by GET, else not at all', async (t) => 
 t.test('a read that breaks off goes on where it stopped, at the next URL', async (t) => {
   const { outside, requests } = outsideOf([{ cutAt: 6 }, { cutAt: 3 }, {}], { retries: 1 })
   const urls = [URL, 'http://other.example/']
-  t.equal(await read(outside, image({ urls })), BYTES.toString())
+  const places = urls.map((url) => ({ url, store: null }))
+  t.equal(await read(outside, image({ places })), BYTES.toString())
   t.match(requests, [
     { url: urls[0] },
     { url: urls[1], range: { start: 6, end: 19 } },
@@ -183,4 +186,29 @@ t.test('whoever stops reading ends it', async (t) => {
 
 t.test('every answer was closed', async (t) => {
   t.equal(stillOpen, 0)
+})
+
+t.test('what a back end does not deliver comes from the next place', async (t) => {
+  const { outside, requests, fast } = outsideOf([{}], { retries: 0 })
+  const places = [
+    { url: 'memory://fast/a', store: 'fast' },
+    { url: URL, store: null },
+  ]
+  fast.objects.set('a', BYTES)
+  t.equal(await read(outside, image({ places })), BYTES.toString())
+  t.equal(requests.length, 0)
+  fast.fail()
+  fast.takesBytes = 7
+  t.equal(await read(outside, image({ places })), BYTES.toString())
+  t.match(requests, [{ url: URL, range: { start: 8, end: 19 } }])
+  await t.rejects(read(outside, image({ places: places.slice(0, 1) })), { code: 'UNAVAILABLE' })
+  fast.failure = null
+  fast.objects.set('a', BYTES.subarray(0, 9))
+  await t.rejects(read(outside, image({ places: places.slice(0, 1) })), { code: 'UNAVAILABLE' }, 'too short')
+  fast.objects.set('a', Buffer.alloc(20, 'x'))
+  await t.rejects(
+    read(outside, image({ places: places.slice(0, 1) })),
+    { code: 'UNAVAILABLE' },
+    'other bytes',
+  )
 })

@@ -37,7 +37,6 @@ function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions
           if (state.failure) throw state.failure
           return state.sizeBytes
         },
-        open: ({ sizeBytes }) => ({ sizeBytes, read: async function* () {} }),
       },
       hasher: { begin: (imageId, hashId) => void begun.push(`${imageId} ${hashId}`) },
       requireRoom: async (_image, sizeBytes) => {
@@ -182,11 +181,4 @@ t.test('services list all there are, others nothing', async (t) => {
   const { locations } = locationsOf(image, { showMultipleLocations: false, showImageDirectUrl: false })
   for (const caller of [service, admin]) t.match(await locations.list(caller, ID), [{ url: ownUrl(ID) }])
   for (const caller of [owner, stranger]) await t.rejects(locations.list(caller, ID), { code: 'FORBIDDEN' })
-})
-
-t.test('what lies elsewhere is opened only while its store is enabled', async (t) => {
-  const image = imageOf({ status: 'active', size: 7, locations: [{ url: URL, metadata: {} }] })
-  t.match(locationsOf(image).locations.open(image), { sizeBytes: 7 })
-  t.equal(locationsOf(image).locations.open(activeImage()), null)
-  t.throws(() => locationsOf(image, { isHttpOn: false }).locations.open(image), { code: 'UNAVAILABLE' })
 })

@@ -12,6 +12,8 @@ import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { quotas } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
+import { ImageOpener } from '../../../node/images/image-opener.ts'
+import { StoreList } from '../../../node/images/store-list.ts'
 
 /** The one that answers. */
 export const URL = 'http://mirror.example/image'
@@ -51,6 +53,28 @@ export function serviceOf({
   }
   const own = { image, failure: null as Error | null }
   const elsewhere: { image: OpenImage } = { image }
+  const opener = new ImageOpener({
+    log: silentLog,
+    reader: {
+      open: async ({ root }) => {
+        opened.push(root)
+        if (own.failure) throw own.failure
+        return own.image
+      },
+    },
+    outside: {
+      open: ({ places }) => {
+        opened.push(...places.map(({ url }) => url))
+        return elsewhere.image
+      },
+    },
+    stores: new StoreList({
+      clusterId: 'cluster',
+      isHttpOn: locations.isHttpOn ?? true,
+      backends: [{ id: 'fast', type: 'file', weight: 1, description: null, properties: {} }],
+    }),
+    holdsWhole: (root) => whole.has(root),
+  })
   const service = new ImageService(
     {
       identity: createIdentity(systemRandom),
@@ -62,23 +86,12 @@ export function serviceOf({
       policy,
       limits,
       uploader: { upload: async (request) => void uploads.push(request) },
-      reader: {
-        open: async ({ root }) => {
-          opened.push(root)
-          if (own.failure) throw own.failure
-          return own.image
-        },
-      },
-      holdsWhole: (root) => whole.has(root),
+      opener,
       outside: {
         sizeOf: async (url) => {
           measured.push(url)
           if (url !== URL) throw new ImageError('INVALID', 'Invalid location')
           return 7
-        },
-        open: ({ urls }) => {
-          opened.push(...urls)
-          return elsewhere.image
         },
       },
       hasher: { begin: () => {} },

@@ -12,6 +12,7 @@ import { DISK_BYTES, qcow2 } from '../../helpers/image-headers.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { admin, grantOf, ID, imageOf, LATER, owner, ROOT, stranger } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
+import { noBackends } from '../../helpers/memory-backends.ts'
 
 const identity = createIdentity(systemRandom)
 const stored: StoredImage = {
@@ -68,8 +69,17 @@ function uploaderOf() {
     },
   }
   const uploader = new ImageUploader(
-    { identity, clock, random: systemRandom, log: silentLog, registers: registers.images, writer, holder },
-    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
+    {
+      identity,
+      clock,
+      random: systemRandom,
+      log: silentLog,
+      registers: registers.images,
+      writer,
+      holder,
+      ...noBackends(),
+    },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS, defaultStore: 'cluster' },
   )
   return { uploader, registers, clock, state, events, writer }
 }
@@ -306,8 +316,9 @@ t.test('an upload that ended well stays so when its claims cannot be ended', asy
       },
       writer: { write: () => Promise.resolve(stored), unpin: broken },
       holder: { noteHeld: broken },
+      ...noBackends(),
     },
-    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS, defaultStore: 'cluster' },
   )
   await uploader.upload(request)
   t.equal(registers.record(ID)?.status, 'active')
@@ -335,8 +346,9 @@ t.test('stopping aborts what runs and waits until the image was given back', asy
         unpin: () => Promise.resolve(),
       },
       holder: { noteHeld: () => Promise.resolve() },
+      ...noBackends(),
     },
-    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS },
+    { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS, defaultStore: 'cluster' },
   )
   const running = uploader.upload(request).catch((error: unknown) => error)
   await begun.promise

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { imageOperations } from '../../../node/images/image-operations.ts'
-import type { ImageRecord, StagedData } from '../../../node/images/image-record.ts'
+import type { ImageRecord, ImageUpload, StagedData } from '../../../node/images/image-record.ts'
+import { locationOf } from '../../../node/images/location-rules.ts'
 import { refusalToImport } from '../../../node/images/import-operations.ts'
 import {
   activeImage,
@@ -211,10 +212,27 @@ t.test('which image may be imported how', async (t) => {
   t.match(code(stagedImage(), 'web-download'), /'queued' state/)
   t.match(code(imageOf(), 'copy-image'), /status active/)
   t.match(code(activeImage(), 'web-download'), /cannot be target/)
-  t.match(code(activeImage(), 'copy-image'), /copied already/)
+  t.equal(code(activeImage(), 'copy-image'), null, 'there may be other stores')
   t.match(code(imageOf({ containerFormat: null }), 'web-download'), /container_format/)
   t.match(code(imageOf({ diskFormat: null }), 'web-download'), /disk_format/)
   t.match(code(imageOf({ properties: { os_glance_import_task: TASK } }), 'web-download'), /active task/)
+})
+
+t.test('an image is copied to no store twice', async (t) => {
+  const object = { store: 'other', url: 'x://other/a' }
+  const toOther = { ...claim, objects: [{ store: 'other', url: 'x://other/b' }] }
+  const copy = (image: ImageRecord, stores: string[], by: ImageUpload) =>
+    decide('image.begin-import', live(image), {
+      ...{ grant, method: 'copy-image', taskId: TASK, staged: null, now: LATER },
+      upload: by,
+      stores,
+    })
+  const refused = { refusal: { code: 'CONFLICT', message: /copied already/ } }
+  const there = activeImage({ locations: [locationOf(object)] })
+  t.match(copy(there, ['main'], claim), refused)
+  t.match(copy(there, ['other'], toOther), refused)
+  t.match(copy(activeImage(), ['other'], toOther), { kind: 'write' })
+  t.match(copy({ ...there, data: null }, ['main'], claim), { kind: 'write' })
 })
 
 t.test('the import of bytes that were staged anew meanwhile is decided again', async (t) => {

@@ -7,6 +7,7 @@ import { ImageError } from '../../../node/errors.ts'
 import { LocationHasher } from '../../../node/images/location-hasher.ts'
 import { ID, imageOf, NOW } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
+import { StoreList } from '../../../node/images/store-list.ts'
 
 /** More than one slot holds. */
 const BYTES = Buffer.alloc(4 * 1024 * 1024 + 1000, 'image bytes ')
@@ -44,7 +45,9 @@ function hasherOf(behaviour: Parameters<typeof pieces>[1] = {}) {
       read: (_start: number, _end: number, signal: AbortSignal) => pieces(signal, behaviour),
     }),
   }
-  const parts = { clock: systemClock, log: silentLog, registers: registers.images, outside, hashes, pool }
+  const stores = new StoreList({ clusterId: 'cluster', isHttpOn: true })
+  const base = { clock: systemClock, log: silentLog, registers: registers.images }
+  const parts = { ...base, outside, stores, hashes, pool }
   const hasher = new LocationHasher(parts)
   const image = imageOf({
     status: 'active',

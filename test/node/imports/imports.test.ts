@@ -22,11 +22,13 @@ import { ImportSource } from '../../../node/imports/import-source.ts'
 import { LegacyImporter } from '../../../node/imports/legacy-import.ts'
 import { RemoteGlance } from '../../../node/imports/remote-glance.ts'
 import { ScratchSpace } from '../../../node/imports/scratch-space.ts'
+import { StoreCopier } from '../../../node/imports/store-copier.ts'
 import { OutboundError, type OutboundRequest } from '../../../node/outbound/outbound-http.ts'
 import { TaskKeeper, TASKS_PER_USER_MAX } from '../../../node/tasks/task-keeper.ts'
 import type { TaskRecord } from '../../../node/tasks/task-record.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { deferred } from '../../helpers/deferred.ts'
+import { noBackends } from '../../helpers/memory-backends.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import {
   activeImage,
@@ -106,9 +108,10 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
     },
     unpin: () => Promise.resolve(),
   }
+  const none = noBackends()
   const uploader = new ImageUploader(
-    { ...base, registers: registers.images, writer, holder: { noteHeld: () => Promise.resolve() } },
-    { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS },
+    { ...base, registers: registers.images, writer, holder: { noteHeld: () => Promise.resolve() }, ...none },
+    { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS, defaultStore: 'main' },
   )
   const keeper = new TaskKeeper(
     { ...base, registers: registers.taskRegisters, index: registers.tasks },
@@ -125,9 +128,11 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
       ...(await state.answer(request)),
     }),
   }
-  const outside = { open: () => ({ sizeBytes: 5, read: () => leases(HELLO) }) }
   const staged = () => state.written.at(-1) ?? HELLO
-  const reader = { open: async () => keptImage(staged()) }
+  const opener = {
+    open: async (image: ImageRecord) =>
+      image.staged ? keptImage(staged()) : { sizeBytes: 5, read: () => leases(HELLO) },
+  }
   const remote = new RemoteGlance(
     { outbound },
     {
@@ -137,10 +142,7 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
       sizeBytesMax: 1000,
     },
   )
-  const source = new ImportSource(
-    { outbound, outside, reader, remote },
-    { sizeBytesMax: 1000, isHttpOn: true },
-  )
+  const source = new ImportSource({ outbound, opener, remote }, { sizeBytesMax: 1000 })
   const directory = t.testdir()
   const scratch = new ScratchSpace(
     { probe: async () => ({ freeBytes: 1024 ** 3, totalBytes: 1024 ** 3 }) },
@@ -151,8 +153,9 @@ function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: options }
     { scratch, converter },
     { plugins: [], outputFormat: 'raw', inject: {}, ignoreUserRoles: ['admin'], ...options },
   )
+  const copier = new StoreCopier({ ...none, log: silentLog, opener })
   const runner = new ImportRunner(
-    { ...base, registers: registers.images, uploader, tasks: keeper, source, plugins },
+    { ...base, registers: registers.images, uploader, tasks: keeper, source, plugins, copier },
     { sizeBytesMax: 1000 },
   )
   const quotas = new ProjectQuotas(

@@ -37,6 +37,7 @@ import type { DataVariant } from './data-variant.ts'
 import { SimBulk, smallBuffer, type BulkTarget } from './sim-bulk.ts'
 import { NodeRecords, type LearnedRecords, type RecordAuthority } from './sim-records.ts'
 import { asSegmentStore, SimSegments, type SegmentDisk } from './sim-segments.ts'
+import { noBackends } from '../../helpers/memory-backends.ts'
 
 export interface DataNodeParts {
   world: SimWorld
@@ -118,8 +119,13 @@ export async function bootDataNode(parts: DataNodeParts): Promise<DataNode> {
   const holder = new ImageHolder({ chunks, fetcher, reader, config, pace })
   const identity = { id: self, startNonce } as NodeIdentity
   const uploader = new ImageUploader(
-    { identity, clock, random, log, registers: records, writer, holder },
-    { sizeBytesMax: PLENTY_BYTES, copies: { copies: null, rules: [] }, formats: FORMATS },
+    { identity, clock, random, log, registers: records, writer, holder, ...noBackends() },
+    {
+      sizeBytesMax: PLENTY_BYTES,
+      copies: { copies: null, rules: [] },
+      formats: FORMATS,
+      defaultStore: 'cluster',
+    },
   )
   const mayRun = () => true
   const updater = new Updater({

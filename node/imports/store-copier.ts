@@ -1,0 +1,137 @@
+/**
+ * Brings an image that is being imported into further stores: what came to the first one is read there, checked, and sent on.
+ * An object that no record comes to name is removed again, or is the reaper's: the record has named it from the start.
+ */
+import { hasCode } from '../../cluster/errors.ts'
+import type { Log } from '../../cluster/runtime.ts'
+import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
+import { objectName, type Backends, type StoredObject } from '../backends/backends.ts'
+import type { BackendWriter } from '../data/backend-writer.ts'
+import { ImageError } from '../errors.ts'
+import { bytesOf } from '../images/bytes-of.ts'
+import type { FinishUploadArgs } from '../images/image-decisions.ts'
+import type { ImageOpener } from '../images/image-opener.ts'
+import type { ImageRecord, StagedData } from '../images/image-record.ts'
+import { locationOf } from '../images/location-rules.ts'
+
+export interface StoreCopierComponents {
+  log: Log
+  opener: Pick<ImageOpener, 'open'>
+  backends: Pick<Backends, 'has' | 'objectFor'>
+  backendWriter: Pick<BackendWriter, 'write' | 'remove'>
+}
+
+/** What an import says of its stores. */
+export interface CopyJob {
+  image: ImageRecord
+  /** Ids. */
+  stores: readonly string[]
+  /** Otherwise it is enough that one of the stores is reached. */
+  allMustSucceed: boolean
+}
+
+/** For the operation that ends the import. */
+export interface Copied {
+  /** Where the bytes are, in back ends. */
+  objects: StoredObject[]
+  /** Ids of stores that were not reached. */
+  failed: string[]
+}
+
+export class StoreCopier {
+  readonly #components: StoreCopierComponents
+
+  constructor(components: StoreCopierComponents) {
+    this.#components = components
+  }
+
+  /** The objects that an import will make, for its claim. */
+  objectsFor({ image, stores }: CopyJob, uploadId: UploadId): StoredObject[] {
+    const { backends } = this.#components
+    return stores
+      .filter((store) => backends.has(store))
+      .map((store) => backends.objectFor(store, objectName(image.id, uploadId)))
+  }
+
+  /** From where the bytes have come to, by `args`, to the others of `named`. Throws what keeps the image out of a store. */
+  copyOn(
+    job: CopyJob,
+    args: FinishUploadArgs,
+    named: readonly StoredObject[],
+    signal: AbortSignal,
+  ): Promise<Copied> {
+    const { data, objects = [], sizeBytes: size, md5, sha512 } = args
+    const further = named.filter(({ url }) => !objects.some((object) => object.url === url))
+    const locations = objects.map(locationOf)
+    const source = { ...job.image, ...digests(md5, sha512), data, size, locations }
+    return this.#copyAll(job, { source, further, there: objects }, signal)
+  }
+
+  /** From what is staged. Throws also when the image would be nowhere. */
+  async copyStaged(
+    job: CopyJob,
+    staged: StagedData,
+    further: readonly StoredObject[],
+    signal: AbortSignal,
+  ): Promise<Copied> {
+    const { md5, sha512, sizeBytes: size } = staged
+    const source = { ...job.image, ...digests(md5, sha512), data: staged, size }
+    const copied = await this.#copyAll(job, { source, further, there: [] }, signal)
+    if (copied.failed.length < job.stores.length) return copied
+    throw new ImageError('UNAVAILABLE', `None of the stores could be reached: ${copied.failed.join(', ')}.`)
+  }
+
+  /** An image that is deleted or taken over meanwhile may have been cleaned up before its last copy was there. */
+  async orRemoved<T>({ objects }: Copied, apply: () => Promise<T>): Promise<T> {
+    try {
+      return await apply()
+    } catch (error) {
+      if (hasCode(error, 'CONFLICT', 'NOT_FOUND'))
+        for (const object of objects) await this.#components.backendWriter.remove(object)
+      throw error
+    }
+  }
+
+  async #copyAll(
+    { allMustSucceed }: CopyJob,
+    {
+      source,
+      further,
+      there,
+    }: { source: ImageRecord; further: readonly StoredObject[]; there: readonly StoredObject[] },
+    signal: AbortSignal,
+  ): Promise<Copied> {
+    const copied: Copied = { objects: [...there], failed: [] }
+    for (const object of further) {
+      try {
+        await this.#copyTo(object, source, signal)
+        copied.objects.push(object)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (allMustSucceed) throw error
+        const { store } = object
+        const fields = { image: source.id, store, error: String(error) }
+        this.#components.log.warn(fields, 'an import has not reached one of its stores')
+        copied.failed.push(store)
+      }
+    }
+    return copied
+  }
+
+  async #copyTo(object: StoredObject, source: ImageRecord, signal: AbortSignal): Promise<void> {
+    const { opener, backendWriter } = this.#components
+    const image = await opener.open(source)
+    if (!image) throw new ImageError('UNAVAILABLE', 'The bytes of the image are nowhere to be had.')
+    const { sizeBytes } = image
+    const request = { object, sizeBytesMax: sizeBytes, declaredSizeBytes: sizeBytes, signal }
+    const { md5, multihash } = await backendWriter.write(request, bytesOf(image, signal))
+    if (md5 === source.checksum && multihash === source.hashValue) return
+    await backendWriter.remove(object)
+    throw new ImageError('UNAVAILABLE', 'Other bytes came than those of the image.')
+  }
+}
+
+/** Of bytes that can be read, whatever their image is. */
+function digests(md5: string, sha512: string) {
+  return { status: 'active' as const, checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
+}
