@@ -10,6 +10,7 @@ import type { ImageMember, ImageRecord } from './image-record.ts'
 import type { ImageRegisters, KnownRecord } from './image-registers.ts'
 import type { Answer, Caller, ImageBytes, ImagePage } from './image-requests.ts'
 import type { ImageServicePort } from './image-service-port.ts'
+import { plainImage } from './indexed-image.ts'
 import { isoSeconds } from './image-times.ts'
 import { PropertyRights } from './property-rights.ts'
 import { removalOf, type PutArgs } from './put-operation.ts'
@@ -197,5 +198,5 @@ export class V1Images implements V1ImagesPort {
 
 /** The image as if it were not deleted: whether it is seen does not depend on that here. */
 function whatever({ record }: KnownRecord): ImageRecord {
-  return record.status === 'pending_delete' ? { ...record, status: 'active' } : record
+  return record.status === 'pending_delete' ? { ...plainImage(record), status: 'active' } : record
 }

@@ -3,6 +3,7 @@ import { ImageError } from '../errors.ts'
 import type { ImportMethod } from '../config/import-options.ts'
 import { bytesOf } from '../images/bytes-of.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
+import { plainImage } from '../images/indexed-image.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
 import type { RemoteFacts, RemoteGlance, RemoteImage } from './remote-glance.ts'
@@ -72,7 +73,10 @@ export class ImportSource {
   async *#staged(image: ImageRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { id, staged } = image
     if (!staged) throw new ImageError('CONFLICT', `Nothing is staged for image ${id}.`)
-    yield* this.#located({ ...image, status: 'active', data: staged, size: staged.sizeBytes }, signal)
+    yield* this.#located(
+      { ...plainImage(image), status: 'active', data: staged, size: staged.sizeBytes },
+      signal,
+    )
   }
 
   async *#located(image: ImageRecord, signal: AbortSignal): AsyncGenerator<Uint8Array> {

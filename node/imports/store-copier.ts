@@ -12,6 +12,7 @@ import { bytesOf } from '../images/bytes-of.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
 import type { ImageRecord, StagedData } from '../images/image-record.ts'
+import { plainImage } from '../images/indexed-image.ts'
 import { locationOf } from '../images/location-rules.ts'
 
 export interface StoreCopierComponents {
@@ -63,7 +64,7 @@ export class StoreCopier {
     const { data, objects = [], sizeBytes: size, md5, sha512 } = args
     const further = named.filter(({ url }) => !objects.some((object) => object.url === url))
     const locations = objects.map(locationOf)
-    const source = { ...job.image, ...digests(md5, sha512), data, size, locations }
+    const source = { ...plainImage(job.image), ...digests(md5, sha512), data, size, locations }
     return this.#copyAll(job, { source, further, there: objects }, signal)
   }
 
@@ -75,7 +76,7 @@ export class StoreCopier {
     signal: AbortSignal,
   ): Promise<Copied> {
     const { md5, sha512, sizeBytes: size } = staged
-    const source = { ...job.image, ...digests(md5, sha512), data: staged, size }
+    const source = { ...plainImage(job.image), ...digests(md5, sha512), data: staged, size }
     const copied = await this.#copyAll(job, { source, further, there: [] }, signal)
     if (copied.failed.length < job.stores.length) return copied
     throw new ImageError('UNAVAILABLE', `None of the stores could be reached: ${copied.failed.join(', ')}.`)

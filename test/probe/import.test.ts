@@ -160,6 +160,7 @@ t.test(`the same, and the node that staged is dead, ${ROUNDS_WITH_A_KILL} times`
   for (let number = 0; number < ROUNDS_WITH_A_KILL; number++) {
     await round(t, ROUNDS + number, () => cluster.dev.node(0).process.kill())
     await cluster.dev.start(0)
+    await cluster.ready(0)
   }
 })
 
@@ -240,6 +241,7 @@ t.test('an import whose node dies leaves its image, and its task says so', async
   t.match(await second.show(id), { status: 'importing' })
   await cluster.dev.node(0).process.kill()
   await cluster.dev.start(0)
+  await cluster.ready(0)
   t.match(await endOf(second, id), { status: 'failure', message: /is gone/ })
   t.match(await third.show(id), { status: 'queued' })
   await beginImport(third, id, { name: 'web-download', uri: `${url}/hello` })

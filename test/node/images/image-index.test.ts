@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { ImageIndex } from '../../../node/images/image-index.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import type { Caller, ImageFilter, ImageQuery, SortKey } from '../../../node/images/image-requests.ts'
+import { plainImage } from '../../../node/images/indexed-image.ts'
 import { listFilter } from '../../../node/images/list-filter.ts'
 import { isListed } from '../../../node/images/visibility.ts'
 import { admin, imageOf, memberOf, owner, queryOf, stranger } from './image-fixture.ts'
@@ -275,6 +276,9 @@ t.test('what the index keeps reads as the record that it was made of', async () 
         const kept = index.get(one.id) as ImageRecord
         for (const key of Object.keys(one) as (keyof ImageRecord)[])
           assert.deepStrictEqual(kept[key], one[key], key)
+        const plain = { ...plainImage(kept) }
+        for (const key of Object.keys(one) as (keyof ImageRecord)[])
+          assert.deepStrictEqual(plain[key], one[key], key)
       }
     }),
   )
