@@ -354,7 +354,6 @@ export const WANTED: readonly WantedDifference[] = [
     serac: 400,
   })),
   { because: 'ownerless', in: 'tasks/that imports', field: 'body.images.0', glance: ABSENT },
-  { because: 'wording', in: 'tasks/*', field: 'body.message' },
   { because: 'kinds', in: 'tasks/type=api_image_import*', field: STATUS, glance: 400, serac: 200 },
   { because: 'younger', in: 'data/size/*', field: '*' },
   { because: 'type', in: 'members/adding a number', field: '*' },
