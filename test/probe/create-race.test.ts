@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { describe, jsonOf, type Reply } from '../helpers/image-client.ts'
 import { inLanes } from '../helpers/lanes.ts'
+import { isFullForm } from '../helpers/probe-form.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
 
-const ROUNDS = 1000
+const ROUNDS = isFullForm ? 1000 : 300
 const CHANGED_IMAGES = 10
 const CHANGES = 3
 

@@ -10,8 +10,8 @@ const MIB = 1024 ** 2
 /** Of 4 MiB chunks; with a few bytes more, so that the last one is short. */
 const IMAGE_BYTES = 160 * MIB + 3
 /** Of 42 chunks each, the manifest among them. */
-const IMAGES = isFullForm ? 25 : 6
-const ROTTEN_CHUNKS = isFullForm ? 1000 : 200
+const IMAGES = isFullForm ? 25 : 3
+const ROTTEN_CHUNKS = isFullForm ? 1000 : 100
 /** Each downloads one image after the other, most of them from the node that rots. */
 const CLIENTS = isFullForm ? 8 : 3
 /** What is found damaged is sound again by then. */
