@@ -22,20 +22,18 @@ import { Traffic } from '../cluster/network/traffic.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
-import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
+import { buildImages, type Images } from './composition/build-images.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
-import { buildImports, type Imports } from './composition/build-imports.ts'
 import { buildLimits } from './composition/build-limits.ts'
 import { buildOldGlance } from './composition/build-old-glance.ts'
-import { buildNotifications, type Notifications } from './composition/build-notifications.ts'
+import { buildNotifications } from './composition/build-notifications.ts'
 import { buildMetadefs, type Metadefs } from './composition/build-metadefs.ts'
 import { openPolicy } from './composition/build-policy.ts'
 import { buildRendezvous } from './composition/build-rendezvous.ts'
 import { buildReapers } from './composition/build-reapers.ts'
 import { buildOperator } from './composition/build-operator.ts'
 import { buildRecordLoops } from './composition/build-record-loops.ts'
-import { buildTasks, type Tasks } from './composition/build-tasks.ts'
 import { buildUpdater } from './composition/build-updater.ts'
 import { buildV1Images } from './composition/build-v1-images.ts'
 import { chunkHasher } from './composition/chunk-hasher.ts'
@@ -48,30 +46,18 @@ import { chooseStartConfig } from './composition/start-config.ts'
 import { operatorRules } from './config/operator-rules.ts'
 import type { SeracConfig } from './config/options.ts'
 import type { Backends } from './backends/backends.ts'
-import { BackendWriter } from './data/backend-writer.ts'
 import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
-import { ImageHolder } from './data/image-holder.ts'
-import { ImageReader } from './data/image-reader.ts'
-import { ImageWriter } from './data/image-writer.ts'
-import { OutsideBytes } from './data/outside-bytes.ts'
 import { ImageIndex } from './images/image-index.ts'
-import { ImageMover } from './images/image-mover.ts'
 import { storedData } from './images/image-record.ts'
 import { imageIdOf } from './images/image-operations.ts'
-import { ImageRegisters, indexRow } from './images/image-registers.ts'
-import { ImageService } from './images/image-service.ts'
-import { ImageUploader } from './images/image-uploader.ts'
-import { LocationHasher } from './images/location-hasher.ts'
+import { indexRow } from './images/image-registers.ts'
 import type { ProjectLimits } from './images/project-limits.ts'
-import { ImageOpener } from './images/image-opener.ts'
 import { DiscardedObjects } from './images/discarded-objects.ts'
-import { StoreCopier } from './imports/store-copier.ts'
 import type { StoreList } from './images/store-list.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
-import { RepairPace } from './loops/repair-pace.ts'
 import type { TombstoneReaper } from './loops/tombstone-reaper.ts'
 import { RecordAuditor } from './loops/record-auditor.ts'
 import { voteAuditor } from './loops/vote-auditor.ts'
@@ -119,20 +105,6 @@ interface Core {
   apiUrl: string
   /** What else is read again on demand. None rejects. */
   reloads: (() => Promise<void>)[]
-}
-
-interface Images {
-  registers: ImageRegisters
-  holder: ImageHolder
-  uploader: ImageUploader
-  hasher: LocationHasher
-  outside: OutsideBytes
-  service: ImageService
-  mover: ImageMover
-  tasks: Tasks
-  imports: Imports
-  /** Of what this node brings for itself. */
-  pace: RepairPace
 }
 
 /** The background loops, and those that the status asks for more. */
@@ -248,79 +220,6 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   onStarted(() => backends.close())
   const elsewhere = { outbound, backends, discarded, stores }
   return { ...base, ...elsewhere, policy, limits: limits.limits, apiUrl, reloads: [() => watch.look()] }
-}
-
-function buildImages(core: Core, notifications: Notifications | null): Images {
-  const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = core
-  const base = { identity, clock, random, log, config: currentConfig }
-  const { fetcher, holders, replicator, control } = cluster
-  const registers = new ImageRegisters({
-    registers: cluster.registers,
-    index,
-    learned: (key) => store.registers.learned(key),
-    onApplied: notifications?.images.onApplied,
-  })
-  const reader = new ImageReader({ ...base, fetcher })
-  const uploads = new ChunkBufferPool(config.memory.uploads)
-  const writer = new ImageWriter(
-    { ...base, holders, replicator, pool: uploads, hashes, liveness: control.liveness },
-    { durableCopies: config.replication.durableCopies },
-  )
-  foreground.watch(() => reader.isStreaming || uploads.slotsInUse > 0)
-  const pace = new RepairPace(
-    { clock, isForegroundBusy: () => foreground.isBusy || cluster.arePeersBusy },
-    { bytesPerSecondMax: config.repair.bytesPerSecondMax },
-  )
-  const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader, pace })
-  const { backends, stores } = core
-  const backendWriter = new BackendWriter({ backends, pool: uploads, hashes })
-  const uploader = new ImageUploader(
-    { ...base, registers, writer, holder, backends, backendWriter },
-    {
-      sizeBytesMax: config.default.imageSizeCap,
-      copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
-      formats: config.imageFormat,
-      defaultStore: stores.default,
-    },
-  )
-  const outside = new OutsideBytes(
-    { outbound: core.outbound, backends, clock, log },
-    { sizeBytesMax: config.default.imageSizeCap, retries: config.default.httpRetries },
-  )
-  const hasher = new LocationHasher({ clock, log, registers, outside, stores, hashes, pool: uploads })
-  const holdsWhole = (root: string) => store.chunks.isHeld(root)
-  const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole })
-  const service = new ImageService(
-    {
-      ...base,
-      registers,
-      index,
-      policy: core.policy,
-      limits: core.limits,
-      uploader,
-      opener,
-      outside,
-      hasher,
-      onRead: notifications?.images.onRead,
-    },
-    {
-      locations: {
-        ...config.default,
-        isHttpOn: core.stores.isHttpOn,
-        quota: config.default.imageLocationQuota,
-      },
-      quotas: { properties: config.default.imagePropertyQuota, tags: config.default.imageTagQuota },
-      memberQuota: config.default.imageMemberQuota,
-      storageQuotaBytes: config.default.userStorageQuota,
-      delayedDelete: config.default.delayedDelete,
-      staleLists: config.cluster.staleLists,
-    },
-  )
-  const mover = new ImageMover({ ...base, registers, index, uploader, opener })
-  const tasks = buildTasks(core, service)
-  const copier = new StoreCopier({ log, opener, backends, backendWriter })
-  const imports = buildImports(core, { registers, uploader, opener, copier, service }, tasks.keeper)
-  return { registers, holder, uploader, hasher, outside, service, mover, tasks, imports, pace }
 }
 
 function buildLoops(

@@ -3,7 +3,7 @@
  * nothing here copies files between nodes. It is never made here, so that a mount that is missing is seen as that: name a
  * directory inside of the mount.
  */
-import { constants, type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
+import { constants, open, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BackendError, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
@@ -90,7 +90,7 @@ export class FileBackend implements Backend {
       let sizeBytes = 0
       for await (const piece of body) {
         signal.throwIfAborted()
-        await this.#told(() => writeAll(file, piece))
+        await this.#told(() => file.writeFile(piece))
         sizeBytes += piece.length
       }
       await this.#told(() => file.sync())
@@ -124,10 +124,6 @@ export class FileBackend implements Backend {
       throw asBackendError(this.#options.id, error)
     }
   }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
 }
 
 function asBackendError(id: string, error: unknown): BackendError {

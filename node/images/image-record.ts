@@ -182,8 +182,18 @@ export function storedData({ data, staged }: Pick<ImageRecord, 'data' | 'staged'
 /** Every field named, also one that may be absent: none can be forgotten where all are copied. */
 type WholeRecord = { [Field in keyof Required<ImageRecord>]: ImageRecord[Field] }
 
-/** The image with other properties. Field by field: what an index keeps is no plain object. */
+/** The image with other properties. */
 export function withProperties(image: ImageRecord, properties: ImageRecord['properties']): ImageRecord {
+  const plain = plainImage(image)
+  plain.properties = properties
+  return plain
+}
+
+/**
+ * A copy that can be spread. Whoever reads an image may have it from the index, and `...` takes no getter along: what came of
+ * it would have neither status nor owner.
+ */
+export function plainImage(image: ImageRecord): ImageRecord {
   const whole: WholeRecord = {
     id: image.id,
     name: image.name,
@@ -206,7 +216,7 @@ export function withProperties(image: ImageRecord, properties: ImageRecord['prop
     deletedAt: image.deletedAt,
     deletedFrom: image.deletedFrom,
     tags: image.tags,
-    properties,
+    properties: image.properties,
     members: image.members,
     data: image.data,
     upload: image.upload,

@@ -19,47 +19,7 @@ type Rare = Pick<
   | 'discarded'
 >
 
-const COMMON: Rare = { members: [], upload: null, deletedAt: null }
-
-/**
- * An image as a record that can be spread. Whoever reads one may have it from the index, and `...` takes no getter along:
- * what came of it would have neither status nor owner.
- */
-export function plainImage(image: ImageRecord): ImageRecord {
-  const plain: { [Field in keyof Required<ImageRecord>]: ImageRecord[Field] } = {
-    id: image.id,
-    name: image.name,
-    status: image.status,
-    visibility: image.visibility,
-    protected: image.protected,
-    hidden: image.hidden,
-    owner: image.owner,
-    containerFormat: image.containerFormat,
-    diskFormat: image.diskFormat,
-    minDisk: image.minDisk,
-    minRam: image.minRam,
-    size: image.size,
-    virtualSize: image.virtualSize,
-    checksum: image.checksum,
-    hashAlgo: image.hashAlgo,
-    hashValue: image.hashValue,
-    createdAt: image.createdAt,
-    updatedAt: image.updatedAt,
-    deletedAt: image.deletedAt,
-    deletedFrom: image.deletedFrom,
-    tags: image.tags,
-    properties: image.properties,
-    members: image.members,
-    data: image.data,
-    upload: image.upload,
-    locations: image.locations,
-    hashing: image.hashing,
-    arriving: image.arriving,
-    staged: image.staged,
-    discarded: image.discarded,
-  }
-  return plain
-}
+const PLAIN: Rare = { members: [], upload: null, deletedAt: null }
 
 export class IndexedImage implements ImageRecord {
   readonly id: string
@@ -94,7 +54,7 @@ export class IndexedImage implements ImageRecord {
     const isOrdinary = !locations && !hashing && !arriving && !staged && !discarded
     const isPlain = isOrdinary && members.length === 0 && upload === null && deletedAt === null
     this.#rare = isPlain
-      ? COMMON
+      ? PLAIN
       : { members, upload, deletedAt, deletedFrom, locations, hashing, arriving, staged, discarded }
   }
 

@@ -5,6 +5,7 @@
  * What the cluster knows in whatever state is never asked for: an image that was deleted here, or that the caller may not see
  * here, does not come back by this way. Only one that is being moved is read there until its bytes are here.
  */
+import { buffer } from 'node:stream/consumers'
 import { type Clock, type Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { Backends } from '../backends/backends.ts'
@@ -12,7 +13,7 @@ import type { OpenImage } from '../data/open-image.ts'
 import { isHashAlgorithm } from '../data/hash-algorithms.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
-import { OutboundError, type OutboundAnswer, type OutboundHttp } from '../outbound/outbound-http.ts'
+import { OutboundError, type OutboundHttp } from '../outbound/outbound-http.ts'
 import type { ImageIndex } from './image-index.ts'
 import type { ImageRegisters } from './image-registers.ts'
 
@@ -137,7 +138,7 @@ export class OldGlance {
       try {
         if (ABSENT.includes(answer.status)) return null
         if (answer.status !== 200) throw new Error(`it answers with status ${answer.status}`)
-        return imageOf(await textOf(answer), id)
+        return imageOf((await buffer(answer.body)).toString(), id)
       } finally {
         await answer.close()
       }
@@ -149,12 +150,6 @@ export class OldGlance {
 
 function bearing(token: string | null): Record<string, string> {
   return token === null ? {} : { 'x-auth-token': token }
-}
-
-async function textOf({ body }: OutboundAnswer): Promise<string> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of body) pieces.push(piece)
-  return Buffer.concat(pieces).toString()
 }
 
 /** Throws when it is no image, or another one. */

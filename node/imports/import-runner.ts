@@ -247,52 +247,53 @@ export class ImportRunner {
   async #copyStaged(job: ImportJob, objects: readonly StoredObject[]): Promise<Copied> {
     const { staged } = job.image
     if (!staged || staged.problem !== null || objects.length === 0) return { objects: [], failed: [] }
-    const stop = stopController()
-    const fetching = { imageId: job.image.id, stop }
-    const signal = AbortSignal.any([stop.signal, this.#stopping.signal])
-    this.#fetching.add(fetching)
-    try {
+    return this.#whileFetching(job, async (stopped) => {
+      const signal = AbortSignal.any([stopped, this.#stopping.signal])
       const endTurn = await this.#turns.acquire(signal)
       try {
         return await this.#components.copier.copyStaged(job, staged, objects, signal)
       } finally {
         endTurn()
       }
-    } finally {
-      this.#fetching.delete(fetching)
-    }
+    })
   }
 
-  /** Answers how many bytes have come. */
-  async #bring(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
-    const { uploader } = this.#components
+  /** The signal ends what is fetched when its image is deleted, and at the latest when `act` is over. */
+  async #whileFetching<T>({ image }: ImportJob, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const stop = stopController()
-    const fetching = { imageId: job.image.id, stop }
-    const counted = { sizeBytes: 0 }
-    const sizeBytesMax = Math.min(this.#options.sizeBytesMax, job.roomBytes ?? Infinity)
-    const work = new ImportWork(this.#components, { ...job, sizeBytesMax }, stop.signal)
-    const body = work.body((bytes) => this.#watched(bytes, task, counted))
-    const turn = async (signal: AbortSignal) => {
-      const end = await this.#turns.acquire(signal)
-      await this.#components.tasks.begin(task)
-      return end
-    }
-    const { image, roomBytes, stores } = job
-    const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
-    const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
-    const uploadId = claimOf(task.id)
-    const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId, stores }
+    const fetching = { imageId: image.id, stop }
     this.#fetching.add(fetching)
     try {
-      await uploader.run(
-        request,
-        work.steps((upload) => this.#begin(job, task, upload)),
-      )
-      return counted.sizeBytes
+      return await act(stop.signal)
     } finally {
       this.#fetching.delete(fetching)
       stop.abort(new ImageError('UNAVAILABLE', 'Nobody waits for these bytes any more.'))
     }
+  }
+
+  /** Answers how many bytes have come. */
+  #bring(job: ImportJob, task: TaskRecord, begun: () => void): Promise<number> {
+    return this.#whileFetching(job, async (stopped) => {
+      const counted = { sizeBytes: 0 }
+      const sizeBytesMax = Math.min(this.#options.sizeBytesMax, job.roomBytes ?? Infinity)
+      const work = new ImportWork(this.#components, { ...job, sizeBytesMax }, stopped)
+      const body = work.body((bytes) => this.#watched(bytes, task, counted))
+      const turn = async (signal: AbortSignal) => {
+        const end = await this.#turns.acquire(signal)
+        await this.#components.tasks.begin(task)
+        return end
+      }
+      const { image, roomBytes, stores } = job
+      const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
+      const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
+      const uploadId = claimOf(task.id)
+      const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId, stores }
+      await this.#components.uploader.run(
+        request,
+        work.steps((upload) => this.#begin(job, task, upload)),
+      )
+      return counted.sizeBytes
+    })
   }
 
   /** Tells now and then how many have passed. */

@@ -1,4 +1,5 @@
 /** An image in the image service of another region, read with the token of whoever imports it (glance-api.md §9.3). */
+import { buffer } from 'node:stream/consumers'
 import { ImageError } from '../errors.ts'
 import type { OutboundAnswer, OutboundHttp } from '../outbound/outbound-http.ts'
 import type { IncomingFormats } from './import-plugins.ts'
@@ -152,9 +153,7 @@ function isOneOf(value: unknown, allowed: readonly string[]): value is string {
 }
 
 async function jsonOf({ body }: OutboundAnswer): Promise<Record<string, unknown>> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of body) pieces.push(piece)
-  const value = parsed(Buffer.concat(pieces).toString())
+  const value = parsed((await buffer(body)).toString())
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>
   throw new ImageError(

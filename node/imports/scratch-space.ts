@@ -89,8 +89,7 @@ export class ScratchFolder {
       let writtenBytes = 0
       for await (const piece of body) {
         await this.grownTo(name, writtenBytes + piece.length)
-        for (let at = 0; at < piece.length;)
-          at += (await file.write(piece, at, piece.length - at)).bytesWritten
+        await file.writeFile(piece)
         writtenBytes += piece.length
       }
     } finally {

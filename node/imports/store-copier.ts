@@ -11,8 +11,7 @@ import { ImageError } from '../errors.ts'
 import { bytesOf } from '../images/bytes-of.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
-import type { ImageRecord, StagedData } from '../images/image-record.ts'
-import { plainImage } from '../images/indexed-image.ts'
+import { plainImage, type ImageRecord, type StagedData } from '../images/image-record.ts'
 import { locationOf } from '../images/location-rules.ts'
 
 export interface StoreCopierComponents {

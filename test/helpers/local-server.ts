@@ -30,6 +30,26 @@ export async function localServer(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** A server of some protocol, in memory: what it is asked is written down, and may be answered by a fault. */
+export abstract class StandIn {
+  url = ''
+  /** `METHOD path`, in turn. */
+  readonly calls: string[] = []
+  /** Asked before each request; what it answers is the answer. */
+  fault: (call: string) => LocalAnswer | null = () => null
+
+  async listen(t: Test): Promise<void> {
+    this.url = await localServer(t, async (request, url) => {
+      const body = await bodyOf(request)
+      const call = `${request.method} ${url.pathname}${url.search}`
+      this.calls.push(call)
+      return this.fault(call) ?? this.answer(request, url, body)
+    })
+  }
+
+  protected abstract answer(request: IncomingMessage, url: URL, body: Buffer): LocalAnswer
+}
+
 export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = []
   for await (const piece of request) pieces.push(piece as Buffer)

@@ -2,42 +2,27 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
-import { bodyOf, localServer, ranged, type LocalAnswer } from './local-server.ts'
+import { ranged, StandIn, type LocalAnswer } from './local-server.ts'
 
 export const ACCESS_KEY = 'access'
 export const SECRET_KEY = 'a secret'
 export const REGION = 'us-east-1'
 const PART_BYTES_MIN = 1024
 
-export class S3StandIn {
-  readonly url: string
+export class S3StandIn extends StandIn {
   readonly objects = new Map<string, Buffer>()
   readonly buckets = new Set<string>()
   /** Parts by the id of their upload. */
   readonly uploads = new Map<string, { key: string; parts: Map<number, Buffer> }>()
-  /** `METHOD path`, in turn. */
-  readonly calls: string[] = []
-  /** Asked before each request; what it answers is the answer. */
-  fault: (call: string) => LocalAnswer | null = () => null
-
-  private constructor(url: string) {
-    this.url = url
-  }
 
   static async start(t: Test, buckets: readonly string[] = ['images']): Promise<S3StandIn> {
-    let standIn: S3StandIn | null = null
-    const url = await localServer(t, async (request, at) => standIn!.#answer(request, at))
-    standIn = new S3StandIn(url)
+    const standIn = new S3StandIn()
+    await standIn.listen(t)
     for (const bucket of buckets) standIn.buckets.add(bucket)
     return standIn
   }
 
-  async #answer(request: IncomingMessage, url: URL): Promise<LocalAnswer> {
-    const body = await bodyOf(request)
-    const call = `${request.method} ${url.pathname}${url.search}`
-    this.calls.push(call)
-    const fault = this.fault(call)
-    if (fault) return fault
+  protected override answer(request: IncomingMessage, url: URL, body: Buffer): LocalAnswer {
     if (!isSigned(request, url)) return { status: 403, body: '<Code>SignatureDoesNotMatch</Code>' }
     if (request.headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex'))
       return { status: 400, body: '<Code>XAmzContentSHA256Mismatch</Code>' }

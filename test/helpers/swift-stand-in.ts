@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
-import { bodyOf, localServer, ranged, type LocalAnswer } from './local-server.ts'
+import { ranged, StandIn, type LocalAnswer } from './local-server.ts'
 
 export const SWIFT_USER = 'glance'
 export const SWIFT_KEY = 'a secret'
@@ -17,26 +17,17 @@ interface ListedSegment {
   size_bytes: number
 }
 
-export class SwiftStandIn {
-  readonly url: string
+export class SwiftStandIn extends StandIn {
   /** By `/container/name`. */
   readonly objects = new Map<string, Buffer>()
   readonly containers = new Set<string>()
   /** Lists of segments, by the path of the object that they make. */
   readonly lists = new Map<string, ListedSegment[]>()
-  /** `METHOD path`, in turn. */
-  readonly calls: string[] = []
   tokens = 0
-  fault: (call: string) => LocalAnswer | null = () => null
-
-  private constructor(url: string) {
-    this.url = url
-  }
 
   static async start(t: Test, containers: readonly string[] = ['images']): Promise<SwiftStandIn> {
-    let standIn: SwiftStandIn | null = null
-    const url = await localServer(t, async (request, at) => standIn!.#answer(request, at))
-    standIn = new SwiftStandIn(url)
+    const standIn = new SwiftStandIn()
+    await standIn.listen(t)
     for (const container of containers) standIn.containers.add(container)
     return standIn
   }
@@ -46,12 +37,7 @@ export class SwiftStandIn {
     this.tokens++
   }
 
-  async #answer(request: IncomingMessage, url: URL): Promise<LocalAnswer> {
-    const body = await bodyOf(request)
-    const call = `${request.method} ${url.pathname}${url.search}`
-    this.calls.push(call)
-    const fault = this.fault(call)
-    if (fault) return fault
+  protected override answer(request: IncomingMessage, url: URL, body: Buffer): LocalAnswer {
     if (url.pathname === '/auth/v1.0') return this.#tempAuth(request)
     if (url.pathname === '/v3/auth/tokens')
       return this.#keystone(JSON.parse(body.toString()) as KeystoneQuestion)
