@@ -331,7 +331,7 @@ async function listen(
       images: images.service,
       v1: config.default.enableV1Api ? buildV1Images(core, images) : null,
       metadefs: metadefs.service,
-      tasks: images.tasks.service,
+      tasks: images.taskService,
       oldGlance,
       imports: images.imports.service,
       stores: core.stores,

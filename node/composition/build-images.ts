@@ -6,7 +6,7 @@ import { systemClock as clock, systemRandom as random } from '../../cluster/runt
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { buildImports, type ImportParts, type Imports } from './build-imports.ts'
 import type { Notifications } from './build-notifications.ts'
-import { buildTasks, type TaskParts, type Tasks } from './build-tasks.ts'
+import { buildTasks, buildTaskService, type TaskParts, type Tasks } from './build-tasks.ts'
 import type { Backends } from '../backends/backends.ts'
 import { BackendWriter } from '../data/backend-writer.ts'
 import type { Foreground } from '../data/foreground.ts'
@@ -24,6 +24,7 @@ import { ImageOpener } from '../images/image-opener.ts'
 import { StoreCopier } from '../imports/store-copier.ts'
 import { RepairPace } from '../loops/repair-pace.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskService } from '../tasks/task-service.ts'
 
 /** What the images stand on. */
 export interface ImageParts extends ImportParts, TaskParts {
@@ -45,6 +46,7 @@ export interface Images {
   service: ImageService
   mover: ImageMover
   tasks: Tasks
+  taskService: TaskService
   imports: Imports
   /** Of what this node brings for itself. */
   pace: RepairPace
@@ -90,6 +92,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const hasher = new LocationHasher({ clock, log, registers, outside, stores, hashes, pool: uploads })
   const holdsWhole = (root: string) => store.chunks.isHeld(root)
   const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole })
+  const tasks = buildTasks(parts)
   const service = new ImageService(
     {
       ...base,
@@ -101,6 +104,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
       opener,
       outside,
       hasher,
+      locationTasks: tasks.locations,
       onRead: notifications?.images.onRead,
     },
     {
@@ -117,8 +121,8 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
     },
   )
   const mover = new ImageMover({ ...base, registers, index, uploader, opener })
-  const tasks = buildTasks(parts, service)
+  const taskService = buildTaskService(parts, tasks, service)
   const copier = new StoreCopier({ log, opener, backends, backendWriter })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
-  return { registers, holder, uploader, hasher, outside, service, mover, tasks, imports, pace }
+  return { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService, imports, pace }
 }

@@ -1,6 +1,7 @@
 /** What callers may do with the places where an image's bytes are: see them, name others, have the digests computed. */
+import { hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
-import type { Clock, Random } from '../../cluster/runtime.ts'
+import type { Clock } from '../../cluster/runtime.ts'
 import {
   HASH_ALGORITHM_NAMES,
   isDigest,
@@ -15,6 +16,7 @@ import type { ImageRegisters } from './image-registers.ts'
 import type { Caller, ImageChange, LocationRequest, ShownLocations } from './image-requests.ts'
 import { isoSeconds } from './image-times.ts'
 import type { LocationHasher } from './location-hasher.ts'
+import type { LocationTasks } from './location-task-port.ts'
 import {
   HASH_ALGORITHM,
   isLocationChange,
@@ -29,11 +31,11 @@ import {
 export interface ImageLocationsComponents {
   identity: NodeIdentity
   clock: Clock
-  random: Random
   guard: ImageGuard
   registers: Pick<ImageRegisters, 'apply' | 'read'>
   outside: Pick<OutsideBytes, 'sizeOf'>
   hasher: Pick<LocationHasher, 'begin'>
+  tasks: LocationTasks
   /** Throws TOO_LARGE when the owner has no room for so many bytes. */
   requireRoom: (image: ImageRecord, sizeBytes: number) => Promise<void>
 }
@@ -48,7 +50,6 @@ export interface ImageLocationsOptions {
   quota: number
 }
 
-const HASH_ID_BYTES = 16
 const HTTP = /^https?:\/\//i
 const SERVICE_ROLE = 'service'
 
@@ -94,14 +95,18 @@ export class ImageLocations {
     return shownOf(image)
   }
 
-  /** The location of a queued image. The digests are computed after the answer; with `validation`, before it is active. */
+  /**
+   * The location of a queued image, and a task that tells of it. The digests are computed after the answer; with
+   * `validation`, before the image is active.
+   */
   async add(caller: Caller, id: string, request: LocationRequest): Promise<void> {
-    const { guard, registers, clock, hasher } = this.#components
+    const { guard, registers, clock, hasher, tasks } = this.#components
     await guard.change(caller, id, ['add_image_location'], async (grant, found) => {
       this.#requireAdd(caller, found, request)
-      const { hashing, claimed } = this.#hashingOf(request)
       const sizeBytes = await this.#sizeFor(found, request.url)
       const location: NewLocation = { url: request.url, metadata: {}, sizeBytes }
+      const task = await tasks.create(caller, id, request)
+      const { hashing, claimed } = this.#hashingOf(request, task.claim)
       const args = {
         grant,
         location,
@@ -111,8 +116,14 @@ export class ImageLocations {
         now: isoSeconds(clock.wallMs()),
       }
       const applied = registers.apply(id, 'image.import-location', args)
-      if (hashing) hasher.begin(id, hashing.hashId, applied)
-      return applied
+      hasher.begin(id, task, applied)
+      try {
+        await applied
+      } catch (error) {
+        // Whether the image has the location then is for a majority to say: the task reaper asks it.
+        if (!hasCode(error, 'OUTCOME_UNKNOWN')) await task.discard()
+        throw error
+      }
     })
   }
 
@@ -168,11 +179,11 @@ export class ImageLocations {
   }
 
   /** Without `do_secure_hash` what the caller says of the bytes holds as it is. */
-  #hashingOf({ validation }: LocationRequest) {
+  #hashingOf({ validation }: LocationRequest, hashId: string) {
     if (!this.#options.doSecureHash) return { hashing: null, claimed: validation }
-    const { identity, random } = this.#components
+    const { identity } = this.#components
     const hashing = {
-      hashId: Buffer.from(random.bytes(HASH_ID_BYTES)).toString('hex'),
+      hashId,
       node: identity.id,
       startNonce: identity.startNonce,
       hashAlgo: (validation?.hashAlgo as HashAlgorithm | undefined) ?? HASH_ALGORITHM,

@@ -51,6 +51,7 @@ export interface ImageServiceComponents {
   opener: Pick<ImageOpener, 'open'>
   outside: ImageLocationsComponents['outside']
   hasher: ImageLocationsComponents['hasher']
+  locationTasks: ImageLocationsComponents['tasks']
   /** Told of each read of data that is over. */
   onRead?: ((caller: Caller, image: ImageRecord, readBytes: number, wantedBytes: number) => void) | undefined
 }
@@ -85,7 +86,7 @@ export class ImageService implements ImageServicePort {
       await this.#projectQuotas.storageRoom(image, sizeBytes)
     }
     this.#locations = new ImageLocations(
-      { ...components, guard: this.#guard, requireRoom },
+      { ...components, tasks: components.locationTasks, guard: this.#guard, requireRoom },
       options.locations,
     )
   }

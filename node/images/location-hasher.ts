@@ -1,6 +1,7 @@
 /**
- * Computes the digests of images whose bytes lie elsewhere, behind the answer to their callers (`do_secure_hash`). An image
- * that is deleted meanwhile, or no longer waits for it, ends the computation; a node that goes leaves it to the reaper.
+ * Computes the digests of images whose bytes lie elsewhere, behind the answer to their callers (`do_secure_hash`), and tells
+ * their tasks how it ended. An image that is deleted meanwhile, or no longer waits for it, ends the computation; a node that
+ * goes leaves it to the reapers.
  */
 import { stopController, type Clock, type Log } from '../../cluster/runtime.ts'
 import type { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
@@ -13,6 +14,7 @@ import { ImageError } from '../errors.ts'
 import type { ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import { isoSeconds } from './image-times.ts'
+import type { LocationTask } from './location-task-port.ts'
 import type { StoreList } from './store-list.ts'
 
 export interface LocationHasherComponents {
@@ -39,16 +41,21 @@ export class LocationHasher {
   readonly #components: LocationHasherComponents
   readonly #turns = new Semaphore(IMAGES_AT_ONCE)
   readonly #running = new Map<string, Running>()
+  readonly #stopping = stopController()
 
   constructor(components: LocationHasherComponents) {
     this.#components = components
   }
 
-  /** `applied`: resolves with the image that waits for the computation. From now on the reaper knows of it. */
-  begin(imageId: string, hashId: string, applied: Promise<ImageRecord>): void {
+  /**
+   * `applied`: resolves with the image that has the location, and waits for the computation if one is wanted; who asked for
+   * it sees to the task when it rejects. From now on the reapers know that this node is at work.
+   */
+  begin(imageId: string, task: LocationTask, applied: Promise<ImageRecord>): void {
+    const { claim } = task
     const stop = stopController()
-    const ended = this.#run(imageId, hashId, applied, stop.signal).finally(() => this.#running.delete(hashId))
-    this.#running.set(hashId, { imageId, stop, ended })
+    const ended = this.#run(imageId, task, applied, stop.signal).finally(() => this.#running.delete(claim))
+    this.#running.set(claim, { imageId, stop, ended })
   }
 
   isRunning(hashId: string): boolean {
@@ -60,13 +67,14 @@ export class LocationHasher {
     for (const [hashId, running] of this.#running) {
       if (running.imageId !== imageId) continue
       if (image?.hashing?.hashId === hashId && image.status !== 'pending_delete') continue
-      running.stop.abort(new ImageError('GONE', 'Nobody waits for these digests any more.'))
+      running.stop.abort(new ImageError('GONE', 'The image was deleted, or waits for this location no more.'))
     }
   }
 
   /** Ends what runs; as far as a majority is there, no image waits for it then. */
   async stop(): Promise<void> {
     const reason = new ImageError('UNAVAILABLE', 'This node is stopping.')
+    this.#stopping.abort(reason)
     const running = [...this.#running.values()]
     for (const { stop } of running) stop.abort(reason)
     await Promise.allSettled(running.map(({ ended }) => ended))
@@ -75,27 +83,67 @@ export class LocationHasher {
   /** Never rejects. */
   async #run(
     imageId: string,
-    hashId: string,
+    task: LocationTask,
     applied: Promise<ImageRecord>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { registers, clock, log } = this.#components
-    const now = () => isoSeconds(clock.wallMs())
+    const outcome = await this.#outcome(imageId, task, applied, signal)
+    if (outcome !== null) await task.end(outcome.failure, this.#stopping.signal)
+  }
+
+  /** `failure`: why the image does not have the location. Null: that is for others to say. Never rejects. */
+  async #outcome(
+    imageId: string,
+    task: LocationTask,
+    applied: Promise<ImageRecord>,
+    signal: AbortSignal,
+  ): Promise<{ failure: string | null } | null> {
+    const seen = { isApplied: false }
     try {
-      const digests = await this.#digests(await applied, signal)
-      const image = await registers.apply(imageId, 'image.finish-hash', { hashId, ...digests, now: now() })
-      if (image.status === 'queued')
-        log.warn(
-          { image: imageId },
-          'the bytes at a location are not what was said: the image is queued again',
-        )
+      const image = await applied
+      seen.isApplied = true
+      await task.begin()
+      const failure =
+        image.hashing?.hashId === task.claim ? await this.#finish(image, task.claim, signal) : null
+      return { failure }
     } catch (error) {
       // Deleted, or refused from the start.
-      if (error instanceof ImageError && error.code !== 'UNAVAILABLE') return
+      if (error instanceof ImageError && error.code !== 'UNAVAILABLE')
+        return seen.isApplied ? { failure: error.message } : null
+      const { log } = this.#components
       log.warn({ image: imageId, error: String(error) }, 'the digests of an image could not be computed')
-      // What cannot be said now is the reaper's to say.
-      await registers.apply(imageId, 'image.abort-hash', { hashId, now: now() }).catch(() => {})
+      const left = await this.#giveUp(imageId, task.claim)
+      return seen.isApplied ? left : null
     }
+  }
+
+  /** Why the image does not have its location; null: it has. */
+  async #finish(image: ImageRecord, hashId: string, signal: AbortSignal): Promise<string | null> {
+    const { registers, log } = this.#components
+    const digests = await this.#digests(image, signal)
+    const { status } = await registers.apply(image.id, 'image.finish-hash', {
+      hashId,
+      ...digests,
+      now: this.#now(),
+    })
+    if (status !== 'queued') return null
+    log.warn({ image: image.id }, 'the bytes at a location are not what was said: the image is queued again')
+    return 'The bytes at the location are not what validation_data says of them.'
+  }
+
+  /** The image waits no longer. Null: what cannot be said now is the reaper's to say. */
+  async #giveUp(imageId: string, hashId: string): Promise<{ failure: string | null } | null> {
+    const { registers } = this.#components
+    const image = await registers
+      .apply(imageId, 'image.abort-hash', { hashId, now: this.#now() })
+      .catch(() => null)
+    if (image === null) return null
+    const isWithout = image.status === 'queued'
+    return { failure: isWithout ? 'The bytes at the location could not be read.' : null }
+  }
+
+  #now(): string {
+    return isoSeconds(this.#components.clock.wallMs())
   }
 
   async #digests(image: ImageRecord, signal: AbortSignal): Promise<ImageDigests> {

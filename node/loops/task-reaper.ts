@@ -3,11 +3,13 @@
  * as a majority has it: the reaper ends the worker's claim on it first, and from then on nothing of it can come any more.
  */
 import type { Clock, Log } from '../../cluster/runtime.ts'
+import type { ImageRecord } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { TaskIndex } from '../tasks/task-index.ts'
 import { claimOf, type TaskEnd, type TaskKeeper } from '../tasks/task-keeper.ts'
 import { isOver, type TaskRecord } from '../tasks/task-record.ts'
 import type { TaskRegisters } from '../tasks/task-registers.ts'
+import { shownUrl } from '../outbound/outbound-http.ts'
 import { Loop } from './loop.ts'
 import { unlessOver } from './unless-over.ts'
 import type { WorkerLife } from './worker-life.ts'
@@ -74,11 +76,12 @@ export class TaskReaper {
   async #settle(task: TaskRecord): Promise<void> {
     const { images, keeper, log } = this.#components
     const known = await images.read(task.imageId)
+    const { upload, hashing } = known?.record ?? {}
+    const claim = claimOf(task.id)
     // The image is given back first.
-    if (known?.record.upload?.uploadId === claimOf(task.id)) return
-    const isDone = known?.record.data?.uploadId === task.bytes
-    const end: TaskEnd = isDone
-      ? { status: 'success', sizeBytes: known.record.size ?? 0 }
+    if (upload?.uploadId === claim || hashing?.hashId === claim) return
+    const end: TaskEnd = isDone(task, known?.record)
+      ? { status: 'success', sizeBytes: task.type === 'location_import' ? null : (known?.record.size ?? 0) }
       : { status: 'failure', message: 'The node that did this is gone; import the image again.' }
     await unlessOver(() => keeper.endOnce(task, end))
     log.warn({ task: task.id, image: task.imageId, ...end }, 'the worker of a task is gone: it was ended')
@@ -89,4 +92,9 @@ export class TaskReaper {
     const now = new Date(clock.wallMs()).toISOString()
     await unlessOver(() => registers.apply(task.id, 'task.expire', { now }))
   }
+}
+
+function isDone({ type, bytes, input }: TaskRecord, image: ImageRecord | undefined): boolean {
+  if (type !== 'location_import') return image?.data?.uploadId === bytes
+  return image?.locations?.some(({ url }) => shownUrl(url) === input['loc_url']) ?? false
 }

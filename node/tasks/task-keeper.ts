@@ -32,7 +32,8 @@ export interface NewTask {
   bytes: UploadId | null
 }
 
-export type TaskEnd = { status: 'success'; sizeBytes: number } | { status: 'failure'; message: string }
+/** `sizeBytes`: how many bytes came; null where none did. */
+export type TaskEnd = { status: 'success'; sizeBytes: number | null } | { status: 'failure'; message: string }
 
 /** The end of a task is told even when the majority is away for a while; then the task reaper finds it out. */
 const END_TRIES = 10
@@ -156,6 +157,6 @@ export function claimOf(taskId: string): UploadId {
 }
 
 /** How far a task is, in Glance's words. */
-function copiedText(sizeBytes: number): string {
-  return `Copied ${Math.floor(sizeBytes / MIB)} MiB`
+function copiedText(sizeBytes: number | null): string {
+  return sizeBytes === null ? '' : `Copied ${Math.floor(sizeBytes / MIB)} MiB`
 }

@@ -21,6 +21,7 @@ import type { Place } from '../../node/data/outside-bytes.ts'
 import { ImageOpener } from '../../node/images/image-opener.ts'
 import { StoreList } from '../../node/images/store-list.ts'
 import { noBackends } from './memory-backends.ts'
+import { toldLocationTask } from './told-location-task.ts'
 
 export const SIZE_MAX = 1000
 /** The process ends no sooner after a download: an injected response forgets its timer. */
@@ -119,6 +120,7 @@ export function v1Api(t: Test) {
       }),
       outside,
       hasher: { begin: () => {} },
+      locationTasks: { create: async () => toldLocationTask() },
     },
     {
       quotas: QUOTAS,

@@ -141,12 +141,26 @@ t.test('locations and delayed delete', async (t) => {
       t.match(await post(id, { url: `${url}/image`, validation_data: validation }), { status: 202 })
       await eventually('the digests are computed', async () => (await other.show(id)).status === 'active')
       t.match(await other.show(id), { os_hash_value: sha512(BYTES) })
+      const tasksOf = async (image: string) =>
+        jsonOf(await other.send('GET', `/v2/images/${image}/tasks`)) as { tasks: { status: string }[] }
+      const ended = (image: string) =>
+        eventually('its task is over', async () => {
+          const { tasks } = await tasksOf(image)
+          return /success|failure/.test(tasks[0]?.status ?? '')
+        })
+      await ended(id)
+      const input = { image_id: id, loc_url: `${url}/image`, validation_data: validation }
+      t.match(await tasksOf(id), { tasks: [{ type: 'location_import', status: 'success', input }] })
       t.match(jsonOf(await other.send('GET', `/v2/images/${id}/locations`)), [{ url: `${url}/image` }])
 
       const wrong = await client.newImage()
       const lie = { os_hash_algo: 'sha512', os_hash_value: '00'.repeat(64) }
       t.match(await post(wrong, { url: `${url}/image`, validation_data: lie }), { status: 202 })
       await eventually('it is queued again', async () => (await other.show(wrong)).status === 'queued')
+      await ended(wrong)
+      t.match(await tasksOf(wrong), {
+        tasks: [{ status: 'failure', message: /not what validation_data says/ }],
+      })
 
       const changing = await client.newImage()
       t.match(await post(changing, { url: `${url}/changed`, validation_data: {} }), { status: 202 })

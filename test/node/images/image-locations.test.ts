@@ -6,8 +6,10 @@ import { ImageGuard } from '../../../node/images/image-guard.ts'
 import { ImageLocations, type ImageLocationsOptions } from '../../../node/images/image-locations.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { ownUrl } from '../../../node/images/location-rules.ts'
+import { ClusterError } from '../../../cluster/errors.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
+import { toldLocationTask } from '../../helpers/told-location-task.ts'
 import { activeImage, admin, callerOf, ID, imageOf, owner, reader, stranger } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
 
@@ -21,14 +23,19 @@ const away = new ImageError('INVALID', 'Invalid location: it is away.')
 function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions> = {}) {
   const registers = new MemoryRegisters()
   registers.put(record)
-  const state = { sizeBytes: 7, roomBytes: Infinity, failure: null as Error | null }
+  const state = {
+    sizeBytes: 7,
+    roomBytes: Infinity,
+    failure: null as Error | null,
+    taskFailure: null as Error | null,
+  }
   const asked: string[] = []
   const begun: string[] = []
+  const task = toldLocationTask('c1')
   const locations = new ImageLocations(
     {
       identity: createIdentity(systemRandom),
       clock: new ManualClock(),
-      random: systemRandom,
       guard: new ImageGuard({ policy: defaultPolicy, read: (id) => registers.images.read(id) }),
       registers: registers.images,
       outside: {
@@ -38,7 +45,19 @@ function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions
           return state.sizeBytes
         },
       },
-      hasher: { begin: (imageId, hashId) => void begun.push(`${imageId} ${hashId}`) },
+      hasher: {
+        begin: (imageId, task, applied) => {
+          begun.push(`${imageId} ${task.claim}`)
+          // As the hasher does, which leaves a refusal to whoever asked.
+          applied.catch(() => {})
+        },
+      },
+      tasks: {
+        create: async () => {
+          if (state.taskFailure) throw state.taskFailure
+          return task
+        },
+      },
       requireRoom: async (_image, sizeBytes) => {
         if (sizeBytes > state.roomBytes) throw new ImageError('TOO_LARGE', 'no room')
       },
@@ -52,7 +71,7 @@ function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions
       ...options,
     },
   )
-  return { locations, registers, asked, begun, state }
+  return { locations, registers, asked, begun, state, told: task.told }
 }
 
 t.test('who is shown where the bytes are', async (t) => {
@@ -115,9 +134,12 @@ t.test('what a patch names is looked at once, and only when it may be', async (t
 t.test('a location that is added: digests behind the answer, before or after it is active', async (t) => {
   const after = locationsOf(imageOf())
   await after.locations.add(owner, ID, { url: URL, validation: null })
-  const { hashing } = after.registers.record(ID)!
-  t.match(after.registers.record(ID), { status: 'active', size: 7, hashing: { expected: null } })
-  t.strictSame(after.begun, [`${ID} ${hashing?.hashId}`])
+  t.match(after.registers.record(ID), {
+    status: 'active',
+    size: 7,
+    hashing: { hashId: 'c1', expected: null },
+  })
+  t.strictSame(after.begun, [`${ID} c1`])
   const before = locationsOf(imageOf())
   await before.locations.add(owner, ID, { url: URL, validation })
   t.match(before.registers.record(ID), { status: 'importing', hashing: { expected: SHA512.toLowerCase() } })
@@ -135,7 +157,26 @@ t.test('a location that is added: digests behind the answer, before or after it 
   const trusting = locationsOf(imageOf(), { doSecureHash: false })
   await trusting.locations.add(owner, ID, { url: URL, validation })
   t.match(trusting.registers.record(ID), { status: 'active', hashAlgo: 'sha512', hashValue: SHA512 })
-  t.strictSame(trusting.begun, [])
+  t.strictSame(trusting.begun, [`${ID} c1`], 'its task is ended by who does the rest')
+  t.strictSame([...after.told, ...before.told, ...trusting.told], [])
+})
+
+t.test('a location that is refused has no task', async (t) => {
+  const request = { url: URL, validation: null }
+  const changed = locationsOf(imageOf())
+  changed.registers.beforeExecute = () => changed.registers.put(activeImage())
+  await t.rejects(changed.locations.add(owner, ID, request), { code: 'CONFLICT' })
+  t.strictSame(changed.told, ['discarded'])
+  const unknown = locationsOf(imageOf())
+  unknown.registers.afterExecute = () => {
+    throw new ClusterError('OUTCOME_UNKNOWN', 'the answers are lost')
+  }
+  await t.rejects(unknown.locations.add(owner, ID, request))
+  t.strictSame(unknown.told, [], 'it may have it: the reapers find out')
+  const full = locationsOf(imageOf())
+  full.state.taskFailure = new ImageError('TOO_LARGE', 'too many tasks')
+  await t.rejects(full.locations.add(owner, ID, request), { code: 'TOO_LARGE' })
+  t.match(full.registers.record(ID), { status: 'queued' })
 })
 
 t.test('who may add a location, and which', async (t) => {

@@ -12,6 +12,7 @@ import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { quotas } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
+import { toldLocationTask } from '../../helpers/told-location-task.ts'
 import { ImageOpener } from '../../../node/images/image-opener.ts'
 import { StoreList } from '../../../node/images/store-list.ts'
 
@@ -95,6 +96,7 @@ export function serviceOf({
         },
       },
       hasher: { begin: () => {} },
+      locationTasks: { create: async () => toldLocationTask() },
     },
     {
       quotas,

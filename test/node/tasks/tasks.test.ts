@@ -5,6 +5,7 @@ import { ImageError } from '../../../node/errors.ts'
 import { TaskReaper } from '../../../node/loops/task-reaper.ts'
 import { WorkerLife, type Life } from '../../../node/loops/worker-life.ts'
 import { claimOf, TaskKeeper } from '../../../node/tasks/task-keeper.ts'
+import { LocationTaskKeeper } from '../../../node/tasks/location-tasks.ts'
 import type { TaskRecord } from '../../../node/tasks/task-record.ts'
 import { TaskService } from '../../../node/tasks/task-service.ts'
 import type { TaskQuery } from '../../../node/tasks/task-service-port.ts'
@@ -169,6 +170,33 @@ t.test('a task whose worker is gone is ended by what became of its image', async
     t.match(all(), [{ status: 'processing' }], 'its image is not given back yet')
     const data = { ...activeImage().data!, uploadId: claimOf(task.id) }
     registers.put(image ?? activeImage({ data }))
+    await clock.advance(5000)
+    t.match(all(), [end])
+  }
+})
+
+t.test('a location whose worker is gone: whether the image has it', async (t) => {
+  const url = 'http://mirror.example/a?signature=secret'
+  for (const [image, end] of [
+    [imageOf({ status: 'active', locations: [{ url, metadata: {} }] }), { status: 'success', message: '' }],
+    [imageOf(), { status: 'failure', message: /is gone/ }],
+    [
+      imageOf({ status: 'active', locations: [{ url: 'http://other/', metadata: {} }] }),
+      { status: 'failure' },
+    ],
+  ] as const) {
+    const { keeper, reaper, registers, clock, state, all } = nodeOf(t)
+    const task = await new LocationTaskKeeper(keeper).create(owner, ID, { url, validation: null })
+    t.match(all(), [{ type: 'location_import', input: { image_id: ID, validation_data: {} } }])
+    t.notMatch(JSON.stringify(all()), /secret/)
+    await task.begin()
+    const hashing = { ...upload, hashId: task.claim, hashAlgo: 'sha512' as const, expected: null }
+    registers.put(imageOf({ status: 'importing', hashing }))
+    state.life = { startNonce: '2'.repeat(16), silentMs: 0 }
+    reaper.loop.start()
+    await clock.advance(30_000)
+    t.match(all(), [{ status: 'processing' }], 'its image waits for the digests')
+    registers.put(image)
     await clock.advance(5000)
     t.match(all(), [end])
   }
