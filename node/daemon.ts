@@ -314,6 +314,8 @@ async function listen(
   eventLoopDelay.start()
   onStarted(async () => eventLoopDelay.stop())
   const oldGlance = await buildOldGlance(config, { ...core, registers: images.registers })
+  oldGlance?.start()
+  onStarted(async () => oldGlance?.stop())
   const view = buildOperator({
     ...core,
     registers: images.registers,

@@ -1,6 +1,6 @@
 /** The cluster status as text for a terminal of 80 columns. */
 import { wordWrap } from '../config/word-wrap.ts'
-import type { Check, ClusterStatus, NodeStatus } from '../status/status-types.ts'
+import type { Check, ClusterStatus, FallThrough, NodeStatus } from '../status/status-types.ts'
 import { type TextColumn, textTable } from './text-table.ts'
 
 export const STATUS_FORMATS = ['table', 'json', 'value'] as const
@@ -35,7 +35,7 @@ export function renderStatus(status: ClusterStatus, format: StatusFormat): strin
   return `${parts.map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
-function describeFigures({ quorum, images, redundancy }: ClusterStatus): string[] {
+function describeFigures({ quorum, images, redundancy, oldGlance }: ClusterStatus): string[] {
   const writes = quorum.canWrite ? 'writes go on' : 'writes are refused'
   const copies = redundancy?.copiesMin ?? null
   const figures = {
@@ -51,6 +51,7 @@ function describeFigures({ quorum, images, redundancy }: ClusterStatus): string[
           `${redundancy.unavailable} unavailable, ${redundancy.unknown} unknown` +
           (copies === null ? '' : `; at least ${copies} of each`),
     ...(redundancy && describeRepair(redundancy)),
+    ...(oldGlance && { Moving: describeFallThrough(oldGlance) }),
   }
   return Object.entries(figures).flatMap(([name, text]) => {
     const [first = '', ...rest] = wordWrap(text, COLUMNS - name.length - 2)
@@ -67,6 +68,14 @@ function describeRepair({ toCopy, misplaced }: NonNullable<ClusterStatus['redund
     ...(misplaced > 0 ? [`${misplaced} misplaced copies to give up`] : []),
   ]
   return parts.length > 0 ? { Repair: parts.join('; ') } : {}
+}
+
+function describeFallThrough({ urls, answers, requests, lastRequestAt, countedSince }: FallThrough): string {
+  const last = lastRequestAt === null ? '' : `, the last at ${lastRequestAt}`
+  return (
+    `unknown ids are read from ${urls.join(', ')}, which ${answers ? 'answers' : 'does not answer every node'}; ` +
+    `${requests} requests since ${countedSince}${last}; lists show what was moved`
+  )
 }
 
 function describeCheck(check: Check, nodes: readonly NodeStatus[]): string[] {

@@ -10,6 +10,7 @@ import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { OutView } from '../loops/out-nodes.ts'
+import type { OldGlance } from '../images/old-glance.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import type { CapacityTrend } from '../status/capacity-trend.ts'
@@ -38,6 +39,7 @@ export interface ReportComponents {
   records: () => RecordAuditProgress
   loops: () => LoopState[]
   eventLoopDelay: () => LoopDelay
+  oldGlance: OldGlance | null
   out: () => OutView
   questions: StatusQuestions
   mutes: Mutes
@@ -92,6 +94,7 @@ export function ownFigures(components: ReportComponents): OwnFigures {
     forecast: components.trend.forecast(store.space),
     mutes: components.mutes.words(),
     store: store.condition,
+    oldGlance: components.oldGlance?.state ?? null,
   }
 }
 

@@ -13,9 +13,10 @@ import type { OpenImage } from '../data/open-image.ts'
 import { isHashAlgorithm } from '../data/hash-algorithms.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
-import { OutboundError, type OutboundHttp } from '../outbound/outbound-http.ts'
+import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
 import type { ImageIndex } from './image-index.ts'
 import type { ImageRegisters } from './image-registers.ts'
+import { OldGlanceWatch, type OldGlanceCounts, type OldGlanceState } from './old-glance-watch.ts'
 
 export interface OldGlanceComponents {
   /** Reaches that Glance and nothing else. */
@@ -49,18 +50,6 @@ export interface OldImage {
 
 export type OldImageBytes = OpenImage & { record: { id: string; checksum: string | null } }
 
-/** Since the start. */
-export interface OldGlanceCounts {
-  /** Images that were shown from there. */
-  shown: number
-  /** Downloads from there that were begun. */
-  opened: number
-  /** Ids that are not there either, or not for that caller. */
-  absent: number
-  /** It did not answer, or with an error. */
-  failed: number
-}
-
 /** Glance shows an image within tenths of a second. */
 const SHOW_TIMEOUT_MS = 10_000
 /** Questions at once; every wrong id is one while images are moved. */
@@ -69,20 +58,35 @@ const SHOWS_AT_ONCE = 32
 const SHOWN_BYTES_MAX = 4 * 1024 ** 2
 /** What Glance says of an image that it does not have, or not for this caller. */
 const ABSENT = [401, 403, 404]
+const SERVER_ERROR = 500
 
 export class OldGlance {
   readonly #components: OldGlanceComponents
   readonly #options: OldGlanceOptions
   readonly #shows = new Semaphore(SHOWS_AT_ONCE)
-  readonly #counts: OldGlanceCounts = { shown: 0, opened: 0, absent: 0, failed: 0 }
+  readonly #watch: OldGlanceWatch
 
   constructor(components: OldGlanceComponents, options: OldGlanceOptions) {
     this.#components = components
     this.#options = options
+    this.#watch = new OldGlanceWatch({ clock: components.clock, ask: () => this.#greet() })
+  }
+
+  /** From here on it is asked every now and then whether it is there. */
+  start(): void {
+    this.#watch.start()
+  }
+
+  stop(): void {
+    this.#watch.stop()
   }
 
   get counts(): Readonly<OldGlanceCounts> {
-    return this.#counts
+    return this.#watch.counts
+  }
+
+  get state(): OldGlanceState {
+    return this.#watch.stateOf(shownUrl(this.#options.url))
   }
 
   /** Whether its record is here already and its bytes are on their way, as far as this node knows. */
@@ -96,18 +100,18 @@ export class OldGlance {
     const known = await registers.read(id)
     if (known && !(known.live && known.record.arriving)) return null
     const image = await this.#ask(id, token).catch((error: unknown) => {
-      this.#counts.failed++
+      this.#watch.counts.failed++
       log.warn({ image: id, error: String(error) }, 'the old Glance cannot be asked')
       throw unavailable(error)
     })
-    this.#counts[image ? 'shown' : 'absent']++
+    this.#watch.noteShow(image !== null)
     if (image) log.info({ image: id }, 'an image was read from the old Glance')
     return image
   }
 
   /** Its bytes, verified where it is read whole. Only of an image that has some. */
   open(id: string, { sizeBytes, checksum, multihash }: OldImage, token: string | null): OldImageBytes {
-    this.#counts.opened++
+    this.#watch.counts.opened++
     const { url, sizeBytesMax, retries } = this.#options
     const outbound = {
       send: (request: Parameters<OutboundHttp['send']>[0]) =>
@@ -122,6 +126,22 @@ export class OldGlance {
       md5: checksum,
     })
     return { ...bytes, record: { id, checksum } }
+  }
+
+  /** Whatever is no error of its own is an answer: the list of versions, or that this needs a token. */
+  async #greet(): Promise<void> {
+    const answer = await this.#components.outbound
+      .send({
+        url: `${this.#options.url}/versions`,
+        method: 'GET',
+        sizeBytesMax: SHOWN_BYTES_MAX,
+        signal: AbortSignal.timeout(SHOW_TIMEOUT_MS),
+      })
+      .catch((error: unknown) => {
+        throw new Error('it cannot be reached', { cause: error })
+      })
+    await answer.close()
+    if (answer.status >= SERVER_ERROR) throw new Error(`it answers with status ${answer.status}`)
   }
 
   async #ask(id: string, token: string | null): Promise<OldImage | null> {

@@ -27,6 +27,9 @@ export const CHECK_CODES = [
   'RECORDS_DIFFERED',
   'LOOP_PAUSED',
   'MIXED_RELEASES',
+  'OLD_GLANCE_USED',
+  'OLD_GLANCE_DOWN',
+  'OLD_GLANCE_UNEVEN',
 ] as const
 
 export type CheckCode = (typeof CHECK_CODES)[number]

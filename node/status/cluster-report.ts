@@ -13,6 +13,7 @@ import type { EventLog } from './event-log.ts'
 import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import type { Mutes } from './mutes.ts'
 import { decodeReport, encodeReport, heldBy, type NodeReport } from './node-report.ts'
+import { fallThroughOf } from './old-glance-checks.ts'
 import { countRedundancy } from './redundancy.ts'
 import type { StatusQuestions } from './status-questions.ts'
 import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
@@ -68,6 +69,7 @@ export class ClusterReport {
       images: all && countImages(all),
       redundancy,
       out: this.#components.out(),
+      oldGlance: fallThroughOf(nodes, clock.wallMs()),
       as_of: new Date(clock.wallMs()).toISOString(),
     }
     const mutes = [...reports.values()].flatMap((report) => report.mutes)
@@ -145,6 +147,7 @@ export class ClusterReport {
       records: report?.records ?? null,
       loops: report?.loops ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,
+      oldGlance: report?.oldGlance ?? null,
       drain: node.drained ? this.#drains.of(node.id, report?.caughtUp === true) : null,
       ageSeconds: report ? 0 : null,
     }

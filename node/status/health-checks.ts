@@ -2,10 +2,11 @@
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
 import { drainRemarks } from './drain-checks.ts'
+import { oldGlanceRemarks } from './old-glance-checks.ts'
 import { storeFaults } from './store-checks.ts'
 import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
-type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out'> & {
+type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out' | 'oldGlance'> & {
   /** Peers that were not let in, and why. */
   refusals: readonly { peer: string; code: string; reason: string }[]
   /** Nodes that do not vote although they should, and why. */
@@ -26,6 +27,7 @@ export function findFaults(facts: Facts): Finding[] {
     ...storeFaults(facts),
     ...pausedLoops(facts),
     ...mixedReleases(facts),
+    ...oldGlanceRemarks(facts),
   ]
 }
 

@@ -2,6 +2,7 @@
 import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
+import type { OldGlanceState } from '../images/old-glance-watch.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
@@ -45,6 +46,8 @@ export interface NodeReport {
   mutes: MuteWord[]
   /** Null: a release that does not say. */
   store: StoreCondition | null
+  /** The Glance from which it reads unknown ids; null: none, or a release that does not say. */
+  oldGlance: OldGlanceState | null
   /** Manifest roots of which it holds everything, 64 hex digits each. */
   heldRoots: string[]
 }
@@ -66,6 +69,7 @@ const NOTHING_UNDER_WAY = {
   integrity: null,
   records: null,
   store: null,
+  oldGlance: null,
   loops: [],
   eventLoopDelay: null,
   forecast: { growthBytesPerDay: null, daysUntilFull: null },
@@ -102,6 +106,7 @@ function isReport(value: unknown): value is EncodedReport {
     integrity = null,
     records = null,
     store = null,
+    oldGlance = null,
     loops = [],
     eventLoopDelay = null,
     forecast = NOTHING_UNDER_WAY.forecast,
@@ -119,6 +124,7 @@ function isReport(value: unknown): value is EncodedReport {
     isRecordsOrNull(records) &&
     isDelayOrNull(eventLoopDelay) &&
     isConditionOrNull(store) &&
+    isOldGlanceOrNull(oldGlance) &&
     Array.isArray(loops) &&
     loops.every(isLoopState) &&
     isForecast(forecast) &&
@@ -168,6 +174,17 @@ function isConditionOrNull(value: unknown): boolean {
     isTextOrNull(failure) &&
     [isFull, registersLost].every((flag) => typeof flag === 'boolean') &&
     [freeBytesMin, lostChunks, lostSegments, rescuedChunks, indexRebuilt ?? 0].every(Number.isFinite)
+  )
+}
+
+function isOldGlanceOrNull(value: unknown): boolean {
+  if (value === null) return true
+  const { url, counts, lastShownAt, lastAnswerAt, failure } = value as Partial<OldGlanceState>
+  const { shown, opened, absent, failed } = counts ?? {}
+  return (
+    typeof url === 'string' &&
+    [shown, opened, absent, failed].every(Number.isFinite) &&
+    [lastShownAt, lastAnswerAt, failure].every(isTextOrNull)
   )
 }
 

@@ -1,5 +1,6 @@
 /** Shapes of the operator's status document (architecture §7): the same JSON for API, CLI and page. */
 
+import type { OldGlanceState } from '../images/old-glance-watch.ts'
 import type { ImageSum } from './image-sum.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
@@ -64,6 +65,8 @@ export interface NodeStatus {
   loops: LoopState[] | null
   /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
   eventLoopDelay: LoopDelay | null
+  /** The Glance from which it reads ids that are unknown here, or null. */
+  oldGlance: OldGlanceState | null
   /** Null unless an operator has drained it. */
   drain: NodeDrain | null
   /** Seconds since these figures were read. */
@@ -117,5 +120,21 @@ export interface ClusterStatus {
     /** By drained node: what it holds still. */
     onDrained: Record<string, ImageSum>
   } | null
+  /** Null when no node that answers reads unknown ids from an old Glance. */
+  oldGlance: FallThrough | null
   as_of: string
+}
+
+/** The Glance that the cluster takes over from ([moving] fall_through_url), over all nodes that name one and answer. */
+export interface FallThrough {
+  /** Without credentials; more than one is a mistake. */
+  urls: string[]
+  /** Whether each of these nodes reached it when it last tried. */
+  answers: boolean
+  /** Requests for images that are only there, since these nodes started. */
+  requests: number
+  /** ISO time of the last of them; null: none. */
+  lastRequestAt: string | null
+  /** ISO time from which on all of these nodes have counted: the start of the youngest. */
+  countedSince: string
 }

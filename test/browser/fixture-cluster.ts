@@ -167,6 +167,7 @@ export class FixtureCluster {
       images: { total: NAMES.length + 1, active: NAMES.length, queued: 1, saving: 0, other: 0 },
       redundancy: this.#redundancy(),
       out: { out: [], braked: [] },
+      oldGlance: null,
       as_of: new Date().toISOString(),
     }
     const since = new Date(this.#beganMs - 7 * 60_000).toISOString()
@@ -247,6 +248,7 @@ export class FixtureCluster {
       records: { passes: 3, compared: 15, healed: 0, away: [], lastPassEndedAt: null },
       loops: this.#loops(index),
       eventLoopDelay: { p99Ms: 4 + index, maxMs: 31 },
+      oldGlance: null,
       drain: this.#drained.has(base.id) ? { left: { images: 9, bytes: 40 * GIB }, etaSeconds: 754 } : null,
       ageSeconds: 0,
     }
@@ -334,6 +336,7 @@ const SILENT = {
   records: null,
   loops: null,
   eventLoopDelay: null,
+  oldGlance: null,
   drain: null,
   ageSeconds: null,
 } as const

@@ -60,6 +60,7 @@ const nodeStatus = object({
   records: orNull(ref('RecordAuditProgress')),
   loops: orNull(listOf(ref('LoopState'))),
   eventLoopDelay: orNull(object({ p99Ms: number(), maxMs: number() })),
+  oldGlance: orNull(ref('OldGlanceState'), 'null: no [moving] fall_through_url.'),
   drain: orNull(
     object({ left: orNull(counts, 'What it holds still; null: not known.'), etaSeconds: orNull(number()) }),
     'null: nobody has drained it.',
@@ -98,6 +99,16 @@ const clusterStatus = object({
       onDrained: mapOf(counts, 'By drained node: what it holds still.'),
     }),
   ),
+  oldGlance: orNull(
+    object({
+      urls: listOf(text()),
+      answers: flag('To each node that names one.'),
+      requests: integer('For images that are only there.'),
+      lastRequestAt: orNull(time, 'null: none.'),
+      countedSince: time,
+    }),
+    'Unknown ids are read from there; lists show only what was moved. null: no node names one.',
+  ),
   as_of: time,
 })
 
@@ -122,6 +133,13 @@ export const statusSchemas: Readonly<Record<string, Schema>> = {
     copied: integer(),
     copiedBytes: integer(),
     settled: integer(),
+  }),
+  OldGlanceState: object({
+    url: text('Without credentials.'),
+    counts: object({ shown: integer(), opened: integer(), absent: integer(), failed: integer() }),
+    lastShownAt: orNull(time),
+    lastAnswerAt: orNull(time),
+    failure: orNull(text(), 'Why it did not answer when it was last asked.'),
   }),
   StoreCondition: object({
     failure: orNull(text(), 'Why it takes no writes.'),

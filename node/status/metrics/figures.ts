@@ -1,5 +1,5 @@
 /** What the metrics say now, read from what the node and the status know anyway. Unknown is NaN or absent, never 0. */
-import type { OldGlanceCounts } from '../../images/old-glance.ts'
+import type { OldGlanceCounts } from '../../images/old-glance-watch.ts'
 import type { OwnFigures } from '../node-report.ts'
 import type { ClusterStatus } from '../status-types.ts'
 import type { MetricName } from './metric-table.ts'

@@ -19,6 +19,7 @@ const status: ClusterStatus = {
   quorum: { votersUp: 2, votersTotal: 3, needed: 2, canWrite: true },
   images: null,
   redundancy: null,
+  oldGlance: null,
   as_of: '2026-01-01T00:00:00Z',
 }
 

@@ -212,3 +212,20 @@ t.test('an image without bytes, and a deactivated one', async (t) => {
   const asMember = apiOf(t, url, new Map(), member)
   t.match(await asMember.ask('GET', `${off.id}/file`), { statusCode: 403, body: /deactivated/ })
 })
+
+t.test('whether it answers at all is asked without a token', async (t) => {
+  const { url, asked, server } = await oldGlanceOf(t, {})
+  const { oldGlance } = apiOf(t, url)
+  const looked = async (one: OldGlance) => {
+    one.start()
+    for (let tries = 0; tries < 200 && !one.state.lastAnswerAt && !one.state.failure; tries++)
+      await new Promise((wake) => setTimeout(wake, 10))
+    one.stop()
+    return one.state
+  }
+  t.match(await looked(oldGlance), { url, failure: null, lastAnswerAt: /^20/ }, 'a 404 is an answer')
+  t.strictSame(asked, ['GET /versions undefined'])
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  t.match(await looked(apiOf(t, url).oldGlance), { failure: 'it cannot be reached', lastAnswerAt: null })
+})

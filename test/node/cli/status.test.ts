@@ -31,6 +31,7 @@ const alive: NodeStatus = {
   records: null,
   loops: null,
   eventLoopDelay: null,
+  oldGlance: null,
   drain: null,
   ageSeconds: 0,
 }
@@ -81,8 +82,30 @@ const status: ClusterStatus = {
     onlyOn: {},
     onDrained: {},
   },
+  oldGlance: null,
   as_of: '2026-02-28T12:01:30.000Z',
 }
+
+t.test('while unknown ids are read from an old Glance, it is shown how much it is still asked', async (t) => {
+  const oldGlance = {
+    urls: ['http://old:9292'],
+    answers: true,
+    requests: 7,
+    lastRequestAt: '2026-02-28T11:00:00.000Z',
+    countedSince: '2026-02-27T12:00:00.000Z',
+  }
+  const shown = (changes: object) =>
+    renderStatus({ ...status, oldGlance: { ...oldGlance, ...changes } }, 'table').replaceAll(/\n {8}/g, ' ')
+  t.match(
+    shown({}),
+    'Moving  unknown ids are read from http://old:9292, which answers; 7 requests since 2026-02-27T12:00:00.000Z, the ' +
+      'last at 2026-02-28T11:00:00.000Z; lists show what was moved\n',
+  )
+  t.match(
+    shown({ answers: false, requests: 0, lastRequestAt: null }),
+    'which does not answer every node; 0 requests since 2026-02-27T12:00:00.000Z; lists',
+  )
+})
 
 t.test('what is to be copied and given up is shown while there is something', async (t) => {
   const redundancy = { ...status.redundancy!, misplaced: 3, toCopy: { images: 12, bytes: 1024 ** 3 } }

@@ -4,6 +4,7 @@
  */
 import { silentLog } from '../../../cluster/runtime.ts'
 import { Refusals } from '../../../cluster/membership/refusals.ts'
+import type { OldGlanceState } from '../../../node/images/old-glance-watch.ts'
 import { Loop } from '../../../node/loops/loop.ts'
 import { OutNodes } from '../../../node/loops/out-nodes.ts'
 import type { CheckCode } from '../../../node/status/check-codes.ts'
@@ -39,6 +40,27 @@ const condition: StoreCondition = {
 const integrity = { pass: 1, position: 1, found: 0, healed: 0, quarantined: 0, lastPassEndedAt: null }
 const progress = { registers: 7, copied: 3, copiedBytes: 1, settled: 0 }
 const records = { passes: 1, compared: 9, healed: 0, away: [], lastPassEndedAt: null }
+
+const oldGlance: OldGlanceState = {
+  url: 'http://old:9292',
+  counts: { shown: 2, opened: 1, absent: 5, failed: 0 },
+  lastShownAt: '2026-01-02T03:04:05.000Z',
+  lastAnswerAt: null,
+  failure: null,
+}
+
+/** What each node says of the Glance that it reads unknown ids from. */
+function fallsThrough(said: Record<'a' | 'b' | 'c', OldGlanceState | null>): Condition['inject'] {
+  return ({ answers, state }) => {
+    const before = new Map(answers)
+    state.own = { ...own, oldGlance: said.a }
+    for (const id of ['b', 'c'] as const) answers.set(id, encodeReport({ ...own, oldGlance: said[id] }))
+    return () => {
+      state.own = own
+      before.forEach((report, id) => answers.set(id, report))
+    }
+  }
+}
 
 /** Node `id` says so of itself. */
 function reports(id: 'b' | 'c', fields: Partial<NodeReport>): Condition['inject'] {
@@ -335,6 +357,33 @@ export const CONDITIONS: Readonly<Record<CheckCode, Condition>> = {
     verdict: 'HEALTHY',
     remedy: /"serac upgrade-check"/,
     inject: reports('c', { version: '0.2.0' }),
+  },
+  OLD_GLANCE_USED: {
+    severity: 'info',
+    who: null,
+    verdict: 'HEALTHY',
+    remedy: /"serac import-glance"; with --dry-run .* take \[moving\] fall_through_url away/,
+    inject: fallsThrough({ a: oldGlance, b: oldGlance, c: oldGlance }),
+  },
+  OLD_GLANCE_DOWN: {
+    severity: 'warning',
+    who: 'c',
+    verdict: 'DEGRADED',
+    remedy: /^See whether it runs and can be reached/,
+    inject: fallsThrough({
+      a: oldGlance,
+      b: oldGlance,
+      c: { ...oldGlance, failure: 'it cannot be reached' },
+    }),
+    with: ['OLD_GLANCE_USED'],
+  },
+  OLD_GLANCE_UNEVEN: {
+    severity: 'warning',
+    who: null,
+    verdict: 'DEGRADED',
+    remedy: /the same \[moving\] fall_through_url, or none/,
+    inject: fallsThrough({ a: oldGlance, b: oldGlance, c: null }),
+    with: ['OLD_GLANCE_USED'],
   },
   LOOP_PAUSED: {
     severity: 'warning',

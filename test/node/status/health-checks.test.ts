@@ -30,6 +30,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     records: null,
     loops: [],
     eventLoopDelay: null,
+    oldGlance: null,
     drain: null,
     ageSeconds: 0,
     ...fields,
@@ -53,7 +54,7 @@ const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
 
 function factsOf(fields: Partial<Facts> = {}): Facts {
   const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
-  const nothing = { voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
+  const nothing = { oldGlance: null, voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
   return { nodes, quorum, redundancy: allFull, out: { out: [], braked: [] }, ...nothing, ...fields }
 }
 

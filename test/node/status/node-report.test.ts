@@ -46,6 +46,13 @@ const report: NodeReport = {
     lostSegments: 0,
     rescuedChunks: 0,
   },
+  oldGlance: {
+    url: 'http://old:9292',
+    counts: { shown: 1, opened: 0, absent: 2, failed: 3 },
+    lastShownAt: '2026-01-02T03:04:05.000Z',
+    lastAnswerAt: null,
+    failure: 'it cannot be reached',
+  },
   heldRoots: ['0a'.repeat(32), 'ff'.repeat(32)],
 }
 
@@ -95,6 +102,7 @@ t.test('what is no report is refused', async (t) => {
     { ...good, records: { ...report.records, away: [7] } },
     { ...good, eventLoopDelay: { p99Ms: 'short' } },
     { ...good, store: { failure: 7 } },
+    { ...good, oldGlance: { ...report.oldGlance, counts: { shown: 1 } } },
     { ...good, loops: 'all' },
     { ...good, loops: [null] },
     { ...good, forecast: { growthBytesPerDay: 'much' } },

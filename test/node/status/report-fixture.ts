@@ -36,6 +36,7 @@ export const own: NodeReport = {
   forecast: { growthBytesPerDay: null, daysUntilFull: null },
   mutes: [],
   store: null,
+  oldGlance: null,
   heldRoots: [ROOT],
 }
 
