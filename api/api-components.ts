@@ -40,7 +40,7 @@ export interface Readiness {
 }
 
 /** Where images are looked for that the cluster does not know. */
-export type OldGlancePort = Pick<OldGlance, 'isArriving' | 'show' | 'open'>
+export type OldGlancePort = Pick<OldGlance, 'isArriving' | 'show' | 'members' | 'open'>
 
 /** Whether requests should come here at all. */
 export interface Presence {

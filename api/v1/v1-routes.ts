@@ -7,11 +7,13 @@ import { hasCode } from '../../cluster/errors.ts'
 import type { V1ImagesPort } from '../../node/images/v1-images-port.ts'
 import type { ApiComponents, ApiOptions } from '../api-components.ts'
 import { HttpError } from '../errors.ts'
+import { fallThroughTo } from '../fall-through.ts'
 import { identifyCallers } from '../identify-callers.ts'
 import { noRouteError } from '../no-route.ts'
 import { v1DataRoutes } from './image-data.ts'
 import { v1ImageRoutes } from './images.ts'
 import { v1MemberRoutes } from './members.ts'
+import { oldImagesV1 } from './old-images.ts'
 
 /** In the order in which Glance names them in Allow. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'] as const
@@ -24,6 +26,8 @@ export function v1Routes(
 ): FastifyPluginCallback {
   return (app, _pluginOptions, done) => {
     identifyCallers(app, components, options)
+    const { oldGlance } = components
+    if (oldGlance) fallThroughTo(oldGlance, app, oldImagesV1(oldGlance, components, options))
     v1ImageRoutes(app, v1, components, options)
     v1DataRoutes(app, v1, components, options)
     v1MemberRoutes(app, v1, components)

@@ -3,7 +3,29 @@ import type { ImageRecord } from '../../node/images/image-record.ts'
 import { writeHeaderName, writeHeaderText } from '../v1/header-text.ts'
 import { HIDDEN_PROPERTIES } from './image-v2.ts'
 
-export function briefImageV1(image: ImageRecord) {
+/** What it needs of an image, wherever that is. */
+export type ImageShownByV1 = Pick<
+  ImageRecord,
+  | 'id'
+  | 'name'
+  | 'size'
+  | 'diskFormat'
+  | 'containerFormat'
+  | 'checksum'
+  | 'virtualSize'
+  | 'minDisk'
+  | 'minRam'
+  | 'status'
+  | 'visibility'
+  | 'owner'
+  | 'protected'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'deletedAt'
+  | 'properties'
+>
+
+export function briefImageV1(image: ImageShownByV1) {
   return {
     id: image.id,
     name: image.name,
@@ -15,12 +37,12 @@ export function briefImageV1(image: ImageRecord) {
 }
 
 /** Locations are shown to nobody: they may hold credentials. */
-export function imageV1(image: ImageRecord) {
+export function imageV1(image: ImageShownByV1) {
   return { ...baseFields(image), properties: propertiesOf(image) }
 }
 
 /** What is null has no header. */
-export function imageHeadersV1(image: ImageRecord): Record<string, string> {
+export function imageHeadersV1(image: ImageShownByV1): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(propertiesOf(image)))
     if (value !== null)
@@ -30,11 +52,11 @@ export function imageHeadersV1(image: ImageRecord): Record<string, string> {
   return { ...headers, ...etagOf(image) }
 }
 
-export function etagOf({ checksum }: ImageRecord): { etag?: string } {
+export function etagOf({ checksum }: ImageShownByV1): { etag?: string } {
   return checksum === null ? {} : { etag: checksum }
 }
 
-function baseFields(image: ImageRecord) {
+function baseFields(image: ImageShownByV1) {
   const isDeleted = image.status === 'deleted' || image.status === 'pending_delete'
   return {
     ...briefImageV1(image),
@@ -53,7 +75,7 @@ function baseFields(image: ImageRecord) {
 }
 
 /** V1 has no images of unknown size. */
-function sizeOf({ size }: ImageRecord): number {
+function sizeOf({ size }: ImageShownByV1): number {
   return size ?? 0
 }
 
@@ -67,6 +89,6 @@ function pythonText(value: string | number | boolean): string {
   return String(value)
 }
 
-function propertiesOf({ properties }: ImageRecord): ImageRecord['properties'] {
+function propertiesOf({ properties }: ImageShownByV1): ImageRecord['properties'] {
   return Object.fromEntries(Object.entries(properties).filter(([name]) => !HIDDEN_PROPERTIES.has(name)))
 }

@@ -48,6 +48,9 @@ export interface OldImage {
   multihash: { algorithm: string; hex: string } | null
 }
 
+/** A member there, as its API shows it. */
+export type OldMember = Readonly<Record<string, unknown>> & { member_id: string }
+
 export type OldImageBytes = OpenImage & { record: { id: string; checksum: string | null } }
 
 /** Glance shows an image within tenths of a second. */
@@ -99,14 +102,22 @@ export class OldGlance {
     const { registers, log } = this.#components
     const known = await registers.read(id)
     if (known && !(known.live && known.record.arriving)) return null
-    const image = await this.#ask(id, token).catch((error: unknown) => {
-      this.#watch.counts.failed++
-      log.warn({ image: id, error: String(error) }, 'the old Glance cannot be asked')
-      throw unavailable(error)
-    })
+    const image = await this.#text(id, token)
+      .then((text) => (text === null ? null : imageOf(text, id)))
+      .catch((error: unknown) => this.#fail(id, error))
     this.#watch.noteShow(image !== null)
     if (image) log.info({ image: id }, 'an image was read from the old Glance')
     return image
+  }
+
+  /**
+   * With whom an image there is shared, as that Glance shows it; null: that is nothing for the bearer of `token`. Throws
+   * UNAVAILABLE.
+   */
+  async members(id: string, token: string | null): Promise<OldMember[] | null> {
+    return this.#text(`${id}/members`, token)
+      .then((text) => (text === null ? null : membersIn(text)))
+      .catch((error: unknown) => this.#fail(id, error))
   }
 
   /** Its bytes, verified where it is read whole. Only of an image that has some. */
@@ -144,12 +155,19 @@ export class OldGlance {
     if (answer.status >= SERVER_ERROR) throw new Error(`it answers with status ${answer.status}`)
   }
 
-  async #ask(id: string, token: string | null): Promise<OldImage | null> {
+  #fail(id: string, error: unknown): never {
+    this.#watch.counts.failed++
+    this.#components.log.warn({ image: id, error: String(error) }, 'the old Glance cannot be asked')
+    throw unavailable(error)
+  }
+
+  /** What is written there below /v2/images; null: nothing, or not for this caller. */
+  async #text(path: string, token: string | null): Promise<string | null> {
     const signal = AbortSignal.timeout(SHOW_TIMEOUT_MS)
     const endTurn = await this.#shows.acquire(signal)
     try {
       const answer = await this.#components.outbound.send({
-        url: `${this.#options.url}/v2/images/${id}`,
+        url: `${this.#options.url}/v2/images/${path}`,
         method: 'GET',
         headers: bearing(token),
         sizeBytesMax: SHOWN_BYTES_MAX,
@@ -158,7 +176,7 @@ export class OldGlance {
       try {
         if (ABSENT.includes(answer.status)) return null
         if (answer.status !== 200) throw new Error(`it answers with status ${answer.status}`)
-        return imageOf((await buffer(answer.body)).toString(), id)
+        return (await buffer(answer.body)).toString()
       } finally {
         await answer.close()
       }
@@ -185,6 +203,16 @@ function imageOf(text: string, id: string): OldImage {
     checksum: typeof checksum === 'string' ? checksum : null,
     multihash: typeof algorithm === 'string' && typeof hex === 'string' ? { algorithm, hex } : null,
   }
+}
+
+function membersIn(text: string): OldMember[] {
+  const { members } = (JSON.parse(text) ?? {}) as { members?: unknown }
+  if (Array.isArray(members) && members.every(isMember)) return members
+  throw new Error('it answers with something that is no list of members')
+}
+
+function isMember(value: unknown): value is OldMember {
+  return typeof (value as Partial<OldMember> | null)?.member_id === 'string'
 }
 
 function unavailable(cause: unknown): ImageError {

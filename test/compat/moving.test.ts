@@ -182,6 +182,9 @@ async function isReadThere(t: Test, nodes: DevCluster): Promise<void> {
       t.equal(read.status, old.status, path)
       if (old.status === 200) t.ok(read.body.equals(old.body), path)
     }
+    const members = `/v2/images/${id}/members`
+    const [old, read] = [await there.send('GET', members), await here.send('GET', members)]
+    if (old.status === 200) t.strictSame(JSON.parse(read.body.toString()), JSON.parse(old.body.toString()))
   }
   const id = gallery.ids.get('plain')!
   t.equal((await here.send('DELETE', `/v2/images/${id}`)).status, 409)

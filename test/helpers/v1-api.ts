@@ -82,7 +82,7 @@ function imageOf(bytes: Buffer): KeptImage {
   }
 }
 
-export function v1Api(t: Test) {
+export function v1Api(t: Test, more: Partial<ApiComponents> = {}) {
   const registers = new MemoryRegisters()
   const bytes = new MemoryBytes()
   const identity = createIdentity(random)
@@ -147,7 +147,7 @@ export function v1Api(t: Test) {
     deleted: () => tombstones(registers),
   })
   const v1 = new V1Images({ ...base, images: service, changed, filler }, { quotas: QUOTAS, memberQuota: 2 })
-  const components = { images: service, v1, authenticator }
+  const components = { images: service, v1, authenticator, ...more }
   const { app } = testApi(t, { components, options: { clientPauseMs: PAUSE_MS } })
   return { app, registers, bytes }
 }

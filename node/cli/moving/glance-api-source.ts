@@ -1,4 +1,5 @@
 /** A running Glance, asked as an administrator by its API v2. */
+import { GLANCE_FIELDS } from '../../images/glance-fields.ts'
 import type { ImageLocation } from '../../images/image-record.ts'
 import type { MovedImage } from '../../images/moved-image.ts'
 import { movedGlanceImage, type GlanceMember } from './glance-form.ts'
@@ -15,35 +16,6 @@ const REQUESTS_AT_ONCE = 8
 const LISTS = ['', '&visibility=community'].flatMap((visibility) =>
   ['false', 'true'].map((hidden) => `&os_hidden=${hidden}${visibility}`),
 )
-/** What is shown beside the properties, none of which can have such a name. */
-const FIELDS = new Set([
-  'id',
-  'name',
-  'status',
-  'visibility',
-  'protected',
-  'os_hidden',
-  'owner',
-  'container_format',
-  'disk_format',
-  'min_disk',
-  'min_ram',
-  'size',
-  'virtual_size',
-  'checksum',
-  'os_hash_algo',
-  'os_hash_value',
-  'created_at',
-  'updated_at',
-  'tags',
-  'file',
-  'self',
-  'schema',
-  'locations',
-  'direct_url',
-  'stores',
-])
-
 export class GlanceApiSource implements ImageSource {
   readonly name: string
   readonly #session: GlanceSession
@@ -94,7 +66,7 @@ export class GlanceApiSource implements ImageSource {
     const direct = typeof directUrl === 'string' ? [{ url: directUrl, metadata: {} }] : []
     return {
       fields: shown,
-      properties: Object.fromEntries(Object.entries(shown).filter(([name]) => !FIELDS.has(name))),
+      properties: Object.fromEntries(Object.entries(shown).filter(([name]) => !GLANCE_FIELDS.has(name))),
       tags: Array.isArray(tags) ? tags : [],
       members: await this.#membersOf(shown),
       locations: Array.isArray(locations) ? locations.map(plainLocation) : direct,

@@ -1,62 +1,18 @@
 /** Images that are still in the Glance which the cluster takes over from; a stand-in plays it. */
-import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { OldGlance } from '../../../node/images/old-glance.ts'
+import type { OldGlance } from '../../../node/images/old-glance.ts'
 import type { KnownRecord } from '../../../node/images/image-registers.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
-import { OutboundRules } from '../../../node/outbound/outbound-rules.ts'
-import { UndiciOutbound } from '../../../node/outbound/undici-outbound.ts'
-import { silentLog, systemClock } from '../../../cluster/runtime.ts'
 import type { Authenticator } from '../../../api/api-components.ts'
 import { callerWith } from '../../../api/auth/caller.ts'
 import { NoAuth } from '../../../api/auth/noauth.ts'
 import { testApi } from '../../helpers/api-server.ts'
-import { noBackends } from '../../helpers/memory-backends.ts'
-
-const BYTES = Buffer.from('bytes that are still in the old Glance')
-const TOKEN = 'the-callers-own-token'
+import { askingOldGlance, BYTES, oldGlanceOf, servedBy, shownImage, TOKEN } from '../../helpers/old-glance.ts'
 
 /** The timers of the product keep no process alive. */
 const alive = setInterval(() => {}, 1000)
 t.teardown(() => clearInterval(alive))
-
-function shownImage(changes: object = {}) {
-  const hex = createHash('sha512').update(BYTES).digest('hex')
-  const hashes = {
-    checksum: createHash('md5').update(BYTES).digest('hex'),
-    os_hash_algo: 'sha512',
-    os_hash_value: hex,
-  }
-  return {
-    id: randomUUID(),
-    status: 'active',
-    size: BYTES.length,
-    name: 'old',
-    k: 'v',
-    ...hashes,
-    ...changes,
-  }
-}
-
-type Answers = Record<string, (request: IncomingMessage, response: ServerResponse) => void>
-
-/** Answers by path; what is not there is a 404, and so is everything without the token. */
-async function oldGlanceOf(t: Test, answers: Answers) {
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url} ${String(request.headers['x-auth-token'])}`)
-    const answer = request.headers['x-auth-token'] === TOKEN ? answers[request.url ?? ''] : undefined
-    if (answer) answer(request, response)
-    else response.writeHead(404).end()
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const { port } = server.address() as AddressInfo
-  return { asked, server, url: `http://127.0.0.1:${port}` }
-}
 
 function apiOf(
   t: Test,
@@ -64,38 +20,11 @@ function apiOf(
   known: Map<string, KnownRecord> = new Map(),
   authenticator: Authenticator = new NoAuth(),
 ) {
-  const none = { disallowedSchemes: [], disallowedHosts: [], disallowedPorts: [], disallowedAddresses: [] }
-  const rules = new OutboundRules({
-    ...{ ...none, allowedSchemes: ['http'], allowedHosts: ['127.0.0.1'], allowedPorts: [] },
-    allowedAddresses: ['127.0.0.0/8'],
-  })
-  const oldGlance = new OldGlance(
-    {
-      outbound: new UndiciOutbound({ rules }, { ca: null, insecure: false, connectMs: 1000, headMs: 1000 }),
-      registers: { read: async (id) => known.get(id) ?? null },
-      index: { get: (id) => known.get(id)?.record },
-      backends: noBackends().backends,
-      clock: systemClock,
-      log: silentLog,
-    },
-    { url, sizeBytesMax: 1e6, retries: 0 },
-  )
+  const oldGlance = askingOldGlance(url, known)
   const { app, log } = testApi(t, { components: { oldGlance, authenticator } })
   const ask = (method: 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST', path: string, headers: object = {}) =>
     app.inject({ method, url: `/v2/images/${path}`, headers: { 'x-auth-token': TOKEN, ...headers } })
-  return { ask, oldGlance, log }
-}
-
-function servedBy(image: ReturnType<typeof shownImage>, bytes = BYTES): Answers {
-  return {
-    [`/v2/images/${image.id}`]: (_request, response) => response.end(JSON.stringify(image)),
-    [`/v2/images/${image.id}/file`]: ({ headers }, response) => {
-      const [, start = 0, end = 0] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
-      if (headers.range === undefined) return response.end(bytes)
-      response.setHeader('content-range', `bytes ${start}-${end}/${bytes.length}`)
-      return response.writeHead(206).end(bytes.subarray(Number(start), Number(end) + 1))
-    },
-  }
+  return { app, ask, oldGlance, log }
 }
 
 t.test('an unknown image is shown and downloaded from there, with the token of the caller', async (t) => {
@@ -129,7 +58,7 @@ t.test('who may not see it there does not see it here; what is nowhere is a 404'
   t.equal((await ask('GET', 'no-uuid')).statusCode, 404)
   t.equal((await ask('DELETE', randomUUID())).statusCode, 404)
   t.equal((await ask('GET', `${image.id}/members`)).statusCode, 404)
-  t.match(oldGlance.counts, { shown: 0, absent: 3 })
+  t.match(oldGlance.counts, { shown: 1, absent: 3 })
 })
 
 t.test('every change is a 409 that says what to do', async (t) => {
@@ -172,6 +101,31 @@ t.test(
     )
   },
 )
+
+t.test('with whom it is shared is told as there; lists show what was moved alone', async (t) => {
+  const image = shownImage({ visibility: 'shared' })
+  const one = { member_id: 'p/2', image_id: image.id, status: 'accepted', schema: '/v2/schemas/member' }
+  const two = { ...one, member_id: 'p3', status: 'pending' }
+  const { url, asked } = await oldGlanceOf(t, {
+    ...servedBy(image),
+    [`/v2/images/${image.id}/members`]: (_request, response) =>
+      response.end(JSON.stringify({ members: [one, two], schema: '/v2/schemas/members' })),
+  })
+  const { app, ask } = apiOf(t, url)
+  const members = await ask('GET', `${image.id}/members`)
+  t.match(members, { statusCode: 200, headers: { 'x-serac-source': 'old-glance' } })
+  t.strictSame(members.json(), { members: [one, two], schema: '/v2/schemas/members' })
+  t.strictSame((await ask('GET', `${image.id}/members/p%2F2`)).json(), one)
+  t.match(await ask('GET', `${image.id}/members/p4`), {
+    statusCode: 404,
+    headers: { 'x-serac-source': undefined },
+  })
+  t.match(await ask('POST', `${image.id}/members`, {}), { statusCode: /4\d\d/ })
+  t.match(await ask('DELETE', `${image.id}/members/p3`), { statusCode: 409, body: /is still in the Glance/ })
+  const before = asked.length
+  t.match((await app.inject({ url: '/v2/images?limit=5' })).json(), { images: [] })
+  t.equal(asked.length, before)
+})
 
 t.test('where it is down, wrong or slow, the answer is a 503 with the reason', async (t) => {
   const [broken, other, wrong] = [randomUUID(), randomUUID(), shownImage()]
