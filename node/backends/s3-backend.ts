@@ -18,6 +18,8 @@ export interface S3BackendOptions {
   region: string
   accessKey: string
   secretKey: string
+  /** Of keys that were lent for a while. */
+  sessionToken?: string
   bucket: string
   /** Make the bucket when an image is put and there is none. */
   createBucket: boolean
@@ -90,12 +92,53 @@ export class S3Backend implements Backend {
   }
 
   async delete(name: string, signal: AbortSignal): Promise<void> {
-    for (const id of await this.#openUploads(name, signal)) await this.#abort(name, id, signal)
+    await this.abandonUploads(name, signal)
     const answer = await this.#call({ method: 'DELETE', name, signal })
     // Some say so of an object that is not there. A bucket that is not there is another matter.
     if (answer.status === 404 && !(await this.#isBucketThere(signal))) throw await this.#http.failure(answer)
     if (![200, 204, 404].includes(answer.status)) throw await this.#http.failure(answer)
     await drop(answer)
+  }
+
+  /** Sizes by name of what begins with `prefix`, as the bucket has it at some moment while it is listed, in order. */
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<{ name: string; sizeBytes: number }> {
+    for (let from: string | undefined, isOver = false; !isOver;) {
+      const page = { 'list-type': '2', prefix, ...(from !== undefined && { 'continuation-token': from }) }
+      const answer = await this.#expect(200, { method: 'GET', query: page, signal })
+      const text = await this.#http.text(answer, signal)
+      for (const object of elementsOf(text, 'Contents')) {
+        const [name = '', size = ''] = ['Key', 'Size'].map((element) => elementsOf(object, element)[0])
+        yield { name: plainText(name), sizeBytes: Number(size) }
+      }
+      from = elementsOf(text, 'NextContinuationToken').map(plainText)[0]
+      isOver = from === undefined
+    }
+  }
+
+  /** Null when it is not there. */
+  async sizeOf(name: string, signal: AbortSignal): Promise<number | null> {
+    const answer = await this.#call({ method: 'HEAD', name, signal })
+    if (answer.status === 404) return null
+    if (answer.status !== 200) throw await this.#http.failure(answer)
+    await drop(answer)
+    return Number(answer.headers['content-length'])
+  }
+
+  /** All of it; throws BACKEND_NOT_FOUND. */
+  async *read(name: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const answer = await this.#call({ method: 'GET', name, signal })
+    if (answer.status !== 200) throw await this.#http.failure(answer)
+    yield* this.#http.bytes(answer, signal)
+  }
+
+  /** Takes back what is left of uploads that never came to their end: S3 keeps, and bills, their parts for ever. */
+  async abandonUploads(name: string, signal: AbortSignal): Promise<void> {
+    for (const id of await this.#openUploads(name, signal)) await this.#abort(name, id, signal)
+  }
+
+  /** Throws BACKEND_REFUSED when the bucket is not there, or not for this key. */
+  async requireBucket(signal: AbortSignal): Promise<void> {
+    await drop(await this.#expect(200, { method: 'HEAD', signal }))
   }
 
   close(): Promise<void> {
@@ -208,13 +251,14 @@ export class S3Backend implements Backend {
   }
 
   async #signed({ method, name, query, headers, body, signal }: Call): Promise<BackendRequest> {
-    const { accessKey, secretKey, region } = this.#options
+    const { accessKey, secretKey, sessionToken, region } = this.#options
     const url = this.#urlFor(name ?? '', query ?? {})
     const signer = new AwsV4Signer({
       method,
       url,
       accessKeyId: accessKey,
       secretAccessKey: secretKey,
+      ...(sessionToken !== undefined && { sessionToken }),
       service: 's3',
       region,
       headers: { ...headers, 'x-amz-content-sha256': await sha256(body ?? new Uint8Array(0)) },
@@ -237,6 +281,12 @@ export class S3Backend implements Backend {
 /** What stands in each element of this name. Of the few elements that are read here none holds one of its own name. */
 function elementsOf(xml: string, name: string): string[] {
   return [...xml.matchAll(new RegExp(`<${name}>([^]*?)</${name}>`, 'g'))].map(([, inner = '']) => inner)
+}
+
+/** Of XML, which names what would end an element. */
+function plainText(xml: string): string {
+  const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+  return xml.replaceAll(/&(\w+);/g, (whole, name: string) => named[name] ?? whole)
 }
 
 /** Hex; by a thread of the pool and not on the event loop. */

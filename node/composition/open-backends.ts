@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { systemClock as clock } from '../../cluster/runtime.ts'
 import type { Backend } from '../backends/backend.ts'
 import { Backends } from '../backends/backends.ts'
+import type { S3BackendOptions } from '../backends/s3-backend.ts'
 import type { BackendConfig } from '../config/backend-options.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { StoreList } from '../images/store-list.ts'
@@ -52,11 +53,16 @@ async function openBackend(config: BackendConfig): Promise<Backend> {
 
 async function openS3(config: BackendConfig & { type: 's3' }): Promise<Backend> {
   const { S3Backend } = await import('../backends/s3-backend.ts')
+  return new S3Backend(clock, await s3OptionsOf(config))
+}
+
+/** Throws when authorities cannot be read. */
+export async function s3OptionsOf(config: BackendConfig & { type: 's3' }): Promise<S3BackendOptions> {
   const host = config.s3StoreHost ?? ''
   const endpoint = new URL(host.includes('://') ? host : `https://${host}`)
   const isAmazon = endpoint.hostname.endsWith('.amazonaws.com')
   const format = config.s3StoreBucketUrlFormat
-  return new S3Backend(clock, {
+  return {
     id: config.id,
     endpoint: endpoint.origin,
     region: config.s3StoreRegionName,
@@ -67,7 +73,7 @@ async function openS3(config: BackendConfig & { type: 's3' }): Promise<Backend> 
     style: format === 'auto' ? (isAmazon ? 'virtual' : 'path') : format,
     partBytes: config.s3StoreLargeObjectChunkSize * MIB,
     ca: await readIfSet(config.s3StoreCacert),
-  })
+  }
 }
 
 async function openSwift(config: BackendConfig & { type: 'swift' }): Promise<Backend> {

@@ -8,6 +8,8 @@ export const ACCESS_KEY = 'access'
 export const SECRET_KEY = 'a secret'
 export const REGION = 'us-east-1'
 const PART_BYTES_MIN = 1024
+const LISTED_MAX = 2
+const TOKEN = 'a&b=+/'
 
 export class S3StandIn extends StandIn {
   readonly objects = new Map<string, Buffer>()
@@ -26,8 +28,9 @@ export class S3StandIn extends StandIn {
     if (!isSigned(request, url)) return { status: 403, body: '<Code>SignatureDoesNotMatch</Code>' }
     if (request.headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex'))
       return { status: 400, body: '<Code>XAmzContentSHA256Mismatch</Code>' }
-    const [, bucket = '', key] = url.pathname.split('/')
-    if (key === undefined || key === '') return this.#onBucket(request.method ?? '', bucket, url)
+    const [, bucket = '', ...path] = url.pathname.split('/')
+    const key = path.join('/')
+    if (key === '') return this.#onBucket(request.method ?? '', bucket, url)
     if (!this.buckets.has(bucket)) return { status: 404, body: '<Code>NoSuchBucket</Code>' }
     return this.#onObject(request, key, url.searchParams, body)
   }
@@ -40,9 +43,24 @@ export class S3StandIn extends StandIn {
     if (!this.buckets.has(bucket)) return { status: 404 }
     if (method === 'HEAD') return { status: 200 }
     const prefix = searchParams.get('prefix') ?? ''
+    if (searchParams.get('list-type') === '2')
+      return this.#list(prefix, searchParams.get('continuation-token'))
     const found = [...this.uploads].filter(([, { key }]) => key.startsWith(prefix))
     const list = found.map(([id, { key }]) => `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`)
     return { status: 200, body: `<ListMultipartUploadsResult>${list.join('')}</ListMultipartUploadsResult>` }
+  }
+
+  /** Two at a time, and its tokens are in need of care. */
+  #list(prefix: string, token: string | null): LocalAnswer {
+    const names = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort()
+    const begin = token === null ? 0 : Number(token.slice(TOKEN.length))
+    const page = names.slice(begin, begin + LISTED_MAX).map((key) => {
+      return `<Contents><Key>${inXml(key)}</Key><Size>${this.objects.get(key)!.length}</Size></Contents>`
+    })
+    const next = begin + LISTED_MAX
+    const more = `<NextContinuationToken>${inXml(`${TOKEN}${next}`)}</NextContinuationToken>`
+    const body = `<ListBucketResult>${page.join('')}${next < names.length ? more : ''}</ListBucketResult>`
+    return { status: 200, body }
   }
 
   #onObject(request: IncomingMessage, key: string, query: URLSearchParams, body: Buffer): LocalAnswer {
@@ -65,6 +83,8 @@ export class S3StandIn extends StandIn {
         return { status: 204 }
       default: {
         const bytes = this.objects.get(key)
+        if (bytes && request.method === 'HEAD')
+          return { status: 200, headers: { 'content-length': String(bytes.length) } }
         return bytes ? ranged(bytes, request.headers.range) : { status: 404 }
       }
     }
@@ -89,6 +109,10 @@ export class S3StandIn extends StandIn {
     this.objects.set(upload.key, Buffer.concat(parts.map(({ bytes }) => bytes!)))
     return { status: 200, body: '<CompleteMultipartUploadResult></CompleteMultipartUploadResult>' }
   }
+}
+
+function inXml(text: string): string {
+  return text.replaceAll('&', '&amp;')
 }
 
 function md5(bytes: Buffer): string {

@@ -1,11 +1,10 @@
-/** Writes images of a cluster to files, and checks the bytes against what the cluster says of them before they count. */
+/** Writes images of a cluster to files or to a bucket, and checks the bytes against what the cluster says of them before they count. */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isHashAlgorithm, nodeNameOf } from '../../data/hash-algorithms.ts'
 import { differences, isSameContent, type MovedImage } from '../../images/moved-image.ts'
 import { NotAskedError } from '../cli-io.ts'
-import type { ImageFiles } from './image-files.ts'
-import type { ImageSource } from './image-source.ts'
+import type { ImagePlace, ImageSource } from './image-source.ts'
 import type { MovingProgress } from './moving-progress.ts'
 import type { MovedLine, Outcome } from './moving-report.ts'
 import { StallGuard } from './stall-guard.ts'
@@ -16,10 +15,16 @@ const FIRST_PAUSE_MS = 500
 
 export class ImageExport {
   readonly #source: ImageSource
-  readonly #files: ImageFiles
+  readonly #files: ImagePlace
   readonly #progress: MovingProgress
 
-  constructor(parts: { source: ImageSource; files: ImageFiles; progress: MovingProgress }) {
+  readonly #firstPauseMs: number
+
+  constructor(
+    parts: { source: ImageSource; files: ImagePlace; progress: MovingProgress },
+    { firstPauseMs } = { firstPauseMs: FIRST_PAUSE_MS },
+  ) {
+    this.#firstPauseMs = firstPauseMs
     this.#source = parts.source
     this.#files = parts.files
     this.#progress = parts.progress
@@ -29,7 +34,7 @@ export class ImageExport {
   async move(image: MovedImage): Promise<MovedLine> {
     let failure: unknown = null
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      if (tries > 0) await sleep(FIRST_PAUSE_MS * 2 ** (tries - 1))
+      if (tries > 0) await sleep(this.#firstPauseMs * 2 ** (tries - 1))
       try {
         return lineOf(image, await this.#write(image), '')
       } catch (error) {
@@ -55,7 +60,7 @@ export class ImageExport {
   async #writeBytes(image: MovedImage): Promise<void> {
     const guard = new StallGuard()
     try {
-      await this.#files.writeBytes(image.id, this.#verified(image, guard))
+      await this.#files.writeBytes(image, this.#verified(image, guard))
     } finally {
       guard.end()
     }
@@ -81,7 +86,10 @@ export class ImageExport {
       for (const { hash } of wanted) hash.update(piece)
       sizeBytes += piece.length
       this.#progress.noteBytes(piece.length)
+      // How long the other side takes is for that side to limit.
+      guard.rest()
       yield piece
+      guard.noteLife()
     }
     if (size !== null && sizeBytes !== size) throw new Error(`${sizeBytes} bytes came instead of ${size}`)
     if (wanted.some(({ hash, value }) => hash.digest('hex') !== value))

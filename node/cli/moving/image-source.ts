@@ -23,5 +23,19 @@ export interface ImageSource {
   open(image: MovedImage, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+/** Where exported images lie: what is said of each as JSON, and its bytes. Where the JSON is, the bytes are whole. */
+export interface ImagePlace extends ImageSource {
+  /** Throws an Error when nothing can be written there. */
+  prepare(): Promise<void>
+  /** Null when it is not there. Throws an Error when it cannot be read. */
+  read(id: string): Promise<MovedImage | null>
+  /** Whether the bytes of an image are there with their size. */
+  hasBytes(image: MovedImage): Promise<boolean>
+  /** Durable when it resolves. What `body` throws leaves nothing behind. */
+  writeBytes(image: MovedImage, body: AsyncIterable<Uint8Array>): Promise<void>
+  writeRecord(image: MovedImage): Promise<void>
+  close(): Promise<void>
+}
+
 /** Thrown while the bytes of one image are opened: no further try will bring them. */
 export class BytesMissingError extends Error {}

@@ -5,9 +5,8 @@ import { OperatorClient } from '../operator-client.ts'
 import type { StatusFormat } from '../status-view.ts'
 import { ClusterImages } from './cluster-images.ts'
 import { ImageExport } from './image-export.ts'
-import { ImageFiles } from './image-files.ts'
 import { ImageImport } from './image-import.ts'
-import type { ImageSource, SourceList } from './image-source.ts'
+import type { ImagePlace, ImageSource, SourceList } from './image-source.ts'
 import { MovingProgress } from './moving-progress.ts'
 import { isComplete, leftOutLine, renderReport, reportOf, type MovedLine } from './moving-report.ts'
 import { runParallel } from './run-parallel.ts'
@@ -39,17 +38,16 @@ export async function importCommand(
 }
 
 export async function exportCommand(
-  directory: string,
+  place: ImagePlace,
   ids: readonly string[],
   flags: MovingFlags,
   io: CliIo,
 ): Promise<number> {
   const source = new ClusterImages(new OperatorClient(flags.url))
-  const files = new ImageFiles(directory)
-  await files.prepare()
+  await place.prepare()
   return run(
-    { source, to: directory, ids, flags, io },
-    (progress) => new ImageExport({ source, files, progress }),
+    { source, to: place.name, ids, flags, io },
+    (progress) => new ImageExport({ source, files: place, progress }),
   )
 }
 

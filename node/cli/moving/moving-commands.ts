@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander'
 import { STATUS_FORMATS } from '../status-view.ts'
 import type { CliIo } from '../cli-io.ts'
 import { parseCount } from '../parse-count.ts'
+import { type ConfigFlags, pathsOf, withConfigFlags } from '../node-commands.ts'
+import type { ImagePlace } from './image-source.ts'
 import type { ImportFlags, MovingFlags } from './move.ts'
 
 type Finish = (exitCode: number) => void
@@ -13,6 +15,10 @@ interface GlanceFlags extends ImportFlags {
   store?: string[]
 }
 
+interface PlaceOptions extends ConfigFlags {
+  s3Store?: string
+}
+
 const OPERATOR_URL = 'http://127.0.0.1:9295'
 /** So many keep disks and network of one node busy. */
 const PARALLEL_DEFAULT = 4
@@ -21,6 +27,12 @@ const GLANCE_ENVIRONMENT =
   'For --from-url the environment says who asks, as for the clients: OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, ' +
   'OS_PROJECT_NAME, OS_USER_DOMAIN_NAME, OS_PROJECT_DOMAIN_NAME; or OS_TOKEN. It must be an administrator.\n' +
   'Exit code: 0 all images are there and the same, 1 some need a look, 4 no node could be asked.'
+
+const PLACE = 'a directory, or s3://BUCKET/PREFIX'
+const S3_ENVIRONMENT =
+  'For s3:// the environment says where and who, as for its clients: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ' +
+  'AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE; or --s3-store names a store of the configuration, whose ' +
+  'host and keys are used.'
 
 export function addMovingCommands(program: Command, io: CliIo, finish: Finish): void {
   const glance = program
@@ -43,26 +55,47 @@ export function addMovingCommands(program: Command, io: CliIo, finish: Finish): 
   })
   const restore = program
     .command('restore')
-    .description('Bring images back from a directory that "serac export" wrote.')
-    .argument('<directory>')
+    .description('Bring images back from a directory or a bucket that "serac export" wrote.')
+    .argument('<place>', PLACE)
     .argument('[ids...]', 'only these images')
-  withImportFlags(restore).action(async (directory: string, ids: string[], flags: ImportFlags) => {
-    const { ImageFiles } = await import('./image-files.ts')
-    const { importCommand } = await import('./move.ts')
-    finish(await importCommand(new ImageFiles(directory), ids, flags, io))
-  })
+    .addHelpText('after', `\n${S3_ENVIRONMENT}`)
+  withPlaceFlags(withImportFlags(restore)).action(
+    async (written: string, ids: string[], flags: ImportFlags & PlaceOptions) => {
+      const { importCommand } = await import('./move.ts')
+      await withPlace(written, flags, io, async (place) => finish(await importCommand(place, ids, flags, io)))
+    },
+  )
   const exporting = program
     .command('export')
     .description(
-      'Write images to a directory: ID.img and ID.json. What is there already and the same is left alone, so that it ' +
-        'serves as a backup of all.',
+      'Write images to a directory or a bucket: ID.img and ID.json. What is there already and the same is left alone, so that ' +
+        'it serves as a backup of all.',
     )
-    .argument('<directory>')
+    .argument('<place>', PLACE)
     .argument('[ids...]', 'only these images')
-  withMovingFlags(exporting).action(async (directory: string, ids: string[], flags: MovingFlags) => {
-    const { exportCommand } = await import('./move.ts')
-    finish(await exportCommand(directory, ids, flags, io))
-  })
+    .addHelpText('after', `\n${S3_ENVIRONMENT}`)
+  withPlaceFlags(withMovingFlags(exporting)).action(
+    async (written: string, ids: string[], flags: MovingFlags & PlaceOptions) => {
+      const { exportCommand } = await import('./move.ts')
+      await withPlace(written, flags, io, async (place) => finish(await exportCommand(place, ids, flags, io)))
+    },
+  )
+}
+
+async function withPlace(
+  written: string,
+  { s3Store, ...files }: PlaceOptions,
+  io: CliIo,
+  work: (place: ImagePlace) => Promise<void>,
+): Promise<void> {
+  const { openPlace } = await import('./open-place.ts')
+  const flags = { paths: pathsOf(files), ...(s3Store !== undefined && { s3Store }) }
+  const place = await openPlace(written, flags, io.environment)
+  try {
+    await work(place)
+  } finally {
+    await place.close()
+  }
 }
 
 async function glanceSource({ fromUrl, database, store }: GlanceFlags, io: CliIo) {
@@ -81,6 +114,10 @@ function withImportFlags(command: Command): Command {
   return withMovingFlags(command)
     .option('--dry-run', 'only compare: what would be moved, what differs')
     .option('--overwrite', 'where an image is here with the same bytes, take what the source says of it')
+}
+
+function withPlaceFlags(command: Command): Command {
+  return withConfigFlags(command).option('--s3-store <id>', 'for s3://: this store of the configuration')
 }
 
 function withMovingFlags(command: Command): Command {

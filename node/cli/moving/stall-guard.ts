@@ -6,6 +6,7 @@ const STALL_MS_MAX = 120_000
 export class StallGuard {
   readonly #controller = new AbortController()
   #timer: NodeJS.Timeout
+  #rests = false
 
   constructor() {
     this.#timer = this.#start()
@@ -17,7 +18,15 @@ export class StallGuard {
 
   /** Something has moved. */
   noteLife(): void {
-    this.#timer.refresh()
+    if (this.#rests) this.#timer = this.#start()
+    else this.#timer.refresh()
+    this.#rests = false
+  }
+
+  /** Until there is life again it is for others to watch. */
+  rest(): void {
+    clearTimeout(this.#timer)
+    this.#rests = true
   }
 
   end(): void {

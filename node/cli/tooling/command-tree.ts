@@ -64,5 +64,5 @@ function optionFacts({ short, long, flags, argChoices, description, defaultValue
 export function pathKind(value: string | null): 'f' | 'd' | null {
   if (value === null) return null
   if (/^[<[](file|path)/.test(value)) return 'f'
-  return /^[<[]dir/.test(value) ? 'd' : null
+  return /^[<[](dir|place)/.test(value) ? 'd' : null
 }

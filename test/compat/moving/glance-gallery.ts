@@ -65,7 +65,8 @@ export async function fillGlance(
   return { ids, all }
 }
 
-async function share(client: ImageClient, id: string): Promise<void> {
+/** With projects that have answered in all ways. */
+export async function share(client: ImageClient, id: string): Promise<void> {
   for (const [member, status] of [
     ['m1', 'accepted'],
     ['m2', 'rejected'],
@@ -76,7 +77,8 @@ async function share(client: ImageClient, id: string): Promise<void> {
   }
 }
 
-async function must(client: ImageClient, method: string, path: string, json?: object): Promise<void> {
+/** Throws when it is refused. */
+export async function must(client: ImageClient, method: string, path: string, json?: object): Promise<void> {
   const headers = { 'content-type': 'application/json' }
   const reply = await client.send(
     method,
