@@ -40,7 +40,7 @@ const row = (id: string, name: string, deleted = 0) =>
 /** As mysqldump and mariadb-dump write it: all rows in one line, or one row a line. */
 function dump(separator: string, insert: string): string {
   return [
-    '-- MySQL dump 10.19',
+    '-- MySQL dump 10.19  Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)',
     '/*!40101 SET NAMES utf8mb4 */;',
     ...create('images', IMAGE_COLUMNS),
     `INSERT INTO \`images\` ${insert}${[row(ID, String.raw`'it\'s \"x\"; ü\\n\n);'`), row(OTHER, "'gone'", 1)].join(separator)};`,
@@ -50,6 +50,7 @@ function dump(separator: string, insert: string): string {
     `INSERT INTO \`image_tags\` VALUES ('${ID}',_binary 't''1',0),('${ID}',0x7432,0);`,
     `INSERT INTO \`image_locations\` VALUES ('${ID}','file:///x/${ID}',0,'{\\"store\\": \\"a\\"}','active'),('${ID}','http://h/x',0,'{}','pending_delete');`,
     'INSERT INTO `tasks` VALUES (1);',
+    '-- Dump completed on 2026-01-01  0:00:00',
     '',
   ].join('\n')
 }
@@ -81,13 +82,67 @@ t.test('a dump, in the forms in which it comes', async (t) => {
   }
 })
 
+t.test('separators of lines within texts, and other words for an insert', async (t) => {
+  const texts = ['a\u2028b', 'c\u2029d;\u2028', 'e\u0085f;\r', '𝒰 %s \\\u2028']
+  for (const insert of [
+    'INSERT INTO',
+    'INSERT  IGNORE INTO',
+    'REPLACE INTO',
+    'INSERT DELAYED  IGNORE INTO',
+  ]) {
+    const written = texts.map((value, at) => {
+      const text = value.replaceAll('\\', '\\\\').replaceAll('\r', '\\r')
+      return `(${10 + at},'${ID}','t${at}','${text}',0)`
+    })
+    const whole = dump(',', 'VALUES ')
+      .replace("(1,'", `${written.join(',')},(1,'`)
+      .replaceAll('INSERT INTO', insert)
+    const directory = t.testdir({ 'dump.sql': whole })
+    const [image] = imagesIn(await readMysqlDump(join(directory, 'dump.sql')))
+    t.match(image!.properties, Object.fromEntries(texts.map((value, at) => [`t${at}`, value])))
+    t.equal(image!.tags.length, 2)
+  }
+})
+
+t.test('of a dump of a whole server the database counts that has all tables', async (t) => {
+  const glance = dump(',', 'VALUES ')
+  const other = [
+    'CREATE DATABASE /*!32312 IF NOT EXISTS*/ `zun`;',
+    'USE `zun`;',
+    ...create('images', ['uuid', 'repo']),
+    "INSERT INTO `images` VALUES ('x','y');",
+  ]
+  const [head = '', ...rest] = glance.split('\n')
+  const all = [head, ...other, 'USE `glance`;', ...rest].join('\n')
+  const twice = [head, 'USE `old_glance`;', ...rest, 'USE `glance`;', ...rest].join('\n')
+  const directory = t.testdir({ 'all.sql': all, 'twice.sql': twice })
+  const images = imagesIn(await readMysqlDump(join(directory, 'all.sql')))
+  t.strictSame(
+    images.map(({ id }) => id),
+    [ID],
+  )
+  await t.rejects(readMysqlDump(join(directory, 'twice.sql')), /several .*: old_glance, glance\. Dump one/)
+})
+
 t.test('what is no whole dump is refused', async (t) => {
   const whole = dump(',', 'VALUES ')
   const directory = t.testdir({
     'cut.sql': whole.slice(0, whole.indexOf("'t''1'")),
+    'silent.sql': whole.slice(0, whole.indexOf('-- Dump completed')),
+    'bare.sql': whole.replaceAll(/^--.*\n/gm, ''),
+    'latin.sql': whole.replace('NAMES utf8mb4', 'NAMES latin1'),
+    'bytes.sql': Buffer.from(whole.replace('ü', '\u00ff'), 'latin1'),
     'other.sql': 'CREATE TABLE `users` (\n  `id` int\n);\n',
   })
   await t.rejects(readMysqlDump(join(directory, 'cut.sql')), /cut off|no table/)
+  await t.rejects(readMysqlDump(join(directory, 'silent.sql')), /"Dump completed": it was cut off/)
+  await t.rejects(readMysqlDump(join(directory, 'latin.sql')), /latin1: .*--default-character-set=utf8mb4/)
+  await t.rejects(readMysqlDump(join(directory, 'bytes.sql')), /not UTF-8: .*--default-character-set=utf8mb4/)
+  t.equal(
+    imagesIn(await readMysqlDump(join(directory, 'bare.sql'))).length,
+    1,
+    'as --skip-comments writes it',
+  )
   await t.rejects(readMysqlDump(join(directory, 'other.sql')), /no dump of a Glance/)
 })
 
