@@ -224,7 +224,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
 
 function buildLoops(
   core: Core,
-  { registers, holder, uploader, hasher, tasks, imports, pace }: Images,
+  { registers, holder, uploader, hasher, tasks, imports, pace, storeMoves }: Images,
   { names }: Metadefs,
 ): Loops {
   const { log, store, index, cluster, foreground } = core
@@ -244,6 +244,7 @@ function buildLoops(
     const record = index.get(id)
     hasher.noteChanged(id, record ?? null)
     if (!record || record.status === 'pending_delete') imports.runner.noteDeleted(id)
+    if (!record) storeMoves.mover.noteDeleted(id)
     if (!record || storedData(record).length > 0) updater.enqueue(id)
   })
   const votes = voteAuditor({
@@ -320,6 +321,7 @@ async function listen(
     ...core,
     registers: images.registers,
     holder: images.holder,
+    storeMoves: images.storeMoves,
     loops,
     startedMs: STARTED_MS,
     eventLoopDelay: () => eventLoopDelay.recent,
@@ -381,7 +383,7 @@ async function listen(
   onStarted(() => graceful.close(operator))
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   // When the uploads have ended that do its work.
-  onStarted(() => images.imports.runner.stop())
+  onStarted(() => Promise.all([images.imports.runner.stop(), images.storeMoves.mover.stop()]))
   onStarted(() => images.uploader.stop())
   onStarted(() => images.hasher.stop())
   // Last to be started and so the first to end: until then uploads go on, too. Operators move images by theirs.

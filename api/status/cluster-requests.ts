@@ -5,6 +5,7 @@ import type { MuteRequest } from '../../node/status/cluster-history.ts'
 import { INSPECTED_MAX } from '../../node/status/copy-inspection.ts'
 import type { ImageMapQuery } from '../../node/status/image-map.ts'
 import type { LoopChanges } from '../../node/status/loop-admin.ts'
+import type { StoreMoveOrder } from '../../node/status/store-admin.ts'
 import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../node/status/mutes.ts'
 
 export interface VotersRequest {
@@ -29,6 +30,8 @@ const RATE_MAX = 1024 ** 4
 const IMAGES_DEFAULT = 50
 const EVENTS_DEFAULT = 200
 export const EVENTS_MAX = 500
+/** Lines of one page of images: some hundred KiB. */
+export const PAGE_MAX = 1000
 const CHECK_CODE = /^[A-Z][A-Z_]{1,63}$/
 
 export function parseVotersRequest(body: unknown): VotersRequest {
@@ -112,6 +115,21 @@ export function parseEventsQuery(query: unknown): number {
   return parseLimit(limit, EVENTS_DEFAULT, EVENTS_MAX)
 }
 
+export function parsePage(query: unknown): { marker: string | null; limit: number } {
+  const { marker, limit, ...others } = query as Record<string, unknown>
+  refuseOthers(others, 'marker and limit')
+  if (marker !== undefined && !isName(marker)) throw invalid('marker must be that of the page before.')
+  return { marker: marker ?? null, limit: parseLimit(limit, PAGE_MAX, PAGE_MAX) }
+}
+
+export function parseStoreMove(body: unknown): Pick<StoreMoveOrder, 'to' | 'keepSource' | 'bytesPerSecondMax'> {
+  const { to, keepSource = false, bytesPerSecondMax = null, ...others } = objectOf(body)
+  refuseOthers(others, 'to, keepSource and bytesPerSecondMax')
+  if (!isName(to)) throw invalid('to must be the id of a store.')
+  if (typeof keepSource !== 'boolean') throw invalid('keepSource must be true or false.')
+  return { to, keepSource, bytesPerSecondMax: parseRate(bytesPerSecondMax, 'bytesPerSecondMax') }
+}
+
 function parseLimit(value: unknown, whenAbsent: number, max: number): number {
   if (value === undefined) return whenAbsent
   const limit = typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : 0
@@ -124,9 +142,9 @@ function parsePaused(value: unknown): boolean {
   throw invalid('paused must be true or false.')
 }
 
-function parseRate(value: unknown): number | null {
+function parseRate(value: unknown, name = 'rate'): number | null {
   if (value === null || (typeof value === 'number' && value >= 1 && value <= RATE_MAX)) return value
-  throw invalid(`rate must be a number from 1 to ${RATE_MAX}, or null for what the loop itself thinks right.`)
+  throw invalid(`${name} must be a number from 1 to ${RATE_MAX}, or null for what the node itself thinks right.`)
 }
 
 function parseAddress(value: unknown): string {

@@ -1,6 +1,6 @@
 /**
  * The operator's server: the page, metrics, and as JSON cluster status, images by node, events, membership, background loops,
- * deleted images, images that are moved, and metadata definitions.
+ * deleted images, stores, images that are moved, and metadata definitions.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
@@ -19,6 +19,7 @@ import type { OperatorAccess } from './operator-access.ts'
 import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
 import { metricsRoutes, type MetricsPort } from './metrics-routes.ts'
 import { metadefAdminRoutes, type MetadefAdminPort } from './metadef-routes.ts'
+import { storeRoutes, type StoreAdminPort } from './store-routes.ts'
 import { movingRoutes, type MovingOptions, type MovingParts } from './moving-routes.ts'
 
 export interface OperatorComponents {
@@ -28,6 +29,7 @@ export interface OperatorComponents {
   departures: DeparturesPort
   loops: LoopAdminPort
   images: ImageAdminPort
+  stores: StoreAdminPort
   map: ImageMapPort
   history: HistoryPort
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
@@ -93,6 +95,7 @@ export function buildOperatorServer(
   departureRoutes(app, components.departures)
   loopRoutes(app, components.loops)
   imageAdminRoutes(app, components.images)
+  storeRoutes(app, components.stores)
   historyRoutes(app, components)
   metadefAdminRoutes(app, components.metadefs)
   movingRoutes(app, { ...components.moving, log: components.log }, options)

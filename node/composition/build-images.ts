@@ -21,7 +21,9 @@ import { ImageService } from '../images/image-service.ts'
 import { ImageUploader } from '../images/image-uploader.ts'
 import { LocationHasher } from '../images/location-hasher.ts'
 import { ImageOpener } from '../images/image-opener.ts'
+import { ObjectDigests } from '../data/object-digests.ts'
 import { StoreCopier } from '../imports/store-copier.ts'
+import { StoreMover } from '../imports/store-mover.ts'
 import { RepairPace } from '../loops/repair-pace.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskService } from '../tasks/task-service.ts'
@@ -50,7 +52,11 @@ export interface Images {
   imports: Imports
   /** Of what this node brings for itself. */
   pace: RepairPace
+  storeMoves: { mover: StoreMover; pace: RepairPace }
 }
+
+/** Bytes a second: above any disk. */
+const UNLIMITED_RATE = 1024 ** 4
 
 export function buildImages(parts: ImageParts, notifications: Notifications | null): Images {
   const { config, log, identity, currentConfig, store, index, hashes, cluster, foreground } = parts
@@ -91,7 +97,11 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   )
   const hasher = new LocationHasher({ clock, log, registers, outside, stores, hashes, pool: uploads })
   const holdsWhole = (root: string) => store.chunks.isHeld(root)
-  const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole })
+  const current = async (id: string) => {
+    const known = await registers.read(id)
+    return known?.live ? known.record : null
+  }
+  const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole, current })
   const tasks = buildTasks(parts)
   const service = new ImageService(
     {
@@ -121,8 +131,17 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
     },
   )
   const mover = new ImageMover({ ...base, registers, index, uploader, opener })
+  const digests = new ObjectDigests({ outside, pool: uploads, hashes })
+  // An operator has asked for it, and says how fast it may be.
+  const movePace = new RepairPace(
+    { clock, isForegroundBusy: () => false },
+    { bytesPerSecondMax: UNLIMITED_RATE },
+  )
+  const storeMover = new StoreMover({ ...base, registers, uploader, opener, digests, stores, pace: movePace })
+  const storeMoves = { mover: storeMover, pace: movePace }
   const taskService = buildTaskService(parts, tasks, service)
   const copier = new StoreCopier({ log, opener, backends, backendWriter })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
-  return { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService, imports, pace }
+  const ways = { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService }
+  return { ...ways, imports, pace, storeMoves }
 }

@@ -12,10 +12,14 @@ import type { SeracConfig } from '../config/options.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
+import type { DiscardedObjects } from '../images/discarded-objects.ts'
 import type { OldGlance } from '../images/old-glance.ts'
+import type { StoreList } from '../images/store-list.ts'
+import type { StoreMover } from '../imports/store-mover.ts'
 import type { Auditor } from '../loops/auditor.ts'
 import type { Loop } from '../loops/loop.ts'
 import type { OutNodes } from '../loops/out-nodes.ts'
+import type { RepairPace } from '../loops/repair-pace.ts'
 import type { RecordAuditor } from '../loops/record-auditor.ts'
 import type { TombstoneReaper } from '../loops/tombstone-reaper.ts'
 import { CapacityTrend } from '../status/capacity-trend.ts'
@@ -33,6 +37,7 @@ import { NodeMetrics } from '../status/metrics/node-metrics.ts'
 import { Mutes } from '../status/mutes.ts'
 import { StatusQuestions } from '../status/status-questions.ts'
 import { StatusWatch } from '../status/status-watch.ts'
+import { StoreAdmin } from '../status/store-admin.ts'
 import type { Store } from '../store/store.ts'
 import { noteEvents } from './note-events.ts'
 import { pendingImages } from './build-record-loops.ts'
@@ -49,6 +54,9 @@ export interface OperatorParts {
   apiUrl: string
   registers: ImageRegisters
   holder: ImageHolder
+  stores: StoreList
+  discarded: DiscardedObjects
+  storeMoves: { mover: StoreMover; pace: RepairPace }
   loops: {
     all: readonly Loop[]
     tombstones: TombstoneReaper
@@ -119,6 +127,7 @@ export function buildOperator(parts: OperatorParts): Omit<
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
     history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
+    stores: buildStoreAdmin(parts),
     log,
     stop: () => {
       const text = 'The node stops in order.'
@@ -127,6 +136,18 @@ export function buildOperator(parts: OperatorParts): Omit<
       trend.stop()
     },
   }
+}
+
+function buildStoreAdmin({ registers, index, stores, discarded, storeMoves }: OperatorParts): StoreAdmin {
+  const { mover, pace } = storeMoves
+  return new StoreAdmin({
+    ...{ clock, registers, index, stores, mover },
+    discarded: () => discarded.all,
+    // What it was set to already is not set anew: what was spent counts.
+    setRate: (bytesPerSecond) => {
+      if (bytesPerSecond !== pace.rate.fixed) pace.fix(bytesPerSecond)
+    },
+  })
 }
 
 function buildMetrics(parts: OperatorParts, facts: ReportComponents, watch: StatusWatch): NodeMetrics {

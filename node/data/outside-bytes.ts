@@ -47,6 +47,8 @@ export interface OutsideImage {
   /** Digests in hex, where they are known. */
   multihash: { algorithm: HashAlgorithm; hex: string } | null
   md5: string | null
+  /** Asked when a place delivers nothing: the same image where it has gone meanwhile; null: nowhere else. Never rejects. */
+  moved?: (() => Promise<OpenImage | null>) | undefined
 }
 
 /** Between two tries, ms: long enough for a proxy to find another server. */
@@ -118,7 +120,7 @@ export class OutsideBytes {
   }
 
   async *#pieces(
-    { imageId, places, sizeBytes }: OutsideImage,
+    { imageId, places, sizeBytes, moved }: OutsideImage,
     start: number,
     end: number,
     signal: AbortSignal,
@@ -138,6 +140,8 @@ export class OutsideBytes {
         if (!(error instanceof OutboundError || error instanceof BackendError)) throw error
         const from = { image: imageId, url: shownUrl(place.url), error: error.message }
         log.warn(from, 'a location delivers nothing')
+        const elsewhere = (await moved?.()) ?? null
+        if (elsewhere) return yield* copiedPieces(elsewhere, at, end, signal)
         const isHopeless =
           turn >= BREAKS_MAX || (places.length === 1 && hasCode(error, 'OUTBOUND_REFUSED', 'BACKEND_REFUSED'))
         // Each place has its turn, whatever the retries.
@@ -206,6 +210,20 @@ export class OutsideBytes {
   #wrongBytes({ imageId }: OutsideImage): ImageError {
     this.#components.log.error({ image: imageId }, 'the location of an image has other bytes than it had')
     return new ImageError('UNAVAILABLE', 'The location of the image has other bytes than it had.')
+  }
+}
+
+/** Pieces in memory of their own: whoever takes them gives nothing back. */
+async function* copiedPieces(
+  image: OpenImage,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const lease of image.read(start, end, signal)) {
+    const piece = Uint8Array.from(lease.bytes)
+    lease.release()
+    yield piece
   }
 }
 

@@ -1,6 +1,7 @@
 /** An image that may be had in two places: the cluster itself, and a location elsewhere for what no node delivers. */
 import { hasCode } from '../../cluster/errors.ts'
 import type { Log } from '../../cluster/runtime.ts'
+import { UNDELIVERED } from './followed-image.ts'
 import type { ByteLease, KeptImage, OpenImage } from '../data/open-image.ts'
 
 export interface EitherImageComponents {
@@ -20,7 +21,7 @@ export async function openEither(
   { isElsewhereFirst = false } = {},
 ): Promise<OpenImage> {
   const noteFailure = (error: unknown) => {
-    if (!hasCode(error, 'CHUNK_UNAVAILABLE', 'CORRUPT_VALUE', 'UNAVAILABLE')) throw error
+    if (!hasCode(error, ...UNDELIVERED)) throw error
     log.warn(
       { image: imageId, error: String(error) },
       'a place does not deliver an image: it comes from the other one',

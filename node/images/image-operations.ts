@@ -32,6 +32,7 @@ import { discarding, objectOperations, type ObjectOperationArgs } from './object
 import { put, type PutArgs } from './put-operation.ts'
 import { sharingOperations, type SharingOperationArgs } from './sharing-operations.ts'
 import { stageOperations, type StageOperationArgs } from './stage-operations.ts'
+import { storeMoveOperations, type StoreMoveOperationArgs } from './store-move-operations.ts'
 import { tagOperations, type TagOperationArgs } from './tag-operations.ts'
 
 export interface CreateArgs {
@@ -162,6 +163,7 @@ const operations: Record<string, Operation> = {
   ...arrivalOperations,
   ...stageOperations,
   ...importOperations,
+  ...storeMoveOperations,
 }
 
 export const imageOperations: OperationTable = {
@@ -181,6 +183,7 @@ export interface ImageOperationArgs
     ArrivalOperationArgs,
     StageOperationArgs,
     ImportOperationArgs,
+    StoreMoveOperationArgs,
     ObjectOperationArgs {
   'image.create': CreateArgs
   'image.patch': PatchArgs
@@ -198,6 +201,7 @@ const FAILURES = {
   kill: 'image.kill-upload',
   unstage: 'image.abort-stage',
   'end-import': 'image.end-import',
+  'end-store-move': 'image.end-store-move',
 } as const
 
 /** The operation that ends an upload without bytes. */

@@ -70,9 +70,9 @@ export interface ImageUpload {
   reservedBytes?: number
   /**
    * What becomes of the image when nothing comes of it and nobody says why. kill: nobody may try again; unstage: it is `queued`
-   * again, as without a word; end-import: it is what it was before the import.
+   * again, as without a word; end-import: it is what it was before the import; end-store-move: it stays where it was.
    */
-  onFailure?: 'kill' | 'unstage' | 'end-import'
+  onFailure?: 'kill' | 'unstage' | 'end-import' | 'end-store-move'
   /** In back ends, where its bytes go, written down before the first one leaves. Absent: the bytes stay in the cluster. */
   objects?: StoredObject[]
 }

@@ -29,6 +29,7 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
     whyAway: () => null,
     loops: {} as OperatorComponents['loops'],
     images: {} as OperatorComponents['images'],
+    stores: {} as OperatorComponents['stores'],
     moving: {} as OperatorComponents['moving'],
     metadefs: {} as OperatorComponents['metadefs'],
     metrics: {} as OperatorComponents['metrics'],

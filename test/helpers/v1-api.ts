@@ -117,6 +117,7 @@ export function v1Api(t: Test, more: Partial<ApiComponents> = {}) {
         outside,
         stores: new StoreList({ clusterId: 'cluster', isHttpOn: true }),
         holdsWhole: () => true,
+        current: async () => null,
       }),
       outside,
       hasher: { begin: () => {} },

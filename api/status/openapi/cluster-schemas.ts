@@ -138,6 +138,43 @@ export const clusterSchemas: Readonly<Record<string, Schema>> = {
       }),
     ),
   }),
+  Stores: object({
+    stores: listOf(
+      object({
+        id: text(),
+        type: text(),
+        isDefault: flag(),
+        isReadOnly: flag(),
+        weight: integer(),
+        description: orNull(text()),
+        images: object({ images: integer(), bytes: integer() }),
+        discarded: integer('Objects that images no longer have and that wait for their end.'),
+      }),
+    ),
+  }),
+  StoreImages: object({
+    images: listOf(
+      object({
+        id: text(),
+        name: orNull(text()),
+        status: text(),
+        sizeBytes: orNull(integer()),
+        stores: listOf(text()),
+      }),
+    ),
+    marker: orNull(text(), 'For the next page.'),
+  }),
+  StoreMoveRequest: object(
+    { to: text('Id of a store.') },
+    {
+      keepSource: flag('The image stays where it is as well.'),
+      bytesPerSecondMax: orNull(number('Of all moves of this node together.')),
+    },
+  ),
+  StoreMove: object(
+    { state: oneOf(['copying', 'verifying', 'moved', 'present', 'busy', 'absent', 'failed']) },
+    { sizeBytes: integer(), doneBytes: integer(), why: text() },
+  ),
   ImageMap: object({
     nodes: listOf(nodeId),
     images: listOf(

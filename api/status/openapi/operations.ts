@@ -1,7 +1,7 @@
 /** Every operation of the operator port: a test holds this table to the routes that there are. */
 import { INSPECTED_MAX } from '../../../node/status/copy-inspection.ts'
 import { LOAD_MODES } from '../../../node/status/metadef-admin.ts'
-import { EVENTS_MAX } from '../cluster-requests.ts'
+import { EVENTS_MAX, PAGE_MAX } from '../cluster-requests.ts'
 import { integer, oneOf, text, type Schema } from './schema-words.ts'
 
 export interface Operation {
@@ -122,6 +122,24 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
   },
   '/v1/cluster/deleted-images/{id}/restore': {
     post: { summary: 'Takes a deleted image back.', answers: { 204: null } },
+  },
+  '/v1/cluster/stores': {
+    get: { summary: 'The stores, and how much is in each.', answers: { 200: 'Stores' } },
+  },
+  '/v1/cluster/stores/{id}/images': {
+    get: {
+      summary: 'Images that have their bytes in a store, a page at a time.',
+      query: { marker: text('`marker` of the page before.'), limit: bounded(integer(), PAGE_MAX) },
+      answers: { 200: 'StoreImages' },
+    },
+  },
+  '/v1/cluster/stores/{id}/images/{image}/move': {
+    post: {
+      summary:
+        'Moves an image from this store to another, or goes on with that. Answers soon: ask again until it is `moved` or `present`.',
+      body: 'StoreMoveRequest',
+      answers: { 200: 'StoreMove' },
+    },
   },
   '/v1/cluster/metadefs': {
     get: { summary: 'All metadata definitions.', answers: { 200: 'Namespaces' } },

@@ -75,6 +75,7 @@ export function serviceOf({
       backends: [{ id: 'fast', type: 'file', weight: 1, description: null, properties: {} }],
     }),
     holdsWhole: (root) => whole.has(root),
+    current: async (id) => registers.record(id) ?? null,
   })
   const service = new ImageService(
     {

@@ -93,7 +93,8 @@ function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
       }
     },
   }
-  const opener = new ImageOpener({ log: silentLog, reader, outside, stores, holdsWhole: () => true })
+  const current = async (id: string) => registers.record(id) ?? null
+  const opener = new ImageOpener({ log: silentLog, reader, outside, stores, holdsWhole: () => true, current })
   const uploader = new ImageUploader(
     { ...base, writer, holder: { noteHeld: async () => {} }, backends, backendWriter },
     { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS, defaultStore },
