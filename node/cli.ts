@@ -7,6 +7,7 @@ import { addDepartureCommands } from './cli/departure-commands.ts'
 import { addMetadefCommands } from './cli/metadef-commands.ts'
 import { addMovingCommands } from './cli/moving/moving-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
+import { addStoreCommands } from './cli/stores/store-commands.ts'
 import { addToolCommands } from './cli/tooling/tool-commands.ts'
 import { addWatchingCommands } from './cli/watching-commands.ts'
 import { SERAC_VERSION } from './version.ts'
@@ -43,6 +44,7 @@ export function buildProgram(io: CliIo, finish: (exitCode: number) => void): Com
   addDepartureCommands(program, io, finish)
   addMetadefCommands(program, io, finish)
   addMovingCommands(program, io, finish)
+  addStoreCommands(program, io, finish)
   addToolCommands(program, io)
   return program
 }

@@ -122,7 +122,9 @@ export function parsePage(query: unknown): { marker: string | null; limit: numbe
   return { marker: marker ?? null, limit: parseLimit(limit, PAGE_MAX, PAGE_MAX) }
 }
 
-export function parseStoreMove(body: unknown): Pick<StoreMoveOrder, 'to' | 'keepSource' | 'bytesPerSecondMax'> {
+export function parseStoreMove(
+  body: unknown,
+): Pick<StoreMoveOrder, 'to' | 'keepSource' | 'bytesPerSecondMax'> {
   const { to, keepSource = false, bytesPerSecondMax = null, ...others } = objectOf(body)
   refuseOthers(others, 'to, keepSource and bytesPerSecondMax')
   if (!isName(to)) throw invalid('to must be the id of a store.')
@@ -144,7 +146,9 @@ function parsePaused(value: unknown): boolean {
 
 function parseRate(value: unknown, name = 'rate'): number | null {
   if (value === null || (typeof value === 'number' && value >= 1 && value <= RATE_MAX)) return value
-  throw invalid(`${name} must be a number from 1 to ${RATE_MAX}, or null for what the node itself thinks right.`)
+  throw invalid(
+    `${name} must be a number from 1 to ${RATE_MAX}, or null for what the node itself thinks right.`,
+  )
 }
 
 function parseAddress(value: unknown): string {

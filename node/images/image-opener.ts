@@ -89,7 +89,10 @@ export class ImageOpener {
     try {
       const now = await current(record.id)
       if (!now || !hasSameBytes(now, record) || placesOf(now) === placesOf(record)) return null
-      log.info({ image: record.id }, 'an image has moved to another store while it was read: it is read there')
+      log.info(
+        { image: record.id },
+        'an image has moved to another store while it was read: it is read there',
+      )
       return await this.open(now)
     } catch (error) {
       log.debug({ image: record.id, error: String(error) }, 'where an image is now cannot be told')

@@ -88,12 +88,10 @@ export class StoreAdmin {
     const isListed = (image: ImageRecord) => image.id > (marker ?? '') && stores.of(image).includes(store)
     const slice = new TimeSlice(() => clock.monotonicMs())
     const rows = await bestRows(index.rows(), orderBy('id'), isListed, { limit: limit + 1, slice })
-    const images = rows
-      .slice(0, limit)
-      .map(({ id, name, status, size: sizeBytes }, at) => ({
-        ...{ id, name, status, sizeBytes },
-        stores: stores.of(rows[at]!),
-      }))
+    const images = rows.slice(0, limit).map(({ id, name, status, size: sizeBytes }, at) => ({
+      ...{ id, name, status, sizeBytes },
+      stores: stores.of(rows[at]!),
+    }))
     return { images, marker: rows.length > limit ? (images.at(-1)?.id ?? null) : null }
   }
 

@@ -64,7 +64,7 @@ export function memoryBackends(...ids: string[]) {
   const pool = new ChunkBufferPool(0)
   const hashes = { open: async (_signal?: AbortSignal, algorithm?: HashAlgorithm) => checksums(algorithm) }
   const backendWriter = new BackendWriter({ backends, pool, hashes })
-  return { each, backends, backendWriter, pool }
+  return { each, backends, backendWriter, pool, hashes }
 }
 
 /** For nodes that have none. */
