@@ -141,7 +141,11 @@ export function buildOperator(parts: OperatorParts): Omit<
 function buildStoreAdmin({ registers, index, stores, discarded, storeMoves }: OperatorParts): StoreAdmin {
   const { mover, pace } = storeMoves
   return new StoreAdmin({
-    ...{ clock, registers, index, stores, mover },
+    clock,
+    registers,
+    index,
+    stores,
+    mover,
     discarded: () => discarded.all,
     // What it was set to already is not set anew: what was spent counts.
     setRate: (bytesPerSecond) => {

@@ -39,10 +39,10 @@ export class ObjectDigests {
     const tap = new DigestTap({ pool, checksums }, signal)
     const image = outside.open({ imageId, places: [object], sizeBytes, multihash: null, md5: null })
     try {
-      for await (const { bytes, release } of image.read(0, sizeBytes - 1, signal)) {
-        await tap.add(bytes)
-        onBytes(bytes.length)
-        release()
+      for await (const lease of image.read(0, sizeBytes - 1, signal)) {
+        await tap.add(lease.bytes)
+        onBytes(lease.bytes.length)
+        lease.release()
       }
       return await tap.finish()
     } finally {

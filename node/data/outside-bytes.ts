@@ -141,7 +141,10 @@ export class OutsideBytes {
         const from = { image: imageId, url: shownUrl(place.url), error: error.message }
         log.warn(from, 'a location delivers nothing')
         const elsewhere = (await moved?.()) ?? null
-        if (elsewhere) return yield* copiedPieces(elsewhere, at, end, signal)
+        if (elsewhere) {
+          yield* copiedPieces(elsewhere, at, end, signal)
+          return
+        }
         const isHopeless =
           turn >= BREAKS_MAX || (places.length === 1 && hasCode(error, 'OUTBOUND_REFUSED', 'BACKEND_REFUSED'))
         // Each place has its turn, whatever the retries.

@@ -214,9 +214,17 @@ export class StoreMover {
     const { from, to, keepSource: isKept } = running.move
     const [source, target] = [this.#storeOf(from), this.#storeOf(to)]
     return {
-      // Of the owner's quota it takes no more room than it has.
-      begin: ({ reservedBytes: _, ...upload }) =>
-        registers.apply(id, 'image.begin-store-move', { from: source, to: target, upload }),
+      begin: ({ uploadId, node, startNonce, onFailure, objects }) => {
+        // Nothing is reserved: of its owner's quota the image takes no more room than it has.
+        const upload = {
+          uploadId,
+          node,
+          startNonce,
+          ...(onFailure && { onFailure }),
+          ...(objects && { objects }),
+        }
+        return registers.apply(id, 'image.begin-store-move', { from: source, to: target, upload })
+      },
       inspectionOf: () => null,
       hashAlgorithm: algorithmOf(record),
       finish: async ({ uploadId, data, objects = [] }, signal, stored) => {

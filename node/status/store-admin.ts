@@ -73,7 +73,12 @@ export class StoreAdmin {
       for (const { store } of objects) waiting.set(store, (waiting.get(store) ?? 0) + 1)
     return {
       stores: stores.all.map(({ id, type, isDefault, isReadOnly, weight, description }) => ({
-        ...{ id, type, isDefault, isReadOnly, weight, description },
+        id,
+        type,
+        isDefault,
+        isReadOnly,
+        weight,
+        description,
         images: sums.get(id) ?? noImages(),
         discarded: waiting.get(id) ?? 0,
       })),
@@ -88,10 +93,10 @@ export class StoreAdmin {
     const isListed = (image: ImageRecord) => image.id > (marker ?? '') && stores.of(image).includes(store)
     const slice = new TimeSlice(() => clock.monotonicMs())
     const rows = await bestRows(index.rows(), orderBy('id'), isListed, { limit: limit + 1, slice })
-    const images = rows.slice(0, limit).map(({ id, name, status, size: sizeBytes }, at) => ({
-      ...{ id, name, status, sizeBytes },
-      stores: stores.of(rows[at]!),
-    }))
+    const images = rows.slice(0, limit).map((row) => {
+      const { id, name, status, size: sizeBytes } = row
+      return { id, name, status, sizeBytes, stores: stores.of(row) }
+    })
     return { images, marker: rows.length > limit ? (images.at(-1)?.id ?? null) : null }
   }
 

@@ -10,10 +10,13 @@ import { systemClock as clock } from '../../cluster/runtime.ts'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { S3Backend } from '../../node/backends/s3-backend.ts'
 import { SwiftBackend } from '../../node/backends/swift-backend.ts'
+import type { MovingReport } from '../../node/cli/moving/moving-report.ts'
 import { describe, jsonOf, sha512, type ImageClient } from '../helpers/image-client.ts'
 import { Meter, partOf, digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { isFullForm } from '../helpers/probe-form.ts'
+import { startSerac } from '../helpers/started-command.ts'
+import { SteadyDownloads } from '../helpers/steady-downloads.ts'
 import { backendSuite } from '../suites/backend.ts'
 import { RealSwift } from './real-swift.ts'
 
@@ -22,6 +25,9 @@ const SEED = 11
 const SIZE_BYTES = (isFullForm ? 300 : 23) * MIB + 17
 const STORES = ['cluster', 'files', 'big', 'sw'] as const
 const BACKENDS = ['files', 'big', 'sw'] as const
+/** From each store to each other, back to the first. */
+const EACH_PAIR = 'cluster files cluster big cluster sw files big files sw big sw cluster'.split(' ')
+const MOVED_IMAGES = isFullForm ? 12 : 4
 const BUCKET = 'bucket'
 const CONTAINER = 'images'
 const OCTETS = { 'content-type': 'application/octet-stream' }
@@ -200,6 +206,38 @@ t.test('a back end that is killed in mid-transfer: 503, queued again, nothing le
     await real.revive()
     await eventually('what waited for the back end is deleted', async () => (await objects()) === 0)
   }
+})
+
+t.test('images move between each pair of stores while they are downloaded', async (t) => {
+  const { operatorUrl } = cluster.dev.node(0)
+  const migrate = async (from: string, to: string, ...more: string[]) => {
+    const args = ['--url', operatorUrl, '-f', 'json', '--from', from, '--to', to, ...more]
+    const { exitCode, stdout, stderr } = await startSerac(['stores', 'migrate', ...args]).ended
+    t.equal(exitCode, 0, `${from} to ${to}: ${stdout} ${stderr}`)
+    return (JSON.parse(stdout) as MovingReport).counts
+  }
+  const images = new Map<string, string>()
+  for (let number = 0; number < MOVED_IMAGES; number++) images.set(await uploaded('cluster'), whole.sha512)
+  const downloads = new SteadyDownloads([first, second, third], images)
+  for (const [at, to] of EACH_PAIR.slice(1).entries()) {
+    const from = EACH_PAIR[at]!
+    t.match(await migrate(from, to), { moved: MOVED_IMAGES, failed: 0 }, `${from} to ${to}`)
+    for (const id of images.keys()) t.equal((await shown(id)).stores, to)
+  }
+  await eventually('nothing is left of where they were', async () => (await objects()) === 0)
+  const kept = migrate('cluster', 'sw', '--keep-source', '--rate', '20MiB')
+  await eventually('some bytes are there', async () => (await real.list(CONTAINER)).length > 0)
+  await real.killProxy()
+  await real.revive()
+  t.match(await kept, { moved: MOVED_IMAGES })
+  await downloads.end()
+  t.strictSame(downloads.failed, [])
+  t.ok(downloads.done > EACH_PAIR.length, `${downloads.done} downloads`)
+  for (const id of images.keys()) {
+    t.equal(await digestFrom(third, id, '?prefer=sw'), `200 ${whole.sha512}`)
+    t.equal((await third.remove(id)).status, 204)
+  }
+  await eventually('nothing is left', async () => (await objects()) === 0)
 })
 
 t.test('nobody is shown how the stores are reached', async (t) => {

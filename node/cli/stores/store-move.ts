@@ -88,21 +88,11 @@ export class StoreMoveClient {
     return this.#client.send('POST', path, order) as Promise<StoreMoveState>
   }
 
-  #lineOf(image: WantedImage, end: StoreMoveState): MovedLine {
-    switch (end.state) {
-      case 'moved':
-        return lineOf(image, 'moved', '')
-      case 'present':
-        return lineOf(image, 'present', '')
-      case 'absent':
-        return lineOf(
-          image,
-          image.isNamed ? 'failed' : 'left-out',
-          `the store ${this.#options.from} has no such image`,
-        )
-      default:
-        return lineOf(image, 'failed', 'somebody works on it; start again to go on')
-    }
+  #lineOf(image: WantedImage, { state }: StoreMoveState): MovedLine {
+    if (state === 'moved' || state === 'present') return lineOf(image, state, '')
+    if (state !== 'absent') return lineOf(image, 'failed', 'somebody works on it; start again to go on')
+    const why = `the store ${this.#options.from} has no such image`
+    return lineOf(image, image.isNamed ? 'failed' : 'left-out', why)
   }
 }
 

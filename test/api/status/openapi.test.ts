@@ -7,6 +7,7 @@ import type { HistoryPort, ImageMapPort } from '../../../api/status/history-rout
 import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import type { MetadefAdminPort } from '../../../api/status/metadef-routes.ts'
 import type { MovingParts } from '../../../api/status/moving-routes.ts'
+import type { StoreAdminPort } from '../../../api/status/store-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { StreamLimit } from '../../../api/stream-limit.ts'
 import { systemClock } from '../../../cluster/runtime.ts'
@@ -63,6 +64,21 @@ const images: ImageAdminPort = {
   deleted: async () => ({ images: [{ id: ID, name: null, owner: 'p', size: 5, deletedAt: NOW }] }),
   restore: async () => {},
 }
+const stores: StoreAdminPort = {
+  list: async () => ({
+    stores: [
+      {
+        ...{ id: 'big', type: 's3', isDefault: false, isReadOnly: false, weight: 1, description: null },
+        ...{ images: sum, discarded: 1 },
+      },
+    ],
+  }),
+  images: async () => ({
+    images: [{ id: ID, name: null, status: 'active', sizeBytes: 5, stores: ['big'] }],
+    marker: ID,
+  }),
+  move: async () => ({ state: 'copying', sizeBytes: 5, doneBytes: 3 }),
+}
 const map: ImageMapPort = {
   page: async () => ({
     ...{ nodes: ['a', 'b'], next: ID, ageSeconds: 0.5, as_of: NOW },
@@ -110,6 +126,7 @@ function operatorOf(t: Test) {
       departures,
       loops,
       images,
+      stores,
       map,
       history,
       metadefs,
@@ -166,6 +183,7 @@ const bodies: Readonly<Record<string, object>> = {
   'POST /v1/cluster/nodes/{id}/loops/{name}': { rate: null },
   'POST /v1/cluster/mutes': { code: 'NODE_DOWN', who: 'c', seconds: 60, reason: 'x' },
   'POST /v1/cluster/metadefs': { namespace: 'OS::X' },
+  'POST /v1/cluster/stores/{id}/images/{image}/move': { to: 'big', keepSource: true, bytesPerSecondMax: 5 },
   'PUT /v1/import/images/{id}': moved,
   'POST /v1/import/images/{id}/compare': moved,
 }

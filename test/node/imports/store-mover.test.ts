@@ -107,9 +107,9 @@ t.test('bytes that are damaged on their way, or where they are read back, move n
   t.strictSame([storesOf(onTheWay), onTheWay.objectsIn('fast')], [['main'], []])
   const readBack = nodeOf(t)
   await readBack.upload('main')
-  const { put } = readBack.fast
+  const put = readBack.fast.put.bind(readBack.fast)
   readBack.fast.put = async (name, body) => {
-    const sizeBytes = await put.call(readBack.fast, name, body)
+    const sizeBytes = await put(name, body)
     readBack.fast.objects.set(name, Buffer.from('jello'))
     return sizeBytes
   }
@@ -169,9 +169,9 @@ t.test('a reader goes after its image, in mid-stream and with the digest', async
     if (from === 'main') node.kept.clear()
     else node[from].objects.clear()
     const pieces: Uint8Array[] = []
-    for await (const { bytes, release } of image!.read(0, HELLO.length - 1, signal)) {
-      pieces.push(Buffer.from(bytes))
-      release()
+    for await (const lease of image!.read(0, HELLO.length - 1, signal)) {
+      pieces.push(Buffer.from(lease.bytes))
+      lease.release()
     }
     t.equal(Buffer.concat(pieces).toString(), 'hello', `${from} to ${to}`)
     const part: Uint8Array[] = []

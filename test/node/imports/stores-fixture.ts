@@ -22,7 +22,7 @@ import { TaskKeeper } from '../../../node/tasks/task-keeper.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { memoryBackends } from '../../helpers/memory-backends.ts'
-import { admin, grantOf, ID, imageOf, owner } from '../images/image-fixture.ts'
+import { grantOf, ID, imageOf, owner } from '../images/image-fixture.ts'
 import { MemoryRegisters } from '../images/memory-registers.ts'
 
 export const HELLO = Buffer.from('hello')
