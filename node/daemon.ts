@@ -55,6 +55,7 @@ import { indexRow } from './images/image-registers.ts'
 import type { ProjectLimits } from './images/project-limits.ts'
 import { DiscardedObjects } from './images/discarded-objects.ts'
 import type { StoreList } from './images/store-list.ts'
+import { BackendProber } from './loops/backend-prober.ts'
 import { Auditor } from './loops/auditor.ts'
 import type { Loop } from './loops/loop.ts'
 import type { OutNodes } from './loops/out-nodes.ts'
@@ -114,6 +115,8 @@ interface Loops {
   auditor: Auditor
   records: RecordAuditor
   out: OutNodes
+  /** Null: there are no back ends. */
+  backends: BackendProber | null
 }
 
 /** What /healthcheck says then, in the manner of Glance's own reasons. */
@@ -227,7 +230,7 @@ function buildLoops(
   { registers, holder, uploader, hasher, tasks, imports, pace, storeMoves }: Images,
   { names }: Metadefs,
 ): Loops {
-  const { log, store, index, cluster, foreground } = core
+  const { log, store, index, cluster, foreground, backends } = core
   const silentMs = (node: NodeId) => lifeOf(node, cluster.control).silentMs
   const { updater, out } = buildUpdater({ ...core, registers, holder, pace, silentMs })
   const records = buildRecordLoops({
@@ -283,8 +286,10 @@ function buildLoops(
     tombstones.loop,
   ]
   const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
-  const all = [...own, reclaim.chunks.loop, reclaim.segments]
-  return { all, tombstones, auditor, records: recordAuditor, out }
+  const stores = core.config.backends.map(({ id }) => id)
+  const prober = stores.length > 0 ? new BackendProber({ clock, random, log, backends, stores }) : null
+  const all = [...own, reclaim.chunks.loop, reclaim.segments, ...(prober ? [prober.loop] : [])]
+  return { all, tombstones, auditor, records: recordAuditor, out, backends: prober }
 }
 
 function startLoops({ all }: Loops, onStarted: OnStarted): void {

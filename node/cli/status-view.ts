@@ -35,7 +35,8 @@ export function renderStatus(status: ClusterStatus, format: StatusFormat): strin
   return `${parts.map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
-function describeFigures({ quorum, images, redundancy, oldGlance }: ClusterStatus): string[] {
+function describeFigures(status: ClusterStatus): string[] {
+  const { quorum, images, redundancy, oldGlance } = status
   const writes = quorum.canWrite ? 'writes go on' : 'writes are refused'
   const copies = redundancy?.copiesMin ?? null
   const figures = {
@@ -52,6 +53,8 @@ function describeFigures({ quorum, images, redundancy, oldGlance }: ClusterStatu
           (copies === null ? '' : `; at least ${copies} of each`),
     ...(redundancy && describeRepair(redundancy)),
     ...(oldGlance && { Moving: describeFallThrough(oldGlance) }),
+    ...describeStores(status),
+    ...describeWork(status),
   }
   return Object.entries(figures).flatMap(([name, text]) => {
     const [first = '', ...rest] = wordWrap(text, COLUMNS - name.length - 2)
@@ -76,6 +79,25 @@ function describeFallThrough({ urls, answers, requests, lastRequestAt, countedSi
     `unknown ids are read from ${urls.join(', ')}, which ${answers ? 'answers' : 'does not answer every node'}; ` +
     `${requests} requests since ${countedSince}${last}; lists show what was moved`
   )
+}
+
+/** Shown only where there is more than the cluster. */
+function describeStores({ stores }: ClusterStatus): { Stores?: string } {
+  if (!stores || stores.length < 2) return {}
+  const parts = stores.map(({ id, images }) => `${id} ${images.images} images, ${formatBytes(images.bytes)}`)
+  return { Stores: parts.join('; ') }
+}
+
+/** Shown only while there is some. */
+function describeWork({ work }: ClusterStatus): { Imports?: string } {
+  if (!work) return {}
+  const { staged, tasks } = work
+  const underWay = tasks.pending + tasks.processing
+  const parts = [
+    ...(staged.images > 0 ? [`${staged.images} images are staged, ${formatBytes(staged.bytes)}`] : []),
+    ...(underWay > 0 ? [`${underWay} tasks under way`] : []),
+  ]
+  return parts.length > 0 ? { Imports: parts.join('; ') } : {}
 }
 
 function describeCheck(check: Check, nodes: readonly NodeStatus[]): string[] {

@@ -17,6 +17,7 @@ import type { OldGlance } from '../images/old-glance.ts'
 import type { StoreList } from '../images/store-list.ts'
 import type { StoreMover } from '../imports/store-mover.ts'
 import type { Auditor } from '../loops/auditor.ts'
+import type { BackendProber } from '../loops/backend-prober.ts'
 import type { Loop } from '../loops/loop.ts'
 import type { OutNodes } from '../loops/out-nodes.ts'
 import type { RepairPace } from '../loops/repair-pace.ts'
@@ -39,6 +40,7 @@ import { StatusQuestions } from '../status/status-questions.ts'
 import { StatusWatch } from '../status/status-watch.ts'
 import { StoreAdmin } from '../status/store-admin.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskIndex } from '../tasks/task-index.ts'
 import { noteEvents } from './note-events.ts'
 import { pendingImages } from './build-record-loops.ts'
 import { buildReport, ownFigures, type ReportComponents } from './report.ts'
@@ -55,6 +57,7 @@ export interface OperatorParts {
   registers: ImageRegisters
   holder: ImageHolder
   stores: StoreList
+  tasks: TaskIndex
   discarded: DiscardedObjects
   storeMoves: { mover: StoreMover; pace: RepairPace }
   loops: {
@@ -63,6 +66,7 @@ export interface OperatorParts {
     auditor: Auditor
     records: RecordAuditor
     out: OutNodes
+    backends: BackendProber | null
   }
   eventLoopDelay: () => LoopDelay
   /** Of the Glance API. */
@@ -108,6 +112,7 @@ export function buildOperator(parts: OperatorParts): Omit<
     integrity: () => loops.auditor.progress,
     records: () => loops.records.progress,
     loops: () => loops.all.map((loop) => loop.describe()),
+    backendConditions: () => loops.backends?.conditions ?? [],
     images: () => index.rows(),
   }
   const report = buildReport(facts)
@@ -127,7 +132,7 @@ export function buildOperator(parts: OperatorParts): Omit<
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
     history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
-    stores: buildStoreAdmin(parts),
+    stores: buildStoreAdmin(parts, report),
     log,
     stop: () => {
       const text = 'The node stops in order.'
@@ -138,7 +143,10 @@ export function buildOperator(parts: OperatorParts): Omit<
   }
 }
 
-function buildStoreAdmin({ registers, index, stores, discarded, storeMoves }: OperatorParts): StoreAdmin {
+function buildStoreAdmin(
+  { registers, index, stores, discarded, storeMoves }: OperatorParts,
+  report: ClusterReport,
+): StoreAdmin {
   const { mover, pace } = storeMoves
   return new StoreAdmin({
     clock,
@@ -146,6 +154,7 @@ function buildStoreAdmin({ registers, index, stores, discarded, storeMoves }: Op
     index,
     stores,
     mover,
+    report,
     discarded: () => discarded.all,
     // What it was set to already is not set anew: what was spent counts.
     setRate: (bytesPerSecond) => {

@@ -8,6 +8,8 @@ import { isVoter } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { StoreList } from '../images/store-list.ts'
+import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { OldGlance } from '../images/old-glance.ts'
@@ -22,6 +24,7 @@ import type { OwnFigures } from '../status/node-report.ts'
 import type { StatusQuestions } from '../status/status-questions.ts'
 import { FORMAT_VERSION } from '../store/format-version.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskIndex } from '../tasks/task-index.ts'
 import { SERAC_VERSION } from '../version.ts'
 
 export interface ReportComponents {
@@ -38,6 +41,9 @@ export interface ReportComponents {
   integrity: () => AuditProgress
   records: () => RecordAuditProgress
   loops: () => LoopState[]
+  backendConditions: () => BackendCondition[]
+  stores: StoreList
+  tasks: TaskIndex
   eventLoopDelay: () => LoopDelay
   oldGlance: OldGlance | null
   out: () => OutView
@@ -65,6 +71,8 @@ export function buildReport(components: ReportComponents): ClusterReport {
     ownReport: () => ({ ...ownFigures(components), heldRoots: chunks.heldRoots() }),
     out: components.out,
     images: () => (registers.caughtUp ? images() : null),
+    storeList: components.stores,
+    tasks: () => components.tasks.all(),
   })
 }
 
@@ -86,6 +94,7 @@ export function ownFigures(components: ReportComponents): OwnFigures {
     integrity: components.integrity(),
     records: components.records(),
     loops: components.loops(),
+    backends: components.backendConditions(),
     eventLoopDelay: components.eventLoopDelay(),
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,

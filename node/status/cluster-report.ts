@@ -5,6 +5,7 @@ import { drainedNodes, placedNodes, zoneOf } from '../../cluster/placement/place
 import { isQuorum, majorityOf, voterSets } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
 import type { ImageRecord } from '../images/image-record.ts'
+import type { StoreList } from '../images/store-list.ts'
 import { TimeSlice } from '../images/time-slice.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { CheckCode } from './check-codes.ts'
@@ -14,7 +15,10 @@ import { findFaults, summaryOf, verdictOf } from './health-checks.ts'
 import type { Mutes } from './mutes.ts'
 import { decodeReport, encodeReport, heldBy, type NodeReport } from './node-report.ts'
 import { fallThroughOf } from './old-glance-checks.ts'
+import type { TaskRecord } from '../tasks/task-record.ts'
 import { countRedundancy } from './redundancy.ts'
+import { countStores } from './store-count.ts'
+import { countWork } from './work-count.ts'
 import type { StatusQuestions } from './status-questions.ts'
 import type { Check, ClusterStatus, Finding, NodeStatus } from './status-types.ts'
 
@@ -35,6 +39,10 @@ export interface ClusterReportComponents {
   ownReport: () => NodeReport
   /** The images this node knows, or null while it has not caught up. */
   images: () => Iterable<ImageRecord> | null
+  /** Those of this node: all are meant to have the same. */
+  storeList: StoreList
+  /** That this node knows. */
+  tasks: () => Iterable<TaskRecord>
 }
 
 export class ClusterReport {
@@ -67,6 +75,8 @@ export class ClusterReport {
       voterChange: voterChange(current, reports),
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
+      stores: all && (await this.#countStores(all)),
+      work: all && countWork(all, this.#components.tasks()),
       redundancy,
       out: this.#components.out(),
       oldGlance: fallThroughOf(nodes, clock.wallMs()),
@@ -111,6 +121,12 @@ export class ClusterReport {
     })
   }
 
+  #countStores(images: ImageRecord[]) {
+    const { clock, storeList } = this.#components
+    const slice = new TimeSlice(() => clock.monotonicMs())
+    return countStores(images, storeList, () => (slice.isOver() ? slice.pause() : undefined))
+  }
+
   async #askAll({ nodes }: ClusterConfig): Promise<ReadonlyMap<NodeId, NodeReport>> {
     const { questions, clock } = this.#components
     const atMs = clock.monotonicMs()
@@ -146,6 +162,7 @@ export class ClusterReport {
       integrity: report?.integrity ?? null,
       records: report?.records ?? null,
       loops: report?.loops ?? null,
+      backends: report?.backends ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,
       oldGlance: report?.oldGlance ?? null,
       drain: node.drained ? this.#drains.of(node.id, report?.caughtUp === true) : null,

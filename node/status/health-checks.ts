@@ -1,12 +1,16 @@
 /** Coded checks and the verdict that follows from them (architecture §7). */
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import { backendFaults } from './backend-checks.ts'
 import { drainRemarks } from './drain-checks.ts'
 import { oldGlanceRemarks } from './old-glance-checks.ts'
 import { storeFaults } from './store-checks.ts'
 import type { ClusterStatus, Finding, Verdict } from './status-types.ts'
 
-type Facts = Pick<ClusterStatus, 'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out' | 'oldGlance'> & {
+type Facts = Pick<
+  ClusterStatus,
+  'nodes' | 'quorum' | 'redundancy' | 'voterChange' | 'out' | 'oldGlance' | 'stores'
+> & {
   /** Peers that were not let in, and why. */
   refusals: readonly { peer: string; code: string; reason: string }[]
   /** Nodes that do not vote although they should, and why. */
@@ -25,6 +29,7 @@ export function findFaults(facts: Facts): Finding[] {
     ...voterFaults(facts),
     ...tombstoneFaults(facts),
     ...storeFaults(facts),
+    ...backendFaults(facts),
     ...pausedLoops(facts),
     ...mixedReleases(facts),
     ...oldGlanceRemarks(facts),

@@ -4,6 +4,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { OldGlanceState } from '../images/old-glance-watch.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
@@ -34,6 +35,8 @@ export interface NodeReport {
   /** Its records: how they compared with those of the voters. Null: a release that does not say. */
   records: RecordAuditProgress | null
   loops: LoopState[]
+  /** The back ends that it has; empty: none, or a release that does not say. */
+  backends: BackendCondition[]
   /** How long its event loop kept others waiting of late. Null: a release that does not say. */
   eventLoopDelay: LoopDelay | null
   /** BLAKE3 by `native` or `wasm`. */
@@ -71,6 +74,7 @@ const NOTHING_UNDER_WAY = {
   store: null,
   oldGlance: null,
   loops: [],
+  backends: [],
   eventLoopDelay: null,
   forecast: { growthBytesPerDay: null, daysUntilFull: null },
   mutes: [],
@@ -108,6 +112,7 @@ function isReport(value: unknown): value is EncodedReport {
     store = null,
     oldGlance = null,
     loops = [],
+    backends = [],
     eventLoopDelay = null,
     forecast = NOTHING_UNDER_WAY.forecast,
     mutes = [],
@@ -127,6 +132,8 @@ function isReport(value: unknown): value is EncodedReport {
     isOldGlanceOrNull(oldGlance) &&
     Array.isArray(loops) &&
     loops.every(isLoopState) &&
+    Array.isArray(backends) &&
+    backends.every(isBackendCondition) &&
     isForecast(forecast) &&
     decodeMuteWords(mutes).length >= 0 &&
     heldRoots instanceof Uint8Array &&
@@ -201,6 +208,11 @@ function isLoopState(value: unknown): boolean {
     (queue === null || [queue.depth, queue.oldestAgeMs].every(Number.isFinite)) &&
     (rate === null || (typeof rate.unit === 'string' && Number.isFinite(rate.perSecond)))
   )
+}
+
+function isBackendCondition(value: unknown): boolean {
+  const { store, failure, marker } = (value ?? {}) as Partial<BackendCondition>
+  return typeof store === 'string' && [failure, marker].every(isTextOrNull)
 }
 
 function isTextOrNull(value: unknown): boolean {

@@ -4,6 +4,7 @@ import type { OldGlanceState } from '../images/old-glance-watch.ts'
 import type { ImageSum } from './image-sum.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
+import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { CheckCode } from './check-codes.ts'
 import type { CapacityForecast } from './capacity-trend.ts'
@@ -11,6 +12,8 @@ import type { LoopDelay } from './event-loop-delay.ts'
 import type { OutView } from '../loops/out-nodes.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { StoreCondition } from '../store/store.ts'
+import type { StoreCount } from './store-count.ts'
+import type { WorkCount } from './work-count.ts'
 import type { Mute } from './mutes.ts'
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'READ-ONLY' | 'CRITICAL'
@@ -63,6 +66,8 @@ export interface NodeStatus {
   /** Its records: when and how they were compared with those of the voters. */
   records: RecordAuditProgress | null
   loops: LoopState[] | null
+  /** The back ends as it sees them. */
+  backends: BackendCondition[] | null
   /** How long its event loop kept others waiting within the last 10 to 20 s, or null. */
   eventLoopDelay: LoopDelay | null
   /** The Glance from which it reads ids that are unknown here, or null. */
@@ -99,6 +104,10 @@ export interface ClusterStatus {
   out: OutView
   quorum: { votersUp: number; votersTotal: number; needed: number; canWrite: boolean }
   images: { total: number; active: number; queued: number; saving: number; other: number } | null
+  /** Null: the node that was asked has not caught up yet. */
+  stores: StoreCount[] | null
+  /** Stages and tasks; null as above. */
+  work: WorkCount | null
   redundancy: {
     /** Active images whose every wanted copy is in place. */
     full: number

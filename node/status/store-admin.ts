@@ -9,8 +9,10 @@ import type { ImageRecord, ImageStatus } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { StoreInfo, StoreList } from '../images/store-list.ts'
 import { TimeSlice } from '../images/time-slice.ts'
+import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { StoreMove, StoreMover, StoreMoveState } from '../imports/store-mover.ts'
-import { addImage, noImages, type ImageSum } from './image-sum.ts'
+import type { ClusterReport } from './cluster-report.ts'
+import { countStores, type StoreCount } from './store-count.ts'
 
 export interface StoreAdminComponents {
   clock: Clock
@@ -18,16 +20,22 @@ export interface StoreAdminComponents {
   index: Pick<ImageIndex, 'rows'>
   stores: StoreList
   mover: Pick<StoreMover, 'move'>
+  /** What the nodes say of the back ends. */
+  report: Pick<ClusterReport, 'reports'>
   /** Sets the rate of all moves of this node, bytes a second; null: none. */
   setRate: (bytesPerSecond: number | null) => void
   /** Objects of back ends that wait for their end, by the ids of their images. */
   discarded: () => ReadonlyMap<string, readonly Pick<StoredObject, 'store'>[]>
 }
 
-export interface StoreView extends Pick<StoreInfo, 'id' | 'type' | 'isDefault' | 'isReadOnly' | 'weight'> {
-  description: string | null
-  /** That have their bytes there, and how long these are; each counts once, whatever copies there are of it. */
-  images: ImageSum
+/** ok: by all nodes that answer; partly: by some. unknown: nobody has said anything yet. */
+export type StoreState = 'ok' | 'partly' | 'down' | 'unknown'
+
+export interface StoreView extends StoreCount, Pick<StoreInfo, 'isReadOnly' | 'weight' | 'description'> {
+  /** Whether it can be used; null: it is no back end. */
+  state: StoreState | null
+  /** Why some node cannot use it; null: nobody has said so. */
+  failure: string | null
   /** What images no longer have and nobody could delete yet; only of back ends. */
   discarded: number
 }
@@ -56,6 +64,9 @@ export interface StoreMoveOrder extends StoreMove {
   bytesPerSecondMax: number | null
 }
 
+/** As new as the status. */
+const REPORT_AGE_MS_MAX = 5000
+
 export class StoreAdmin {
   readonly #components: StoreAdminComponents
 
@@ -65,23 +76,28 @@ export class StoreAdmin {
 
   /** Throws NO_QUORUM. */
   async list(): Promise<StoresDocument> {
-    const { registers, stores, discarded } = this.#components
+    const { registers, stores, discarded, index, clock, report } = this.#components
     await registers.freshen()
-    const sums = await this.#sums()
+    const slice = new TimeSlice(() => clock.monotonicMs())
+    const counts = await countStores(index.rows(), stores, () => (slice.isOver() ? slice.pause() : undefined))
+    const { reports } = await report.reports(REPORT_AGE_MS_MAX)
+    const words = [...reports.values()].flatMap(({ backends }) => backends)
     const waiting = new Map<string, number>()
     for (const objects of discarded().values())
       for (const { store } of objects) waiting.set(store, (waiting.get(store) ?? 0) + 1)
     return {
-      stores: stores.all.map(({ id, type, isDefault, isReadOnly, weight, description }) => ({
-        id,
-        type,
-        isDefault,
-        isReadOnly,
-        weight,
-        description,
-        images: sums.get(id) ?? noImages(),
-        discarded: waiting.get(id) ?? 0,
-      })),
+      stores: counts.map((count) => {
+        const { isReadOnly, weight, description } = stores.all.find(({ id }) => id === count.id)!
+        const said = words.filter(({ store }) => store === count.id)
+        return {
+          ...count,
+          isReadOnly,
+          weight,
+          description,
+          ...conditionOf(count, said),
+          discarded: waiting.get(count.id) ?? 0,
+        }
+      }),
     }
   }
 
@@ -105,19 +121,21 @@ export class StoreAdmin {
     this.#components.setRate(bytesPerSecondMax)
     return this.#components.mover.move(move)
   }
+}
 
-  async #sums(): Promise<Map<string, ImageSum>> {
-    const { index, stores, clock } = this.#components
-    const sums = new Map<string, ImageSum>(stores.all.map(({ id }) => [id, noImages()]))
-    const slice = new TimeSlice(() => clock.monotonicMs())
-    for (const image of index.rows()) {
-      if (slice.isOver()) await slice.pause()
-      for (const id of stores.of(image)) {
-        const sum = sums.get(id) ?? noImages()
-        addImage(sum, image.size ?? 0)
-        sums.set(id, sum)
-      }
-    }
-    return sums
-  }
+function conditionOf(
+  { type }: StoreCount,
+  said: readonly BackendCondition[],
+): Pick<StoreView, 'state' | 'failure'> {
+  if (type === 'cluster' || type === 'http') return { state: null, failure: null }
+  const failures = said.flatMap(({ failure }) => failure ?? [])
+  const isKnown = said.some(({ failure, marker }) => failure !== null || marker !== null)
+  const state = !isKnown
+    ? 'unknown'
+    : failures.length === 0
+      ? 'ok'
+      : failures.length < said.length
+        ? 'partly'
+        : 'down'
+  return { state, failure: failures[0] ?? null }
 }

@@ -11,6 +11,7 @@ import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { S3Backend } from '../../node/backends/s3-backend.ts'
 import { SwiftBackend } from '../../node/backends/swift-backend.ts'
 import type { MovingReport } from '../../node/cli/moving/moving-report.ts'
+import { MARKER_NAME } from '../../node/loops/backend-prober.ts'
 import { describe, jsonOf, sha512, type ImageClient } from '../helpers/image-client.ts'
 import { Meter, partOf, digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
@@ -137,7 +138,8 @@ async function imported(id: string, method: string, stores: string[], client = s
 
 /** Of the images of this test, wherever it is not the cluster. */
 async function objects(): Promise<number> {
-  return [await readdir(directory), await real.list(BUCKET), await real.list(CONTAINER)].flat().length
+  const all = [await readdir(directory), await real.list(BUCKET), await real.list(CONTAINER)].flat()
+  return all.filter((name) => name !== MARKER_NAME).length
 }
 
 t.test('an image goes to each store and comes from there by every node, in any part', async (t) => {
@@ -226,7 +228,7 @@ t.test('images move between each pair of stores while they are downloaded', asyn
   }
   await eventually('nothing is left of where they were', async () => (await objects()) === 0)
   const kept = migrate('cluster', 'sw', '--keep-source', '--rate', '20MiB')
-  await eventually('some bytes are there', async () => (await real.list(CONTAINER)).length > 0)
+  await eventually('some bytes are there', async () => (await real.list(CONTAINER)).length > 1)
   await real.killProxy()
   await real.revive()
   t.match(await kept, { moved: MOVED_IMAGES })

@@ -59,6 +59,15 @@ const nodeStatus = object({
   integrity: orNull(ref('AuditProgress')),
   records: orNull(ref('RecordAuditProgress')),
   loops: orNull(listOf(ref('LoopState'))),
+  backends: orNull(
+    listOf(
+      object({
+        store: text(),
+        failure: orNull(text(), 'Why it cannot be used.'),
+        marker: orNull(text(), 'Where nodes find different ones, they look at different places.'),
+      }),
+    ),
+  ),
   eventLoopDelay: orNull(object({ p99Ms: number(), maxMs: number() })),
   oldGlance: orNull(ref('OldGlanceState'), 'null: no [moving] fall_through_url.'),
   drain: orNull(
@@ -84,6 +93,25 @@ const clusterStatus = object({
   images: orNull(
     object({ total: integer(), active: integer(), queued: integer(), saving: integer(), other: integer() }),
     'null: the node that was asked has not caught up yet.',
+  ),
+  stores: orNull(
+    listOf(
+      object({
+        id: text(),
+        type: text(),
+        isDefault: flag(),
+        images: counts,
+        only: counts,
+      }),
+    ),
+    'How much is in each store; `only`: in no other.',
+  ),
+  work: orNull(
+    object({
+      staged: counts,
+      tasks: object({ pending: integer(), processing: integer(), success: integer(), failure: integer() }),
+    }),
+    'Bytes that nobody has imported yet, and tasks.',
   ),
   redundancy: orNull(
     object({

@@ -11,6 +11,7 @@ const COLUMNS: TextColumn<StoreView>[] = [
   { title: 'DEFAULT', cell: ({ isDefault }) => (isDefault ? 'yes' : '-') },
   { title: 'WEIGHT', cell: ({ weight }) => String(weight), alignRight: true },
   { title: 'WRITABLE', cell: ({ isReadOnly }) => (isReadOnly ? 'no' : 'yes') },
+  { title: 'STATE', cell: ({ state }) => state ?? '-' },
   { title: 'IMAGES', cell: ({ images }) => String(images.images), alignRight: true },
   { title: 'BYTES', cell: ({ images }) => formatBytes(images.bytes), alignRight: true },
   { title: 'TO DELETE', cell: ({ discarded }) => String(discarded), alignRight: true },
@@ -30,5 +31,6 @@ export async function storesCommand(
 export function renderStores(stores: readonly StoreView[], format: StatusFormat): string {
   if (format === 'json') return `${JSON.stringify(stores, null, 2)}\n`
   if (format === 'value') return stores.map(({ id }) => `${id}\n`).join('')
-  return [...textTable(COLUMNS, stores), ''].join('\n')
+  const failures = stores.flatMap(({ failure }) => (failure === null ? [] : [failure]))
+  return [...textTable(COLUMNS, stores), ...(failures.length > 0 ? ['', ...failures] : []), ''].join('\n')
 }

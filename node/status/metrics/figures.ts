@@ -71,6 +71,10 @@ export function nodeFigures(own: OwnFigures): Figures {
     serac_event_loop_delay_max_seconds: seconds(eventLoopDelay?.maxMs),
     ...auditFigures(own),
     ...loopFigures(own),
+    serac_backend_up: own.backends.map(({ store: id, failure, marker }) => ({
+      labels: { store: id },
+      value: failure === null && marker === null ? Number.NaN : Number(failure === null),
+    })),
   }
 }
 
@@ -133,6 +137,7 @@ export function clusterFigures(latest: { status: ClusterStatus; ageMs: number } 
     serac_cluster_voters_up: quorum.votersUp,
     serac_cluster_writable: Number(quorum.canWrite),
     serac_cluster_images: byLabel('status', byStatus),
+    ...workFigures(latest.status),
     serac_cluster_redundancy_images: redundancy ? redundancyOf(redundancy) : [],
     serac_cluster_misplaced_copies: redundancy?.misplaced ?? Number.NaN,
     serac_cluster_lacking_images: redundancy?.toCopy.images ?? Number.NaN,
@@ -140,7 +145,21 @@ export function clusterFigures(latest: { status: ClusterStatus; ageMs: number } 
   }
 }
 
+function workFigures({ stores, work }: ClusterStatus): Figures {
+  const ofStores = (what: 'images' | 'bytes') =>
+    (stores ?? []).map(({ id, images }) => ({ labels: { store: id }, value: images[what] }))
+  return {
+    serac_cluster_store_images: ofStores('images'),
+    serac_cluster_store_bytes: ofStores('bytes'),
+    serac_cluster_staged_images: work?.staged.images ?? Number.NaN,
+    serac_cluster_staged_bytes: work?.staged.bytes ?? Number.NaN,
+    serac_cluster_tasks: work ? byLabel('status', work.tasks) : [],
+  }
+}
+
 const UNKNOWN_CLUSTER: Figures = {
+  serac_cluster_staged_images: Number.NaN,
+  serac_cluster_staged_bytes: Number.NaN,
   serac_cluster_status_age_seconds: Number.NaN,
   serac_cluster_voters: Number.NaN,
   serac_cluster_voters_up: Number.NaN,

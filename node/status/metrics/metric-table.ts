@@ -150,6 +150,27 @@ export const METRICS = {
   serac_cluster_voters_up: { type: 'gauge', help: 'Of these, voters that answer and vote.' },
   serac_cluster_writable: { type: 'gauge', help: '1 while a majority is up, else 0.' },
   serac_cluster_images: { type: 'gauge', labels: ['status'], help: 'Images that are not deleted.' },
+  serac_cluster_store_images: {
+    type: 'gauge',
+    labels: ['store'],
+    help: 'Images that have their bytes in a store, by the id of the store.',
+  },
+  serac_cluster_store_bytes: { type: 'gauge', labels: ['store'], help: 'How long these are together.' },
+  serac_cluster_staged_images: {
+    type: 'gauge',
+    help: 'Images with bytes that were sent ahead of an import that nobody has asked for yet.',
+  },
+  serac_cluster_staged_bytes: { type: 'gauge', help: 'Bytes of all these.' },
+  serac_cluster_tasks: {
+    type: 'gauge',
+    labels: ['status'],
+    help: 'Tasks, those that are over included as long as they are kept.',
+  },
+  serac_backend_up: {
+    type: 'gauge',
+    labels: ['store'],
+    help: '1 while this node can use the back end of a store, else 0; NaN before it has looked.',
+  },
   serac_cluster_redundancy_images: {
     type: 'gauge',
     labels: ['state'],

@@ -69,7 +69,7 @@ const stores: StoreAdminPort = {
     stores: [
       {
         ...{ id: 'big', type: 's3', isDefault: false, isReadOnly: false, weight: 1, description: null },
-        ...{ images: sum, discarded: 1 },
+        ...{ images: sum, only: sum, state: 'partly', failure: 'x', discarded: 1 },
       },
     ],
   }),

@@ -18,6 +18,8 @@ const status: ClusterStatus = {
   out: { out: [], braked: [] },
   quorum: { votersUp: 2, votersTotal: 3, needed: 2, canWrite: true },
   images: null,
+  stores: null,
+  work: null,
   redundancy: null,
   oldGlance: null,
   as_of: '2026-01-01T00:00:00Z',

@@ -29,6 +29,7 @@ const alive: NodeStatus = {
   store: null,
   integrity: null,
   records: null,
+  backends: [],
   loops: null,
   eventLoopDelay: null,
   oldGlance: null,
@@ -70,6 +71,8 @@ const status: ClusterStatus = {
   quorum: { votersUp: 1, votersTotal: 2, needed: 2, canWrite: false },
   images: { total: 13, active: 12, queued: 1, saving: 0, other: 0 },
   out: { out: [], braked: [] },
+  stores: null,
+  work: null,
   redundancy: {
     full: 0,
     underReplicated: 12,

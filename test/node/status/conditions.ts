@@ -385,6 +385,43 @@ export const CONDITIONS: Readonly<Record<CheckCode, Condition>> = {
     inject: fallsThrough({ a: oldGlance, b: oldGlance, c: null }),
     with: ['OLD_GLANCE_USED'],
   },
+  BACKEND_DOWN: {
+    severity: 'warning',
+    who: 'c',
+    verdict: 'DEGRADED',
+    remedy: /whether the back end is up/,
+    inject: (world) => {
+      const well = { store: 'big', failure: null, marker: 'm1' }
+      const { own: before } = world.state
+      world.state.own = { ...before, backends: [well] }
+      const cureB = reports('b', { backends: [well] })(world) as () => void
+      const failure = 'The store big does not answer (ECONNREFUSED).'
+      const cureC = reports('c', { backends: [{ store: 'big', failure, marker: null }] })(world) as () => void
+      return () => {
+        world.state.own = before
+        cureB()
+        cureC()
+      }
+    },
+  },
+  BACKEND_NOT_SHARED: {
+    severity: 'warning',
+    who: 'c',
+    verdict: 'DEGRADED',
+    remedy: /the same directory/,
+    inject: (world) => {
+      const found = (marker: string) => ({ backends: [{ store: 'files', failure: null, marker }] })
+      const { own: before } = world.state
+      world.state.own = { ...before, ...found('m1') }
+      const cureB = reports('b', found('m1'))(world) as () => void
+      const cureC = reports('c', found('m0'))(world) as () => void
+      return () => {
+        world.state.own = before
+        cureB()
+        cureC()
+      }
+    },
+  },
   LOOP_PAUSED: {
     severity: 'warning',
     who: 'a',

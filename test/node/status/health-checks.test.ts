@@ -29,6 +29,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     integrity: null,
     records: null,
     loops: [],
+    backends: [],
     eventLoopDelay: null,
     oldGlance: null,
     drain: null,
@@ -54,7 +55,8 @@ const noQuorum = { ...quorum, votersUp: 1, canWrite: false }
 
 function factsOf(fields: Partial<Facts> = {}): Facts {
   const nodes = ['a', 'b', 'c'].map((id) => nodeOf(id))
-  const nothing = { oldGlance: null, voterChange: null, refusals: [], abstentions: [], blockedTombstones: [] }
+  const none = { oldGlance: null, stores: [], voterChange: null }
+  const nothing = { ...none, refusals: [], abstentions: [], blockedTombstones: [] }
   return { nodes, quorum, redundancy: allFull, out: { out: [], braked: [] }, ...nothing, ...fields }
 }
 

@@ -29,6 +29,7 @@ const report: NodeReport = {
       },
     },
   ],
+  backends: [{ store: 'big', failure: 'The store big does not answer.', marker: null }],
   eventLoopDelay: { p99Ms: 4, maxMs: 30 },
   hashing: 'native',
   storedBytes: 10,

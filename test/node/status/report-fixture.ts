@@ -1,6 +1,7 @@
 /** The status of three nodes, a, b and c, as production gathers it: node a is asked, the others answer over a network in memory. */
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import type { OutView } from '../../../node/loops/out-nodes.ts'
+import { StoreList } from '../../../node/images/store-list.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
 import { ClusterReport } from '../../../node/status/cluster-report.ts'
 import { EventLog } from '../../../node/status/event-log.ts'
@@ -28,6 +29,7 @@ export const own: NodeReport = {
   integrity: null,
   records: null,
   loops: [],
+  backends: [],
   eventLoopDelay: null,
   hashing: 'wasm',
   storedBytes: 10,
@@ -70,6 +72,12 @@ export function clusterOf(images: ImageRecord[] | null = [activeImage(), imageOf
     out: () => state.out,
     ownReport: () => state.own,
     images: () => state.images,
+    tasks: () => [],
+    storeList: new StoreList({
+      clusterId: 'cluster',
+      isHttpOn: false,
+      backends: [{ id: 'big', type: 's3', weight: 0, description: null, properties: {} }],
+    }),
   })
   return { report, network, answers, config, clock, states, state, mutes, events }
 }
