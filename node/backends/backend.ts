@@ -1,6 +1,6 @@
 /**
  * The port of a back end: a place outside of the cluster in which whole images lie as objects, each under a name of its own
- * that is used once. Files, S3 and Swift are behind it; what is configured is Backends (backends.ts).
+ * that is used once. Files, S3, Swift, Ceph and vSphere are behind it; what is configured is Backends (backends.ts).
  */
 import { SeracError } from '../../cluster/errors.ts'
 
@@ -11,6 +11,8 @@ export type BackendErrorCode =
   | 'BACKEND_REFUSED'
   /** There is no room left in it. */
   | 'BACKEND_FULL'
+  /** It keeps an object for now, because something there stands on it: a clone of it, or somebody who has it open. */
+  | 'BACKEND_IN_USE'
   /** It does not answer, answers that it cannot, or breaks off. */
   | 'BACKEND_UNAVAILABLE'
 
@@ -46,8 +48,10 @@ export interface ObjectRange {
 export interface Backend {
   /** What `/v2/info/stores/detail` tells of it: no credentials. */
   readonly properties: Readonly<Record<string, unknown>>
-  /** What callers are shown as the location of an object: no credentials, and the name at its end. */
+  /** What callers are shown as the location of an object: no credentials. */
   urlOf(name: string): string
+  /** The name in such a location, wherever the back end was when it was written. */
+  nameOf(url: string): string
   /**
    * Resolves with the count of bytes when the object is there, whole and durable as far as the back end promises that. Memory
    * is bounded, and `body` is read no faster than it leaves. After a failure there is no object; what is left of its
@@ -56,12 +60,21 @@ export interface Backend {
   put(name: string, body: AsyncIterable<Uint8Array>, request: PutRequest): Promise<number>
   /** Ends early when the object is shorter. Whoever stops early calls `return()`, as `for await` does. */
   open(name: string, range: ObjectRange, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** Resolves when nothing of the object is there any more, also where nothing was. */
+  /** Resolves when nothing of the object is there any more, also where nothing was. Throws BACKEND_IN_USE as well. */
   delete(name: string, signal: AbortSignal): Promise<void>
+  /** Whether `delete` would throw BACKEND_IN_USE. Absent: it never does. */
+  isInUse?(name: string, signal: AbortSignal): Promise<boolean>
+  /** Looks whether the back end can be used, and changes nothing there. Throws what keeps it from that. */
+  look?(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
 /** Of ours and of Glance: nothing that any path, URL or listing takes for something else. */
 export function isObjectName(name: string): boolean {
   return /^\w[\w.-]{0,199}$/.test(name)
+}
+
+/** Of a location that ends with the name. */
+export function lastPartOf(url: string): string {
+  return url.slice(url.lastIndexOf('/') + 1)
 }

@@ -5,7 +5,7 @@ import { BackendError, isObjectName, type Backend, type ObjectRange, type PutReq
 export interface StoredObject {
   /** Of the back end's store. */
   store: string
-  /** What callers are shown of it; its last part is the object's name, and all that counts. */
+  /** What callers are shown of it; the object's name is in it, and all that counts. */
   url: string
 }
 
@@ -26,19 +26,36 @@ export class Backends {
   }
 
   async put(object: StoredObject, body: AsyncIterable<Uint8Array>, request: PutRequest): Promise<number> {
-    return this.#of(object.store).put(nameOf(object), body, request)
+    const { backend, name } = this.#find(object)
+    return backend.put(name, body, request)
   }
 
   async *open(object: StoredObject, range: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* this.#of(object.store).open(nameOf(object), range, signal)
+    const { backend, name } = this.#find(object)
+    yield* backend.open(name, range, signal)
   }
 
   async delete(object: StoredObject, signal: AbortSignal): Promise<void> {
-    await this.#of(object.store).delete(nameOf(object), signal)
+    const { backend, name } = this.#find(object)
+    await backend.delete(name, signal)
+  }
+
+  /** Whether something in the back end stands on it, so that `delete` would throw BACKEND_IN_USE. */
+  async isInUse(object: StoredObject, signal: AbortSignal): Promise<boolean> {
+    const { backend, name } = this.#find(object)
+    return (await backend.isInUse?.(name, signal)) ?? false
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#backends.values()].map((backend) => backend.close()))
+  }
+
+  /** Where the back end has moved, its objects have moved with it. */
+  #find({ store, url }: StoredObject): { backend: Backend; name: string } {
+    const backend = this.#of(store)
+    const name = backend.nameOf(url)
+    if (isObjectName(name)) return { backend, name }
+    throw new BackendError('BACKEND_REFUSED', `What is named is no object of the store ${store}.`)
   }
 
   #of(store: string): Backend {
@@ -51,11 +68,4 @@ export class Backends {
 /** Used once: nothing that is left of one upload can be taken for another's. Both are of hex digits. */
 export function objectName(imageId: string, uploadId: string): string {
   return `${imageId}-${uploadId}`
-}
-
-/** Where the back end has moved, its objects have moved with it. */
-function nameOf({ store, url }: StoredObject): string {
-  const name = url.slice(url.lastIndexOf('/') + 1)
-  if (isObjectName(name)) return name
-  throw new BackendError('BACKEND_REFUSED', `What is named is no object of the store ${store}.`)
 }

@@ -6,7 +6,7 @@
 import { constants, open, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { BackendError, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
+import { BackendError, lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
 
 export interface FileBackendOptions {
   /** Of the store. */
@@ -32,6 +32,10 @@ export class FileBackend implements Backend {
 
   urlOf(name: string): string {
     return pathToFileURL(this.#pathOf(name)).href
+  }
+
+  nameOf(url: string): string {
+    return lastPartOf(url)
   }
 
   async put(name: string, body: AsyncIterable<Uint8Array>, { signal }: PutRequest): Promise<number> {

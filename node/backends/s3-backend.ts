@@ -6,7 +6,7 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { webcrypto } from 'node:crypto'
 import { sleep, type Clock } from '../../cluster/runtime.ts'
-import { BackendError, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
+import { BackendError, lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
 import { BackendHttp, drop, type BackendAnswer, type BackendRequest } from './backend-http.ts'
 import { BodyParts, partBytes } from './body-parts.ts'
 
@@ -68,6 +68,10 @@ export class S3Backend implements Backend {
   urlOf(name: string): string {
     const { endpoint, bucket } = this.#options
     return `s3://${new URL(endpoint).host}/${bucket}/${name}`
+  }
+
+  nameOf(url: string): string {
+    return lastPartOf(url)
   }
 
   async put(name: string, body: AsyncIterable<Uint8Array>, request: PutRequest): Promise<number> {

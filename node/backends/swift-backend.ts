@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../cluster/runtime.ts'
-import { type Backend, type ObjectRange, type PutRequest } from './backend.ts'
+import { lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
 import { type BackendAnswer, BackendHttp, type BackendRequest, drop } from './backend-http.ts'
 import { BodyParts, partBytes } from './body-parts.ts'
 import { type SwiftAccount, type SwiftCredentials, SwiftSession } from './swift-session.ts'
@@ -70,6 +70,10 @@ export class SwiftBackend implements Backend {
 
   urlOf(name: string): string {
     return `swift+config://${this.#options.id}/${this.#options.container}/${name}`
+  }
+
+  nameOf(url: string): string {
+    return lastPartOf(url)
   }
 
   async put(name: string, body: AsyncIterable<Uint8Array>, request: PutRequest): Promise<number> {

@@ -7,7 +7,6 @@ import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import { buildImports, type ImportParts, type Imports } from './build-imports.ts'
 import type { Notifications } from './build-notifications.ts'
 import { buildTasks, buildTaskService, type TaskParts, type Tasks } from './build-tasks.ts'
-import type { Backends } from '../backends/backends.ts'
 import { BackendWriter } from '../data/backend-writer.ts'
 import type { Foreground } from '../data/foreground.ts'
 import type { HashPool } from '../data/hash-pool.ts'
@@ -36,7 +35,6 @@ export interface ImageParts extends ImportParts, TaskParts {
   cluster: Cluster
   foreground: Foreground
   policy: Policy
-  backends: Backends
 }
 
 export interface Images {
@@ -112,6 +110,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
       limits: parts.limits,
       uploader,
       opener,
+      backends,
       outside,
       hasher,
       locationTasks: tasks.locations,

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
+import type { Backends } from '../backends/backends.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { ImageGuard } from '../images/image-guard.ts'
 import type { ImageIndex } from '../images/image-index.ts'
@@ -36,6 +37,7 @@ export interface ImportParts {
   outbound: OutboundHttp
   limits: ProjectLimits | null
   stores: StoreList
+  backends: Backends
 }
 
 export interface ImportedImages {
@@ -55,7 +57,7 @@ export interface Imports {
 }
 
 export function buildImports(
-  { config, log, identity, index, policy, outbound, limits, stores }: ImportParts,
+  { config, log, identity, index, policy, outbound, limits, stores, backends }: ImportParts,
   { registers, uploader, opener, copier, service: images }: ImportedImages,
   tasks: TaskKeeper,
 ): Imports {
@@ -80,7 +82,7 @@ export function buildImports(
   const guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
   const legacy = new LegacyImporter({ random, images, guard, projectQuotas, stores, runner, tasks })
   const service = new ImportService(
-    { clock, policy, registers, uploader, projectQuotas, outbound, stores, runner, tasks, legacy },
+    { clock, policy, registers, uploader, projectQuotas, outbound, stores, backends, runner, tasks, legacy },
     { methods: enabledImportMethods },
   )
   return { service, runner }

@@ -4,7 +4,8 @@ import { systemClock as clock } from '../../cluster/runtime.ts'
 import type { Backend } from '../backends/backend.ts'
 import { Backends } from '../backends/backends.ts'
 import type { S3BackendOptions } from '../backends/s3-backend.ts'
-import type { BackendConfig } from '../config/backend-options.ts'
+import { CEPH_CONF, type BackendConfig } from '../config/backend-options.ts'
+import { parseIni } from '../config/ini.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { StoreList } from '../images/store-list.ts'
 
@@ -18,7 +19,10 @@ const MIB = 1024 ** 2
 const HTTP_STORE = 'http'
 const CLUSTER_ID = 'cluster'
 
-/** Throws when authorities cannot be read. None of the back ends is asked for anything: one that is down is no reason not to start. */
+/** Of Ceph's monitors, where the configuration leaves it to us, seconds. */
+const RADOS_CONNECT_SECONDS = 10
+
+/** Throws when authorities or ceph.conf cannot be read. None of the back ends is asked for anything: one that is down is no reason not to start. */
 export async function openBackends({ backends: configured, glanceStore }: SeracConfig): Promise<OpenStores> {
   const opened = new Map<string, Backend>()
   for (const config of configured) opened.set(config.id, await openBackend(config))
@@ -48,6 +52,8 @@ async function openBackend(config: BackendConfig): Promise<Backend> {
       return openS3(config)
     case 'swift':
       return openSwift(config)
+    case 'rbd':
+      return openRbd(config)
   }
 }
 
@@ -103,6 +109,28 @@ async function openSwift(config: BackendConfig & { type: 'swift' }): Promise<Bac
     ca: await readIfSet(config.swiftStoreCacert),
     insecure: config.swiftStoreAuthInsecure,
   })
+}
+
+async function openRbd(config: BackendConfig & { type: 'rbd' }): Promise<Backend> {
+  const { RbdBackend } = await import('../backends/rbd-backend.ts')
+  const { id, rbdStorePool: pool, rbdStoreUser: user, rbdStoreCephConf: conf } = config
+  return new RbdBackend(clock, {
+    id,
+    pool,
+    user,
+    conf,
+    fsid: await fsidIn(conf ?? CEPH_CONF, id),
+    objectBytes: 2 ** Math.floor(Math.log2(config.rbdStoreChunkSize)) * MIB,
+    connectSeconds: config.radosConnectTimeout > 0 ? config.radosConnectTimeout : RADOS_CONNECT_SECONDS,
+  })
+}
+
+/** Without asking Ceph, which may be down. */
+async function fsidIn(conf: string, store: string): Promise<string> {
+  const { assignments } = parseIni(await readFile(conf, 'utf8'))
+  const fsid = assignments.find(({ section, key }) => section === 'global' && key === 'fsid')?.value
+  if (fsid !== undefined && /^[0-9a-f-]{36}$/i.test(fsid)) return fsid
+  throw new Error(`the store ${store} needs fsid under [global] in ${conf}; \`ceph fsid\` tells it`)
 }
 
 async function readIfSet(path: string | null): Promise<string | null> {

@@ -8,8 +8,11 @@ import { boolean, choice, integer, path, secret, text, url, type OptionType } fr
 import { resolve } from './resolve.ts'
 import type { Settings } from './settings.ts'
 
-export const BACKEND_TYPES = ['file', 's3', 'swift'] as const
+export const BACKEND_TYPES = ['file', 's3', 'swift', 'rbd'] as const
 export type BackendType = (typeof BACKEND_TYPES)[number]
+
+/** Where the tools of Ceph look first when they are told nothing. */
+export const CEPH_CONF = '/etc/ceph/ceph.conf'
 
 export interface EnabledBackend {
   id: string
@@ -21,6 +24,9 @@ const WEIGHT_MAX = 1_000_000
 const S3_PART_MB = { min: 5, max: 512 }
 const SWIFT_SEGMENT_MB_MAX = 5120
 const FILE_MODE_MAX = 777
+/** As large as the objects of an RBD image may be. */
+const RBD_CHUNK_MB_MAX = 32
+const RADOS_CONNECT_SECONDS_MAX = 300
 
 export const enabledBackend: OptionType<EnabledBackend> = {
   description: `ID:TYPE with a TYPE of ${BACKEND_TYPES.join(', ')}`,
@@ -32,7 +38,7 @@ export const enabledBackend: OptionType<EnabledBackend> = {
   },
 }
 
-/** Names of S3 and Swift that need no escaping anywhere. */
+/** Names of S3, Swift and Ceph that need no escaping anywhere. */
 const bucket: OptionType<string> = {
   description: 'a name of letters, digits, dots, _ and -',
   parse(value) {
@@ -117,12 +123,42 @@ const swiftOptions = () => ({
   swift_store_auth_insecure: option(boolean, 'false', 'Do not check their certificates.'),
 })
 
-const KINDS = { file: fileOptions, s3: s3Options, swift: swiftOptions }
+const rbdOptions = () => ({
+  ...common(),
+  rbd_store_pool: option(bucket, 'images', 'Pool of the images. It is never made here.'),
+  rbd_store_user: optional(
+    bucket,
+    'Who this cluster is there, without client.; unset: as ceph.conf has it. Its keyring is named by ceph.conf.',
+  ),
+  rbd_store_ceph_conf: optional(
+    path,
+    `ceph.conf, with fsid under [global]: locations begin with it. Unset: ${CEPH_CONF}. The tools rbd and rados must be ` +
+      'installed (ceph-common).',
+  ),
+  rbd_store_chunk_size: option(
+    integer(1, RBD_CHUNK_MB_MAX),
+    '8',
+    'MB of the objects that an image is cut into; what is no power of two is rounded down to one, as in Glance.',
+  ),
+  rados_connect_timeout: option(
+    integer(-1, RADOS_CONNECT_SECONDS_MAX),
+    '-1',
+    "Seconds for Ceph's monitors to answer; -1 or 0: 10.",
+  ),
+})
+
+const KINDS = {
+  file: fileOptions,
+  s3: s3Options,
+  swift: swiftOptions,
+  rbd: rbdOptions,
+}
 /** What a store of a kind cannot do without. */
 const NEEDS: Readonly<Record<BackendType, readonly string[]>> = {
   file: ['filesystem_store_datadir'],
   s3: ['s3_store_host', 's3_store_access_key', 's3_store_secret_key', 's3_store_bucket'],
   swift: ['swift_store_auth_address', 'swift_store_user', 'swift_store_key'],
+  rbd: [],
 }
 
 type ValuesOf<Type extends BackendType> = ConfigOf<{

@@ -1,13 +1,14 @@
 /** The image service: every use case of an image, and the only door to images for the façade. */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log, Random } from '../../cluster/runtime.ts'
+import type { Backends } from '../backends/backends.ts'
 import { ImageError } from '../errors.ts'
 import { countedRead } from './counted-read.ts'
 import { ImageGuard } from './image-guard.ts'
 import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
 import { asText, type Grant, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
-import { isLocationChange } from './location-rules.ts'
+import { isLocationChange, storedObjects } from './location-rules.ts'
 import {
   ImageLocations,
   type ImageLocationsComponents,
@@ -32,6 +33,7 @@ import type {
 import type { CreateTerms, ImageServicePort } from './image-service-port.ts'
 import { isoSeconds } from './image-times.ts'
 import type { ImageUploader, UploadTerms } from './image-uploader.ts'
+import { requireNotInUse } from './objects-in-use.ts'
 import type { ProjectLimits } from './project-limits.ts'
 import { type LimitsUsage, ProjectQuotas } from './project-quotas.ts'
 import { PropertyRights } from './property-rights.ts'
@@ -49,6 +51,7 @@ export interface ImageServiceComponents {
   limits: ProjectLimits | null
   uploader: Pick<ImageUploader, 'upload'>
   opener: Pick<ImageOpener, 'open'>
+  backends: Pick<Backends, 'isInUse'>
   outside: ImageLocationsComponents['outside']
   hasher: ImageLocationsComponents['hasher']
   locationTasks: ImageLocationsComponents['tasks']
@@ -151,9 +154,13 @@ export class ImageService implements ImageServicePort {
 
   async remove(caller: Caller, id: string): Promise<void> {
     const operation = this.#options.delayedDelete ? 'image.delete-later' : 'image.delete'
-    await this.#guard.change(caller, id, ['delete_image'], (grant) =>
-      this.#components.registers.apply(id, operation, { grant, now: this.#now() }),
-    )
+    const { registers, backends } = this.#components
+    await this.#guard.change(caller, id, ['delete_image'], async (grant, image) => {
+      // One that is kept for now is not taken from under anything; nor is one that the operation refuses.
+      if (operation === 'image.delete' && !image.protected)
+        await requireNotInUse(backends, id, storedObjects(image))
+      await registers.apply(id, operation, { grant, now: this.#now() })
+    })
   }
 
   async members(caller: Caller, id: string): Promise<Answer<ImageMember[]>> {

@@ -1,11 +1,12 @@
 /** The stores that callers know by their ids (glance-api.md §9.1): the cluster, its back ends, and what is only read. */
+import type { BackendType } from '../config/backend-options.ts'
 import type { Place } from '../data/outside-bytes.ts'
 import type { ImageRecord } from './image-record.ts'
 import { outsideUrls, storedObjects } from './location-rules.ts'
 
 export interface StoreInfo {
   id: string
-  type: 'cluster' | 'http' | 'file' | 's3' | 'swift'
+  type: 'cluster' | 'http' | BackendType
   isDefault: boolean
   isReadOnly: boolean
   /** What operators say of it; null: nothing. */

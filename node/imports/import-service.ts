@@ -1,5 +1,6 @@
 /** Stages bytes and imports images: what callers may ask for, and in which state of an image (glance-api.md §9). */
 import type { Clock } from '../../cluster/runtime.ts'
+import type { Backends } from '../backends/backends.ts'
 import type { ImportMethod } from '../config/import-options.ts'
 import { ImageError } from '../errors.ts'
 import { ImageGuard } from '../images/image-guard.ts'
@@ -10,7 +11,8 @@ import type { Caller } from '../images/image-requests.ts'
 import { isoSeconds } from '../images/image-times.ts'
 import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
 import { refusalToImport } from '../images/import-operations.ts'
-import { locationsOf } from '../images/location-rules.ts'
+import { locationsOf, storedObjects } from '../images/location-rules.ts'
+import { requireNotInUse } from '../images/objects-in-use.ts'
 import type { ProjectQuotas } from '../images/project-quotas.ts'
 import type { StoreList } from '../images/store-list.ts'
 import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
@@ -32,6 +34,7 @@ export interface ImportServiceComponents {
   projectQuotas: Pick<ProjectQuotas, 'roomForData' | 'roomToStage'>
   outbound: Pick<OutboundHttp, 'check'>
   stores: StoreList
+  backends: Pick<Backends, 'isInUse'>
   runner: Pick<ImportRunner, 'start' | 'requireRoom'>
   tasks: Pick<TaskKeeper, 'requireRoom'>
   legacy: Pick<LegacyImporter, 'create'>
@@ -106,7 +109,7 @@ export class ImportService implements ImportServicePort {
   }
 
   async removeFromStore(caller: Caller, id: string, store: string): Promise<void> {
-    const { stores, registers } = this.#components
+    const { stores, registers, backends } = this.#components
     await this.#guard.change(caller, id, ['delete_image_location'], async (grant, image) => {
       if (!stores.has(store))
         throw new ImageError('CONFLICT', `The selected store ${store} is not available on this node.`)
@@ -120,6 +123,7 @@ export class ImportService implements ImportServicePort {
         )
       const location = locations.find(({ url }) => stores.ofUrl(image, url) === store)
       if (!location) throw new ImageError('NOT_FOUND', `Image ${id} is not stored in store ${store}.`)
+      await requireNotInUse(backends, id, storedObjects({ locations: [location] }))
       await registers.apply(id, 'image.drop-location', { grant, url: location.url, now: this.#now() })
     })
   }

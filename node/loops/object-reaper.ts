@@ -2,6 +2,7 @@
  * Deletes in their back ends the objects that images no longer have. What is to be deleted stands in the records, tombstones
  * included, until it is gone there: a back end that is down delays it, however long, and loses nothing.
  */
+import { hasCode } from '../../cluster/errors.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import { BackendError } from '../backends/backend.ts'
 import type { Backends, StoredObject } from '../backends/backends.ts'
@@ -27,6 +28,8 @@ const LOOK_EVERY_MS = 5000
 const OVERDUE_MS = 60_000
 /** For one object; a large one has many segments. */
 const DELETE_MS = 120_000
+/** What is in use in its back end is looked at again after that, ms. */
+const IN_USE_PAUSE_MS = 60_000
 /** The rest comes at the next look. */
 const IMAGES_PER_RUN_MAX = 200
 
@@ -35,6 +38,8 @@ export class ObjectReaper {
   readonly #components: ObjectReaperComponents
   /** Since when this node has known of an image with such objects; monotonic. */
   readonly #seenMs = new Map<string, number>()
+  /** Until when an object that is in use is left alone, by its URL; monotonic. */
+  readonly #inUseUntilMs = new Map<string, number>()
 
   constructor(components: ObjectReaperComponents) {
     this.#components = components
@@ -68,13 +73,14 @@ export class ObjectReaper {
     const urls: string[] = []
     for (const object of objects) {
       const { store, url } = object
-      if (silent.has(store) || !backends.has(store)) continue
+      if (silent.has(store) || !backends.has(store) || this.#isInUse(url)) continue
       try {
         await backends.delete(object, AbortSignal.any([signal, AbortSignal.timeout(DELETE_MS)]))
         urls.push(url)
       } catch (error) {
         signal.throwIfAborted()
-        silent.add(store)
+        if (hasCode(error, 'BACKEND_IN_USE')) this.#inUseUntilMs.set(url, this.#nowMs() + IN_USE_PAUSE_MS)
+        else silent.add(store)
         const reason = error instanceof BackendError ? error.message : String(error)
         log.warn({ image: id, store, error: reason }, 'what an image had in a store cannot be deleted now')
       }
@@ -87,9 +93,18 @@ export class ObjectReaper {
   }
 
   #note(waiting: ReadonlyMap<string, unknown>): void {
-    const nowMs = this.#components.clock.monotonicMs()
+    const nowMs = this.#nowMs()
     for (const id of this.#seenMs.keys()) if (!waiting.has(id)) this.#seenMs.delete(id)
+    for (const [url, untilMs] of this.#inUseUntilMs) if (untilMs <= nowMs) this.#inUseUntilMs.delete(url)
     for (const id of waiting.keys()) if (!this.#seenMs.has(id)) this.#seenMs.set(id, nowMs)
+  }
+
+  #isInUse(url: string): boolean {
+    return (this.#inUseUntilMs.get(url) ?? 0) > this.#nowMs()
+  }
+
+  #nowMs(): number {
+    return this.#components.clock.monotonicMs()
   }
 
   #isDue(id: string): boolean {
@@ -97,7 +112,7 @@ export class ObjectReaper {
   }
 
   #ageMs(id: string): number {
-    const nowMs = this.#components.clock.monotonicMs()
+    const nowMs = this.#nowMs()
     return nowMs - (this.#seenMs.get(id) ?? nowMs)
   }
 

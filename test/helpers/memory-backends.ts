@@ -1,6 +1,6 @@
 /** Back ends in memory, for tests of what lies above them. */
 import { createHash } from 'node:crypto'
-import { BackendError, type Backend, type ObjectRange } from '../../node/backends/backend.ts'
+import { BackendError, lastPartOf, type Backend, type ObjectRange } from '../../node/backends/backend.ts'
 import { Backends } from '../../node/backends/backends.ts'
 import { BackendWriter } from '../../node/data/backend-writer.ts'
 import type { ChunkBuffer } from '../../cluster/transfer/chunk-buffer.ts'
@@ -11,6 +11,8 @@ import type { HashAlgorithm } from '../../node/data/hash-algorithms.ts'
 export class MemoryBackend implements Backend {
   readonly properties = {}
   readonly objects = new Map<string, Buffer>()
+  /** Names of objects that something stands on. */
+  readonly inUse = new Set<string>()
   readonly #id: string
   /** What every request ends with; null: it works. */
   failure: BackendError | null = null
@@ -27,6 +29,10 @@ export class MemoryBackend implements Backend {
 
   urlOf(name: string): string {
     return `memory://${this.#id}/${name}`
+  }
+
+  nameOf(url: string): string {
+    return lastPartOf(url)
   }
 
   async put(name: string, body: AsyncIterable<Uint8Array>): Promise<number> {
@@ -52,7 +58,13 @@ export class MemoryBackend implements Backend {
 
   async delete(name: string): Promise<void> {
     if (this.failure) throw this.failure
+    if (this.inUse.has(name)) throw new BackendError('BACKEND_IN_USE', `The store ${this.#id} keeps it.`)
     this.objects.delete(name)
+  }
+
+  async isInUse(name: string): Promise<boolean> {
+    if (this.failure) throw this.failure
+    return this.inUse.has(name)
   }
 
   async close(): Promise<void> {}

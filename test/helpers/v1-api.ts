@@ -119,6 +119,7 @@ export function v1Api(t: Test, more: Partial<ApiComponents> = {}) {
         holdsWhole: () => true,
         current: async () => null,
       }),
+      ...noBackends(),
       outside,
       hasher: { begin: () => {} },
       locationTasks: { create: async () => toldLocationTask() },

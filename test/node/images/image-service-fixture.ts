@@ -10,6 +10,7 @@ import { ImageService, type ImageServiceOptions } from '../../../node/images/ima
 import type { UploadRequest } from '../../../node/images/image-uploader.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
+import { memoryBackends } from '../../helpers/memory-backends.ts'
 import { quotas } from './image-fixture.ts'
 import { MemoryRegisters } from './memory-registers.ts'
 import { toldLocationTask } from '../../helpers/told-location-task.ts'
@@ -77,6 +78,7 @@ export function serviceOf({
     holdsWhole: (root) => whole.has(root),
     current: async (id) => registers.record(id) ?? null,
   })
+  const memory = memoryBackends('fast')
   const service = new ImageService(
     {
       identity: createIdentity(systemRandom),
@@ -89,6 +91,7 @@ export function serviceOf({
       limits,
       uploader: { upload: async (request) => void uploads.push(request) },
       opener,
+      backends: memory.backends,
       outside: {
         sizeOf: async (url) => {
           measured.push(url)
@@ -108,5 +111,5 @@ export function serviceOf({
       locations: { ...locationOptions, ...locations },
     },
   )
-  return { service, registers, opened, uploads, whole, measured, own, elsewhere }
+  return { service, memory, registers, opened, uploads, whole, measured, own, elsewhere }
 }

@@ -353,3 +353,17 @@ t.test('members, tags and activation go through the register', async (t) => {
   await t.rejects(service.members(owner, ID), { code: 'FORBIDDEN' })
   await t.rejects(service.member(owner, ID, 'project-2'), { code: 'NOT_FOUND' })
 })
+
+t.test('an image with clones in its store is not deleted; one whose store does not answer is', async (t) => {
+  const { service, registers, memory } = serviceOf()
+  const fast = memory.each.get('fast')!
+  const locations = [{ url: 'memory://fast/a', metadata: {}, store: 'fast' }]
+  fast.inUse.add('a')
+  registers.put(activeImage({ locations, data: null }))
+  await t.rejects(service.remove(stranger, ID), { code: 'NOT_FOUND' })
+  await t.rejects(service.remove(owner, ID), { code: 'CONFLICT', message: /in use: the store fast/ })
+  t.equal(registers.record(ID)?.status, 'active')
+  fast.fail()
+  await service.remove(owner, ID)
+  t.match(registers.record(ID), { status: 'deleted', discarded: [{ store: 'fast' }] })
+})

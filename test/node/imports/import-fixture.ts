@@ -180,6 +180,7 @@ export function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: op
       projectQuotas: quotas,
       outbound,
       stores: new StoreList({ clusterId: 'main', isHttpOn: true }),
+      ...noBackends(),
       runner,
       tasks: keeper,
       legacy,

@@ -81,7 +81,7 @@ t.test('one store that fails ends the import, unless not all must succeed', asyn
 })
 
 t.test('an image is copied between all pairs of stores, and taken out of each', async (t) => {
-  const { upload, imported, image, service, objectsIn, read, fast } = nodeOf(t)
+  const { upload, imported, image, service, objectsIn, read, fast, big } = nodeOf(t)
   const copy = (...stores: string[]) => imported({ method: 'copy-image', stores }, admin)
   await upload('fast')
   await copy('main')
@@ -98,6 +98,9 @@ t.test('an image is copied between all pairs of stores, and taken out of each', 
   fast.takesBytes = 3
   t.equal(await read(['fast']), 'hello', 'in mid-stream from the other one')
   await t.rejects(copy('big'), { code: 'INVALID', message: /already present at store 'big'/ })
+  big.inUse.add([...big.objects.keys()][0]!)
+  await t.rejects(service.removeFromStore(admin, ID, 'big'), { code: 'CONFLICT', message: /is in use/ })
+  big.inUse.clear()
   await service.removeFromStore(admin, ID, 'big')
   await t.rejects(service.removeFromStore(admin, ID, 'fast'), { code: 'FORBIDDEN' })
 })

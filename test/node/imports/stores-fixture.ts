@@ -122,7 +122,18 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   )
   const legacy = { create: never }
   const service = new ImportService(
-    { ...base, policy: defaultPolicy, uploader, projectQuotas, outbound, stores, runner, tasks, legacy },
+    {
+      ...base,
+      policy: defaultPolicy,
+      uploader,
+      projectQuotas,
+      outbound,
+      stores,
+      backends,
+      runner,
+      tasks,
+      legacy,
+    },
     { methods: ['glance-direct', 'copy-image'] },
   )
   t.teardown(() => Promise.all([uploader.stop(), runner.stop()]))

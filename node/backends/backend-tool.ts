@@ -1,0 +1,240 @@
+/**
+ * A command-line tool that speaks to a back end: found at run time, given its arguments one by one and no shell, held to limits
+ * in time and in what it says, and killed with all that it has started when nobody waits for it any more.
+ */
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import type { Clock } from '../../cluster/runtime.ts'
+import { BackendError, type BackendErrorCode } from './backend.ts'
+
+export interface ToolEnd {
+  /** Null: it was killed. `TOOL_MISSING`: there is no such tool. */
+  exitCode: number | null
+  stderr: string
+}
+
+export interface ToolAnswer extends ToolEnd {
+  stdout: string
+}
+
+/** Of the shells, for a command that is not there. */
+export const TOOL_MISSING = 127
+/** What an answer, and what a tool says of itself, may have of characters: the rest is dropped. */
+const SAID_LENGTH_MAX = 256 * 1024
+/** Without a byte taken or given, ms. */
+const PAUSE_MS = 30_000
+/** For a tool whose bytes have broken off to put its things in order, ms; then it is killed. */
+const LEAVE_MS = 5000
+
+export class BackendTool {
+  readonly #clock: Clock
+  readonly #id: string
+
+  /** `id`: of the store, for messages. */
+  constructor(clock: Clock, id: string) {
+    this.#clock = clock
+    this.#id = id
+  }
+
+  /** Resolves with what it has answered, whatever that is. Throws BACKEND_UNAVAILABLE after `totalMs`, or the signal's reason. */
+  async run(
+    command: string,
+    args: readonly string[],
+    { totalMs, signal }: { totalMs: number; signal: AbortSignal },
+  ): Promise<ToolAnswer> {
+    const running = this.read(command, args, signal)
+    let stdout = ''
+    running.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout = (stdout + text).slice(0, SAID_LENGTH_MAX)
+    })
+    return { ...(await running.within(totalMs, running.ended)), stdout }
+  }
+
+  /**
+   * Writes a body to the tool, no faster than it takes it, each piece only after the one before is gone. Resolves with how the
+   * tool has ended and the count of bytes. Throws the error of `body`, BACKEND_UNAVAILABLE, or the signal's reason.
+   */
+  async feed(
+    command: string,
+    args: readonly string[],
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<ToolEnd & { sizeBytes: number }> {
+    const running = this.#start(command, args, signal)
+    running.stdout.resume()
+    try {
+      const sizeBytes = await pour(running, body)
+      running.stdin.end()
+      return { ...(await running.within(PAUSE_MS, running.ended)), sizeBytes }
+    } finally {
+      await running.leave()
+    }
+  }
+
+  /** To be read, by whoever owes it `kill` then. It is killed with `signal`, too. */
+  read(command: string, args: readonly string[], signal: AbortSignal): RunningTool {
+    const running = this.#start(command, args, signal)
+    running.stdin.end()
+    return running
+  }
+
+  /** What an end means that is no success. `known`: exit codes of the tool; what is missing there is BACKEND_UNAVAILABLE. */
+  failure(
+    { exitCode, stderr }: ToolEnd,
+    tool: string,
+    known: ReadonlyMap<number, BackendErrorCode>,
+  ): BackendError {
+    const code = known.get(exitCode ?? 0) ?? 'BACKEND_UNAVAILABLE'
+    if (exitCode === TOOL_MISSING)
+      return this.error(code, `needs ${tool}, which is not installed at this node`)
+    const reason = /: \(\d+\) ([A-Z][\w ]{2,60})\s*$/.exec(stderr.trim())?.[1]
+    return this.error(
+      code,
+      `fails: ${tool} ends with ${exitCode ?? 'a signal'}${reason ? ` (${reason})` : ''}`,
+    )
+  }
+
+  error(code: BackendErrorCode, what: string): BackendError {
+    return new BackendError(code, `The store ${this.#id} ${what}.`)
+  }
+
+  #start(command: string, args: readonly string[], signal: AbortSignal): RunningTool {
+    signal.throwIfAborted()
+    return new RunningTool({ clock: this.#clock, id: this.#id, signal }, command, args)
+  }
+}
+
+interface Surroundings {
+  clock: Clock
+  id: string
+  signal: AbortSignal
+}
+
+export class RunningTool {
+  /** When it and all that it has started are gone. Never rejects. */
+  readonly ended: Promise<ToolEnd>
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
+  readonly #surroundings: Surroundings
+  #isOver = false
+
+  constructor(surroundings: Surroundings, command: string, args: readonly string[]) {
+    this.#surroundings = surroundings
+    // A group of its own, which is killed as one. What the node's own environment holds is none of the tool's business.
+    this.#child = spawn(command, [...args], {
+      detached: true,
+      cwd: '/',
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const { signal } = surroundings
+    const onAbort = () => void this.leave()
+    signal.addEventListener('abort', onAbort, { once: true })
+    // It may end before it has read everything; how it has ended says why.
+    this.#child.stdin.on('error', () => {})
+    this.ended = this.#untilEnd().finally(() => {
+      this.#isOver = true
+      signal.removeEventListener('abort', onAbort)
+    })
+  }
+
+  get stdin(): Writable {
+    return this.#child.stdin
+  }
+
+  get stdout(): Readable {
+    return this.#child.stdout
+  }
+
+  /** What it writes, no faster than it is taken. How it has ended is still to be asked. Throws as `within`. */
+  async *pieces(): AsyncGenerator<Uint8Array> {
+    const pieces = this.#child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    for (;;) {
+      const next = await this.within(PAUSE_MS, pieces.next())
+      if (next.done) return
+      yield next.value
+    }
+  }
+
+  /** Resolves with `waiting`. Kills it after `limitMs`, and throws BACKEND_UNAVAILABLE then, or the signal's reason. */
+  async within<T>(limitMs: number, waiting: Promise<T>): Promise<T> {
+    const { clock, id, signal } = this.#surroundings
+    let cancel = () => {}
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.after(limitMs, () => {
+        reject(new BackendError('BACKEND_UNAVAILABLE', `The store ${id} does not answer.`))
+        this.kill()
+      })
+    })
+    try {
+      const result = await Promise.race([waiting, late])
+      signal.throwIfAborted()
+      return result
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  /**
+   * Ends it. One that still waits for input gets the end of that, and a while to let go of what it holds: locks of one that is
+   * killed outlive it. Resolves when it is gone, or as good as that.
+   */
+  async leave(): Promise<void> {
+    if (this.#isOver) return
+    if (this.#child.stdin.writableEnded) return this.kill()
+    this.#child.stdin.end()
+    const cancel = this.#surroundings.clock.after(LEAVE_MS, () => this.kill())
+    await this.ended
+    cancel()
+  }
+
+  kill(): void {
+    if (this.#isOver) return
+    try {
+      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
+    } catch {
+      // It has just ended.
+    }
+    // Nobody reads the rest of it, without which it would have no end.
+    this.#child.stdout.destroy()
+  }
+
+  #untilEnd(): Promise<ToolEnd> {
+    let stderr = ''
+    // The last lines tell why.
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-SAID_LENGTH_MAX)
+    })
+    return new Promise((resolve) => {
+      this.#child.on('error', (error) => resolve({ exitCode: TOOL_MISSING, stderr: error.message }))
+      this.#child.on('close', (exitCode) => resolve({ exitCode, stderr }))
+    })
+  }
+}
+
+/** Ends early when the tool does. */
+async function pour(running: RunningTool, body: AsyncIterable<Uint8Array>): Promise<number> {
+  const pieces = body[Symbol.asyncIterator]()
+  let sizeBytes = 0
+  let isWhole = false
+  const ended = running.ended.then(() => null)
+  try {
+    for (;;) {
+      const next = await Promise.race([pieces.next(), ended])
+      if (next?.done) isWhole = true
+      if (!next || next.done) return sizeBytes
+      await running.within(PAUSE_MS, Promise.race([write(running.stdin, next.value), ended]))
+      sizeBytes += next.value.length
+    }
+  } finally {
+    // Not waited for: whoever sends nothing any more does not end either.
+    if (!isWhole) void pieces.return?.().catch(() => {})
+  }
+}
+
+function write(to: Writable, piece: Uint8Array): Promise<void> {
+  // What it does not take, its end explains.
+  return new Promise((resolve) => to.write(piece, () => resolve()))
+}

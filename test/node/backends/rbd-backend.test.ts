@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { systemClock, type Clock } from '../../../cluster/runtime.ts'
+import { RbdBackend, type RbdBackendOptions } from '../../../node/backends/rbd-backend.ts'
+import { RbdStandIn } from '../../helpers/rbd-stand-in.ts'
+import { backendSuite, piecesOf, read } from '../../suites/backend.ts'
+
+/** For what hangs: nobody waits as long as for a real one. */
+const hasty: Clock = { ...systemClock, after: (ms, action) => systemClock.after(ms / 100, action) }
+const OBJECT_BYTES = 4096
+const request = { sizeBytes: null, signal: new AbortController().signal }
+const FSID = 'e770f12b-d142-4664-8882-e057b5a40c2d'
+
+function rbdOf(standIn: RbdStandIn, clock: Clock = systemClock, options: Partial<RbdBackendOptions> = {}) {
+  const place = { id: 'ceph', pool: 'images', user: 'glance', conf: '/a/ceph.conf', fsid: FSID }
+  const { tools } = standIn
+  return new RbdBackend(clock, { ...place, objectBytes: OBJECT_BYTES, connectSeconds: 5, tools, ...options })
+}
+
+backendSuite(t, 'rbd', async (t) => ({
+  backend: rbdOf(await RbdStandIn.start(t)),
+  partBytes: OBJECT_BYTES,
+}))
+
+t.test('rbd: locations are those of Glance, old ones as well', async (t) => {
+  const backend = rbdOf(await RbdStandIn.start(t))
+  t.equal(backend.urlOf('a'), `rbd://${FSID}/images/a/snap`)
+  t.equal(backend.nameOf('rbd://other/pool/b/snap'), 'b')
+  t.equal(backend.nameOf('rbd://b'), 'b')
+  for (const url of ['rbd://a/b', 'rbd://', 's3://a/b/c/d']) t.equal(backend.nameOf(url), '')
+  t.strictSame(backend.properties, { pool: 'images', chunk_size: OBJECT_BYTES, thin_provisioning: true })
+})
+
+t.test('rbd: an image gets a protected snapshot; who we are is said each time', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  await rbdOf(standIn).put('a', piecesOf(Buffer.from('hello')), request)
+  t.strictSame(await standIn.files(), ['a', 'a@protected', 'a@snap'])
+  t.match((await standIn.calls()).slice(0, 3), [
+    `import --no-progress --image-format 2 --object-size ${OBJECT_BYTES}B - images/a`,
+    'snap create --no-progress images/a@snap',
+    'snap protect images/a@snap',
+  ])
+})
+
+t.test(
+  'rbd: ranges are read object by object, holes too; as an export where that could be wrong',
+  async (t) => {
+    const standIn = await RbdStandIn.start(t)
+    const backend = rbdOf(standIn)
+    const bytes = Buffer.concat([randomBytes(5000), Buffer.alloc(9000), randomBytes(5000)])
+    await backend.put('a', piecesOf(bytes), request)
+    const commands = async () => new Set((await standIn.calls()).map((call) => call.split(' ')[0]))
+    await commands()
+    for (const [start, end] of [
+      [1, 18_999],
+      [4096, 4096],
+      [8000, 13_000],
+      [18_000, 40_000],
+      [12_287, 12_288],
+    ] as const)
+      t.ok(
+        (await read(backend, 'a', start, end)).equals(bytes.subarray(start, end + 1)),
+        `${start} to ${end}`,
+      )
+    t.strictSame(await commands(), new Set(['info', 'diff', 'get']))
+    await standIn.mark('a', 'changed')
+    t.ok((await read(backend, 'a', 5, 17_000)).equals(bytes.subarray(5, 17_001)))
+    t.strictSame(await commands(), new Set(['info', 'diff', 'export']))
+    await standIn.unmark('a', 'changed')
+    await standIn.fault(
+      `[ $command = info ] && echo '{"size":19000,"object_size":4096,"stripe_count":4}' && exit 0`,
+    )
+    t.ok((await read(backend, 'a', 5, 17_000)).equals(bytes.subarray(5, 17_001)))
+    t.strictSame(await commands(), new Set(['info', 'diff', 'export']))
+    await standIn.fault('[ $command = get ] && fail 5 "Input/output error"; true')
+    await t.rejects(read(backend, 'a', 5, 17_000), { code: 'BACKEND_UNAVAILABLE' })
+  },
+)
+
+t.test('rbd: an image with clones is in use, and stays whole', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn)
+  const { signal } = request
+  await backend.put('a', piecesOf(Buffer.from('hello')), request)
+  t.notOk(await backend.isInUse('a', signal))
+  t.notOk(await backend.isInUse('nothing', signal))
+  await standIn.mark('a', 'clone')
+  t.ok(await backend.isInUse('a', signal))
+  await t.rejects(backend.delete('a', signal), { code: 'BACKEND_IN_USE', message: /has clones/ })
+  t.ok((await standIn.files()).includes('a@protected'))
+  // Who may not look for clones is told when the snapshot is to go.
+  await standIn.fault('[ $command = children ] && fail 1 "Operation not permitted"; true')
+  t.notOk(await backend.isInUse('a', signal))
+  await t.rejects(backend.delete('a', signal), { code: 'BACKEND_IN_USE' })
+  t.equal(String(await read(backend, 'a', 0, 4)), 'hello')
+  await standIn.unmark('a', 'clone')
+  await standIn.fault('[ $command = rm ] && fail 16 "Device or resource busy"; true')
+  await t.rejects(backend.delete('a', signal), { code: 'BACKEND_IN_USE' })
+  await standIn.fault('')
+  await backend.delete('a', signal)
+  t.strictSame(await standIn.files(), [])
+})
+
+t.test('rbd: what its ends mean', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn)
+  const put = () => backend.put('a', piecesOf(Buffer.from('hello')), request)
+  const ends = [
+    [1, 'Operation not permitted', 'BACKEND_REFUSED'],
+    [2, 'No such file or directory', 'BACKEND_REFUSED'],
+    [13, 'Permission denied', 'BACKEND_REFUSED'],
+    [28, 'No space left on device', 'BACKEND_FULL'],
+    [110, 'Connection timed out', 'BACKEND_UNAVAILABLE'],
+    [108, 'Cannot send after transport endpoint shutdown', 'BACKEND_UNAVAILABLE'],
+  ] as const
+  for (const [number, text, code] of ends) {
+    await standIn.fault(`[ $command = import ] && fail ${number} "${text}"; true`)
+    await t.rejects(put(), { code, message: `The store ceph fails: rbd ends with ${number} (${text}).` })
+  }
+  // The pool itself is gone: nothing says that the image is.
+  await standIn.fault('fail 2 "No such file or directory"')
+  await t.rejects(backend.delete('a', request.signal), { code: 'BACKEND_NOT_FOUND' })
+  await t.rejects(backend.look(request.signal), { code: 'BACKEND_NOT_FOUND' })
+  await standIn.fault('')
+  await backend.look(request.signal)
+  await put()
+  await t.rejects(put(), { code: 'BACKEND_UNAVAILABLE', message: /already/ })
+  t.equal(String(await read(backend, 'a', 0, 4)), 'hello', 'and what was there stays')
+  const none = rbdOf(standIn, systemClock, { tools: { rbd: '/no/rbd', rados: '/no/rados' } })
+  await t.rejects(none.look(request.signal), { code: 'BACKEND_UNAVAILABLE', message: /not installed/ })
+  await t.rejects(none.put('b', piecesOf(Buffer.from('hello')), request), { message: /not installed/ })
+})
+
+t.test('rbd: a snapshot that fails, or other bytes than were sent: nothing is left', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn)
+  const put = () => backend.put('a', piecesOf(Buffer.from('hello')), request)
+  await standIn.fault('[ "$command $1" = "snap protect" ] && fail 95 "Operation not supported"; true')
+  await t.rejects(put(), { code: 'BACKEND_UNAVAILABLE' })
+  await standIn.fault('[ $command = import ] && { head -c 2 > "$image"; cat >/dev/null; exit 0; }; true')
+  await backend.delete('a', request.signal)
+  await t.rejects(put(), { code: 'BACKEND_REFUSED', message: /2 of 5 bytes/ })
+  t.strictSame(await standIn.files(), [])
+})
+
+t.test('rbd: one that hangs is given up and killed with all that it has started', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const child = join(standIn.directory, 'child')
+  const hang = `{ sleep 1000 & echo $! > ${child}; wait; }`
+  const isGone = async () => {
+    const stat = await readFile(`/proc/${(await readFile(child, 'utf8')).trim()}/stat`, 'utf8').catch(
+      () => '',
+    )
+    return stat === '' || / Z /.test(stat)
+  }
+  const backend = rbdOf(standIn, hasty)
+  await standIn.fault(`[ $command = import ] && ${hang}; true`)
+  const endless = async function* () {
+    for (;;) yield Buffer.alloc(65_536)
+  }
+  await t.rejects(backend.put('a', endless(), request), {
+    code: 'BACKEND_UNAVAILABLE',
+    message: /not answer/,
+  })
+  t.ok(await isGone())
+  await standIn.fault('')
+  await rbdOf(standIn).put('b', piecesOf(Buffer.from('hello')), request)
+  for (const [command, act] of [
+    ['export', async () => void (await read(backend, 'b', 0, 4))],
+    ['namespace', () => backend.look(request.signal)],
+  ] as const) {
+    await writeFile(child, '')
+    await standIn.fault(`[ $command = ${command} ] && ${hang}; true`)
+    await t.rejects(act(), { code: 'BACKEND_UNAVAILABLE', message: /not answer/ })
+    t.ok(await isGone(), command)
+  }
+})
+
+t.test('rbd: whoever stops waiting ends it', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn, hasty)
+  await standIn.fault(
+    '[ $command = import ] && exec sleep 1000; [ $command = export ] && exec sleep 1000; true',
+  )
+  const reason = new Error('enough')
+  for (const act of [
+    async (signal: AbortSignal) => {
+      await backend.put('a', piecesOf(randomBytes(1_000_000)), { sizeBytes: null, signal })
+    },
+    async (signal: AbortSignal) => {
+      for await (const _ of backend.open('a', { start: 0, end: 9 }, signal)) continue
+    },
+  ]) {
+    const stop = new AbortController()
+    setTimeout(() => stop.abort(reason), 50)
+    const beganMs = performance.now()
+    await t.rejects(act(stop.signal), reason)
+    t.ok(performance.now() - beganMs < 5000)
+  }
+})
