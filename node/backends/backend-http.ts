@@ -24,6 +24,8 @@ export interface BackendAnswer {
   status: number
   /** Lower-case names. */
   headers: Readonly<Record<string, string>>
+  /** Of Set-Cookie, each as it came. */
+  cookies: readonly string[]
   /** To be read, or `drop`ped. */
   body: Dispatcher.ResponseData['body']
 }
@@ -73,7 +75,8 @@ export class BackendHttp {
     const sent = isStream ? Readable.from(watched(body), { objectMode: false }) : (body ?? null)
     try {
       const answer = await request(url, { dispatcher: this.#agent, method, headers, body: sent, signal })
-      return { status: answer.statusCode, headers: plain(answer.headers), body: answer.body }
+      const cookies = [answer.headers['set-cookie'] ?? []].flat()
+      return { status: answer.statusCode, headers: plain(answer.headers), cookies, body: answer.body }
     } catch (error) {
       // What the caller's own bytes or patience ended says nothing of the back end.
       if (failures.length > 0) throw failures[0]

@@ -41,6 +41,9 @@ const REMOVE_MS = 600_000
 /** After a failure, for what was sent of it, ms. */
 const CLEAN_UP_MS = 15_000
 
+/** As `rbd children` says it of a clone that it may not open. */
+const CLONE_ELSEWHERE = /failed to open descendant \w+ from pool/
+
 /** Ends of `rbd`: numbers of Linux. */
 const [NO_ENTRY, BUSY, EXISTS, INVALID, NOT_EMPTY] = [2, 16, 17, 22, 39]
 const CODES = new Map<number, BackendErrorCode>([
@@ -130,11 +133,15 @@ export class RbdBackend implements Backend {
     this.#require(removed, [NO_ENTRY])
   }
 
-  /** Who may not look at other pools is told by what `delete` does. */
+  /**
+   * With the rights that Ceph's documentation gives to Glance, clones in other pools are found and cannot be opened, which is
+   * told as a refusal. Where one is overlooked, `delete` meets it.
+   */
   async isInUse(name: string, signal: AbortSignal): Promise<boolean> {
     const args = ['children', '--all', '--format', 'json', this.#snapshot(name)]
     const answer = await this.#tool.run(this.#rbd, [...this.#base, ...args], { totalMs: RUN_MS, signal })
     if (answer.exitCode === 0) return answer.stdout.trim() !== '[]'
+    if (CLONE_ELSEWHERE.test(answer.stderr)) return true
     const failure = this.#tool.failure(answer, 'rbd', CODES)
     if (failure.code === 'BACKEND_NOT_FOUND' || failure.code === 'BACKEND_REFUSED') return false
     throw failure

@@ -54,6 +54,8 @@ async function openBackend(config: BackendConfig): Promise<Backend> {
       return openSwift(config)
     case 'rbd':
       return openRbd(config)
+    case 'vmware':
+      return openVmware(config)
   }
 }
 
@@ -125,9 +127,27 @@ async function openRbd(config: BackendConfig & { type: 'rbd' }): Promise<Backend
   })
 }
 
+async function openVmware(config: BackendConfig & { type: 'vmware' }): Promise<Backend> {
+  const { VmwareBackend } = await import('../backends/vmware-backend.ts')
+  const ca = await readIfSet(config.vmwareCaFile)
+  return new VmwareBackend(clock, {
+    id: config.id,
+    host: config.vmwareServerHost ?? '',
+    user: config.vmwareServerUsername ?? '',
+    password: config.vmwareServerPassword ?? '',
+    datastores: config.vmwareDatastores.toSorted((a, b) => b.weight - a.weight),
+    directory: config.vmwareStoreImageDir.replaceAll(/^\/+|\/+$/g, ''),
+    tries: config.vmwareApiRetryCount,
+    pollMs: config.vmwareTaskPollInterval * 1000,
+    ca,
+    insecure: config.vmwareInsecure && ca === null,
+  })
+}
+
 /** Without asking Ceph, which may be down. */
 async function fsidIn(conf: string, store: string): Promise<string> {
-  const { assignments } = parseIni(await readFile(conf, 'utf8'))
+  // There, lines are mostly indented, and continue nothing.
+  const { assignments } = parseIni((await readFile(conf, 'utf8')).replaceAll(/^[ \t]+/gm, ''))
   const fsid = assignments.find(({ section, key }) => section === 'global' && key === 'fsid')?.value
   if (fsid !== undefined && /^[0-9a-f-]{36}$/i.test(fsid)) return fsid
   throw new Error(`the store ${store} needs fsid under [global] in ${conf}; \`ceph fsid\` tells it`)

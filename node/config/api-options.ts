@@ -153,7 +153,7 @@ export const API_OPTIONS = {
   enabled_backends: option(
     list(enabledBackend),
     '',
-    'Stores beside the cluster, as ID:TYPE,ID:TYPE: file, s3 and swift, each with a section [ID] of its own. Images can be ' +
+    'Stores beside the cluster, as ID:TYPE,ID:TYPE: file, s3, swift, rbd and vmware, each with a section [ID] of its own. Images can be ' +
       'uploaded to them, imported into them and copied between all of them and the cluster.',
   ),
   enabled_import_methods: IMPORT_METHODS_OPTION,

@@ -3,16 +3,24 @@
  * section of its own with the options of its kind, under Glance's names and with Glance's defaults. What Glance has beyond
  * that means nothing here, and is refused as any unknown name.
  */
-import { option, optional, type ConfigOf, type OptionTable, type SectionOptions } from './option.ts'
+import { multi, option, optional, type ConfigOf, type OptionTable, type SectionOptions } from './option.ts'
 import { boolean, choice, integer, path, secret, text, url, type OptionType } from './option-types.ts'
 import { resolve } from './resolve.ts'
 import type { Settings } from './settings.ts'
 
-export const BACKEND_TYPES = ['file', 's3', 'swift', 'rbd'] as const
+export const BACKEND_TYPES = ['file', 's3', 'swift', 'rbd', 'vmware'] as const
 export type BackendType = (typeof BACKEND_TYPES)[number]
 
 /** Where the tools of Ceph look first when they are told nothing. */
 export const CEPH_CONF = '/etc/ceph/ceph.conf'
+
+/** A datastore of vSphere. */
+export interface DatastoreOption {
+  /** Inventory path of its data center. */
+  datacenter: string
+  name: string
+  weight: number
+}
 
 export interface EnabledBackend {
   id: string
@@ -27,6 +35,8 @@ const FILE_MODE_MAX = 777
 /** As large as the objects of an RBD image may be. */
 const RBD_CHUNK_MB_MAX = 32
 const RADOS_CONNECT_SECONDS_MAX = 300
+const VMWARE_TRIES_MAX = 100
+const VMWARE_POLL_SECONDS_MAX = 300
 
 export const enabledBackend: OptionType<EnabledBackend> = {
   description: `ID:TYPE with a TYPE of ${BACKEND_TYPES.join(', ')}`,
@@ -147,11 +157,51 @@ const rbdOptions = () => ({
   ),
 })
 
+/** `DATACENTER:DATASTORE` or `DATACENTER:DATASTORE:WEIGHT`, as Glance writes them. */
+const datastore: OptionType<DatastoreOption> = {
+  description: 'DATACENTER:DATASTORE or DATACENTER:DATASTORE:WEIGHT',
+  parse(value) {
+    const [, datacenter = '', name = '', weight = '0'] =
+      /^([^:]+):([^:]+?)(?::(-?\d{1,6}))?$/.exec(value) ?? []
+    if (datacenter === '' || name === '') throw new Error(this.description)
+    return { datacenter: datacenter.trim(), name: name.trim(), weight: Number(weight) }
+  },
+}
+
+const vmwareOptions = () => ({
+  ...common(),
+  vmware_server_host: optional(text, 'vCenter or ESXi: HOST or HOST:PORT, by https.'),
+  vmware_server_username: optional(text, 'Who this cluster is there.'),
+  vmware_server_password: optional(secret, 'The password.'),
+  vmware_datastores: multi(
+    datastore,
+    'Where images are: new ones in the datastore with the greatest weight, the first of several.',
+  ),
+  vmware_store_image_dir: option(text, '/openstack_glance', 'Directory of the images in a datastore.'),
+  vmware_api_retry_count: option(
+    integer(1, VMWARE_TRIES_MAX),
+    '10',
+    'How often a session is asked for anew.',
+  ),
+  vmware_task_poll_interval: option(
+    integer(1, VMWARE_POLL_SECONDS_MAX),
+    '5',
+    'Seconds between two looks at a deletion that goes on.',
+  ),
+  vmware_insecure: option(
+    boolean,
+    'false',
+    'Do not check the certificate. Without effect with vmware_ca_file.',
+  ),
+  vmware_ca_file: optional(path, 'Authorities that vouch for the host, in PEM.'),
+})
+
 const KINDS = {
   file: fileOptions,
   s3: s3Options,
   swift: swiftOptions,
   rbd: rbdOptions,
+  vmware: vmwareOptions,
 }
 /** What a store of a kind cannot do without. */
 const NEEDS: Readonly<Record<BackendType, readonly string[]>> = {
@@ -159,6 +209,7 @@ const NEEDS: Readonly<Record<BackendType, readonly string[]>> = {
   s3: ['s3_store_host', 's3_store_access_key', 's3_store_secret_key', 's3_store_bucket'],
   swift: ['swift_store_auth_address', 'swift_store_user', 'swift_store_key'],
   rbd: [],
+  vmware: ['vmware_server_host', 'vmware_server_username', 'vmware_server_password', 'vmware_datastores'],
 }
 
 type ValuesOf<Type extends BackendType> = ConfigOf<{

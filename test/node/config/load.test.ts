@@ -315,23 +315,34 @@ t.test('notifications need a broker, whose password nobody reads', async (t) => 
 t.test('each of the enabled back ends has a section of its own', async (t) => {
   const file = [
     MEMBER,
-    '[DEFAULT]\nenabled_backends = fast:file, Big:s3,sw:swift',
+    '[DEFAULT]\nenabled_backends = fast:file, Big:s3,sw:swift,ceph:rbd,vm:vmware',
     '[glance_store]\ndefault_backend = Big',
     '[fast]\nfilesystem_store_datadir = /mnt/images/glance\nfilesystem_store_file_perm = 640\nweight = 5',
     '[big]\ns3_store_host = https://s3.example\ns3_store_access_key = ak\ns3_store_bucket = images',
     '[sw]\nswift_store_auth_address = https://keystone:5000/v3\nswift_store_user = service:glance',
     'swift_store_key = pw\nstore_description = the old one',
+    '[ceph]\nrbd_store_user = glance\nrbd_store_pool = vms',
+    '[vm]\nvmware_server_host = vcenter.example\nvmware_server_username = glance\nvmware_server_password = pw',
+    'vmware_datastores = dc/one:slow\nvmware_datastores = dc/one:fast:10',
   ].join('\n')
   const secrets = { OS_BIG__S3_STORE_SECRET_KEY: 'secret' }
   const { backends, default: api } = await load(t, { 'a.conf': file }, secrets)
   t.strictSame(
     api.enabledBackends.map(({ id }) => id),
-    ['fast', 'Big', 'sw'],
+    ['fast', 'Big', 'sw', 'ceph', 'vm'],
   )
   t.match(backends, [
     { id: 'fast', type: 'file', weight: 5, filesystemStoreFilePerm: 640, storeDescription: null },
     { id: 'Big', type: 's3', s3StoreSecretKey: 'secret', s3StoreBucketUrlFormat: 'auto' },
     { id: 'sw', type: 'swift', swiftStoreContainer: 'glance', storeDescription: 'the old one' },
+    { id: 'ceph', type: 'rbd', rbdStorePool: 'vms', rbdStoreChunkSize: 8, rbdStoreCephConf: null },
+    {
+      ...{ id: 'vm', type: 'vmware', vmwareStoreImageDir: '/openstack_glance', vmwareInsecure: false },
+      vmwareDatastores: [
+        { datacenter: 'dc/one', name: 'slow', weight: 0 },
+        { datacenter: 'dc/one', name: 'fast', weight: 10 },
+      ],
+    },
   ])
   t.match(await refused(t, { 'a.conf': file }), [[null, 'the store Big needs s3_store_secret_key in [Big]']])
   t.strictSame(
@@ -345,6 +356,6 @@ t.test('each of the enabled back ends has a section of its own', async (t) => {
   )
   const taken = `${MEMBER}[DEFAULT]\nenabled_backends = http:file\n[http]\nfilesystem_store_datadir = /x\n`
   t.match(await refused(t, { 'a.conf': taken }), [['a.conf:4', /the name http is taken/]])
-  for (const entry of ['cors:file', 'a:rbd', 'a'])
+  for (const entry of ['cors:file', 'a:cinder', 'a'])
     await t.rejects(load(t, { 'a.conf': `${MEMBER}[DEFAULT]\nenabled_backends = ${entry}\n` }), ConfigError)
 })
