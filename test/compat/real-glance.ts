@@ -64,7 +64,7 @@ export class RealGlance {
     this.process = new NodeProcess({ pid: join(directory, 'pid'), log: join(directory, 'log') })
   }
 
-  /** Runs until `t` ends, without images, with `settings` over its defaults. */
+  /** Runs until `t` ends, without images, with `settings` over its defaults: another database must be empty. */
   static async start(t: Test, settings: readonly Setting[]): Promise<RealGlance> {
     const directory = await mkdtemp(join(tmpdir(), 'serac-compat-glance-'))
     const glance = new RealGlance(directory, await freeBasePort(1))
@@ -119,6 +119,7 @@ export class RealGlance {
     await writeFile(join(directory, 'policy.yaml'), '')
     await writeFile(this.#configFile, this.#config(settings))
     await must('/usr/bin/glance-manage', ['--config-file', this.#configFile, 'db_sync'])
+    if (settings.some(({ section, name }) => section === 'database' && name === 'connection')) return
     // Readers must not lock the writer out.
     const script = `import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])

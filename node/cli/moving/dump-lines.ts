@@ -16,11 +16,16 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
     const [first = '', ...rest] = decode(piece).split('\n')
     pending.push(first)
     for (const line of rest) {
-      yield pending.join('')
+      yield withoutReturn(pending.join(''))
       pending = [line]
     }
   }
   pending.push(decode())
   const last = pending.join('')
-  if (last !== '') yield last
+  if (last !== '') yield withoutReturn(last)
+}
+
+/** Some machines write one before each line feed; within texts it is written as `\\r`. */
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
 }

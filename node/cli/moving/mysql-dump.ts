@@ -17,7 +17,7 @@ const USE = /^USE `((?:[^`]|``)+)`;/
 const HEAD = /^-- (?:MySQL|MariaDB) dump /
 /** Both comments are there, or none (`--skip-comments`). */
 const COMPLETED = /^-- Dump completed/
-const NAMES = /SET NAMES (\w+)/
+const NAMES = /^(?:\/\*!\d+ )?SET NAMES (\w+)/
 /** binary: the bytes as the tables have them, and Glance's are UTF-8. */
 const READABLE_NAMES = /^(?:utf8|utf8mb3|utf8mb4|binary)$/i
 /** Before the first `USE`. */

@@ -23,6 +23,9 @@ const KINDS: Record<string, Record<string, unknown>> = {
   members: { visibility: 'shared' },
 }
 
+/** Changes the database of a Glance. */
+export type Execute = (statements: readonly string[]) => Promise<void>
+
 export interface Gallery {
   /** By what is special about them. */
   ids: Map<string, string>
@@ -36,6 +39,7 @@ export async function fillGlance(
   count: number,
   sizeBytes: number,
   client = new ImageClient(glance.url),
+  execute: Execute = (statements) => sql(glance, statements),
 ): Promise<Gallery> {
   const ids = new Map<string, string>()
   for (const [kind, fields] of Object.entries(KINDS))
@@ -60,7 +64,7 @@ export async function fillGlance(
   await share(client, ids.get('members')!)
   await must(client, 'POST', `/v2/images/${ids.get('deactivated')!}/actions/deactivate`)
   await must(client, 'DELETE', `/v2/images/${ids.get('deleted')!}`)
-  await age(glance, ids, client)
+  await age(ids, client, execute)
   const all = [...ids].filter(([kind]) => kind !== 'deleted' && kind !== 'killed').map(([, id]) => id)
   return { ids, all }
 }
@@ -89,11 +93,11 @@ export async function must(client: ImageClient, method: string, path: string, js
 }
 
 /** What the API would not do: releases that hashed otherwise or not at all, old times, failures. */
-async function age(glance: RealGlance, ids: ReadonlyMap<string, string>, client: ImageClient): Promise<void> {
+async function age(ids: ReadonlyMap<string, string>, client: ImageClient, execute: Execute): Promise<void> {
   const data = await client.data(ids.get('sha256')!)
   const sha256 = createHash('sha256').update(data.body).digest('hex')
   const of = (kind: string) => `where id = '${ids.get(kind)!}'`
-  await sql(glance, [
+  await execute([
     `update images set os_hash_algo = 'sha256', os_hash_value = '${sha256}' ${of('sha256')}`,
     `update images set os_hash_algo = null, os_hash_value = null ${of('no-hash')}`,
     `update images set created_at = '2019-02-03 04:05:06.000000', updated_at = '2020-02-03 04:05:06.000000' ${of('plain')}`,

@@ -111,6 +111,10 @@ t.test('of a dump of a whole server the database counts that has all tables', as
     'USE `zun`;',
     ...create('images', ['uuid', 'repo']),
     "INSERT INTO `images` VALUES ('x','y');",
+    'CREATE TABLE `help_topic` (',
+    '  `text` text',
+    ');',
+    "INSERT INTO `help_topic` VALUES ('SET NAMES indicates latin1');",
   ]
   const [head = '', ...rest] = glance.split('\n')
   const all = [head, ...other, 'USE `glance`;', ...rest].join('\n')
@@ -129,6 +133,7 @@ t.test('what is no whole dump is refused', async (t) => {
   const directory = t.testdir({
     'cut.sql': whole.slice(0, whole.indexOf("'t''1'")),
     'silent.sql': whole.slice(0, whole.indexOf('-- Dump completed')),
+    'windows.sql': whole.replaceAll('\n', '\r\n'),
     'bare.sql': whole.replaceAll(/^--.*\n/gm, ''),
     'latin.sql': whole.replace('NAMES utf8mb4', 'NAMES latin1'),
     'bytes.sql': Buffer.from(whole.replace('ü', '\u00ff'), 'latin1'),
@@ -138,6 +143,7 @@ t.test('what is no whole dump is refused', async (t) => {
   await t.rejects(readMysqlDump(join(directory, 'silent.sql')), /"Dump completed": it was cut off/)
   await t.rejects(readMysqlDump(join(directory, 'latin.sql')), /latin1: .*--default-character-set=utf8mb4/)
   await t.rejects(readMysqlDump(join(directory, 'bytes.sql')), /not UTF-8: .*--default-character-set=utf8mb4/)
+  t.equal(imagesIn(await readMysqlDump(join(directory, 'windows.sql'))).length, 1)
   t.equal(
     imagesIn(await readMysqlDump(join(directory, 'bare.sql'))).length,
     1,
