@@ -18,7 +18,8 @@ export async function buildNotifications(config: SeracConfig, log: Log): Promise
   const { driver, transportUrl: addresses, topics } = config.osloMessagingNotifications
   if (driver === 'noop' || addresses === null) return null
   const { AmqpBroker } = await import('../notifications/amqp-broker.ts')
-  const broker = new AmqpBroker({ addresses, exchange: EXCHANGE })
+  const { amqpDurableQueues: durable, rabbitQuorumQueue: quorum } = config.osloMessagingRabbit
+  const broker = new AmqpBroker({ addresses, exchange: EXCHANGE, durable, quorum })
   const outbox = new Outbox({ clock, log, broker })
   outbox.start()
   const { defaultPublisherId: publisherId, disabledNotifications: disabled } = config.default

@@ -1,6 +1,6 @@
 /** What other services are told: oslo.messaging's names and defaults. */
 import { option, optional } from './option.ts'
-import { choice, list, text, type OptionType } from './option-types.ts'
+import { boolean, choice, list, text, type OptionType } from './option-types.ts'
 import { parseTransportUrl, type BrokerAddress } from './transport-url.ts'
 
 const transportUrl: OptionType<BrokerAddress[]> = {
@@ -26,4 +26,18 @@ export const NOTIFICATION_OPTIONS = {
       'request ever waits for it.',
   ),
   topics: option(list(text), 'notifications', 'Queues: TOPIC.info and TOPIC.error, on the exchange glance.'),
+}
+
+/** How the queues are declared: the broker refuses whoever declares one otherwise than it is. */
+export const RABBIT_OPTIONS = {
+  amqp_durable_queues: option(
+    boolean,
+    'false',
+    'Queues and exchange outlive a restart of the broker. As in the configuration of those that listen.',
+  ),
+  rabbit_quorum_queue: option(
+    boolean,
+    'false',
+    'Queues of the type quorum, which are durable. As in the configuration of those that listen.',
+  ),
 }

@@ -17,7 +17,7 @@ import { KEYSTONE_OPTIONS } from './keystone-options.ts'
 import { LIMIT_OPTIONS } from './limit-options.ts'
 import { member } from './members.ts'
 import { MOVING_OPTIONS } from './moving-options.ts'
-import { NOTIFICATION_OPTIONS } from './notification-options.ts'
+import { NOTIFICATION_OPTIONS, RABBIT_OPTIONS } from './notification-options.ts'
 import { IMPORT_FILTERING_OPTIONS, STORE_OPTIONS } from './outbound-options.ts'
 import { RENDEZVOUS_OPTIONS } from './rendezvous-options.ts'
 import { type ConfigOf, multi, option, optional } from './option.ts'
@@ -93,6 +93,10 @@ export const OPTIONS = {
   oslo_messaging_notifications: {
     help: 'What other services are told of images: nothing, unless a driver is set.',
     options: NOTIFICATION_OPTIONS,
+  },
+  oslo_messaging_rabbit: {
+    help: 'The queues of the message broker, as in the file of any other OpenStack service.',
+    options: RABBIT_OPTIONS,
   },
   oslo_limit: {
     help: 'Where limits are found with use_keystone_limits, as in the file of any other OpenStack service.',

@@ -1,5 +1,5 @@
 /** RabbitMQ, as oslo.messaging meets it: a topic exchange, and a queue by the name of the routing key. */
-import { connect, type ConfirmChannel } from 'amqplib'
+import { connect, type ConfirmChannel, type Options } from 'amqplib'
 import type { Broker, BrokerLink, OutgoingMessage } from './broker.ts'
 import type { BrokerAddress } from '../config/transport-url.ts'
 
@@ -8,13 +8,15 @@ export interface AmqpOptions {
   addresses: readonly BrokerAddress[]
   /** oslo.messaging's control_exchange: `glance`. */
   exchange: string
+  /** oslo.messaging's amqp_durable_queues. */
+  durable: boolean
+  /** Its rabbit_quorum_queue; such queues are durable. */
+  quorum: boolean
 }
 
 /** A broker that hangs is noticed after two of them. */
 const HEARTBEAT_SECONDS = 15
 const CONNECT_MS = 5000
-/** As oslo.messaging declares them by default: whoever declares a queue otherwise is refused by the broker. */
-const TRANSIENT = { durable: false, autoDelete: false }
 const PERSISTENT = 2
 
 export class AmqpBroker implements Broker {
@@ -27,26 +29,42 @@ export class AmqpBroker implements Broker {
 
   async connect(): Promise<BrokerLink> {
     const { addresses, exchange } = this.#options
+    const queue = queueOf(this.#options)
     const address = addresses[this.#tries++ % addresses.length]!
     const model = await connect({ ...address, heartbeat: HEARTBEAT_SECONDS }, { timeout: CONNECT_MS })
     // Told by what is being published; without a listener it would end the process.
     model.on('error', () => {})
     const channel = await model.createConfirmChannel()
     channel.on('error', () => {})
-    await channel.assertExchange(exchange, 'topic', TRANSIENT)
-    return new AmqpLink(channel, exchange, () => model.close())
+    await channel.assertExchange(exchange, 'topic', { durable: queue.durable, autoDelete: false })
+    return new AmqpLink(channel, { exchange, queue }, () => model.close())
+  }
+}
+
+/** As oslo.messaging declares it: whoever declares a queue otherwise is refused by the broker. */
+function queueOf({ durable, quorum }: AmqpOptions): Options.AssertQueue & { durable: boolean } {
+  return {
+    durable: durable || quorum,
+    autoDelete: false,
+    ...(quorum && { arguments: { 'x-queue-type': 'quorum' } }),
   }
 }
 
 class AmqpLink implements BrokerLink {
   readonly #channel: ConfirmChannel
   readonly #exchange: string
+  readonly #queue: Options.AssertQueue
   readonly #end: () => Promise<void>
   readonly #declared = new Map<string, Promise<void>>()
 
-  constructor(channel: ConfirmChannel, exchange: string, end: () => Promise<void>) {
+  constructor(
+    channel: ConfirmChannel,
+    { exchange, queue }: { exchange: string; queue: Options.AssertQueue },
+    end: () => Promise<void>,
+  ) {
     this.#channel = channel
     this.#exchange = exchange
+    this.#queue = queue
     this.#end = end
   }
 
@@ -76,7 +94,7 @@ class AmqpLink implements BrokerLink {
     const known = this.#declared.get(queue)
     if (known) return known
     const declaring = (async () => {
-      await this.#channel.assertQueue(queue, TRANSIENT)
+      await this.#channel.assertQueue(queue, this.#queue)
       await this.#channel.bindQueue(queue, this.#exchange, queue)
     })()
     this.#declared.set(queue, declaring)

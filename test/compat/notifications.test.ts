@@ -28,11 +28,11 @@ t.setTimeout(900_000)
 const rabbit = await RealRabbit.start(t)
 const listener = await Listener.start(t, rabbit.url)
 
-function telling(publisher: string) {
+function telling(publisher: string, url = rabbit.url) {
   return [
     { section: 'DEFAULT', name: 'default_publisher_id', value: publisher },
     { section: 'oslo_messaging_notifications', name: 'driver', value: 'messagingv2' },
-    { section: 'oslo_messaging_notifications', name: 'transport_url', value: rabbit.url },
+    { section: 'oslo_messaging_notifications', name: 'transport_url', value: url },
   ]
 }
 
@@ -123,6 +123,20 @@ t.test('while the broker is away nobody waits, and afterwards all is told in its
     told.map(({ event, payload }) => [event, (payload as { id: string }).id]),
     ids.map((id) => ['image.create', id]),
   )
+})
+
+t.test('durable and quorum queues are declared as those that listen do', async (t) => {
+  for (const setting of ['amqp_durable_queues', 'rabbit_quorum_queue']) {
+    const broker = await RealRabbit.start(t)
+    const other = await Listener.start(t, broker.url, [`${setting}=true`])
+    const rabbitOption = { section: 'oslo_messaging_rabbit', name: setting, value: 'true' }
+    const nodes = await clientCluster(t, [...telling(setting, broker.url), rabbitOption], 1)
+    const images = new ImageClient(nodes.node(0).apiUrl)
+    await images.newImage()
+    t.ok(await waitFor(async () => other.from(setting).length === 1, LIMITS), setting)
+    await images.newImage()
+    t.ok(await waitFor(async () => other.from(setting).length === 2, LIMITS), setting)
+  }
 })
 
 t.test('a real Glance tells the same, in the same fields', async (t) => {
