@@ -57,6 +57,7 @@ const STORE = {
 
 export class FixtureCluster {
   state: FixtureState = 'healthy'
+  oldGlance: ClusterStatus['oldGlance'] = null
   /** The node says nothing any more. */
   isSilent = false
   readonly #clock = { wallMs: () => Date.now() }
@@ -169,7 +170,7 @@ export class FixtureCluster {
       work: { staged: { images: 0, bytes: 0 }, tasks: { pending: 0, processing: 0, success: 0, failure: 0 } },
       redundancy: this.#redundancy(),
       out: { out: [], braked: [] },
-      oldGlance: null,
+      oldGlance: this.oldGlance,
       as_of: new Date().toISOString(),
     }
     const since = new Date(this.#beganMs - 7 * 60_000).toISOString()

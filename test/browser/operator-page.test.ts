@@ -54,6 +54,29 @@ t.test('every view is sound for whoever reads it otherwise, light and dark', asy
   }
 })
 
+t.test('while images are moved here, it is said how much the old Glance is still asked', async (t) => {
+  const { cluster, url } = await clusterIn(t)
+  const page = await openPage(t, browser, url)
+  await show(page, 'overview')
+  t.equal(await page.getByText('From the old Glance').count(), 0)
+  const agoMs = (ms: number) => new Date(Date.now() - ms).toISOString()
+  cluster.oldGlance = {
+    urls: ['http://old:9292'],
+    answers: true,
+    requests: 1234,
+    lastRequestAt: agoMs(2 * 3_600_000),
+    countedSince: agoMs(86_400_000 * 3),
+  }
+  await page.reload()
+  await page.getByText('1,234 requests').waitFor()
+  await page.getByText('the last 2 h 0 min ago').waitFor()
+  await page.getByText(/read from http:\/\/old:9292, and are in no list/).waitFor()
+  cluster.oldGlance.answers = false
+  await page.reload()
+  await page.getByText('it does not answer every node').waitFor()
+  t.strictSame(await violations(page), [])
+})
+
 t.test('what is unknown is said to be, in a colour of its own', async (t) => {
   const { url } = await clusterIn(t, 'partition')
   const page = await openPage(t, browser, url)

@@ -1,6 +1,6 @@
 /** How the cluster is, in one sentence; what is wrong, and what to do about it. */
 import type { EventsDocument } from '../../../../node/status/cluster-history.ts'
-import type { ClusterStatus, Verdict } from '../../../../node/status/status-types.ts'
+import type { ClusterStatus, FallThrough, Verdict } from '../../../../node/status/status-types.ts'
 import { CheckList } from '../check-list.tsx'
 import { damageOn } from '../damage.ts'
 import { EventRows } from '../event-rows.tsx'
@@ -16,7 +16,7 @@ import {
   type Tone,
 } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
-import { bytes, count, countOf, UNKNOWN } from '../words.ts'
+import { ago, bytes, count, countOf, UNKNOWN } from '../words.ts'
 
 const EVENTS_EVERY_MS = 10_000
 const EVENTS_SHOWN = 8
@@ -65,7 +65,7 @@ export function Overview(shown: Shown) {
 }
 
 function Figures({ status }: { status: ClusterStatus }) {
-  const { nodes, quorum, redundancy, images } = status
+  const { nodes, quorum, redundancy, images, oldGlance } = status
   const up = nodes.filter(({ state }) => state === 'alive').length
   const { damaged, silent } = damageOn(nodes)
   const rooms = nodes.flatMap(({ freeBytes, store }) =>
@@ -123,7 +123,24 @@ function Figures({ status }: { status: ClusterStatus }) {
       >
         {rooms.length === 0 ? UNKNOWN : bytes(Math.min(...rooms))}
       </Figure>
+      {oldGlance ? <OldGlance oldGlance={oldGlance} nowMs={Date.parse(status.as_of)} /> : null}
     </dl>
+  )
+}
+
+/** While images are moved here: how much the one that they come from is still asked. */
+function OldGlance({ oldGlance, nowMs }: { oldGlance: FallThrough; nowMs: number }) {
+  const { answers, requests, lastRequestAt, countedSince } = oldGlance
+  const last =
+    lastRequestAt === null ? `since ${ago(countedSince, nowMs)}` : `the last ${ago(lastRequestAt, nowMs)}`
+  return (
+    <Figure
+      name="From the old Glance"
+      tone={answers ? null : 'warning'}
+      word={answers ? last : 'it does not answer every node'}
+    >
+      {countOf(requests, 'request')}
+    </Figure>
   )
 }
 
