@@ -42,7 +42,8 @@ export class BackendTool {
     args: readonly string[],
     { totalMs, signal }: { totalMs: number; signal: AbortSignal },
   ): Promise<ToolAnswer> {
-    const running = this.read(command, args, signal)
+    const running = this.#start(command, args, signal)
+    running.stdin.end()
     let stdout = ''
     running.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout = (stdout + text).slice(0, SAID_LENGTH_MAX)
@@ -75,6 +76,8 @@ export class BackendTool {
   read(command: string, args: readonly string[], signal: AbortSignal): RunningTool {
     const running = this.#start(command, args, signal)
     running.stdin.end()
+    // Without a listener, Node.js throws away what nobody has read when the tool ends.
+    running.stdout.on('readable', () => {})
     return running
   }
 

@@ -45,7 +45,7 @@ const RADOS = `${COMMON}
 name=\${1#rbd_data.}; index=\${name##*.}; name=\${name%.*}
 dd if="$here/images/$name" of="$here/object.$$" bs=4096 skip=$(printf %d 0x$index) count=1 2>/dev/null
 trap 'rm -f "$here/object.$$"' EXIT
-if ! tr -d '\\0' < "$here/object.$$" | grep -q .; then
+if [ "$(tr -d '\\0' < "$here/object.$$" | wc -c)" = 0 ]; then
   echo "error getting images/rbd_data.$name.$index: (2) No such file or directory" >&2; exit 1
 fi
 cat "$here/object.$$"

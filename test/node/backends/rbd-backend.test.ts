@@ -80,6 +80,22 @@ t.test(
   },
 )
 
+t.test(
+  'rbd: what was fetched ahead is kept until it is read, though its tool has ended long ago',
+  async (t) => {
+    const standIn = await RbdStandIn.start(t)
+    const backend = rbdOf(standIn)
+    const bytes = randomBytes(5 * OBJECT_BYTES)
+    await backend.put('a', piecesOf(bytes), request)
+    const pieces: Uint8Array[] = []
+    for await (const piece of backend.open('a', { start: 1, end: bytes.length - 1 }, request.signal)) {
+      pieces.push(Buffer.from(piece))
+      if (pieces.length < 3) await setTimeout(500)
+    }
+    t.ok(Buffer.concat(pieces).equals(bytes.subarray(1)))
+  },
+)
+
 t.test('rbd: an image with clones is in use, and stays whole', async (t) => {
   const standIn = await RbdStandIn.start(t)
   const backend = rbdOf(standIn)
