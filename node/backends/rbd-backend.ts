@@ -68,7 +68,7 @@ export class RbdBackend implements Backend {
 
   constructor(clock: Clock, options: RbdBackendOptions) {
     this.#options = options
-    const { id, pool, objectBytes, user, conf, connectSeconds } = options
+    const { id, pool, fsid, objectBytes, user, conf, connectSeconds } = options
     const tools = options.tools ?? { rbd: 'rbd', rados: 'rados' }
     this.#rbd = tools.rbd
     this.#base = [
@@ -80,7 +80,7 @@ export class RbdBackend implements Backend {
     this.#tool = new BackendTool(clock, id)
     const known = { pool, base: this.#base, snapshot: SNAPSHOT, codes: CODES }
     this.#reader = new RbdReader(this.#tool, tools, known)
-    this.properties = { pool, chunk_size: objectBytes, thin_provisioning: true }
+    this.properties = { pool, chunk_size: objectBytes, thin_provisioning: true, fsid }
   }
 
   urlOf(name: string): string {

@@ -31,7 +31,12 @@ t.test('rbd: locations are those of Glance, old ones as well', async (t) => {
   t.equal(backend.nameOf('rbd://other/pool/b/snap'), 'b')
   t.equal(backend.nameOf('rbd://b'), 'b')
   for (const url of ['rbd://a/b', 'rbd://', 's3://a/b/c/d']) t.equal(backend.nameOf(url), '')
-  t.strictSame(backend.properties, { pool: 'images', chunk_size: OBJECT_BYTES, thin_provisioning: true })
+  t.strictSame(backend.properties, {
+    pool: 'images',
+    chunk_size: OBJECT_BYTES,
+    thin_provisioning: true,
+    fsid: FSID,
+  })
 })
 
 t.test('rbd: an image gets a protected snapshot; who we are is said each time', async (t) => {
