@@ -12,6 +12,17 @@ export class Semaphore {
     signal?.throwIfAborted()
     if (this.#free > 0) this.#free--
     else await this.#wait(signal)
+    return this.#permit()
+  }
+
+  /** As `acquire`, without waiting; null: there is none now. */
+  tryAcquire(): (() => void) | null {
+    if (this.#free === 0) return null
+    this.#free--
+    return this.#permit()
+  }
+
+  #permit(): () => void {
     let held = true
     return () => {
       if (!held) return

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../../cluster/runtime.ts'
+import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import { BackendError, type BackendErrorCode } from './backend.ts'
 
 export interface ToolEnd {
@@ -26,9 +27,19 @@ const PAUSE_MS = 30_000
 /** For a tool whose bytes have broken off to put its things in order, ms; then it is killed. */
 const LEAVE_MS = 5000
 
+/**
+ * At once, for one store. A tool of Ceph has 16 threads and 25 to 115 MB: all of them together stay below the 512 tasks that the
+ * unit of systemd lets a node have.
+ */
+const STREAMS_MAX = 16
+/** What only looks or marks does not wait behind clients that read slowly. */
+const COMMANDS_MAX = 8
+
 export class BackendTool {
   readonly #clock: Clock
   readonly #id: string
+  readonly #streams = new Semaphore(STREAMS_MAX)
+  readonly #commands = new Semaphore(COMMANDS_MAX)
 
   /** `id`: of the store, for messages. */
   constructor(clock: Clock, id: string) {
@@ -42,7 +53,7 @@ export class BackendTool {
     args: readonly string[],
     { totalMs, signal }: { totalMs: number; signal: AbortSignal },
   ): Promise<ToolAnswer> {
-    const running = this.#start(command, args, signal)
+    const running = this.#start(command, args, signal, await this.#turn(this.#commands, signal))
     running.stdin.end()
     let stdout = ''
     running.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -61,7 +72,7 @@ export class BackendTool {
     body: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<ToolEnd & { sizeBytes: number }> {
-    const running = this.#start(command, args, signal)
+    const running = this.#start(command, args, signal, await this.#turn(this.#streams, signal))
     running.stdout.resume()
     try {
       const sizeBytes = await pour(running, body)
@@ -73,8 +84,18 @@ export class BackendTool {
   }
 
   /** To be read, by whoever owes it `kill` then. It is killed with `signal`, too. */
-  read(command: string, args: readonly string[], signal: AbortSignal): RunningTool {
-    const running = this.#start(command, args, signal)
+  async read(command: string, args: readonly string[], signal: AbortSignal): Promise<RunningTool> {
+    return this.#read(command, args, signal, await this.#turn(this.#streams, signal))
+  }
+
+  /** As `read`, for what is not needed yet; null: others need the room. */
+  readAhead(command: string, args: readonly string[], signal: AbortSignal): RunningTool | null {
+    const endTurn = this.#streams.tryAcquire()
+    return endTurn && this.#read(command, args, signal, endTurn)
+  }
+
+  #read(command: string, args: readonly string[], signal: AbortSignal, endTurn: () => void): RunningTool {
+    const running = this.#start(command, args, signal, endTurn)
     running.stdin.end()
     // Without a listener, Node.js throws away what nobody has read when the tool ends.
     running.stdout.on('readable', () => {})
@@ -101,9 +122,29 @@ export class BackendTool {
     return new BackendError(code, `The store ${this.#id} ${what}.`)
   }
 
-  #start(command: string, args: readonly string[], signal: AbortSignal): RunningTool {
-    signal.throwIfAborted()
-    return new RunningTool({ clock: this.#clock, id: this.#id, signal }, command, args)
+  /** Whoever waits too long is told, and may come again. */
+  async #turn(turns: Semaphore, signal: AbortSignal): Promise<() => void> {
+    const late = new AbortController()
+    const cancel = this.#clock.after(PAUSE_MS, () =>
+      late.abort(this.error('BACKEND_UNAVAILABLE', 'has as much to do at this node as it may')),
+    )
+    try {
+      return await turns.acquire(AbortSignal.any([signal, late.signal]))
+    } finally {
+      cancel()
+    }
+  }
+
+  #start(command: string, args: readonly string[], signal: AbortSignal, endTurn: () => void): RunningTool {
+    try {
+      signal.throwIfAborted()
+      const running = new RunningTool({ clock: this.#clock, id: this.#id, signal }, command, args)
+      void running.ended.then(endTurn)
+      return running
+    } catch (error) {
+      endTurn()
+      throw error
+    }
   }
 }
 

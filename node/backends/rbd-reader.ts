@@ -36,8 +36,8 @@ export interface RbdInfo {
 
 /** For a command that looks, ms. */
 const RUN_MS = 30_000
-/** Objects that are fetched before they are needed; the tools hold them. */
-const AHEAD = 2
+/** Objects that are fetched before they are needed, by tools that hold them until then. */
+const AHEAD = 1
 /** Of what an object does not have, which are zeros, bytes at once. */
 const ZEROS = new Uint8Array(256 * 1024)
 /** The object alone: a pool that is missing is told of in other words. */
@@ -86,7 +86,7 @@ export class RbdReader {
 
   async *#export(name: string, { start, end }: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const args = [...this.#place.base, 'export', '--no-progress', this.#snapshot(name), '-']
-    const running = this.#tool.read(this.#tools.rbd, args, signal)
+    const running = await this.#tool.read(this.#tools.rbd, args, signal)
     try {
       let at = 0
       for await (const piece of running.pieces()) {
@@ -106,28 +106,29 @@ export class RbdReader {
     const { size, object_size: objectBytes } = info
     const end = Math.min(range.end, size - 1)
     const last = Math.floor(end / objectBytes)
-    let next = Math.floor(range.start / objectBytes)
-    const fetching: { running: RunningTool; at: number }[] = []
+    const ahead: RunningTool[] = []
     try {
-      for (let at = range.start; at <= end;) {
-        for (; next <= last && fetching.length <= AHEAD; next++)
-          fetching.push({ running: this.#get(info, next, signal), at: next * objectBytes })
-        const { running, at: base } = fetching[0]!
-        const until = Math.min(base + objectBytes, end + 1)
-        yield* this.#part(running, at - base, until - base)
-        at = until
-        fetching.shift()
+      for (let index = Math.floor(range.start / objectBytes); index <= last; index++) {
+        const args = this.#getOf(info, index)
+        const running = ahead.shift() ?? (await this.#tool.read(this.#tools.rados, args, signal))
+        for (let next = index + ahead.length + 1; next <= last && ahead.length < AHEAD; next++) {
+          const fetching = this.#tool.readAhead(this.#tools.rados, this.#getOf(info, next), signal)
+          if (!fetching) break
+          ahead.push(fetching)
+        }
+        const at = index * objectBytes
+        const [from, until] = [Math.max(range.start, at), Math.min(at + objectBytes, end + 1)]
+        yield* this.#part(running, from - at, until - at)
       }
     } finally {
-      for (const { running } of fetching) running.kill()
+      for (const running of ahead) running.kill()
     }
   }
 
-  #get(info: RbdInfo, index: number, signal: AbortSignal): RunningTool {
+  #getOf(info: RbdInfo, index: number): string[] {
     const name = `${info.block_name_prefix}.${index.toString(16).padStart(16, '0')}`
     const { base, pool } = this.#place
-    const args = [...base, '--pool', info.data_pool ?? pool, 'get', name, '-']
-    return this.#tool.read(this.#tools.rados, args, signal)
+    return [...base, '--pool', info.data_pool ?? pool, 'get', name, '-']
   }
 
   /** Up to `end`, exclusive. What an object does not have, and an object that is not there, are zeros. */

@@ -208,6 +208,22 @@ t.test('rbd: one that hangs is given up and killed with all that it has started'
   }
 })
 
+t.test('rbd: there are only so many tools; who looks does not wait for who reads slowly', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn, hasty)
+  const bytes = randomBytes(1_000_000)
+  await rbdOf(standIn).put('a', piecesOf(bytes, 65_536), request)
+  const slow = Array.from({ length: 16 }, () =>
+    backend.open('a', { start: 0, end: bytes.length - 1 }, request.signal),
+  )
+  for (const reader of slow) await reader.next()
+  await t.rejects(read(backend, 'a', 0, 9), { code: 'BACKEND_UNAVAILABLE', message: /as much to do/ })
+  await backend.look(request.signal)
+  await slow[0]!.return(undefined)
+  t.equal((await read(backend, 'a', 0, bytes.length - 1)).length, bytes.length)
+  await Promise.all(slow.map((reader) => reader.return(undefined)))
+})
+
 t.test('rbd: whoever stops waiting ends it', async (t) => {
   const standIn = await RbdStandIn.start(t)
   const backend = rbdOf(standIn, hasty)
