@@ -24,6 +24,8 @@ export const TOOL_MISSING = 127
 const SAID_LENGTH_MAX = 256 * 1024
 /** Without a byte taken or given, ms. */
 const PAUSE_MS = 30_000
+/** From the last byte that it was given to its end, ms: what it still holds is on its way then. */
+const END_MS = 60_000
 /** For a tool whose bytes have broken off to put its things in order, ms; then it is killed. */
 const LEAVE_MS = 5000
 
@@ -77,7 +79,7 @@ export class BackendTool {
     try {
       const sizeBytes = await pour(running, body)
       running.stdin.end()
-      return { ...(await running.within(PAUSE_MS, running.ended)), sizeBytes }
+      return { ...(await running.within(END_MS, running.ended)), sizeBytes }
     } finally {
       await running.leave()
     }
@@ -263,22 +265,34 @@ async function pour(running: RunningTool, body: AsyncIterable<Uint8Array>): Prom
   const pieces = body[Symbol.asyncIterator]()
   let sizeBytes = 0
   let isWhole = false
-  const ended = running.ended.then(() => null)
+  let isOver = false
+  let wake = () => {}
+  // One reaction for all pieces: a race with the end for each would keep all of them until then.
+  void running.ended.then(() => {
+    isOver = true
+    wake()
+  })
+  const nextPiece = () =>
+    new Promise<IteratorResult<Uint8Array> | null>((resolve, reject) => {
+      wake = () => resolve(null)
+      pieces.next().then(resolve, reject)
+    })
   try {
-    for (;;) {
-      const next = await Promise.race([pieces.next(), ended])
+    while (!isOver) {
+      const next = await nextPiece()
       if (next?.done) isWhole = true
       if (!next || next.done) return sizeBytes
-      await running.within(PAUSE_MS, Promise.race([write(running.stdin, next.value), ended]))
+      await running.within(PAUSE_MS, write(running.stdin, next.value))
       sizeBytes += next.value.length
     }
+    return sizeBytes
   } finally {
     // Not waited for: whoever sends nothing any more does not end either.
     if (!isWhole) void pieces.return?.().catch(() => {})
   }
 }
 
+/** Resolves also when it is not taken: why not, the end of the tool explains. */
 function write(to: Writable, piece: Uint8Array): Promise<void> {
-  // What it does not take, its end explains.
   return new Promise((resolve) => to.write(piece, () => resolve()))
 }

@@ -9,7 +9,7 @@ import { RbdStandIn } from '../../helpers/rbd-stand-in.ts'
 import { backendSuite, piecesOf, read } from '../../suites/backend.ts'
 
 /** For what hangs: nobody waits as long as for a real one. */
-const hasty: Clock = { ...systemClock, after: (ms, action) => systemClock.after(ms / 15, action) }
+const hasty: Clock = { ...systemClock, after: (ms, action) => systemClock.after(ms / 25, action) }
 const OBJECT_BYTES = 4096
 const request = { sizeBytes: null, signal: new AbortController().signal }
 const FSID = 'e770f12b-d142-4664-8882-e057b5a40c2d'
@@ -156,6 +156,13 @@ t.test('rbd: what its ends mean', async (t) => {
   t.equal(String(await read(backend, 'a', 0, 4)), 'hello', 'and what was there stays')
   const none = rbdOf(standIn, systemClock, { tools: { rbd: '/no/rbd', rados: '/no/rados' } })
   await t.rejects(none.look(request.signal), { code: 'BACKEND_UNAVAILABLE', message: /not installed/ })
+  for (const start of [0, 1])
+    await t.rejects(
+      async () => {
+        for await (const _ of none.open('a', { start, end: 4 }, request.signal)) continue
+      },
+      { message: /not installed/ },
+    )
   await t.rejects(none.put('b', piecesOf(Buffer.from('hello')), request), { message: /not installed/ })
 })
 
@@ -214,7 +221,7 @@ t.test('rbd: there are only so many tools; who looks does not wait for who reads
   const bytes = randomBytes(1_000_000)
   await rbdOf(standIn).put('a', piecesOf(bytes, 65_536), request)
   const slow = Array.from({ length: 16 }, () =>
-    backend.open('a', { start: 0, end: bytes.length - 1 }, request.signal),
+    backend.open('a', { start: 0, end: bytes.length - 1 }, new AbortController().signal),
   )
   for (const reader of slow) await reader.next()
   await t.rejects(read(backend, 'a', 0, 9), { code: 'BACKEND_UNAVAILABLE', message: /as much to do/ })
