@@ -139,7 +139,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const storeMover = new StoreMover({ ...base, registers, uploader, opener, digests, stores, pace: movePace })
   const storeMoves = { mover: storeMover, pace: movePace }
   const taskService = buildTaskService(parts, tasks, service)
-  const copier = new StoreCopier({ log, opener, backends, backendWriter })
+  const copier = new StoreCopier({ log, registers, opener, backends, backendWriter })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
   const ways = { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService }
   return { ...ways, imports, pace, storeMoves }

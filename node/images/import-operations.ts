@@ -19,7 +19,7 @@ import {
   type Timed,
 } from './image-decisions.ts'
 import type { ImageRecord, ImageStatus, ImageUpload } from './image-record.ts'
-import { imported, importing, isImportProperty } from './import-properties.ts'
+import { imported, importing, isImportProperty, stillImporting } from './import-properties.ts'
 import { locationOf, locationsOf, ownUrl, storedObjects } from './location-rules.ts'
 import { unstaged } from './stage-operations.ts'
 
@@ -52,6 +52,7 @@ export interface ImportStagedArgs extends EndImportArgs {
   isKept?: boolean
   /** Ids of stores that were not reached. */
   failed?: string[]
+  changes?: ImportChanges
 }
 
 export interface ImportChangedStageArgs extends ImportStagedArgs {
@@ -61,11 +62,22 @@ export interface ImportChangedStageArgs extends ImportStagedArgs {
 export interface FinishImportArgs extends FinishUploadArgs {
   /** As above. */
   failed?: string[]
+  changes?: ImportChanges
 }
 
 export interface FinishChangedArgs extends FinishImportArgs {
   changes: ImportChanges
 }
+
+/** The image is in the first of its stores; the import goes on. */
+interface GoingOn {
+  /** Ids of those that it is still on its way to. */
+  remaining: string[]
+}
+
+export type ActivateImportArgs = FinishImportArgs & GoingOn
+
+export type ActivateStagedArgs = ImportStagedArgs & GoingOn
 
 export interface ImportRefusal {
   code: ImageErrorCode
@@ -119,12 +131,19 @@ function isThereAlready(record: ImageRecord, { upload, stores }: BeginImportArgs
   return (isForCluster && record.data !== null) || objects.some(({ store }) => known.includes(store))
 }
 
-/** The bytes have come. A copy has the bytes of its image, which stays what it is. */
-const finishImport = onUpload<FinishImportArgs | FinishChangedArgs>((record, args) => {
-  const { data, objects = [], failed = [], sizeBytes, virtualSize, md5, sha512, now } = args
-  const { staged: _, ...rest } = 'changes' in args ? changed(record, args.changes) : record
-  const properties = imported(rest.properties, 'done', failed)
-  const next: ImageRecord = { ...rest, upload: null, data: data ?? record.data, properties }
+/** The bytes have come. A copy has the bytes of its image, which stays what it is, and so has what follows to further stores. */
+const finishImport = onUpload<FinishImportArgs | FinishChangedArgs>(takeBytes, STATUSES)
+
+/** They are in the first store, which is enough: the image is active, and its import goes on. */
+const activateImport = onUpload<ActivateImportArgs>(takeBytes, ['importing'])
+
+function takeBytes(
+  record: ImageRecord,
+  args: FinishImportArgs | FinishChangedArgs | ActivateImportArgs,
+): Decision {
+  const { data, objects = [], sizeBytes, virtualSize, md5, sha512, now } = args
+  const { staged: _, ...rest } = changed(record, args)
+  const next: ImageRecord = { ...rest, ...progressOf(rest, args), data: data ?? record.data }
   const own = data ? [{ url: ownUrl(record.id), metadata: {} }] : []
   const further = objects.map(locationOf)
   if (record.status !== 'importing')
@@ -132,27 +151,26 @@ const finishImport = onUpload<FinishImportArgs | FinishChangedArgs>((record, arg
   if (further.length > 0) next.locations = [...own, ...further]
   const digests = { checksum: md5, hashAlgo: 'sha512', hashValue: sha512 }
   return write(touch({ ...next, ...digests, status: 'active', size: sizeBytes, virtualSize }, now))
-}, STATUSES)
+}
 
 /** What was staged becomes the data as it is: no byte is moved. */
-const importStaged = onUpload<ImportStagedArgs | ImportChangedStageArgs>(
+const importStaged = onUpload<ImportStagedArgs | ImportChangedStageArgs | ActivateStagedArgs>(
   (record, args) => {
-    const { objects = [], failed = [], isKept = true, now } = args
-    const { staged, ...rest } = 'changes' in args ? changed(record, args.changes) : record
+    const { objects = [], isKept = true, now } = args
+    const { staged, ...rest } = changed(record, args)
     if (!staged) return refuse('CONFLICT', `Nothing is staged for image ${record.id}.`)
     if (staged.problem !== null) return refuse('UNSUPPORTED_MEDIA', staged.problem)
     const { root, chunkSizeBytes, copies, uploadId, sizeBytes, virtualSize, md5, sha512 } = staged
     const active: ImageRecord = {
       ...rest,
+      ...progressOf(rest, args),
       status: 'active',
-      upload: null,
       data: isKept ? { root, chunkSizeBytes, copies, uploadId } : null,
       size: sizeBytes,
       virtualSize,
       checksum: md5,
       hashAlgo: 'sha512',
       hashValue: sha512,
-      properties: imported(rest.properties, 'done', failed),
     }
     const own = isKept ? [{ url: ownUrl(record.id), metadata: {} }] : []
     if (objects.length > 0) active.locations = [...own, ...objects.map(locationOf)]
@@ -180,6 +198,8 @@ export const importOperations = {
   // Names of their own, so that a node of an older release refuses what it would do by half.
   'image.finish-changed-import': finishImport,
   'image.import-changed-stage': importStaged,
+  'image.activate-import': activateImport,
+  'image.activate-staged': importStaged,
   'image.fail-import': failImport,
   'image.end-import': endImport,
 }
@@ -190,14 +210,28 @@ export interface ImportOperationArgs {
   'image.import-staged': ImportStagedArgs
   'image.finish-changed-import': FinishChangedArgs
   'image.import-changed-stage': ImportChangedStageArgs
+  'image.activate-import': ActivateImportArgs
+  'image.activate-staged': ActivateStagedArgs
   'image.fail-import': EndImportArgs
   'image.end-import': EndImportArgs
 }
 
 /** The service's own properties are nobody's to set. */
-function changed(record: ImageRecord, { properties, formats }: ImportChanges): ImageRecord {
+function changed(record: ImageRecord, { changes }: { changes?: ImportChanges }): ImageRecord {
+  if (!changes) return record
+  const { properties, formats } = changes
   const own = Object.entries(properties).filter(([name]) => !isImportProperty(name))
   return { ...record, ...formats, properties: { ...record.properties, ...Object.fromEntries(own) } }
+}
+
+/** The claim on the image ends with its import. */
+function progressOf(
+  { properties, upload }: ImageRecord,
+  { failed, remaining = [] }: { failed?: string[]; remaining?: string[] },
+): Pick<ImageRecord, 'properties' | 'upload'> {
+  return remaining.length > 0
+    ? { upload, properties: stillImporting(properties, remaining) }
+    : { upload: null, properties: imported(properties, 'done', failed) }
 }
 
 function endWithout(record: ImageRecord, before: ImageRecord, now: string): Decision {

@@ -20,6 +20,11 @@ export function importing(properties: Properties, taskId: string, stores: readon
   return { ...properties, [TASK]: taskId, [UNDER_WAY]: stores.join(','), [FAILED]: '' }
 }
 
+/** Of one that has reached some of its stores, and is on its way to `remaining` still. */
+export function stillImporting(properties: Properties, remaining: readonly string[]): Properties {
+  return { ...properties, [UNDER_WAY]: remaining.join(',') }
+}
+
 /** Of one whose import is over. `failed`: what it was on its way to, it has not reached. Of `done`, some stores may have failed. */
 export function imported(
   properties: Properties,

@@ -231,7 +231,8 @@ export class ImportRunner {
 
   async #adopt(job: ImportJob, uploadId: UploadId, objects: readonly StoredObject[]): Promise<ImageRecord> {
     const { registers, plugins, copier } = this.#components
-    const { image, caller, stores } = job
+    const { image, caller, stores, allMustSucceed } = job
+    if (!allMustSucceed && stores.length > 1) return this.#adoptSoon(job, uploadId, objects)
     const copied = await this.#copyStaged(job, objects)
     const isKept = objects.length < stores.length
     const formats = formatsOf(image)
@@ -244,14 +245,63 @@ export class ImportRunner {
     )
   }
 
+  /** The image is active with the first store that has it, as in Glance, and goes on to the others. */
+  async #adoptSoon(
+    job: ImportJob,
+    uploadId: UploadId,
+    objects: readonly StoredObject[],
+  ): Promise<ImageRecord> {
+    const { registers, plugins, copier } = this.#components
+    const { image, caller, stores } = job
+    const { staged } = image
+    const isKept = objects.length < stores.length
+    const formats = formatsOf(image)
+    const changes = formats && { ...plugins.changesOf(caller, formats), formats: null }
+    const base = { uploadId, isKept, now: this.#now(), ...(changes && !isWithout(changes) && { changes }) }
+    // The register says what is wrong with it.
+    if (!staged || staged.problem !== null)
+      return registers.apply(image.id, 'image.activate-staged', { ...base, remaining: [] })
+    return this.#whileCopying(job, async (signal) => {
+      const { first, failed, left } = isKept
+        ? { first: null, failed: [], left: objects }
+        : await copier.copyToFirst(job, staged, objects, signal)
+      const there = first ? [first] : []
+      const remaining = left.map(({ store }) => store)
+      const args = { ...base, objects: there, failed, remaining }
+      const record = await copier.orRemoved({ objects: there, failed: [] }, () =>
+        registers.apply(image.id, 'image.activate-staged', args),
+      )
+      const { sizeBytes, virtualSize, md5, sha512 } = staged
+      const found = {
+        uploadId,
+        data: record.data,
+        objects: there,
+        sizeBytes,
+        virtualSize,
+        md5,
+        sha512,
+        now: base.now,
+      }
+      if (remaining.length > 0) await copier.spread(job, found, [...there, ...left], { failed, signal })
+      return record
+    })
+  }
+
   async #copyStaged(job: ImportJob, objects: readonly StoredObject[]): Promise<Copied> {
     const { staged } = job.image
     if (!staged || staged.problem !== null || objects.length === 0) return { objects: [], failed: [] }
+    return this.#whileCopying(job, (signal) =>
+      this.#components.copier.copyStaged(job, staged, objects, signal),
+    )
+  }
+
+  /** Copies wait for their turn as what is fetched does. */
+  #whileCopying<T>(job: ImportJob, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#whileFetching(job, async (stopped) => {
       const signal = AbortSignal.any([stopped, this.#stopping.signal])
       const endTurn = await this.#turns.acquire(signal)
       try {
-        return await this.#components.copier.copyStaged(job, staged, objects, signal)
+        return await act(signal)
       } finally {
         endTurn()
       }

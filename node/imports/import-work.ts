@@ -18,7 +18,7 @@ export interface ImportWorkComponents {
   uploader: Pick<ImageUploader, 'inspectionOf'>
   source: Pick<ImportSource, 'facts' | 'open'>
   plugins: Pick<ImportPlugins, 'changesOf' | 'apply'>
-  copier: Pick<StoreCopier, 'copyOn' | 'orRemoved'>
+  copier: Pick<StoreCopier, 'copyOn' | 'orRemoved' | 'spread'>
 }
 
 export interface WorkOrder extends Fetched, CopyJob {
@@ -92,6 +92,7 @@ export class ImportWork {
   async #finish(args: FinishUploadArgs, signal: AbortSignal): Promise<unknown> {
     const { registers, copier } = this.#components
     const { id } = this.#order.image
+    if (this.#isEnoughSoon(args)) return this.#activate(args, signal)
     const copied = await copier.copyOn(this.#order, args, this.#objects, signal)
     const whole = { ...args, ...copied }
     const changes = this.#changes
@@ -100,6 +101,22 @@ export class ImportWork {
         ? registers.apply(id, 'image.finish-import', whole)
         : registers.apply(id, 'image.finish-changed-import', { ...whole, changes }),
     )
+  }
+
+  /** Whether the image is active with the first of several stores, as in Glance; one that is copied is active anyhow. */
+  #isEnoughSoon({ objects = [] }: FinishUploadArgs): boolean {
+    const { allMustSucceed, method } = this.#order
+    return !allMustSucceed && method !== 'copy-image' && this.#objects.length > objects.length
+  }
+
+  async #activate(args: FinishUploadArgs, signal: AbortSignal): Promise<void> {
+    const { registers, copier } = this.#components
+    const { id } = this.#order.image
+    const there = (args.objects ?? []).map(({ store }) => store)
+    const remaining = this.#objects.map(({ store }) => store).filter((store) => !there.includes(store))
+    const changes = isWithout(this.#changes) ? {} : { changes: this.#changes }
+    await registers.apply(id, 'image.activate-import', { ...args, ...changes, remaining })
+    await copier.spread(this.#order, args, this.#objects, { failed: [], signal })
   }
 
   /** What was staged waits for another import, unless it is to blame. */

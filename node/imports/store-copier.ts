@@ -12,10 +12,12 @@ import { bytesOf } from '../images/bytes-of.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
 import { plainImage, type ImageRecord, type StagedData } from '../images/image-record.ts'
+import type { ImageRegisters } from '../images/image-registers.ts'
 import { locationOf } from '../images/location-rules.ts'
 
 export interface StoreCopierComponents {
   log: Log
+  registers: Pick<ImageRegisters, 'apply'>
   opener: Pick<ImageOpener, 'open'>
   backends: Pick<Backends, 'has' | 'objectFor'>
   backendWriter: Pick<BackendWriter, 'write' | 'remove'>
@@ -79,6 +81,54 @@ export class StoreCopier {
     const copied = await this.#copyAll(job, { source, further, there: [] }, signal)
     if (copied.failed.length < job.stores.length) return copied
     throw new ImageError('UNAVAILABLE', `None of the stores could be reached: ${copied.failed.join(', ')}.`)
+  }
+
+  /**
+   * From what is staged to the first of `wanted` that takes it: that, those that did not, and those that are left. Throws what
+   * keeps it out of the last one.
+   */
+  async copyToFirst(
+    job: CopyJob,
+    staged: StagedData,
+    wanted: readonly StoredObject[],
+    signal: AbortSignal,
+  ): Promise<{ first: StoredObject; failed: string[]; left: StoredObject[] }> {
+    const failed: string[] = []
+    for (const [at, object] of wanted.entries()) {
+      const one = { ...job, stores: [object.store], allMustSucceed: at === wanted.length - 1 }
+      try {
+        await this.copyStaged(one, staged, [object], signal)
+        return { first: object, failed, left: wanted.slice(at + 1) }
+      } catch (error) {
+        signal.throwIfAborted()
+        if (one.allMustSucceed) throw error
+        failed.push(object.store)
+      }
+    }
+    throw new ImageError('UNAVAILABLE', 'There is no store to bring the image to.')
+  }
+
+  /**
+   * An image that is active goes on to the others of `named`, and its import ends: what it has not reached then is told. Never
+   * rejects: what the image has is not to be taken back for what it could have as well. `failed`: those before.
+   */
+  async spread(
+    job: CopyJob,
+    args: FinishUploadArgs,
+    named: readonly StoredObject[],
+    { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
+  ): Promise<void> {
+    const { registers, log } = this.#components
+    const there = (args.objects ?? []).map(({ url }) => url)
+    const further = named.filter(({ url }) => !there.includes(url))
+    const lost = () => ({ objects: [], failed: further.map(({ store }) => store) })
+    const copied = await this.copyOn(job, args, named, signal).catch(lost)
+    const objects = copied.objects.filter(({ url }) => !there.includes(url))
+    const end = { ...args, data: null, objects, failed: [...failed, ...copied.failed] }
+    const apply = () => registers.apply(job.image.id, 'image.finish-import', end)
+    await this.orRemoved({ objects, failed: [] }, apply).catch((error: unknown) => {
+      log.warn({ image: job.image.id, error: String(error) }, 'the end of an import is left to the reaper')
+    })
   }
 
   /** An image that is deleted or taken over meanwhile may have been cleaned up before its last copy was there. */

@@ -31,6 +31,8 @@ const EVENTS: Readonly<Partial<Record<OperationName, readonly string[]>>> = {
   'image.import-staged': FILLED,
   'image.import-changed-stage': FILLED,
   'image.finish-changed-import': FILLED,
+  'image.activate-import': FILLED,
+  'image.activate-staged': FILLED,
   // Of a copy, too, which does not make its image active: that is seen below.
   'image.finish-import': FILLED,
   'image.delete': ['image.delete'],

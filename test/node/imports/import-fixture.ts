@@ -140,7 +140,7 @@ export function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: op
     { scratch, converter },
     { plugins: [], outputFormat: 'raw', inject: {}, ignoreUserRoles: ['admin'], ...options },
   )
-  const copier = new StoreCopier({ ...none, log: silentLog, opener })
+  const copier = new StoreCopier({ ...none, registers: registers.images, log: silentLog, opener })
   const runner = new ImportRunner(
     { ...base, registers: registers.images, uploader, tasks: keeper, source, plugins, copier },
     { sizeBytesMax: 1000 },

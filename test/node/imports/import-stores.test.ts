@@ -114,3 +114,73 @@ t.test('other bytes than those of the image are neither served nor copied', asyn
   t.match(task(), { status: 'failure' })
   t.strictSame([objectsIn('big'), image()?.locations?.length], [[], 1])
 })
+
+t.test('where one store is enough, the image is active with the first that has it', async (t) => {
+  const wanted = { allMustSucceed: false, stores: ['main', 'fast', 'big'] }
+  for (const isKept of [true, false]) {
+    const node = nodeOf(t)
+    await node.stage()
+    const seen: object[] = []
+    node.registers.afterExecute = (name) => {
+      if (name === 'image.activate-staged') seen.push({ ...node.image() })
+    }
+    const stores = isKept ? wanted.stores : ['fast', 'big']
+    await node.imported({ ...wanted, stores })
+    t.match(seen, [
+      {
+        ...{ status: 'active', size: 5, checksum: MD5, upload: { uploadId: String } },
+        properties: { os_glance_importing_to_stores: isKept ? 'fast,big' : 'big' },
+      },
+    ])
+    t.match(node.image(), { status: 'active', upload: null, properties: { os_glance_failed_import: '' } })
+    t.notOk(node.image()?.staged)
+    t.equal(node.image()?.locations?.length, stores.length)
+    t.notOk(node.image()?.discarded)
+    t.match(node.task(), { status: 'success' })
+    t.strictSame([node.objectsIn('fast'), node.objectsIn('big')], [['hello'], ['hello']])
+  }
+})
+
+t.test('what fails behind that is told, and takes nothing back', async (t) => {
+  const wanted = { allMustSucceed: false, stores: ['main', 'fast', 'big'] }
+  const node = nodeOf(t)
+  await node.stage()
+  node.fast.fail()
+  await node.imported(wanted)
+  t.match(node.image(), {
+    ...{ status: 'active', upload: null, data: {}, discarded: [{ store: 'fast' }] },
+    ...{ locations: [{ url: `serac://${ID}` }, { store: 'big' }] },
+    properties: { os_glance_failed_import: 'fast', os_glance_importing_to_stores: '' },
+  })
+  t.match(node.task(), { status: 'success' })
+  const first = nodeOf(t)
+  await first.stage()
+  first.fast.fail()
+  await first.imported({ ...wanted, stores: ['fast', 'big'] })
+  t.match(first.image(), { status: 'active', locations: [{ store: 'big' }] })
+  t.match(first.image()?.properties, { os_glance_failed_import: 'fast' })
+  const deleted = nodeOf(t)
+  await deleted.stage()
+  deleted.registers.beforeExecute = (name) => {
+    if (name === 'image.finish-import') deleted.registers.put(imageOf({ status: 'deleted' }), { live: false })
+  }
+  await deleted.imported(wanted)
+  t.strictSame([deleted.objectsIn('fast'), deleted.objectsIn('big')], [[], []])
+})
+
+t.test('a node that is gone in between leaves an active image', async (t) => {
+  const node = nodeOf(t)
+  await node.stage()
+  node.registers.beforeExecute = (name) => {
+    if (name === 'image.finish-import') throw new Error('the node is gone')
+  }
+  await node.imported({ allMustSucceed: false, stores: ['main', 'fast'] })
+  const { uploadId = '' } = node.image()?.upload ?? {}
+  node.registers.beforeExecute = () => {}
+  await node.registers.images.apply(ID, 'image.end-import', { uploadId, now: '2026-02-03T04:05:06Z' })
+  t.match(node.image(), {
+    ...{ status: 'active', data: {}, upload: null, discarded: [{ store: 'fast' }] },
+    properties: { os_glance_failed_import: 'fast' },
+  })
+  t.equal(await node.read(), 'hello')
+})

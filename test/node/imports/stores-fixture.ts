@@ -111,7 +111,13 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
     { scratch: { folder: never }, converter: { convert: () => piecesOf(HELLO) } },
     { plugins: [], outputFormat: 'raw', inject: {}, ignoreUserRoles: [] },
   )
-  const copier = new StoreCopier({ log: silentLog, opener, backends, backendWriter })
+  const copier = new StoreCopier({
+    registers: registers.images,
+    log: silentLog,
+    opener,
+    backends,
+    backendWriter,
+  })
   const runner = new ImportRunner(
     { ...base, uploader, tasks, source, plugins, copier },
     { sizeBytesMax: 1000 },
