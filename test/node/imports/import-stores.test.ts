@@ -184,3 +184,31 @@ t.test('a node that is gone in between leaves an active image', async (t) => {
   })
   t.equal(await node.read(), 'hello')
 })
+
+t.test('so is one that is downloaded', async (t) => {
+  const uri = 'http://mirror.example/image'
+  const wanted = { method: 'web-download' as const, uri, allMustSucceed: false }
+  for (const stores of [
+    ['main', 'fast', 'big'],
+    ['big', 'fast'],
+  ]) {
+    const node = nodeOf(t)
+    const seen: object[] = []
+    node.registers.afterExecute = (name) => {
+      if (name === 'image.activate-import') seen.push({ ...node.image() })
+    }
+    await node.imported({ ...wanted, stores })
+    t.match(seen, [
+      { status: 'active', properties: { os_glance_importing_to_stores: stores.slice(1).join(',') } },
+    ])
+    t.match(node.image(), { status: 'active', upload: null, properties: { os_glance_failed_import: '' } })
+    t.equal(node.image()?.locations?.length, stores.length)
+    t.notOk(node.image()?.discarded)
+    t.equal(await node.read(), 'hello')
+  }
+  const failing = nodeOf(t)
+  failing.fast.fail()
+  await failing.imported({ ...wanted, stores: ['main', 'fast'] })
+  t.match(failing.image(), { status: 'active', properties: { os_glance_failed_import: 'fast' } })
+  t.equal(await failing.read(), 'hello')
+})
