@@ -1,6 +1,7 @@
 /** What the composition root hands to the façade. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock, Log, Random } from '../cluster/runtime.ts'
+import type { CacheServicePort } from '../node/images/cache-service-port.ts'
 import type { Caller } from '../node/images/image-requests.ts'
 import type { ImageServicePort } from '../node/images/image-service-port.ts'
 import type { V1ImagesPort } from '../node/images/v1-images-port.ts'
@@ -60,6 +61,7 @@ export interface ApiComponents {
   oldGlance: OldGlancePort | null
   imports: ImportServicePort
   stores: StoreList
+  cache: CacheServicePort
   authenticator: Authenticator
   policy: AccessPolicy
   readiness: Readiness
@@ -96,4 +98,6 @@ export interface ApiOptions {
   containerFormats: readonly string[]
   /** Whether projects have limits in Keystone. */
   tellsUsage: boolean
+  /** Whether this node has an image cache. */
+  hasCache: boolean
 }

@@ -5,20 +5,20 @@ import { sendJson } from './replies.ts'
 
 /**
  * The minor versions whose features answer here, newest first. Clients choose features by this list, so a number joins it
- * with its feature: 2.13 needs /info/usage, 2.14, 2.16 and 2.18 the cache calls. 2.17 are the location calls, 2.15
+ * with its feature: 2.13 needs /info/usage, 2.14, 2.16 and 2.18 a cache. 2.17 are the location calls, 2.15
  * /info/stores/detail, 2.8 to 2.12 stores by name and the tasks of an image, 2.6 the interoperable import; 2.7 (hidden
  * images, os_hash_*) is all that nova and cinder ask for to boot from images and to take snapshots.
  */
-const MINOR_VERSIONS: readonly string[] = [17, 15, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map(
-  (minor) => `v2.${minor}`,
-)
-/** Behind those that are younger than USAGE_VERSION. */
-const USAGE_PLACE = 2
-const USAGE_VERSION = 'v2.13'
+const MINOR_VERSIONS: readonly number[] = [18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+const USAGE_VERSION = 13
+/** The calls of the cache; that PUT answers 202; to clean and to prune it. */
+const CACHE_VERSIONS = new Set([14, 16, 18])
 
 export interface VersionOptions {
   /** Where projects have no limits, there is nothing that /info/usage could tell. */
   tellsUsage: boolean
+  /** Where a node has no cache, its calls answer nothing but that. */
+  hasCache: boolean
   /** Its versions are listed behind those of v2. */
   offersV1: boolean
 }
@@ -26,8 +26,13 @@ export interface VersionOptions {
 const V1_VERSIONS: readonly string[] = ['v1.1', 'v1.0']
 
 /** Newest first. */
-export function minorVersions({ tellsUsage }: Pick<VersionOptions, 'tellsUsage'>): readonly string[] {
-  return tellsUsage ? MINOR_VERSIONS.toSpliced(USAGE_PLACE, 0, USAGE_VERSION) : MINOR_VERSIONS
+export function minorVersions({
+  tellsUsage,
+  hasCache,
+}: Pick<VersionOptions, 'tellsUsage' | 'hasCache'>): readonly string[] {
+  const isOffered = (minor: number) =>
+    (minor !== USAGE_VERSION || tellsUsage) && (!CACHE_VERSIONS.has(minor) || hasCache)
+  return MINOR_VERSIONS.filter(isOffered).map((minor) => `v2.${minor}`)
 }
 
 /** The media type that asks for a version on a path without version, as Glance knows it. */

@@ -1,6 +1,7 @@
 /** The `serac` command line: what commands there are and what they take. */
 import { Command, CommanderError, Option } from 'commander'
 import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, EXIT_USAGE, NotAskedError } from './cli/cli-io.ts'
+import { addCacheCommands } from './cli/cache-commands.ts'
 import { addClusterCommands } from './cli/cluster-commands.ts'
 import { checkConfig, printSample } from './cli/config-commands.ts'
 import { addDepartureCommands } from './cli/departure-commands.ts'
@@ -41,6 +42,7 @@ export function buildProgram(io: CliIo, finish: (exitCode: number) => void): Com
   addPolicy(program, io)
   addWatchingCommands(program, io, finish)
   addClusterCommands(program, io, finish)
+  addCacheCommands(program, io, finish)
   addDepartureCommands(program, io, finish)
   addMetadefCommands(program, io, finish)
   addMovingCommands(program, io, finish)

@@ -19,9 +19,11 @@ import type { ControlPlane } from '../cluster/membership/control-plane.ts'
 import { loadOrCreateIdentity, type NodeIdentity } from '../cluster/network/identity.ts'
 import type { NodeId } from '../cluster/network/rpc-port.ts'
 import { Traffic } from '../cluster/network/traffic.ts'
+import { ChunkBufferPool } from '../cluster/transfer/chunk-buffer.ts'
 import type { LearnedListener } from '../cluster/register/storage.ts'
 import type { CurrentConfig } from '../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../cluster/runtime.ts'
+import { openCache } from './composition/build-cache.ts'
 import { buildImages, type Images } from './composition/build-images.ts'
 import { buildHealer } from './composition/build-healer.ts'
 import { buildAuthenticator } from './composition/build-authenticator.ts'
@@ -44,10 +46,12 @@ import { openStore } from './composition/open-store.ts'
 import { readinessOf } from './composition/readiness.ts'
 import { chooseStartConfig } from './composition/start-config.ts'
 import { operatorRules } from './config/operator-rules.ts'
+import type { ImageCache } from './cache/image-cache.ts'
 import type { SeracConfig } from './config/options.ts'
 import type { Backends } from './backends/backends.ts'
 import { Foreground } from './data/foreground.ts'
 import { HashPool } from './data/hash-pool.ts'
+import { CacheService } from './images/cache-service.ts'
 import { ImageIndex } from './images/image-index.ts'
 import { storedData } from './images/image-record.ts'
 import { imageIdOf } from './images/image-operations.ts'
@@ -101,6 +105,8 @@ interface Core {
   limits: ProjectLimits | null
   stores: StoreList
   backends: Backends
+  /** null: it has none. */
+  cache: ImageCache | null
   discarded: DiscardedObjects
   /** Where clients reach this node. */
   apiUrl: string
@@ -199,9 +205,12 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   const scheme = config.default.certFile === null ? 'http' : 'https'
   const apiUrl = `${scheme}://${advertiseHost}:${config.default.bindPort}`
   const foreground = new Foreground(clock)
+  const downloads = new ChunkBufferPool(config.memory.downloads)
+  const cache = await openCache({ config, log, hashes, downloads })
+  onStarted(async () => cache?.stop())
   const { buildCluster } = await building
   const cluster = buildCluster(
-    { config, log, identity, currentConfig, store, hasher, foreground },
+    { config, log, identity, currentConfig, store, hasher, foreground, downloads },
     { version: SERAC_VERSION, advertiseHost, apiUrl },
   )
   const { policy } = watch
@@ -221,13 +230,13 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
   }
   const { backends, stores } = await openBackends(config)
   onStarted(() => backends.close())
-  const elsewhere = { outbound, backends, discarded, stores }
+  const elsewhere = { outbound, backends, discarded, stores, cache }
   return { ...base, ...elsewhere, policy, limits: limits.limits, apiUrl, reloads: [() => watch.look()] }
 }
 
 function buildLoops(
   core: Core,
-  { registers, holder, uploader, hasher, tasks, imports, pace, storeMoves }: Images,
+  { registers, holder, uploader, hasher, tasks, imports, cacheKeeper, pace, storeMoves }: Images,
   { names }: Metadefs,
 ): Loops {
   const { log, store, index, cluster, foreground, backends } = core
@@ -246,6 +255,7 @@ function buildLoops(
     // An image without data is nothing to pull; one that is gone may have left some.
     const record = index.get(id)
     hasher.noteChanged(id, record ?? null)
+    cacheKeeper?.noteChanged(id, record ?? null)
     if (!record || record.status === 'pending_delete') imports.runner.noteDeleted(id)
     if (!record) storeMoves.mover.noteDeleted(id)
     if (!record || storedData(record).length > 0) updater.enqueue(id)
@@ -288,7 +298,8 @@ function buildLoops(
   const own = [updater.loop, healer.loop, ...recordLoops, votes, recordAuditor.loop, auditor.loop]
   const stores = core.config.backends.map(({ id }) => id)
   const prober = stores.length > 0 ? new BackendProber({ clock, random, log, backends, stores }) : null
-  const all = [...own, reclaim.chunks.loop, reclaim.segments, ...(prober ? [prober.loop] : [])]
+  const optional = [...(prober ? [prober.loop] : []), ...(cacheKeeper ? [cacheKeeper.loop] : [])]
+  const all = [...own, reclaim.chunks.loop, reclaim.segments, ...optional]
   return { all, tombstones, auditor, records: recordAuditor, out, backends: prober }
 }
 
@@ -327,6 +338,7 @@ async function listen(
     registers: images.registers,
     holder: images.holder,
     storeMoves: images.storeMoves,
+    cacheKeeper: images.cacheKeeper,
     loops,
     startedMs: STARTED_MS,
     eventLoopDelay: () => eventLoopDelay.recent,
@@ -344,6 +356,11 @@ async function listen(
       oldGlance,
       imports: images.imports.service,
       stores: core.stores,
+      cache: new CacheService({
+        ...{ cache: core.cache, policy: core.policy, registers: images.registers },
+        keeper: images.cacheKeeper,
+        urlsWith: (id) => view.caches.urlsWith(id),
+      }),
       authenticator,
       policy: core.policy,
       readiness,
@@ -368,6 +385,7 @@ async function listen(
       diskFormats: config.imageFormat.diskFormats,
       containerFormats: config.imageFormat.containerFormats,
       tellsUsage: config.default.useKeystoneLimits,
+      hasCache: core.cache !== null,
     },
   )
   api.server.on('connection', (socket: Socket) => apiTraffic.watch(socket))

@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cluster/cluster.ts'],
   ['node/errors.ts', 'node/version.ts', 'node/config/', 'node/store/', 'node/outbound/', 'node/backends/'],
   ['node/data/', 'node/inspect/'],
+  ['node/cache/'],
   ['node/images/'],
   ['node/metadefs/', 'node/tasks/'],
   ['node/imports/'],

@@ -4,8 +4,10 @@ import type { InviteWishes, MemberChanges } from '../../node/status/cluster-admi
 import type { MuteRequest } from '../../node/status/cluster-history.ts'
 import { INSPECTED_MAX } from '../../node/status/copy-inspection.ts'
 import type { ImageMapQuery } from '../../node/status/image-map.ts'
+import { CACHE_ACTIONS, CACHE_PARTS, type CacheChange } from '../../node/status/cache-admin.ts'
 import type { LoopChanges } from '../../node/status/loop-admin.ts'
 import type { StoreMoveOrder } from '../../node/status/store-admin.ts'
+import { isUuid } from '../v2/image-fields.ts'
 import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../node/status/mutes.ts'
 
 export interface VotersRequest {
@@ -83,6 +85,18 @@ export function parseLoopChanges(body: unknown): LoopChanges {
   if (paused !== undefined) changes.paused = parsePaused(paused)
   if (rate !== undefined) changes.rate = parseRate(rate)
   return changes
+}
+
+export function parseCacheRequest(body: unknown): CacheChange & { node: string | null } {
+  const { action, image = null, part = null, node = null, ...others } = objectOf(body)
+  refuseOthers(others, 'action, image, part and node')
+  const known = CACHE_ACTIONS.find((each) => each === action)
+  if (!known) throw invalid(`action must be one of ${CACHE_ACTIONS.join(', ')}.`)
+  if (image !== null && !isImageId(image)) throw invalid('image must be the id of an image.')
+  const knownPart = CACHE_PARTS.find((each) => each === part) ?? null
+  if (part !== null && !knownPart) throw invalid('part must be cache, queue, or null for both.')
+  if (node !== null && !isName(node)) throw invalid('node must be the id of a node, or null for all.')
+  return { action: known, imageId: image?.toLowerCase() ?? null, part: knownPart, node }
 }
 
 export function parseMuteRequest(body: unknown): MuteRequest {
@@ -177,6 +191,10 @@ function objectOf(body: unknown): Record<string, unknown> {
 function refuseOthers(others: Record<string, unknown>, known: string): void {
   const [name] = Object.keys(others)
   if (name !== undefined) throw invalid(`There is no field ${name.slice(0, TEXT_LENGTH_MAX)}, only ${known}.`)
+}
+
+function isImageId(value: unknown): value is string {
+  return typeof value === 'string' && isUuid(value)
 }
 
 function isName(value: unknown): value is string {

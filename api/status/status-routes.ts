@@ -1,6 +1,6 @@
 /**
  * The operator's server: the page, metrics, and as JSON cluster status, images by node, events, membership, background loops,
- * deleted images, stores, images that are moved, and metadata definitions.
+ * image caches, deleted images, stores, images that are moved, and metadata definitions.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
@@ -9,6 +9,7 @@ import type { ClusterStatus } from '../../node/status/status-types.ts'
 import { describeError } from '../errors.ts'
 import type { Presence } from '../api-components.ts'
 import { healthRoutes } from '../health.ts'
+import { cacheAdminRoutes, type CacheAdminPort } from './cache-routes.ts'
 import { clusterRoutes, type ClusterAdminPort } from './cluster-routes.ts'
 import { departureRoutes, type DeparturesPort } from './departure-routes.ts'
 import { historyRoutes, type HistoryPort, type ImageMapPort } from './history-routes.ts'
@@ -28,6 +29,7 @@ export interface OperatorComponents {
   admin: ClusterAdminPort
   departures: DeparturesPort
   loops: LoopAdminPort
+  caches: CacheAdminPort
   images: ImageAdminPort
   stores: StoreAdminPort
   map: ImageMapPort
@@ -94,6 +96,7 @@ export function buildOperatorServer(
   clusterRoutes(app, components.admin)
   departureRoutes(app, components.departures)
   loopRoutes(app, components.loops)
+  cacheAdminRoutes(app, components.caches)
   imageAdminRoutes(app, components.images)
   storeRoutes(app, components.stores)
   historyRoutes(app, components)

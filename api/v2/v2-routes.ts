@@ -5,6 +5,7 @@ import { fallThroughTo } from '../fall-through.ts'
 import { identifyCallers } from '../identify-callers.ts'
 import { noRouteError } from '../no-route.ts'
 import { actionRoutes } from './actions.ts'
+import { cacheRoutes } from './cache.ts'
 import { imageDataRoutes } from './image-data.ts'
 import { imageRoutes } from './images.ts'
 import { importRoutes } from './imports.ts'
@@ -37,6 +38,7 @@ export function v2Routes(components: ApiComponents, options: ApiOptions): Fastif
     tagRoutes(app, components)
     actionRoutes(app, components)
     schemaRoutes(app, options)
+    cacheRoutes(app, components)
     usageRoutes(app, components)
     metadefRoutes(app, components, options)
     app.setNotFoundHandler((request) => {

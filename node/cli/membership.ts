@@ -101,7 +101,10 @@ async function untilOver(client: OperatorClient, io: CliIo): Promise<void> {
 }
 
 /** A node by its id, or by how it ends if only one ends like that: all ids begin alike. Throws an Error. */
-export function resolveNode(name: string, { nodes }: NodesDocument): string {
+export function resolveNode(
+  name: string,
+  { nodes }: { nodes: readonly Pick<NodesDocument['nodes'][number], 'id'>[] },
+): string {
   const ending = name.replace(/^…/, '')
   const found = nodes.filter(
     ({ id }) => id === name || (ending.length >= ENDING_LENGTH_MIN && id.endsWith(ending)),

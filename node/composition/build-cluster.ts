@@ -25,6 +25,8 @@ export interface ClusterParts {
   store: Store
   hasher: ChunkHasher
   foreground: Foreground
+  /** For chunks on their way to clients. */
+  downloads: ChunkBufferPool
 }
 
 /** What the other nodes are told of this one. */
@@ -42,7 +44,7 @@ export function proveGossip(): Promise<void> {
 
 /** Not started. */
 export function buildCluster(
-  { config, log, identity, currentConfig, store, hasher, foreground }: ClusterParts,
+  { config, log, identity, currentConfig, store, hasher, foreground, downloads }: ClusterParts,
   { version, advertiseHost, apiUrl }: NodeFacts,
 ): Cluster {
   return new Cluster(
@@ -56,7 +58,7 @@ export function buildCluster(
       abstains: () => diskFailure(store),
       storage: store.registers,
       chunks: store.chunks,
-      downloads: new ChunkBufferPool(config.memory.downloads),
+      downloads,
       peers: new ChunkBufferPool(config.memory.peers),
       operations: { ...imageOperations, ...metadefOperations, ...taskOperations },
     },

@@ -4,9 +4,11 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random } from '../../cluster/runtime.ts'
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
+import { buildCacheKeeper, keptHere } from './build-cache.ts'
 import { buildImports, type ImportParts, type Imports } from './build-imports.ts'
 import type { Notifications } from './build-notifications.ts'
 import { buildTasks, buildTaskService, type TaskParts, type Tasks } from './build-tasks.ts'
+import type { ImageCache } from '../cache/image-cache.ts'
 import { BackendWriter } from '../data/backend-writer.ts'
 import type { Foreground } from '../data/foreground.ts'
 import type { HashPool } from '../data/hash-pool.ts'
@@ -14,6 +16,7 @@ import { ImageHolder } from '../data/image-holder.ts'
 import { ImageReader } from '../data/image-reader.ts'
 import { ImageWriter } from '../data/image-writer.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
+import { CachingOpener } from '../images/caching-opener.ts'
 import { ImageMover } from '../images/image-mover.ts'
 import { ImageRegisters } from '../images/image-registers.ts'
 import { ImageService } from '../images/image-service.ts'
@@ -23,6 +26,7 @@ import { ImageOpener } from '../images/image-opener.ts'
 import { ObjectDigests } from '../data/object-digests.ts'
 import { StoreCopier } from '../imports/store-copier.ts'
 import { StoreMover } from '../imports/store-mover.ts'
+import type { CacheKeeper } from '../loops/cache-keeper.ts'
 import { RepairPace } from '../loops/repair-pace.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskService } from '../tasks/task-service.ts'
@@ -35,6 +39,7 @@ export interface ImageParts extends ImportParts, TaskParts {
   cluster: Cluster
   foreground: Foreground
   policy: Policy
+  cache: ImageCache | null
 }
 
 export interface Images {
@@ -48,6 +53,8 @@ export interface Images {
   tasks: Tasks
   taskService: TaskService
   imports: Imports
+  /** null: there is no cache to look after. */
+  cacheKeeper: CacheKeeper | null
   /** Of what this node brings for itself. */
   pace: RepairPace
   storeMoves: { mover: StoreMover; pace: RepairPace }
@@ -101,6 +108,12 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   }
   const opener = new ImageOpener({ log, reader, outside, stores, holdsWhole, current })
   const tasks = buildTasks(parts)
+  const { cache } = parts
+  const isKeptHere = keptHere(parts)
+  const cacheKeeper = buildCacheKeeper({
+    ...{ log, cache, index, registers, opener, isKeptHere },
+    clusterRegisters: cluster.registers,
+  })
   const service = new ImageService(
     {
       ...base,
@@ -109,7 +122,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
       policy: parts.policy,
       limits: parts.limits,
       uploader,
-      opener,
+      opener: cache ? new CachingOpener({ opener, cache, isKeptHere }) : opener,
       backends,
       outside,
       hasher,
@@ -142,5 +155,5 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const copier = new StoreCopier({ log, registers, opener, backends, backendWriter })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
   const ways = { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService }
-  return { ...ways, imports, pace, storeMoves }
+  return { ...ways, imports, cacheKeeper, pace, storeMoves }
 }

@@ -8,6 +8,7 @@ import type { Traffic } from '../../cluster/network/traffic.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
+import type { ImageCache } from '../cache/image-cache.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { ImageHolder } from '../data/image-holder.ts'
 import type { ImageIndex } from '../images/image-index.ts'
@@ -18,11 +19,13 @@ import type { StoreList } from '../images/store-list.ts'
 import type { StoreMover } from '../imports/store-mover.ts'
 import type { Auditor } from '../loops/auditor.ts'
 import type { BackendProber } from '../loops/backend-prober.ts'
+import type { CacheKeeper } from '../loops/cache-keeper.ts'
 import type { Loop } from '../loops/loop.ts'
 import type { OutNodes } from '../loops/out-nodes.ts'
 import type { RepairPace } from '../loops/repair-pace.ts'
 import type { RecordAuditor } from '../loops/record-auditor.ts'
 import type { TombstoneReaper } from '../loops/tombstone-reaper.ts'
+import { CacheAdmin } from '../status/cache-admin.ts'
 import { CapacityTrend } from '../status/capacity-trend.ts'
 import { ClusterAdmin } from '../status/cluster-admin.ts'
 import { ClusterHistory } from '../status/cluster-history.ts'
@@ -60,6 +63,8 @@ export interface OperatorParts {
   tasks: TaskIndex
   discarded: DiscardedObjects
   storeMoves: { mover: StoreMover; pace: RepairPace }
+  cache: ImageCache | null
+  cacheKeeper: CacheKeeper | null
   loops: {
     all: readonly Loop[]
     tombstones: TombstoneReaper
@@ -80,9 +85,10 @@ export interface OperatorParts {
 /** All that the operator's server needs but who may use it; `stop` ends what samples. */
 export function buildOperator(parts: OperatorParts): Omit<
   OperatorComponents,
-  'access' | 'metadefs' | 'metrics' | 'moving' | 'page' | 'whyAway'
+  'access' | 'caches' | 'metadefs' | 'metrics' | 'moving' | 'page' | 'whyAway'
 > & {
   metrics: NodeMetrics
+  caches: CacheAdmin
   stop: () => void
 } {
   const { log, identity, currentConfig: config, store, index, cluster, holder, loops, registers } = parts
@@ -129,6 +135,7 @@ export function buildOperator(parts: OperatorParts): Omit<
     admin: buildAdmin(parts, events),
     departures: buildDepartures(parts, report),
     loops: new LoopAdmin({ self, loops: loops.all, questions, events, isMember }),
+    caches: buildCacheAdmin(parts, questions, events),
     map: new ImageMap({ clock, config, questions, report, index, out, caughtUp }),
     history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
@@ -159,6 +166,21 @@ function buildStoreAdmin(
     // What it was set to already is not set anew: what was spent counts.
     setRate: (bytesPerSecond) => {
       if (bytesPerSecond !== pace.rate.fixed) pace.fix(bytesPerSecond)
+    },
+  })
+}
+
+function buildCacheAdmin(
+  { identity, apiUrl, cache, cacheKeeper: keeper, currentConfig, registers }: OperatorParts,
+  questions: StatusQuestions,
+  events: EventLog,
+): CacheAdmin {
+  return new CacheAdmin({
+    ...{ self: identity.id, apiUrl, cache, keeper, questions, events },
+    members: () => currentConfig.current().nodes.map(({ id }) => id),
+    isActive: async (id) => {
+      const known = await registers.read(id)
+      return known?.live === true && known.record.status === 'active'
     },
   })
 }

@@ -6,6 +6,7 @@ import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { isVoter } from '../../cluster/register/quorum.ts'
 import type { Clock } from '../../cluster/runtime.ts'
+import type { CacheFigures } from '../cache/image-cache.ts'
 import type { ImageRecord } from '../images/image-record.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { StoreList } from '../images/store-list.ts'
@@ -46,6 +47,8 @@ export interface ReportComponents {
   tasks: TaskIndex
   eventLoopDelay: () => LoopDelay
   oldGlance: OldGlance | null
+  /** null: this node has none. */
+  cache: { readonly figures: CacheFigures } | null
   out: () => OutView
   questions: StatusQuestions
   mutes: Mutes
@@ -96,6 +99,7 @@ export function ownFigures(components: ReportComponents): OwnFigures {
     loops: components.loops(),
     backends: components.backendConditions(),
     eventLoopDelay: components.eventLoopDelay(),
+    cache: components.cache?.figures ?? null,
     hashing: hashEngine.kind,
     storedBytes: store.chunks.storedBytes,
     freeBytes: store.space.freeBytes,

@@ -18,6 +18,7 @@ import {
   url,
 } from './option-types.ts'
 
+const MIB = 1024 ** 2
 /** Pages are bounded in memory by this; Glance has no upper bound for its own. */
 const PAGE_LIMIT_MAX = 100_000
 /** Above it a request id is no id any more, and every log line carries it. */
@@ -35,6 +36,18 @@ export const API_OPTIONS = {
     'URL under which clients reach the image API, for the links in answers. Unset: what the request itself says.',
   ),
   state_path: option(path, '/var/lib/serac', 'Directory of the store: metadata, chunks and the node key.'),
+  image_cache_dir: optional(
+    path,
+    'Directory of the image cache, below it in `serac-image-cache`: images that this node does not hold as a member of the ' +
+      'cluster are kept there when they are downloaded here, or queued by /v2/cache. It may be lost at any time. Unset: ' +
+      'there is no cache.',
+  ),
+  image_cache_max_size: option(
+    size(MIB),
+    '10 GiB',
+    'Most bytes in the image cache, also while images come into it; the longest unused make room. What [store] ' +
+      'free_bytes_min says is left free there, too.',
+  ),
   auth_strategy: option(
     choice('keystone', 'noauth', 'trusted_headers'),
     'keystone',

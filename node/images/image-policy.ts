@@ -34,6 +34,13 @@ export type ImageRule =
   | 'get_member'
   | 'get_members'
   | 'modify_member'
+  | 'manage_image_cache'
+  | 'cache_image'
+  | 'cache_list'
+  | 'cache_delete'
+  | 'cache_clean'
+  | 'cache_prune'
+  | 'list_cached_nodes'
 
 /** What is done to a custom property. */
 export const PROPERTY_ACTIONS = ['create', 'read', 'update', 'delete'] as const

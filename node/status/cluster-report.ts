@@ -165,6 +165,7 @@ export class ClusterReport {
       backends: report?.backends ?? null,
       eventLoopDelay: report?.eventLoopDelay ?? null,
       oldGlance: report?.oldGlance ?? null,
+      cache: report?.cache ?? null,
       drain: node.drained ? this.#drains.of(node.id, report?.caughtUp === true) : null,
       ageSeconds: report ? 0 : null,
     }

@@ -18,6 +18,7 @@ export const EVENT_KINDS = {
   INVITE_MADE: 'An operator has made an invite at this node.',
   INVITE_REVOKED: 'An operator has revoked an invite at this node.',
   CHUNK_DAMAGED: 'This node has found a chunk damaged and set it aside.',
+  CACHE_SET: 'An operator has queued images for the image cache, or taken some out.',
   LOOP_SET: 'An operator has paused, resumed or paced a loop of this node.',
   MUTED: 'An operator has muted a check at this node, or ended that.',
 } as const

@@ -3,11 +3,13 @@ import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { OldGlanceState } from '../images/old-glance-watch.ts'
+import type { CacheFigures } from '../cache/image-cache.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { LoopState } from '../loops/loop.ts'
 import type { RecordAuditProgress } from '../loops/record-auditor.ts'
 import type { BlockedTombstones } from '../loops/tombstone-reaper.ts'
+import { isCacheFigures } from './cache-admin.ts'
 import type { CapacityForecast } from './capacity-trend.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
 import { decodeMuteWords, type MuteWord } from './mutes.ts'
@@ -39,6 +41,8 @@ export interface NodeReport {
   backends: BackendCondition[]
   /** How long its event loop kept others waiting of late. Null: a release that does not say. */
   eventLoopDelay: LoopDelay | null
+  /** Null: it has no image cache. */
+  cache: CacheFigures | null
   /** BLAKE3 by `native` or `wasm`. */
   hashing: string
   storedBytes: number
@@ -76,6 +80,7 @@ const NOTHING_UNDER_WAY = {
   loops: [],
   backends: [],
   eventLoopDelay: null,
+  cache: null,
   forecast: { growthBytesPerDay: null, daysUntilFull: null },
   mutes: [],
 }
@@ -114,6 +119,7 @@ function isReport(value: unknown): value is EncodedReport {
     loops = [],
     backends = [],
     eventLoopDelay = null,
+    cache = null,
     forecast = NOTHING_UNDER_WAY.forecast,
     mutes = [],
   } = report
@@ -128,6 +134,7 @@ function isReport(value: unknown): value is EncodedReport {
     isIntegrityOrNull(integrity) &&
     isRecordsOrNull(records) &&
     isDelayOrNull(eventLoopDelay) &&
+    (cache === null || isCacheFigures(cache)) &&
     isConditionOrNull(store) &&
     isOldGlanceOrNull(oldGlance) &&
     Array.isArray(loops) &&

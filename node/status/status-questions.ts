@@ -8,9 +8,9 @@ import type { NodeId, PeerRpc } from '../../cluster/network/rpc-port.ts'
 
 /**
  * report: everything of the status document. copies: what is on the disk of some images. events, capacity: what was noted
- * lately. loop: sets a background loop.
+ * lately. loop: sets a background loop. cache: what is in the image cache, or a change of it.
  */
-export type StatusQuestion = 'report' | 'copies' | 'events' | 'capacity' | 'loop'
+export type StatusQuestion = 'report' | 'copies' | 'events' | 'capacity' | 'loop' | 'cache'
 
 export interface StatusQuestionsComponents {
   self: NodeId

@@ -6,6 +6,7 @@ import type { RescanProgress } from '../../cluster/register/rescan.ts'
 import type { AuditProgress } from '../loops/auditor.ts'
 import type { BackendCondition } from '../loops/backend-prober.ts'
 import type { LoopState } from '../loops/loop.ts'
+import type { CacheFigures } from '../cache/image-cache.ts'
 import type { CheckCode } from './check-codes.ts'
 import type { CapacityForecast } from './capacity-trend.ts'
 import type { LoopDelay } from './event-loop-delay.ts'
@@ -72,6 +73,8 @@ export interface NodeStatus {
   eventLoopDelay: LoopDelay | null
   /** The Glance from which it reads ids that are unknown here, or null. */
   oldGlance: OldGlanceState | null
+  /** Null: it has no image cache, or does not answer. */
+  cache: CacheFigures | null
   /** Null unless an operator has drained it. */
   drain: NodeDrain | null
   /** Seconds since these figures were read. */

@@ -3,7 +3,7 @@ import { TrustedHeaders } from '../../api/auth/trusted-headers.ts'
 import { minorVersions } from '../../api/versions.ts'
 import { type TestApi, testApi } from '../helpers/api-server.ts'
 
-const MINOR_VERSIONS = minorVersions({ tellsUsage: false })
+const MINOR_VERSIONS = minorVersions({ tellsUsage: false, hasCache: false })
 
 interface Versions {
   versions: { id: string; status: string; links: { rel: string; href: string }[] }[]

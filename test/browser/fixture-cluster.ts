@@ -253,6 +253,7 @@ export class FixtureCluster {
       loops: this.#loops(index),
       eventLoopDelay: { p99Ms: 4 + index, maxMs: 31 },
       oldGlance: null,
+      cache: null,
       drain: this.#drained.has(base.id) ? { left: { images: 9, bytes: 40 * GIB }, etaSeconds: 754 } : null,
       ageSeconds: 0,
     }
@@ -342,6 +343,7 @@ const SILENT = {
   loops: null,
   eventLoopDelay: null,
   oldGlance: null,
+  cache: null,
   drain: null,
   ageSeconds: null,
 } as const

@@ -10,6 +10,7 @@ import { StreamLimit } from '../../api/stream-limit.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { systemClock, systemRandom } from '../../cluster/runtime.ts'
 import { CONTAINER_FORMATS, DISK_FORMATS } from '../../node/images/image-record.ts'
+import { CacheService } from '../../node/images/cache-service.ts'
 import { StoreList } from '../../node/images/store-list.ts'
 import { TaskService } from '../../node/tasks/task-service.ts'
 import { MemoryRegisters } from '../node/images/memory-registers.ts'
@@ -54,6 +55,7 @@ export const testOptions: ApiOptions = {
   diskFormats: DISK_FORMATS,
   containerFormats: CONTAINER_FORMATS,
   tellsUsage: false,
+  hasCache: false,
 }
 
 /** Who every request comes from, unless a test says otherwise. */
@@ -78,6 +80,10 @@ export function testApi(
       tasks: new TaskService({ registers: registers.taskRegisters, index: registers.tasks, images }),
       imports,
       stores: new StoreList({ clusterId: 'cluster', isHttpOn: true }),
+      cache: new CacheService({
+        ...{ cache: null, keeper: null, policy: defaultPolicy, registers: registers.images },
+        urlsWith: async () => [],
+      }),
       authenticator: new NoAuth(),
       policy: defaultPolicy,
       readiness: {

@@ -28,6 +28,7 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
     departures: {} as OperatorComponents['departures'],
     whyAway: () => null,
     loops: {} as OperatorComponents['loops'],
+    caches: {} as OperatorComponents['caches'],
     images: {} as OperatorComponents['images'],
     stores: {} as OperatorComponents['stores'],
     moving: {} as OperatorComponents['moving'],

@@ -1,4 +1,5 @@
 /** Schemas of everything but the status: members, history, images, moving. */
+import { CACHE_ACTIONS, CACHE_PARTS } from '../../../node/status/cache-admin.ts'
 import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../../node/status/mutes.ts'
 import {
   flag,
@@ -127,6 +128,43 @@ export const clusterSchemas: Readonly<Record<string, Schema>> = {
   }),
   Loops: object({ node: nodeId, loops: listOf(ref('LoopState')) }),
   LoopChanges: object({}, { paused: flag(), rate: orNull(number('A second; null: as the loop thinks.')) }),
+  Caches: object({
+    nodes: listOf(
+      object({
+        node: nodeId,
+        api: orNull(text(), 'URL of its Glance API.'),
+        cache: orNull(
+          object({
+            figures: orNull(ref('CacheFigures'), 'null: it has no cache.'),
+            images: listOf(
+              object({
+                imageId: text(),
+                hits: integer(),
+                sizeBytes: integer(),
+                lastAccessedMs: number('Since 1970.'),
+                cachedAtMs: number('Since 1970.'),
+              }),
+            ),
+            queued: listOf(text('Id of an image that is to be brought.')),
+          }),
+          'null: it does not answer.',
+        ),
+      }),
+    ),
+  }),
+  CacheRequest: object(
+    { action: oneOf(CACHE_ACTIONS) },
+    {
+      image: orNull(text('To queue and to delete: its id.')),
+      part: orNull(oneOf(CACHE_PARTS), 'To clear; null: both.'),
+      node: orNull(nodeId, 'null: every node that has a cache.'),
+    },
+  ),
+  CacheOutcome: object({
+    nodes: listOf(
+      object({ node: nodeId, changed: integer('Images.'), error: orNull(text('Why it was not done.')) }),
+    ),
+  }),
   DeletedImages: object({
     images: listOf(
       object({

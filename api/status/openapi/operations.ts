@@ -88,6 +88,14 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
   '/v1/cluster/nodes/{id}/loops/{name}': {
     post: { summary: 'The same on any node.', ...loopChange },
   },
+  '/v1/cluster/cache': {
+    get: { summary: 'What is in the image caches, by node.', answers: { 200: 'Caches' } },
+    post: {
+      summary: 'Changes the image cache of one node, or of every node that has one.',
+      body: 'CacheRequest',
+      answers: { 200: 'CacheOutcome' },
+    },
+  },
   '/v1/cluster/images': {
     get: {
       summary: 'Which node has what of which image, a page at a time.',

@@ -70,6 +70,7 @@ const nodeStatus = object({
   ),
   eventLoopDelay: orNull(object({ p99Ms: number(), maxMs: number() })),
   oldGlance: orNull(ref('OldGlanceState'), 'null: no [moving] fall_through_url.'),
+  cache: orNull(ref('CacheFigures'), 'null: it has no image cache.'),
   drain: orNull(
     object({ left: orNull(counts, 'What it holds still; null: not known.'), etaSeconds: orNull(number()) }),
     'null: nobody has drained it.',
@@ -140,6 +141,17 @@ const clusterStatus = object({
   as_of: time,
 })
 
+const cacheFigures = object({
+  images: integer(),
+  usedBytes: number('What comes in included.'),
+  bytesMax: number(),
+  queued: integer('Images that are to be brought.'),
+  hits: integer('Downloads since the start that came from it.'),
+  misses: integer('Those that could have, had it been there.'),
+  evicted: integer(),
+  damaged: integer(),
+})
+
 const loopState = object({
   name: text(),
   state: oneOf(['busy', 'throttled', 'idle', 'paused', 'failed', 'stopped']),
@@ -155,6 +167,7 @@ export const statusSchemas: Readonly<Record<string, Schema>> = {
   ClusterStatus: clusterStatus,
   Check: check,
   NodeStatus: nodeStatus,
+  CacheFigures: cacheFigures,
   LoopState: loopState,
   RescanProgress: object({
     registers: integer(),

@@ -70,6 +70,7 @@ export function nodeFigures(own: OwnFigures): Figures {
     serac_event_loop_delay_p99_seconds: seconds(eventLoopDelay?.p99Ms),
     serac_event_loop_delay_max_seconds: seconds(eventLoopDelay?.maxMs),
     ...auditFigures(own),
+    ...cacheFigures(own),
     ...loopFigures(own),
     serac_backend_up: own.backends.map(({ store: id, failure, marker }) => ({
       labels: { store: id },
@@ -86,6 +87,20 @@ function auditFigures({ integrity }: OwnFigures): Figures {
     serac_audit_damaged_chunks_total: integrity.found,
     serac_audit_healed_chunks_total: integrity.healed,
     serac_audit_quarantined_chunks: integrity.quarantined,
+  }
+}
+
+function cacheFigures({ cache }: OwnFigures): Figures {
+  if (!cache) return {}
+  return {
+    serac_cache_images: cache.images,
+    serac_cache_used_bytes: cache.usedBytes,
+    serac_cache_size_bytes: cache.bytesMax,
+    serac_cache_queued_images: cache.queued,
+    serac_cache_hits_total: cache.hits,
+    serac_cache_misses_total: cache.misses,
+    serac_cache_evicted_images_total: cache.evicted,
+    serac_cache_damaged_images_total: cache.damaged,
   }
 }
 

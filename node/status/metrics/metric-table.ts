@@ -87,6 +87,24 @@ export const METRICS = {
     help: 'Kept free: with less the node takes no more image data.',
   },
   serac_store_writable: { type: 'gauge', help: '0 while the disk refuses writes, else 1.' },
+  serac_cache_images: {
+    type: 'gauge',
+    help: 'Images in the image cache of this node; absent where it has none.',
+  },
+  serac_cache_used_bytes: { type: 'gauge', help: 'Bytes in the image cache, what comes in included.' },
+  serac_cache_size_bytes: { type: 'gauge', help: 'Most bytes that there may be, image_cache_max_size.' },
+  serac_cache_queued_images: { type: 'gauge', help: 'Images that are to be brought into the cache.' },
+  serac_cache_hits_total: { type: 'counter', help: 'Downloads that came from the image cache.' },
+  serac_cache_misses_total: {
+    type: 'counter',
+    help: 'Downloads that would have come from the image cache, had it had the image.',
+  },
+  serac_cache_evicted_images_total: { type: 'counter', help: 'Images that made room for others.' },
+  serac_cache_damaged_images_total: {
+    type: 'counter',
+    help: 'Images whose file was found damaged, and dropped.',
+  },
+
   serac_store_held_images: { type: 'gauge', help: 'Distinct image contents that are on this node in full.' },
 
   serac_repair_images_total: {

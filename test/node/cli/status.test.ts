@@ -33,6 +33,7 @@ const alive: NodeStatus = {
   loops: null,
   eventLoopDelay: null,
   oldGlance: null,
+  cache: null,
   drain: null,
   ageSeconds: 0,
 }

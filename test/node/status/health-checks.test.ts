@@ -32,6 +32,7 @@ function nodeOf(id: string, fields: Partial<NodeStatus> = {}): NodeStatus {
     backends: [],
     eventLoopDelay: null,
     oldGlance: null,
+    cache: null,
     drain: null,
     ageSeconds: 0,
     ...fields,

@@ -31,6 +31,7 @@ export const own: NodeReport = {
   loops: [],
   backends: [],
   eventLoopDelay: null,
+  cache: null,
   hashing: 'wasm',
   storedBytes: 10,
   freeBytes: 20,
