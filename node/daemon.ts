@@ -357,7 +357,9 @@ async function listen(
       imports: images.imports.service,
       stores: core.stores,
       cache: new CacheService({
-        ...{ cache: core.cache, policy: core.policy, registers: images.registers },
+        cache: core.cache,
+        policy: core.policy,
+        registers: images.registers,
         keeper: images.cacheKeeper,
         urlsWith: (id) => view.caches.urlsWith(id),
       }),

@@ -16,7 +16,7 @@ export interface CacheFillParts {
   /** Makes room for so many bytes more. Throws when there is none. */
   take: (bytes: number) => Promise<void>
   /** It is over: the file has its name, or why it has none. Called once. */
-  onOver: (error: unknown) => void
+  onOver: (error: Error | null) => void
 }
 
 /** A disk that takes longer for a piece does not keep up with any client: 2 MiB a second. */
@@ -32,8 +32,8 @@ export class CacheFill {
   #file: FileHandle | null = null
   #takenBytes = 0
   #writtenBytes = 0
-  #error: unknown = null
-  #over: Promise<unknown> | null = null
+  #error: Error | null = null
+  #over: Promise<Error | null> | null = null
 
   constructor(parts: CacheFillParts, head: CacheHead, paths: { draft: string; file: string }) {
     this.#parts = parts
@@ -50,22 +50,22 @@ export class CacheFill {
         if (this.#slot.length === PIECE_BYTES) await this.#send()
       }
     } catch (error) {
-      this.#error ??= error
+      this.#error ??= asError(error)
     }
   }
 
   /** Why nothing will come of it; null: so far all is well. */
-  get failure(): unknown {
+  get failure(): Error | null {
     return this.#error
   }
 
   /** All bytes have passed, and were right. Answers why it is not cached all the same, or null. Never rejects. */
-  finish(): Promise<unknown> {
+  finish(): Promise<Error | null> {
     return (this.#over ??= this.#end())
   }
 
   /** They were not, or nobody wants it. Never rejects. */
-  abandon(why: unknown = new Error('the image was not read to its end')): Promise<unknown> {
+  abandon(why = new Error('the image was not read to its end')): Promise<Error | null> {
     this.#error ??= why
     return (this.#over ??= this.#end())
   }
@@ -123,16 +123,16 @@ export class CacheFill {
     }
   }
 
-  async #end(): Promise<unknown> {
+  async #end(): Promise<Error | null> {
     try {
       if (this.#error === null) await this.#send()
     } catch (error) {
-      this.#error ??= error
+      this.#error ??= asError(error)
     }
     this.#slot?.release()
     this.#slot = null
-    await this.#writing.catch((error: unknown) => (this.#error ??= error))
-    await this.#settle().catch((error: unknown) => (this.#error ??= error))
+    await this.#writing.catch((error: unknown) => (this.#error ??= asError(error)))
+    await this.#settle().catch((error: unknown) => (this.#error ??= asError(error)))
     if (this.#error !== null) await this.#undo()
     this.#parts.onOver(this.#error)
     return this.#error
@@ -159,4 +159,8 @@ export class CacheFill {
   get takenBytes(): number {
     return this.#takenBytes
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -286,7 +286,7 @@ export class ImageCache {
     await this.#removeFiles(...out)
   }
 
-  #onFilled(fill: CacheFill, head: CacheHead, name: string, error: unknown): void {
+  #onFilled(fill: CacheFill, head: CacheHead, name: string, error: Error | null): void {
     const { imageId } = head
     const { log, clock } = this.#components
     this.#fills.delete(imageId)

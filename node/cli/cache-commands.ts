@@ -114,10 +114,20 @@ export function renderCaches({ nodes }: CacheDocument, format: StatusFormat): st
 
 function rowsOf({ node, cache }: CacheDocument['nodes'][number]): CacheRow[] {
   const cached = (cache?.images ?? []).map(({ imageId, sizeBytes, hits, lastAccessedMs }): CacheRow => ({
-    ...{ node, image: imageId, state: 'cached', sizeBytes, hits, lastAccessedMs },
+    node,
+    image: imageId,
+    state: 'cached',
+    sizeBytes,
+    hits,
+    lastAccessedMs,
   }))
   const queued = (cache?.queued ?? []).map((image): CacheRow => ({
-    ...{ node, image, state: 'queued', sizeBytes: null, hits: null, lastAccessedMs: null },
+    node,
+    image,
+    state: 'queued',
+    sizeBytes: null,
+    hits: null,
+    lastAccessedMs: null,
   }))
   return [...cached, ...queued]
 }

@@ -111,7 +111,12 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const { cache } = parts
   const isKeptHere = keptHere(parts)
   const cacheKeeper = buildCacheKeeper({
-    ...{ log, cache, index, registers, opener, isKeptHere },
+    log,
+    cache,
+    index,
+    registers,
+    opener,
+    isKeptHere,
     clusterRegisters: cluster.registers,
   })
   const service = new ImageService(

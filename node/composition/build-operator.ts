@@ -176,7 +176,12 @@ function buildCacheAdmin(
   events: EventLog,
 ): CacheAdmin {
   return new CacheAdmin({
-    ...{ self: identity.id, apiUrl, cache, keeper, questions, events },
+    self: identity.id,
+    apiUrl,
+    cache,
+    keeper,
+    questions,
+    events,
     members: () => currentConfig.current().nodes.map(({ id }) => id),
     isActive: async (id) => {
       const known = await registers.read(id)

@@ -74,7 +74,10 @@ export class CachingOpener {
   ): AsyncGenerator<ByteLease> {
     const isWhole = start === 0 && end === head.sizeBytes - 1
     const fill = isWhole ? this.#components.cache.beginFill(head) : null
-    if (!fill) return yield* image.read(start, end, signal)
+    if (!fill) {
+      yield* image.read(start, end, signal)
+      return
+    }
     let isOver = false
     try {
       for await (const lease of image.read(start, end, signal)) {

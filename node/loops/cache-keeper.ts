@@ -122,7 +122,7 @@ export class CacheKeeper {
       if (!image) throw new Error('the image has no bytes')
       await pour(image, fill, signal)
     } catch (error) {
-      await fill.abandon(error)
+      await fill.abandon(error instanceof Error ? error : undefined)
       throw error
     }
     const failure = await fill.finish()

@@ -208,9 +208,9 @@ function decodeNodeCache(value: unknown): NodeCache & { api: string } {
     Array.isArray(images) &&
     images.every(isCachedImage) &&
     Array.isArray(queued) &&
-    queued.every((id) => typeof id === 'string')
+    queued.every((id): id is string => typeof id === 'string')
   if (!isSound) throw new ClusterError('BAD_FRAME', 'what a node says of its cache is malformed')
-  return { api, figures, images, queued: queued as string[] }
+  return { api, figures, images, queued }
 }
 
 function isCachedImage(value: unknown): value is CachedImage {

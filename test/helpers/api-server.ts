@@ -81,7 +81,10 @@ export function testApi(
       imports,
       stores: new StoreList({ clusterId: 'cluster', isHttpOn: true }),
       cache: new CacheService({
-        ...{ cache: null, keeper: null, policy: defaultPolicy, registers: registers.images },
+        cache: null,
+        keeper: null,
+        policy: defaultPolicy,
+        registers: registers.images,
         urlsWith: async () => [],
       }),
       authenticator: new NoAuth(),

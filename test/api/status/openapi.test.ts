@@ -11,6 +11,7 @@ import type { StoreAdminPort } from '../../../api/status/store-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { StreamLimit } from '../../../api/stream-limit.ts'
 import { systemClock } from '../../../cluster/runtime.ts'
+import type { CacheAdminPort } from '../../../api/status/cache-routes.ts'
 import type { LoopState } from '../../../node/loops/loop.ts'
 import { CHECK_CODES } from '../../../node/status/check-codes.ts'
 import type { DeparturePlan } from '../../../node/status/departure-plan.ts'
@@ -59,6 +60,33 @@ const loops: LoopAdminPort = {
   describe: () => ({ node: 'a', loops: [loop] }),
   change: () => loop,
   changeAt: async () => loop,
+}
+const caches: CacheAdminPort = {
+  describe: async () => ({
+    nodes: [
+      { node: 'a', api: null, cache: null },
+      { node: 'b', api: 'http://b', cache: { figures: null, images: [], queued: [] } },
+      {
+        node: 'c',
+        api: 'http://c',
+        cache: {
+          figures: {
+            images: 1,
+            usedBytes: 9,
+            bytesMax: 10,
+            queued: 1,
+            hits: 2,
+            misses: 3,
+            evicted: 4,
+            damaged: 0,
+          },
+          images: [{ imageId: ID, hits: 2, sizeBytes: 5, lastAccessedMs: 1.5, cachedAtMs: 1 }],
+          queued: [ID],
+        },
+      },
+    ],
+  }),
+  change: async () => ({ nodes: [{ node: 'a', changed: 1, error: null }] }),
 }
 const images: ImageAdminPort = {
   deleted: async () => ({ images: [{ id: ID, name: null, owner: 'p', size: 5, deletedAt: NOW }] }),
@@ -125,6 +153,7 @@ function operatorOf(t: Test) {
       admin: admin as ClusterAdminPort,
       departures,
       loops,
+      caches,
       images,
       stores,
       map,
@@ -181,6 +210,7 @@ const bodies: Readonly<Record<string, object>> = {
   'POST /v1/cluster/voters': { voters: ['a'] },
   'POST /v1/cluster/loops/{name}': { paused: true },
   'POST /v1/cluster/nodes/{id}/loops/{name}': { rate: null },
+  'POST /v1/cluster/cache': { action: 'queue', image: ID },
   'POST /v1/cluster/mutes': { code: 'NODE_DOWN', who: 'c', seconds: 60, reason: 'x' },
   'POST /v1/cluster/metadefs': { namespace: 'OS::X' },
   'POST /v1/cluster/stores/{id}/images/{image}/move': { to: 'big', keepSource: true, bytesPerSecondMax: 5 },
