@@ -265,11 +265,11 @@ async function pour(running: RunningTool, body: AsyncIterable<Uint8Array>): Prom
   const pieces = body[Symbol.asyncIterator]()
   let sizeBytes = 0
   let isWhole = false
-  let isOver = false
+  const state = { isOver: false }
   let wake = () => {}
   // One reaction for all pieces: a race with the end for each would keep all of them until then.
   void running.ended.then(() => {
-    isOver = true
+    state.isOver = true
     wake()
   })
   const nextPiece = () =>
@@ -278,7 +278,7 @@ async function pour(running: RunningTool, body: AsyncIterable<Uint8Array>): Prom
       pieces.next().then(resolve, reject)
     })
   try {
-    while (!isOver) {
+    while (!state.isOver) {
       const next = await nextPiece()
       if (next?.done) isWhole = true
       if (!next || next.done) return sizeBytes
