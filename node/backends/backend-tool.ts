@@ -183,6 +183,10 @@ export class RunningTool {
     })
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   get stdin(): Writable {
     return this.#child.stdin
   }
@@ -265,20 +269,16 @@ async function pour(running: RunningTool, body: AsyncIterable<Uint8Array>): Prom
   const pieces = body[Symbol.asyncIterator]()
   let sizeBytes = 0
   let isWhole = false
-  const state = { isOver: false }
   let wake = () => {}
   // One reaction for all pieces: a race with the end for each would keep all of them until then.
-  void running.ended.then(() => {
-    state.isOver = true
-    wake()
-  })
+  void running.ended.then(() => wake())
   const nextPiece = () =>
     new Promise<IteratorResult<Uint8Array> | null>((resolve, reject) => {
       wake = () => resolve(null)
       pieces.next().then(resolve, reject)
     })
   try {
-    while (!state.isOver) {
+    while (!running.isOver) {
       const next = await nextPiece()
       if (next?.done) isWhole = true
       if (!next || next.done) return sizeBytes

@@ -170,7 +170,10 @@ const datastore: OptionType<DatastoreOption> = {
 
 const vmwareOptions = () => ({
   ...common(),
-  vmware_server_host: optional(text, 'vCenter or ESXi: HOST or HOST:PORT, by https.'),
+  vmware_server_host: optional(
+    text,
+    'vCenter or ESXi: HOST or HOST:PORT, by https. Written after the published protocol: no VMware product was there to try it.',
+  ),
   vmware_server_username: optional(text, 'Who this cluster is there.'),
   vmware_server_password: optional(secret, 'The password.'),
   vmware_datastores: multi(
