@@ -99,7 +99,7 @@ export class RbdBackend implements Backend {
     try {
       const sent = await this.#tool.feed(this.#rbd, [...this.#base, ...args, this.#image(name)], body, signal)
       // What was there before is not ours to remove.
-      if (sent.exitCode === EXISTS) throw this.#tool.error('BACKEND_UNAVAILABLE', 'has such an image already')
+      if (sent.exitCode === EXISTS) throw await this.#alreadyThere(name, signal)
       this.#require(sent)
       await this.#run(['snap', 'create', '--no-progress', this.#snapshot(name)], signal)
       await this.#run(['snap', 'protect', this.#snapshot(name)], signal)
@@ -153,6 +153,19 @@ export class RbdBackend implements Backend {
   }
 
   async close(): Promise<void> {}
+
+  /**
+   * What never became whole, and whose writer is gone, does not stay in the way of the next try: whoever still writes holds a
+   * watch on it, and then it is not removed.
+   */
+  async #alreadyThere(name: string, signal: AbortSignal): Promise<BackendError> {
+    const isWhole = await this.#reader.infoOf(name, signal).then(
+      () => true,
+      (error: unknown) => !(error instanceof BackendError && error.code === 'BACKEND_NOT_FOUND'),
+    )
+    if (!isWhole) await this.#run(['rm', '--no-progress', this.#image(name)], signal, [NO_ENTRY, BUSY])
+    return this.#tool.error('BACKEND_UNAVAILABLE', 'has such an image already')
+  }
 
   async #requireSize(name: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     const { size } = await this.#reader.infoOf(name, signal)
