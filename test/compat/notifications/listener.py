@@ -16,7 +16,8 @@ class Printer:
 
     def tell(self, priority, publisher, event, payload, metadata):
         told = {'priority': priority, 'publisher': publisher, 'event': event, 'payload': payload, 'metadata': metadata}
-        print(json.dumps(told), flush=True)
+        sys.stdout.write(json.dumps(told) + '\n')
+        sys.stdout.flush()
 
 
 conf = cfg.ConfigOpts()
@@ -26,6 +27,8 @@ for name, value in (argument.split('=') for argument in sys.argv[2:]):
     conf.set_override(name, value == 'true', group='oslo_messaging_rabbit')
 target = oslo_messaging.Target(topic='notifications', exchange='glance')
 listener = oslo_messaging.get_notification_listener(transport, [target], [Printer()], executor='threading')
+# One after the other, in the order in which they come.
+conf.set_override('executor_thread_pool_size', 1)
 listener.start()
 print('listening', file=sys.stderr, flush=True)
 listener.wait()
