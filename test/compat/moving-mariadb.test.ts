@@ -31,7 +31,7 @@ const glance = await RealGlance.start(t, [
 // Without a token there are no roles, which these rules ask for.
 const FOR_ALL = ['publicize_image', 'communitize_image', 'deactivate', 'modify_member', 'get_image_location']
 await writeFile(join(glance.directory, 'policy.yaml'), FOR_ALL.map((rule) => `"${rule}": ""\n`).join(''))
-await mariadb.execute(['alter table image_properties convert to character set utf8mb4'])
+await mariadb.execute(['alter table image_properties modify value text character set utf8mb4'])
 const there = new ImageClient(glance.url)
 const gallery = await fillGlance(glance, BULK, SIZE_BYTES, there, (statements) => mariadb.execute(statements))
 const odd = Object.fromEntries(ODD.map((value, at) => [`odd_${at}`, value]))

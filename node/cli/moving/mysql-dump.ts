@@ -125,7 +125,11 @@ class DumpReader {
     if (!head)
       throw new Error(`A statement about the table ${table} cannot be read: ${statement.slice(0, 80)}`)
     const columns =
-      head[1]?.split(',').map((name) => name.trim().replaceAll('`', '')) ?? this.#current.columns.get(table)!
+      head[1]?.split(',').map((name) => name.trim().replaceAll('`', '')) ?? this.#current.columns.get(table)
+    if (!columns)
+      throw new Error(
+        `${this.#path} does not say which columns the table ${table} has: dump it with its definition.`,
+      )
     for (const values of rowsIn(statement, COLUMN_LIST.lastIndex))
       this.#current.tables[table].push(rowOf(table, columns, values))
   }

@@ -132,6 +132,7 @@ t.test('what is no whole dump is refused', async (t) => {
   const whole = dump(',', 'VALUES ')
   const directory = t.testdir({
     'cut.sql': whole.slice(0, whole.indexOf("'t''1'")),
+    'rows.sql': whole.replaceAll(/^CREATE TABLE [^;]*;\n/gm, ''),
     'silent.sql': whole.slice(0, whole.indexOf('-- Dump completed')),
     'windows.sql': whole.replaceAll('\n', '\r\n'),
     'bare.sql': whole.replaceAll(/^--.*\n/gm, ''),
@@ -140,6 +141,7 @@ t.test('what is no whole dump is refused', async (t) => {
     'other.sql': 'CREATE TABLE `users` (\n  `id` int\n);\n',
   })
   await t.rejects(readMysqlDump(join(directory, 'cut.sql')), /cut off|no table/)
+  await t.rejects(readMysqlDump(join(directory, 'rows.sql')), /which columns .* dump it with its definition/)
   await t.rejects(readMysqlDump(join(directory, 'silent.sql')), /"Dump completed": it was cut off/)
   await t.rejects(readMysqlDump(join(directory, 'latin.sql')), /latin1: .*--default-character-set=utf8mb4/)
   await t.rejects(readMysqlDump(join(directory, 'bytes.sql')), /not UTF-8: .*--default-character-set=utf8mb4/)
