@@ -7,8 +7,10 @@ import type { ClusterConfig } from './cluster-config.ts'
 
 /** Members can be drained, and images are placed past them. */
 export const DRAIN_LEVEL = 2
+/** Records name objects in back ends, which no operation may forget. */
+export const BACKEND_LEVEL = 3
 /** What this release writes and understands. */
-export const FEATURE_LEVEL = DRAIN_LEVEL
+export const FEATURE_LEVEL = BACKEND_LEVEL
 
 /** The members of which it is not known that they understand `level`; nobody where it is in force already. */
 export function membersBelow(

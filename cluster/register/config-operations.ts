@@ -19,6 +19,8 @@ export const CLAIM = 'config.claim'
 export const PUT_NODE = 'config.put-node'
 /** Args: { node, drained }. The last node that holds images stays one. Needs feature level DRAIN_LEVEL everywhere. */
 export const SET_DRAINED = 'config.set-drained'
+/** Puts a feature level in force. Args: { level }. All members must understand it. */
+export const RAISE_LEVEL = 'config.raise-level'
 /** Args: { node, epoch: under which it was found safe, or null }. A voter must be voted out first. */
 export const REMOVE_NODE = 'config.remove-node'
 /**
@@ -75,6 +77,9 @@ const setDrained: Change<{ node: NodeId; drained: boolean }> = (config, { node, 
   const nodes = config.nodes.map((each) => (each.id === node ? next : each))
   return { nodes, featureLevel: Math.max(config.featureLevel, DRAIN_LEVEL) }
 }
+
+const raiseLevel: Change<{ level: number }> = (config, { level }) =>
+  level > config.featureLevel ? { featureLevel: level } : null
 
 const removeNode: Change<{ node: NodeId; epoch?: number | null }> = (config, { node, epoch = null }) => {
   if (!config.nodes.some(({ id }) => id === node)) return null
@@ -220,6 +225,7 @@ export const configOperations: OperationTable = {
   [CLAIM]: operation(claim),
   [PUT_NODE]: operation(putNode),
   [SET_DRAINED]: operation(setDrained),
+  [RAISE_LEVEL]: operation(raiseLevel),
   [REMOVE_NODE]: operation(removeNode),
   [BEGIN_JOINT]: operation(beginJoint),
   [FINISH_JOINT]: operation(finishJoint),

@@ -126,6 +126,11 @@ export class Membership {
     return this.#change(operations.PUT_NODE, { member })
   }
 
+  /** For good: from now on members of older releases are refused. */
+  raiseLevel(level: number): Promise<void> {
+    return this.#change(operations.RAISE_LEVEL, { level })
+  }
+
   /** Throws MEMBERSHIP_REFUSED for the last node that holds images. */
   setDrained(node: NodeId, drained: boolean): Promise<void> {
     return this.#change(operations.SET_DRAINED, { node, drained })

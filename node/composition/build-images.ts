@@ -1,6 +1,7 @@
 /** Makes what keeps images: the ways of their bytes, in and out, and the services that are asked for them. */
 import type { Policy } from '../../api/auth/policy/policy.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { levelOf } from './level-of.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random } from '../../cluster/runtime.ts'
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
@@ -16,6 +17,7 @@ import { ImageHolder } from '../data/image-holder.ts'
 import { ImageReader } from '../data/image-reader.ts'
 import { ImageWriter } from '../data/image-writer.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
+import { BackendGate } from '../images/backend-gate.ts'
 import { CachingOpener } from '../images/caching-opener.ts'
 import { ImageMover } from '../images/image-mover.ts'
 import { ImageRegisters } from '../images/image-registers.ts'
@@ -87,8 +89,13 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const holder = new ImageHolder({ ...base, chunks: store.chunks, fetcher, reader, pace })
   const { backends, stores } = parts
   const backendWriter = new BackendWriter({ backends, pool: uploads, hashes })
+  const gate = new BackendGate({
+    config: currentConfig,
+    levelOf: (id) => levelOf(id, { self: identity.id, control }),
+    raiseLevel: (level) => cluster.registers.membership.raiseLevel(level),
+  })
   const uploader = new ImageUploader(
-    { ...base, registers, writer, holder, backends, backendWriter },
+    { ...base, registers, writer, holder, backends, backendWriter, gate },
     {
       sizeBytesMax: config.default.imageSizeCap,
       copies: { copies: config.replication.copies, rules: config.replication.copiesRule },
@@ -157,7 +164,7 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
   const storeMover = new StoreMover({ ...base, registers, uploader, opener, digests, stores, pace: movePace })
   const storeMoves = { mover: storeMover, pace: movePace }
   const taskService = buildTaskService(parts, tasks, service)
-  const copier = new StoreCopier({ log, registers, opener, backends, backendWriter })
+  const copier = new StoreCopier({ log, registers, opener, backends, backendWriter, gate })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
   const ways = { registers, holder, uploader, hasher, outside, service, mover, tasks, taskService }
   return { ...ways, imports, cacheKeeper, pace, storeMoves }

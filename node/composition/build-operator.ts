@@ -2,10 +2,8 @@
 import type { OperatorComponents } from '../../api/status/status-routes.ts'
 import type { StreamLimit } from '../../api/stream-limit.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { FEATURE_LEVEL } from '../../cluster/membership/feature-level.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Traffic } from '../../cluster/network/traffic.ts'
-import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { ImageCache } from '../cache/image-cache.ts'
@@ -44,6 +42,7 @@ import { StatusWatch } from '../status/status-watch.ts'
 import { StoreAdmin } from '../status/store-admin.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskIndex } from '../tasks/task-index.ts'
+import { levelOf } from './level-of.ts'
 import { noteEvents } from './note-events.ts'
 import { pendingImages } from './build-record-loops.ts'
 import { buildReport, ownFigures, type ReportComponents } from './report.ts'
@@ -215,13 +214,14 @@ function buildDepartures(
 ): Departures {
   const { control, registers } = cluster
   const self = identity.id
-  const levelOf = (id: NodeId) =>
-    id === self ? FEATURE_LEVEL : (control.peers.hello(id)?.featureLevel ?? null)
   const images = () => (registers.caughtUp ? index.rows() : null)
   const { copies, durableCopies: durable } = config.replication
   const { membership } = registers
   return new Departures(
-    { self, clock, config: currentConfig, membership, report, images, levelOf },
+    {
+      ...{ self, clock, config: currentConfig, membership, report, images },
+      levelOf: (id) => levelOf(id, { self, control }),
+    },
     { copies, durable },
   )
 }

@@ -15,6 +15,7 @@ import type { Copies } from '../config/copies.ts'
 import { ImageError } from '../errors.ts'
 import type { FormatRules } from '../inspect/image-format.ts'
 import { UploadInspection } from '../inspect/upload-inspection.ts'
+import type { BackendGate } from './backend-gate.ts'
 import { wantedCopies, type CopiesPolicy } from './copies-policy.ts'
 import type { FinishUploadArgs } from './image-decisions.ts'
 import { failureOf, type UploadFailure } from './image-operations.ts'
@@ -33,6 +34,7 @@ export interface ImageUploaderComponents {
   holder: Pick<ImageHolder, 'noteHeld'>
   backends: Pick<Backends, 'has' | 'objectFor'>
   backendWriter: Pick<BackendWriter, 'write' | 'remove'>
+  gate: Pick<BackendGate, 'require'>
 }
 
 export interface ImageUploaderOptions {
@@ -179,6 +181,7 @@ export class ImageUploader {
 
   async #upload(uploadId: UploadId, request: AnyUpload, steps: UploadSteps): Promise<void> {
     const objects = this.#objectsOf(uploadId, request)
+    if (objects.length > 0) await this.#components.gate.require()
     const record = await this.#begin(uploadId, request, objects, steps)
     request.terms?.onBegun?.()
     // From here on that is fixed.

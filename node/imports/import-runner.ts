@@ -207,7 +207,7 @@ export class ImportRunner {
     const { registers, identity, tasks, copier } = this.#components
     const { id } = job.image
     const uploadId = claimOf(task.id)
-    const objects = copier.objectsFor(job, uploadId)
+    const objects = await copier.objectsFor(job, uploadId)
     await this.#begin(job, task, {
       uploadId,
       node: identity.id,

@@ -8,6 +8,7 @@ import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { objectName, type Backends, type StoredObject } from '../backends/backends.ts'
 import type { BackendWriter } from '../data/backend-writer.ts'
 import { ImageError } from '../errors.ts'
+import type { BackendGate } from '../images/backend-gate.ts'
 import { bytesOf } from '../images/bytes-of.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
@@ -21,6 +22,7 @@ export interface StoreCopierComponents {
   opener: Pick<ImageOpener, 'open'>
   backends: Pick<Backends, 'has' | 'objectFor'>
   backendWriter: Pick<BackendWriter, 'write' | 'remove'>
+  gate: Pick<BackendGate, 'require'>
 }
 
 /** What an import says of its stores. */
@@ -47,12 +49,14 @@ export class StoreCopier {
     this.#components = components
   }
 
-  /** The objects that an import will make, for its claim. */
-  objectsFor({ image, stores }: CopyJob, uploadId: UploadId): StoredObject[] {
-    const { backends } = this.#components
-    return stores
+  /** The objects that an import will make, for its claim. Throws UNAVAILABLE while back ends may not be written to. */
+  async objectsFor({ image, stores }: CopyJob, uploadId: UploadId): Promise<StoredObject[]> {
+    const { backends, gate } = this.#components
+    const objects = stores
       .filter((store) => backends.has(store))
       .map((store) => backends.objectFor(store, objectName(image.id, uploadId)))
+    if (objects.length > 0) await gate.require()
+    return objects
   }
 
   /** From where the bytes have come to, by `args`, to the others of `named`. Throws what keeps the image out of a store. */

@@ -137,9 +137,11 @@ async function imported(id: string, method: string, stores: string[], client = s
 }
 
 /** Of the images of this test, wherever it is not the cluster. */
-async function objects(): Promise<number> {
+async function areGone(): Promise<boolean> {
   const all = [await readdir(directory), await real.list(BUCKET), await real.list(CONTAINER)].flat()
-  return all.filter((name) => name !== MARKER_NAME).length
+  const left = all.filter((name) => name !== MARKER_NAME)
+  if (left.length > 0) throw new Error(`there is still: ${left.join(', ')}`)
+  return true
 }
 
 t.test('an image goes to each store and comes from there by every node, in any part', async (t) => {
@@ -155,7 +157,7 @@ t.test('an image goes to each store and comes from there by every node, in any p
     t.equal(sha512(part.body), (await digestOf(partOf(bytes(), start, end))).sha512, `${store}: a part`)
     t.equal((await third.remove(id)).status, 204)
   }
-  await eventually('nothing is left of what was deleted', async () => (await objects()) === 0)
+  await eventually('nothing is left of what was deleted', areGone)
 })
 
 t.test('an image is copied between each pair of stores and taken out of each', async (t) => {
@@ -170,7 +172,7 @@ t.test('an image is copied between each pair of stores and taken out of each', a
     t.equal((await third.send('DELETE', `/v2/stores/${from}/${id}`)).status, 403, 'never out of the last')
     t.equal((await third.remove(id)).status, 204)
   }
-  await eventually('nothing is left of what was deleted', async () => (await objects()) === 0)
+  await eventually('nothing is left of what was deleted', areGone)
 })
 
 t.test('what is staged is imported into back ends alone; the cluster keeps nothing of it', async (t) => {
@@ -179,7 +181,7 @@ t.test('what is staged is imported into back ends alone; the cluster keeps nothi
   t.match(await imported(id, 'glance-direct', [...BACKENDS]), { status: 'active', stores: 'files,big,sw' })
   t.equal(await digestFrom(third, id), `200 ${whole.sha512}`)
   t.equal((await third.remove(id)).status, 204)
-  await eventually('nothing is left', async () => (await objects()) === 0)
+  await eventually('nothing is left', areGone)
 })
 
 t.test('a back end that is killed in mid-transfer: 503, queued again, nothing left', async (t) => {
@@ -206,7 +208,7 @@ t.test('a back end that is killed in mid-transfer: 503, queued again, nothing le
     t.equal(await digestFrom(third, id, `?prefer=${store}`), `200 ${whole.sha512}`, 'from the other store')
     t.equal((await third.remove(id)).status, 204, 'deleted while the back end is down')
     await real.revive()
-    await eventually('what waited for the back end is deleted', async () => (await objects()) === 0)
+    await eventually('what waited for the back end is deleted', areGone)
   }
 })
 
@@ -226,7 +228,7 @@ t.test('images move between each pair of stores while they are downloaded', asyn
     t.match(await migrate(from, to), { moved: MOVED_IMAGES, failed: 0 }, `${from} to ${to}`)
     for (const id of images.keys()) t.equal((await shown(id)).stores, to)
   }
-  await eventually('nothing is left of where they were', async () => (await objects()) === 0)
+  await eventually('nothing is left of where they were', areGone)
   const kept = migrate('cluster', 'sw', '--keep-source', '--rate', '20MiB')
   await eventually('some bytes are there', async () => (await real.list(CONTAINER)).length > 1)
   await real.killProxy()
@@ -239,7 +241,7 @@ t.test('images move between each pair of stores while they are downloaded', asyn
     t.equal(await digestFrom(third, id, '?prefer=sw'), `200 ${whole.sha512}`)
     t.equal((await third.remove(id)).status, 204)
   }
-  await eventually('nothing is left', async () => (await objects()) === 0)
+  await eventually('nothing is left', areGone)
 })
 
 t.test('nobody is shown how the stores are reached', async (t) => {

@@ -76,13 +76,13 @@ export function memoryBackends(...ids: string[]) {
   const pool = new ChunkBufferPool(0)
   const hashes = { open: async (_signal?: AbortSignal, algorithm?: HashAlgorithm) => checksums(algorithm) }
   const backendWriter = new BackendWriter({ backends, pool, hashes })
-  return { each, backends, backendWriter, pool, hashes }
+  return { each, backends, backendWriter, pool, hashes, gate: { require: async () => {} } }
 }
 
 /** For nodes that have none. */
 export function noBackends() {
-  const { backends, backendWriter } = memoryBackends()
-  return { backends, backendWriter }
+  const { backends, backendWriter, gate } = memoryBackends()
+  return { backends, backendWriter, gate }
 }
 
 function checksums(algorithm: HashAlgorithm = 'sha512'): ImageChecksums {

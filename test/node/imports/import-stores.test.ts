@@ -1,5 +1,6 @@
 /** Uploads, imports and copies to back ends. */
 import t from 'tap'
+import { ImageError } from '../../../node/errors.ts'
 import { admin, ID, imageOf } from '../images/image-fixture.ts'
 import { MD5, nodeOf, SHA512 } from './stores-fixture.ts'
 
@@ -211,4 +212,16 @@ t.test('so is one that is downloaded', async (t) => {
   await failing.imported({ ...wanted, stores: ['main', 'fast'] })
   t.match(failing.image(), { status: 'active', properties: { os_glance_failed_import: 'fast' } })
   t.equal(await failing.read(), 'hello')
+})
+
+t.test('while back ends may not be used, nothing is claimed', async (t) => {
+  const node = nodeOf(t)
+  node.gate.require = () => Promise.reject(new ImageError('UNAVAILABLE', 'These do not: c.'))
+  await t.rejects(node.upload('fast'), { code: 'UNAVAILABLE', message: /These do not/ })
+  t.match(node.image(), { status: 'queued', upload: null })
+  await node.stage()
+  await t.rejects(node.imported({ stores: ['fast'] }), { code: 'UNAVAILABLE' })
+  t.match(node.image(), { status: 'uploading', upload: null, staged: {} })
+  await node.imported({ stores: ['main'] })
+  t.equal(node.image()?.status, 'active')
 })

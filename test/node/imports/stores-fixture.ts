@@ -44,7 +44,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const identity = createIdentity(systemRandom)
   const clock = new ManualClock()
   const base = { identity, clock, random: systemRandom, log: silentLog, registers: registers.images }
-  const { each, backends, backendWriter, pool, hashes } = memoryBackends('fast', 'big')
+  const { each, backends, backendWriter, pool, hashes, gate } = memoryBackends('fast', 'big')
   const kept = new Map<string, Buffer>()
   const released: string[] = []
   const writer = {
@@ -103,7 +103,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const current = async (id: string) => registers.record(id) ?? null
   const opener = new ImageOpener({ log: silentLog, reader, outside, stores, holdsWhole: () => true, current })
   const uploader = new ImageUploader(
-    { ...base, writer, holder: { noteHeld: async () => {} }, backends, backendWriter },
+    { ...base, writer, holder: { noteHeld: async () => {} }, backends, backendWriter, gate },
     { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS, defaultStore },
   )
   const tasks = new TaskKeeper(
@@ -123,6 +123,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
     opener,
     backends,
     backendWriter,
+    gate,
   })
   const runner = new ImportRunner(
     { ...base, uploader, tasks, source, plugins, copier },
@@ -180,6 +181,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
     registers,
     service,
     mover,
+    gate,
     uploader,
     opener,
     clock,
