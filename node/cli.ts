@@ -10,6 +10,7 @@ import { addMovingCommands } from './cli/moving/moving-commands.ts'
 import { addNodeCommands, type ConfigFlags, pathsOf, withConfigFlags } from './cli/node-commands.ts'
 import { addStoreCommands } from './cli/stores/store-commands.ts'
 import { addToolCommands } from './cli/tooling/tool-commands.ts'
+import { addWorkCommands } from './cli/imports/work-commands.ts'
 import { addWatchingCommands } from './cli/watching-commands.ts'
 import { SERAC_VERSION } from './version.ts'
 
@@ -47,6 +48,7 @@ export function buildProgram(io: CliIo, finish: (exitCode: number) => void): Com
   addMetadefCommands(program, io, finish)
   addMovingCommands(program, io, finish)
   addStoreCommands(program, io, finish)
+  addWorkCommands(program, io, finish)
   addToolCommands(program, io)
   return program
 }

@@ -339,6 +339,7 @@ async function listen(
     holder: images.holder,
     storeMoves: images.storeMoves,
     cacheKeeper: images.cacheKeeper,
+    taskRegisters: images.tasks.registers,
     loops,
     startedMs: STARTED_MS,
     eventLoopDelay: () => eventLoopDelay.recent,

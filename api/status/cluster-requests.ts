@@ -8,6 +8,8 @@ import { CACHE_ACTIONS, CACHE_PARTS, type CacheChange } from '../../node/status/
 import type { LoopChanges } from '../../node/status/loop-admin.ts'
 import type { StoreMoveOrder } from '../../node/status/store-admin.ts'
 import { isUuid } from '../v2/image-fields.ts'
+import type { TasksQuery } from '../../node/status/work-admin.ts'
+import { TASK_STATUSES } from '../../node/tasks/task-record.ts'
 import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../node/status/mutes.ts'
 
 export interface VotersRequest {
@@ -134,6 +136,13 @@ export function parsePage(query: unknown): { marker: string | null; limit: numbe
   refuseOthers(others, 'marker and limit')
   if (marker !== undefined && !isName(marker)) throw invalid('marker must be that of the page before.')
   return { marker: marker ?? null, limit: parseLimit(limit, PAGE_MAX, PAGE_MAX) }
+}
+
+export function parseTasksQuery(query: unknown): TasksQuery {
+  const { status = null, ...page } = query as Record<string, unknown>
+  const known = TASK_STATUSES.find((each) => each === status) ?? null
+  if (status !== null && known === null) throw invalid(`status must be one of ${TASK_STATUSES.join(', ')}.`)
+  return { status: known, ...parsePage(page) }
 }
 
 export function parseStoreMove(

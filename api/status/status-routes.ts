@@ -1,6 +1,6 @@
 /**
  * The operator's server: the page, metrics, and as JSON cluster status, images by node, events, membership, background loops,
- * image caches, deleted images, stores, images that are moved, and metadata definitions.
+ * image caches, deleted images, stores, tasks and stages, images that are moved, and metadata definitions.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
@@ -21,6 +21,7 @@ import { addSafeHeaders, pageRoutes, type PageFiles } from './status-page.ts'
 import { metricsRoutes, type MetricsPort } from './metrics-routes.ts'
 import { metadefAdminRoutes, type MetadefAdminPort } from './metadef-routes.ts'
 import { storeRoutes, type StoreAdminPort } from './store-routes.ts'
+import { workRoutes, type WorkAdminPort } from './work-routes.ts'
 import { movingRoutes, type MovingOptions, type MovingParts } from './moving-routes.ts'
 
 export interface OperatorComponents {
@@ -32,6 +33,7 @@ export interface OperatorComponents {
   caches: CacheAdminPort
   images: ImageAdminPort
   stores: StoreAdminPort
+  work: WorkAdminPort
   map: ImageMapPort
   history: HistoryPort
   access: Pick<OperatorAccess, 'refuseForeignPages' | 'requireOperator'>
@@ -99,6 +101,7 @@ export function buildOperatorServer(
   cacheAdminRoutes(app, components.caches)
   imageAdminRoutes(app, components.images)
   storeRoutes(app, components.stores)
+  workRoutes(app, components.work)
   historyRoutes(app, components)
   metadefAdminRoutes(app, components.metadefs)
   movingRoutes(app, { ...components.moving, log: components.log }, options)

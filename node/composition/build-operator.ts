@@ -39,8 +39,10 @@ import { NodeMetrics } from '../status/metrics/node-metrics.ts'
 import { Mutes } from '../status/mutes.ts'
 import { StatusQuestions } from '../status/status-questions.ts'
 import { StatusWatch } from '../status/status-watch.ts'
+import { WorkAdmin } from '../status/work-admin.ts'
 import { StoreAdmin } from '../status/store-admin.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskRegisters } from '../tasks/task-registers.ts'
 import type { TaskIndex } from '../tasks/task-index.ts'
 import { levelOf } from './level-of.ts'
 import { noteEvents } from './note-events.ts'
@@ -60,6 +62,7 @@ export interface OperatorParts {
   holder: ImageHolder
   stores: StoreList
   tasks: TaskIndex
+  taskRegisters: TaskRegisters
   discarded: DiscardedObjects
   storeMoves: { mover: StoreMover; pace: RepairPace }
   cache: ImageCache | null
@@ -139,6 +142,14 @@ export function buildOperator(parts: OperatorParts): Omit<
     history: new ClusterHistory({ clock, config, questions, events, trend, mutes, checks }),
     images: new ImageAdmin({ clock, log, registers, pendingImages: () => pendingImages(index) }),
     stores: buildStoreAdmin(parts, report),
+    work: new WorkAdmin({
+      clock,
+      log,
+      index,
+      registers,
+      tasks: parts.tasks,
+      taskRegisters: parts.taskRegisters,
+    }),
     log,
     stop: () => {
       const text = 'The node stops in order.'

@@ -44,6 +44,13 @@ const expire = onTask<Timed>((task, { now }) => {
   return { kind: 'write', next: { live: false, record: { id: task.id, deletedAt: now } } }
 })
 
+/** An operator wants to see it no more. */
+const remove = onTask<Timed>((task, { now }) =>
+  isOver(task)
+    ? { kind: 'write', next: { live: false, record: { id: task.id, deletedAt: now } } }
+    : refuse('CONFLICT', `Task ${task.id} is ${task.status}: it can be deleted when it is over.`),
+)
+
 /** What was to be begun, and was refused: nobody was told of it. */
 const discard = onTask<Timed>((task, { now }) =>
   task.status === 'pending'
@@ -58,6 +65,7 @@ export const taskOperations: OperationTable = {
   'task.end': end,
   'task.expire': expire,
   'task.discard': discard,
+  'task.remove': remove,
 }
 
 /** Arguments by operation, so that a caller cannot mix them up. */
@@ -68,6 +76,7 @@ export interface TaskOperationArgs {
   'task.end': EndTaskArgs
   'task.expire': Timed
   'task.discard': Timed
+  'task.remove': Timed
 }
 
 function write(task: TaskRecord, now: string): Decision {

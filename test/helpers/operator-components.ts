@@ -30,6 +30,7 @@ export function operatorComponents(given: Partial<OperatorComponents> = {}): Ope
     loops: {} as OperatorComponents['loops'],
     caches: {} as OperatorComponents['caches'],
     images: {} as OperatorComponents['images'],
+    work: {} as OperatorComponents['work'],
     stores: {} as OperatorComponents['stores'],
     moving: {} as OperatorComponents['moving'],
     metadefs: {} as OperatorComponents['metadefs'],

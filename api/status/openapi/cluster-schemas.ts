@@ -1,5 +1,6 @@
 /** Schemas of everything but the status: members, history, images, moving. */
 import { CACHE_ACTIONS, CACHE_PARTS } from '../../../node/status/cache-admin.ts'
+import { TASK_STATUSES } from '../../../node/tasks/task-record.ts'
 import { MUTE_REASON_LENGTH_MAX, MUTE_SECONDS_MAX } from '../../../node/status/mutes.ts'
 import {
   flag,
@@ -67,6 +68,19 @@ const arrival = object(
   { state: oneOf(['absent', 'complete', 'bytes-wanted', 'busy', 'taken', 'differs']) },
   { isChanged: flag('By this very request.'), status: text(), differences: listOf(text()) },
 )
+
+const task = {
+  id: text(),
+  type: text(),
+  status: oneOf(TASK_STATUSES),
+  owner: orNull(text(), 'Project of whoever asked for it.'),
+  imageId: text(),
+  message: text('How far it is, or why it failed.'),
+  createdAt: time,
+  updatedAt: time,
+  expiresAt: orNull(time, 'When it is forgotten; null: it is not over.'),
+  node: text('Id of the node that works on it, or did.'),
+}
 
 export const clusterSchemas: Readonly<Record<string, Schema>> = {
   Error: object({ error: object({ status: integer(), message: text('For people.') }) }),
@@ -216,6 +230,27 @@ export const clusterSchemas: Readonly<Record<string, Schema>> = {
     { state: oneOf(['copying', 'verifying', 'moved', 'present', 'busy', 'absent', 'failed']) },
     { sizeBytes: integer(), doneBytes: integer(), why: text() },
   ),
+  Tasks: object({ tasks: listOf(object(task)), marker: orNull(text(), 'For the next page.') }),
+  Task: object({
+    ...task,
+    userId: orNull(text()),
+    requestId: text(),
+    input: mapOf({}),
+    result: orNull(mapOf({})),
+  }),
+  StagedImages: object({
+    images: listOf(
+      object({
+        id: text(),
+        name: orNull(text()),
+        owner: orNull(text()),
+        sizeBytes: integer(),
+        stagedAt: time,
+        problem: orNull(text(), 'Why it cannot be imported as it is.'),
+        isImported: flag('Just now.'),
+      }),
+    ),
+  }),
   ImageMap: object({
     nodes: listOf(nodeId),
     images: listOf(

@@ -1,5 +1,6 @@
 /** Every operation of the operator port: a test holds this table to the routes that there are. */
 import { INSPECTED_MAX } from '../../../node/status/copy-inspection.ts'
+import { TASK_STATUSES } from '../../../node/tasks/task-record.ts'
 import { LOAD_MODES } from '../../../node/status/metadef-admin.ts'
 import { EVENTS_MAX, PAGE_MAX } from '../cluster-requests.ts'
 import { integer, oneOf, text, type Schema } from './schema-words.ts'
@@ -148,6 +149,30 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
       body: 'StoreMoveRequest',
       answers: { 200: 'StoreMove' },
     },
+  },
+  '/v1/cluster/tasks': {
+    get: {
+      summary: 'Tasks of all projects, the latest first, a page at a time.',
+      query: {
+        status: oneOf(TASK_STATUSES),
+        marker: text('`marker` of the page before.'),
+        limit: bounded(integer(), PAGE_MAX),
+      },
+      answers: { 200: 'Tasks' },
+    },
+  },
+  '/v1/cluster/tasks/{id}': {
+    get: { summary: 'All that is known of a task.', answers: { 200: 'Task' } },
+    delete: { summary: 'Forgets a task that is over.', answers: { 204: null } },
+  },
+  '/v1/cluster/staged-images': {
+    get: {
+      summary: 'Images with bytes that were sent ahead of an import, the oldest first.',
+      answers: { 200: 'StagedImages' },
+    },
+  },
+  '/v1/cluster/staged-images/{id}': {
+    delete: { summary: 'Lets go of these bytes: the image is queued again.', answers: { 204: null } },
   },
   '/v1/cluster/metadefs': {
     get: { summary: 'All metadata definitions.', answers: { 200: 'Namespaces' } },

@@ -8,6 +8,7 @@ import type { LoopAdminPort } from '../../../api/status/loop-routes.ts'
 import type { MetadefAdminPort } from '../../../api/status/metadef-routes.ts'
 import type { MovingParts } from '../../../api/status/moving-routes.ts'
 import type { StoreAdminPort } from '../../../api/status/store-routes.ts'
+import type { WorkAdminPort } from '../../../api/status/work-routes.ts'
 import { buildOperatorServer } from '../../../api/status/status-routes.ts'
 import { StreamLimit } from '../../../api/stream-limit.ts'
 import { systemClock } from '../../../cluster/runtime.ts'
@@ -107,6 +108,26 @@ const stores: StoreAdminPort = {
   }),
   move: async () => ({ state: 'copying', sizeBytes: 5, doneBytes: 3 }),
 }
+const task = {
+  ...{ id: ID, type: 'api_image_import' as const, status: 'failure' as const, owner: 'p', imageId: ID },
+  ...{ message: 'm', createdAt: NOW, updatedAt: NOW, expiresAt: null, node: 'a' },
+}
+const work: WorkAdminPort = {
+  tasks: async () => ({ tasks: [task], marker: null }),
+  task: async () => ({ ...task, userId: null, requestId: 'r', input: { uri: 'http://x' }, result: null }),
+  removeTask: async () => {},
+  staged: async () => ({
+    images: [
+      {
+        ...{ id: ID, name: null, owner: null, sizeBytes: 5 },
+        stagedAt: NOW,
+        problem: null,
+        isImported: false,
+      },
+    ],
+  }),
+  clearStage: async () => {},
+}
 const map: ImageMapPort = {
   page: async () => ({
     ...{ nodes: ['a', 'b'], next: ID, ageSeconds: 0.5, as_of: NOW },
@@ -156,6 +177,7 @@ function operatorOf(t: Test) {
       caches,
       images,
       stores,
+      work,
       map,
       history,
       metadefs,

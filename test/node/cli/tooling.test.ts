@@ -57,7 +57,7 @@ t.test('bash: each command and option, as bash itself completes them', async (t)
   }
   t.match(stdout, /^serac nodes --url => $/m, 'nobody knows what comes there')
   t.match(stdout, /^serac status -f => table json value$/m)
-  t.match(stdout, /^sta => start status$/m)
+  t.match(stdout, /^sta => start status staging$/m)
 })
 
 t.test('zsh: each command has its function, each option its words', async (t) => {
