@@ -190,8 +190,7 @@ export class ImageCache {
 
   /** There is no such image any more. */
   async forget(imageId: string): Promise<void> {
-    await this.drop(imageId)
-    await this.queue.remove(imageId)
+    await Promise.all([this.drop(imageId), this.queue.remove(imageId)])
   }
 
   /** Of an image that was found to be wrong. */
