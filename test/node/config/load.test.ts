@@ -78,6 +78,8 @@ t.test('the defaults, in their types', async (t) => {
     imageMemberQuota: 128,
     imagePropertyQuota: 128,
     imageTagQuota: 128,
+    imageCacheDir: null,
+    imageCacheMaxSize: 10 * 1024 ** 3,
     imageLocationQuota: 10,
     userStorageQuota: 0,
     maxRequestIdLength: 64,
