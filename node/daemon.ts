@@ -142,7 +142,7 @@ export async function startDaemon(config: SeracConfig, log: Log): Promise<Daemon
     const authentication = await buildAuthenticator(config, log)
     onStarted(() => authentication.close())
     const core = await openCore(config, log, onStarted)
-    const notifications = await buildNotifications(config, log)
+    const notifications = await buildNotifications(config, log, core.stores)
     onStarted(async () => notifications?.stop())
     const images = buildImages(core, notifications)
     const metadefs = buildMetadefs(core)

@@ -1,6 +1,7 @@
 /** Makes what tells other services of images; nothing while it is not asked for. */
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
+import type { StoreList } from '../images/store-list.ts'
 import { ImageNotifications } from '../notifications/image-notifications.ts'
 import { Notifier } from '../notifications/notifier.ts'
 import { Outbox } from '../notifications/outbox.ts'
@@ -14,7 +15,11 @@ export interface Notifications {
 const EXCHANGE = 'glance'
 
 /** The client of the broker is loaded only where there is one. */
-export async function buildNotifications(config: SeracConfig, log: Log): Promise<Notifications | null> {
+export async function buildNotifications(
+  config: SeracConfig,
+  log: Log,
+  { clusterId }: Pick<StoreList, 'clusterId'>,
+): Promise<Notifications | null> {
   const { driver, transportUrl: addresses, topics } = config.osloMessagingNotifications
   if (driver === 'noop' || addresses === null) return null
   const { AmqpBroker } = await import('../notifications/amqp-broker.ts')
@@ -24,5 +29,5 @@ export async function buildNotifications(config: SeracConfig, log: Log): Promise
   outbox.start()
   const { defaultPublisherId: publisherId, disabledNotifications: disabled } = config.default
   const notifier = new Notifier({ clock, outbox }, { publisherId, topics, disabled })
-  return { images: new ImageNotifications(notifier), stop: () => outbox.stop() }
+  return { images: new ImageNotifications(notifier, clusterId), stop: () => outbox.stop() }
 }

@@ -4,7 +4,9 @@
  */
 import type { AppliedChange } from '../images/image-registers.ts'
 import type { ImageMember, ImageRecord } from '../images/image-record.ts'
+import type { StartUploadArgs } from '../images/image-operations.ts'
 import type { Caller } from '../images/image-requests.ts'
+import type { BeginImportArgs } from '../images/import-operations.ts'
 import type { Notifier } from './notifier.ts'
 
 type Told = Pick<Notifier, 'notify'>
@@ -54,8 +56,12 @@ const EXTRAS: Readonly<Record<string, object>> = {
 export class ImageNotifications {
   readonly #notifier: Told
 
-  constructor(notifier: Told) {
+  readonly #clusterStore: string
+
+  /** `clusterStore`: the id under which callers know the cluster's own store. */
+  constructor(notifier: Told, clusterStore: string) {
     this.#notifier = notifier
+    this.#clusterStore = clusterStore
   }
 
   readonly onApplied = (change: AppliedChange): void => {
@@ -69,6 +75,7 @@ export class ImageNotifications {
       this.#notifier.notify(event, 'INFO', {
         ...imagePayload(record, event === 'image.delete'),
         ...EXTRAS[event],
+        ...(event === 'image.prepare' && { backend: this.#backendOf(change) }),
       })
   }
 
@@ -81,6 +88,13 @@ export class ImageNotifications {
       receiver_tenant_id: caller.projectId,
       receiver_user_id: caller.userId,
     })
+  }
+
+  /** The store that the bytes are on their way to; the first of several. */
+  #backendOf({ name, args }: AppliedChange): string {
+    const { stores, upload } = args as Partial<BeginImportArgs & StartUploadArgs>
+    const named = name === 'image.begin-import' ? stores?.[0] : upload?.objects?.[0]?.store
+    return named ?? this.#clusterStore
   }
 
   #member(event: string, { id, args, before, record }: AppliedChange): void {

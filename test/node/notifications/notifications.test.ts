@@ -33,7 +33,7 @@ function imagesOf() {
   const told: Told[] = []
   const notify = (type: string, priority: string, payload: unknown) =>
     void told.push({ type, priority, payload: payload as Told['payload'] })
-  const { onApplied, onRead } = new ImageNotifications({ notify })
+  const { onApplied, onRead } = new ImageNotifications({ notify }, 'cluster')
   const memory = new MemoryRegisters()
   const learned = (key: string) => memory.rows.get(key) ?? null
   const registers = new ImageRegisters({ registers: memory, index: memory.index, learned, onApplied })
@@ -66,6 +66,7 @@ t.test('the life of an image, each event once, in the order of Glance', async (t
   await registers.apply(ID, 'image.start-upload', { grant, upload, now: NOW })
   t.match(told[1]?.payload, {
     status: 'saving',
+    backend: 'cluster',
     os_glance_importing_to_stores: [],
     os_glance_failed_import: [],
   })
@@ -81,7 +82,7 @@ t.test('the life of an image, each event once, in the order of Glance', async (t
 })
 
 t.test('an import is told as an upload is; a copy makes nothing active', async (t) => {
-  const { types, registers, memory } = imagesOf()
+  const { told, types, registers, memory } = imagesOf()
   const upload = { uploadId: UPLOAD_ID, node: 'a', startNonce: '1'.repeat(16) }
   const begin = (method: 'web-download' | 'copy-image') => ({
     ...{ grant, method, upload, taskId: 't', stores: ['main'], staged: null, now: NOW },
@@ -91,7 +92,15 @@ t.test('an import is told as an upload is; a copy makes nothing active', async (
   const finish = { uploadId: UPLOAD_ID, data: data!, ...digests, now: NOW }
   memory.put(imageOf())
   await registers.apply(ID, 'image.begin-import', begin('web-download'))
+  t.notOk('backend' in told[0]!.payload)
+  t.match(told[1]?.payload, { backend: 'main' })
   t.strictSame(types(), ['image.update', 'image.prepare'])
+  memory.put(imageOf())
+  const objects = [{ store: 'big', name: 'x', url: 's3://x' }] as never
+  await registers.apply(ID, 'image.start-upload', { grant, upload: { ...upload, objects }, now: NOW })
+  t.match(told[1]?.payload, { backend: 'big' })
+  types()
+  memory.put(imageOf({ status: 'importing', upload }))
   const changes = { properties: { a: 'b' }, formats: null }
   await registers.apply(ID, 'image.finish-changed-import', { ...finish, changes })
   t.strictSame(types(), ['image.upload', 'image.activate', 'image.update'])
