@@ -16,8 +16,8 @@ import { RealMariadb } from './real-mariadb.ts'
 
 const BULK = isFullForm ? 500 : 12
 const SIZE_BYTES = 100_000
-/** What separates lines for some, ends statements, and takes four bytes. */
-const ODD = ['a\u2028b;\u2028c\u2029d\u0085e', '𝒰🙂', "\\'; -- \\\\", '0x41', 'NULL', '', ' x ', 'a\\%b\\_c']
+/** What separates lines for some, and ends statements. */
+const ODD = ['a\u2028b;\u2028c\u2029d\u0085e', "\\'; -- \\\\", '0x41', 'NULL', '', ' x ', 'a\\%b\\_c']
 
 t.setTimeout(900_000)
 const mariadb = await RealMariadb.start(t)
@@ -35,7 +35,9 @@ await mariadb.execute(['alter table image_properties modify value text character
 const there = new ImageClient(glance.url)
 const gallery = await fillGlance(glance, BULK, SIZE_BYTES, there, (statements) => mariadb.execute(statements))
 const odd = Object.fromEntries(ODD.map((value, at) => [`odd_${at}`, value]))
-gallery.all.push(await there.newImage({ name: 'odd', owner: 'p1', ...odd }))
+gallery.all.push(await there.newImage({ name: 'odd', owner: 'p1', four_bytes: '', ...odd }))
+// Glance itself takes no such characters; what else writes its database may.
+await mariadb.execute(["update image_properties set value = '𝒰🙂' where name = 'four_bytes'"])
 const directory = t.testdir()
 
 const FORMS: Record<string, [program: string, ...options: string[]]> = {
