@@ -15,8 +15,18 @@ import { cacheHome, fill, newId } from '../../node/cache/cache-fixture.ts'
 import { activeImage } from '../../node/images/image-fixture.ts'
 import { MemoryRegisters } from '../../node/images/memory-registers.ts'
 
-const ADMIN = { 'x-user-id': 'u', 'x-project-id': 'admin', 'x-roles': 'admin,member,reader' }
-const MEMBER = { 'x-user-id': 'u', 'x-project-id': 'p', 'x-roles': 'member,reader' }
+const ADMIN = {
+  'x-identity-status': 'Confirmed',
+  'x-user-id': 'u',
+  'x-project-id': 'admin',
+  'x-roles': 'admin,member,reader',
+}
+const MEMBER = {
+  'x-identity-status': 'Confirmed',
+  'x-user-id': 'u',
+  'x-project-id': 'p',
+  'x-roles': 'member,reader',
+}
 const BYTES = randomBytes(100)
 
 async function apiOf(t: Test, { hasCache = true } = {}) {
