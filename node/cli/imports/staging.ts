@@ -22,7 +22,7 @@ export async function stagingCommand(
   { url, format }: { url: string; format: StatusFormat },
   io: CliIo,
 ): Promise<number> {
-  const { images } = await stagedAt(new OperatorClient(url))
+  const { images } = await allStaged(new OperatorClient(url))
   io.print(renderStaging(images, format))
   return EXIT_OK
 }
@@ -45,7 +45,7 @@ export async function clearStagingCommand(
   const client = new OperatorClient(url)
   for (const id of ids) await clear(client, id, io)
   if (olderMs === null) return EXIT_OK
-  const { images } = await stagedAt(client)
+  const { images } = await allStaged(client)
   const old = images.filter(
     (image) => Date.now() - Date.parse(image.stagedAt) >= olderMs && !image.isImported,
   )
@@ -61,7 +61,7 @@ async function clear(client: OperatorClient, id: string, io: CliIo): Promise<voi
   io.print(`What was staged for image ${id} is let go.\n`)
 }
 
-function stagedAt(client: OperatorClient): Promise<StagingDocument> {
+function allStaged(client: OperatorClient): Promise<StagingDocument> {
   return client.send('GET', STAGED) as Promise<StagingDocument>
 }
 

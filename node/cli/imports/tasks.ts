@@ -26,7 +26,7 @@ export async function tasksCommand(
   const tasks: TaskView[] = []
   for (let marker: string | null = ''; marker !== null;) {
     const query = new URLSearchParams({ ...(status && { status }), ...(marker !== '' && { marker }) })
-    const page = (await client.send('GET', `${TASKS}?${query}`)) as TasksPage
+    const page = (await client.send('GET', `${TASKS}?${query.toString()}`)) as TasksPage
     tasks.push(...page.tasks)
     marker = page.marker
   }

@@ -3,7 +3,10 @@ import type { Test } from 'tap'
 import { runCli } from '../../../node/cli.ts'
 import { bodyOf, localServer } from '../../helpers/local-server.ts'
 
-type Answer = object | null | ((body: unknown) => object | null)
+interface Said {
+  [field: string]: unknown
+}
+type Answer = Said | null | ((body: unknown) => Said | null)
 
 export async function operatorServer(t: Test, answers: Record<string, Answer>) {
   const asked: string[] = []
@@ -14,8 +17,9 @@ export async function operatorServer(t: Test, answers: Record<string, Answer>) {
     const known = answers[call] ?? answers[`${request.method} ${pathname}`]
     if (known === undefined)
       return { status: 404, body: JSON.stringify({ error: { status: 404, message: 'not here' } }) }
-    const answer = typeof known === 'function' ? known(body === '' ? null : JSON.parse(body)) : known
-    const status = (answer as { error?: { status: number } } | null)?.error?.status ?? 200
+    const sent: unknown = body === '' ? null : JSON.parse(body)
+    const answer = typeof known === 'function' ? known(sent) : known
+    const status = (answer?.['error'] as { status: number } | undefined)?.status ?? 200
     return answer === null ? { status: 204 } : { status, body: JSON.stringify(answer) }
   })
   const run = async (...args: string[]) => {
