@@ -86,7 +86,12 @@ export class BackendProber {
   async #probe(store: string, signal: AbortSignal): Promise<BackendCondition> {
     const { backends, random, log } = this.#components
     const object = backends.objectFor(store, MARKER_NAME)
-    const marker = await this.#read(object, signal)
+    // Whoever may not list an S3 bucket is refused what is not there.
+    const refused = (error: unknown) => {
+      if (hasCode(error, 'BACKEND_REFUSED')) return null
+      throw error
+    }
+    const marker = await this.#read(object, signal).catch(refused)
     if (marker !== null) return { store, failure: null, marker }
     const id = Buffer.from(random.bytes(MARKER_ID_BYTES)).toString('hex')
     const text = `serac marker ${id}\nBy this its nodes see that they all look at the same place.\n`
@@ -100,6 +105,7 @@ export class BackendProber {
       return { store, failure: null, marker: theirs }
     }
     log.info({ store, marker: id }, 'a store had no marker, and has one now')
+    await this.#read(object, signal)
     // Others may have done the same: the next look tells whose it is.
     return { store, failure: null, marker: null }
   }

@@ -1,6 +1,7 @@
 /** Nodes look at their back ends: at the same place, at different ones, at one that is down. */
 import t, { type Test } from 'tap'
 import { silentLog, systemRandom } from '../../../cluster/runtime.ts'
+import { BackendError } from '../../../node/backends/backend.ts'
 import { BackendProber, MARKER_NAME } from '../../../node/loops/backend-prober.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { memoryBackends } from '../../helpers/memory-backends.ts'
@@ -60,6 +61,30 @@ t.test('one that is down says why, is looked at more often, and is used again by
   await look()
   t.match(prober.conditions, [{ failure: null, marker: String }, {}])
 })
+
+t.test(
+  'a bucket that may not be listed refuses what is not there; one that may not be read is told',
+  async (t) => {
+    const place = memoryBackends('fast')
+    const fast = place.each.get('fast')!
+    const open = fast.open.bind(fast)
+    const refusal = new BackendError('BACKEND_REFUSED', 'The store fast answers with status 403.')
+    fast.open = async function* (name, range) {
+      if (!fast.objects.has(name)) throw refusal
+      yield* open(name, range)
+    }
+    const { prober, start, look } = proberOf(t, place)
+    await start()
+    await look()
+    t.match(prober.conditions, [{ failure: null, marker: /^[0-9a-f]{32}$/ }])
+    // oxlint-disable-next-line require-yield -- it has nothing to give
+    fast.open = async function* () {
+      throw refusal
+    }
+    await look(30_000)
+    t.match(prober.conditions, [{ failure: refusal.message, marker: null }])
+  },
+)
 
 t.test('a marker that is lost is written anew: a mount that is missing is another place', async (t) => {
   const place = memoryBackends('fast')
