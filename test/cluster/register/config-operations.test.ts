@@ -5,6 +5,7 @@ import {
   configOperations,
   FINISH_JOINT,
   PUT_NODE,
+  RAISE_LEVEL,
   REMOVE_NODE,
   SET_DRAINED,
 } from '../../../cluster/register/config-operations.ts'
@@ -73,5 +74,13 @@ t.test('what was found safe under one epoch is not done under another', (t) => {
   const config: ClusterConfig = { ...configOf(['a', 'b', 'c']), voters: ['a'] }
   t.match(change(config, REMOVE_NODE, { node: 'b', epoch: config.epoch - 1 }), /has changed meanwhile/)
   t.match(change(config, REMOVE_NODE, { node: 'b', epoch: config.epoch }), { nodes: { length: 2 } })
+  t.end()
+})
+
+t.test('a feature level is raised, and never lowered', (t) => {
+  const config: ClusterConfig = { ...configOf(['a', 'b', 'c']), featureLevel: 2 }
+  t.match(change(config, RAISE_LEVEL, { level: 3 }), { featureLevel: 3 })
+  t.equal(change({ ...config, featureLevel: 3 }, RAISE_LEVEL, { level: 3 }), null)
+  t.equal(change({ ...config, featureLevel: 4 }, RAISE_LEVEL, { level: 3 }), null)
   t.end()
 })
