@@ -1,6 +1,6 @@
 /**
- * `serac stores migrate`: images go to an S3 and back while clients download them. The command is killed, the node that it
- * has asked, and the back end: it is started again and goes on; no download fails, every byte is right, the space is free.
+ * `serac stores migrate`: images go to an S3 and back while clients download them. The command is killed, the back end fails and,
+ * in the full form, the node that was asked is killed: it goes on; no download fails, every byte is right, the space is free.
  */
 import t, { type Test } from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
@@ -52,8 +52,11 @@ t.test('images move to a back end and back while they are downloaded', async (t)
   await eventually('the back end has refused some', async () => countOf(s3.calls, 'PUT') > 0)
   s3.fault = () => null
   await eventually('it goes on', async () => objectsIn(s3) > IMAGES / 2)
-  await cluster.dev.node(ASKED).process.kill()
-  await cluster.dev.start(ASKED)
+  // In the full form alone: what a dead node has begun is taken up when it is there again.
+  if (isFullForm) {
+    await cluster.dev.node(ASKED).process.kill()
+    await cluster.dev.start(ASKED)
+  }
   await again.ended
 
   const last = await migrate('cluster', 'big').ended
