@@ -230,7 +230,12 @@ function buildDepartures(
   const { membership } = registers
   return new Departures(
     {
-      ...{ self, clock, config: currentConfig, membership, report, images },
+      self,
+      clock,
+      config: currentConfig,
+      membership,
+      report,
+      images,
       levelOf: (id) => levelOf(id, { self, control }),
     },
     { copies, durable },

@@ -67,7 +67,7 @@ async function apiOf(t: Test, { hasCache = true } = {}) {
     const [method, url = ''] = call.split(' ')
     const answer = await app.inject({ method: method as 'GET', url, headers })
     const isJson = String(answer.headers['content-type']).startsWith('application/json')
-    return { status: answer.statusCode, body: isJson ? (answer.json() as unknown) : answer.body }
+    return { status: answer.statusCode, body: isJson ? answer.json<unknown>() : answer.body }
   }
   const image = activeImage({ id: newId(), size: BYTES.length, visibility: 'public' })
   const hidden = activeImage({ id: newId(), visibility: 'private', owner: 'somebody' })

@@ -44,8 +44,8 @@ async function openerOf(t: Test) {
   }
   const opener = new CachingOpener({
     opener: {
-      open: async (_record, options = {}) => {
-        state.options.push(options)
+      open: async (_record, options?: OpenOptions) => {
+        state.options.push(options ?? {})
         return image
       },
     },
