@@ -14,13 +14,11 @@ import type { ImageRegisters } from '../images/image-registers.ts'
 import type { DiscardedObjects } from '../images/discarded-objects.ts'
 import type { OldGlance } from '../images/old-glance.ts'
 import type { StoreList } from '../images/store-list.ts'
-import type { StoreMover } from '../imports/store-mover.ts'
 import type { Auditor } from '../loops/auditor.ts'
 import type { BackendProber } from '../loops/backend-prober.ts'
 import type { CacheKeeper } from '../loops/cache-keeper.ts'
 import type { Loop } from '../loops/loop.ts'
 import type { OutNodes } from '../loops/out-nodes.ts'
-import type { RepairPace } from '../loops/repair-pace.ts'
 import type { RecordAuditor } from '../loops/record-auditor.ts'
 import type { TombstoneReaper } from '../loops/tombstone-reaper.ts'
 import { CacheAdmin } from '../status/cache-admin.ts'
@@ -46,6 +44,7 @@ import type { TaskRegisters } from '../tasks/task-registers.ts'
 import type { TaskIndex } from '../tasks/task-index.ts'
 import { levelOf } from './level-of.ts'
 import { noteEvents } from './note-events.ts'
+import type { StoreMoves } from './build-images.ts'
 import { pendingImages } from './build-record-loops.ts'
 import { buildReport, ownFigures, type ReportComponents } from './report.ts'
 
@@ -64,7 +63,7 @@ export interface OperatorParts {
   tasks: TaskIndex
   taskRegisters: TaskRegisters
   discarded: DiscardedObjects
-  storeMoves: { mover: StoreMover; pace: RepairPace }
+  storeMoves: StoreMoves
   cache: ImageCache | null
   cacheKeeper: CacheKeeper | null
   loops: {
