@@ -84,7 +84,11 @@ export class ImageService implements ImageServicePort {
     this.#options = options
     const { policy, registers } = components
     this.#projectQuotas = new ProjectQuotas(components, options)
-    this.#guard = new ImageGuard({ policy, read: (id) => registers.read(id) })
+    this.#guard = new ImageGuard({
+      policy,
+      read: (id) => registers.read(id),
+      known: (id) => components.index.get(id) ?? null,
+    })
     const requireRoom = async (image: ImageRecord, sizeBytes: number) => {
       await this.#projectQuotas.storageRoom(image, sizeBytes)
     }
@@ -138,17 +142,25 @@ export class ImageService implements ImageServicePort {
 
   async patch(caller: Caller, id: string, changes: ImageChange[]): Promise<ImageRecord> {
     const { registers } = this.#components
-    const operation = changes.some(isLocationChange) ? 'image.patch-locations' : 'image.patch'
     const quotas = { ...this.#options.quotas, locations: this.#options.locations.quota }
     const rights = this.#rightsOf(caller)
     const protectedNames = rights.protectedAmong(changes)
-    const record = await this.#guard.change(caller, id, rulesOf(changes), async (grant, image) => {
-      const measured = await this.#locations.measured(image, changes)
+    const rules = rulesOf(changes)
+    const apply = (
+      grant: Grant,
+      measured: ImageChange[],
+      operation: 'image.patch' | 'image.patch-locations',
+    ) => {
       const args = { grant, changes: measured, quotas, now: this.#now() }
       return protectedNames
         ? registers.apply(id, 'image.patch-protected', { ...args, protectedNames })
         : registers.apply(id, operation, args)
-    })
+    }
+    const record = await (changes.some(isLocationChange)
+      ? this.#guard.change(caller, id, rules, async (grant, image) =>
+          apply(grant, await this.#locations.measured(image, changes), 'image.patch-locations'),
+        )
+      : this.#guard.amend(caller, id, rules, (grant) => apply(grant, changes, 'image.patch')))
     return rights.shown(record)
   }
 
@@ -183,7 +195,7 @@ export class ImageService implements ImageServicePort {
   async addMember(caller: Caller, id: string, memberId: string): Promise<ImageMember> {
     const { registers } = this.#components
     const quota = this.#options.memberQuota
-    const record = await this.#guard.change(caller, id, ['add_member'], (grant) =>
+    const record = await this.#guard.amend(caller, id, ['add_member'], (grant) =>
       registers.apply(id, 'image.add-member', { grant, memberId, quota, now: this.#now() }),
     )
     return memberAmong(record.members, id, memberId)
@@ -205,25 +217,25 @@ export class ImageService implements ImageServicePort {
 
   async addTag(caller: Caller, id: string, tag: string): Promise<void> {
     const { quotas } = this.#options
-    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+    await this.#guard.amend(caller, id, ['modify_image'], (grant) =>
       this.#components.registers.apply(id, 'image.add-tag', { grant, tag, quotas, now: this.#now() }),
     )
   }
 
   async removeTag(caller: Caller, id: string, tag: string): Promise<void> {
-    await this.#guard.change(caller, id, ['modify_image'], (grant) =>
+    await this.#guard.amend(caller, id, ['modify_image'], (grant) =>
       this.#components.registers.apply(id, 'image.remove-tag', { grant, tag, now: this.#now() }),
     )
   }
 
   async deactivate(caller: Caller, id: string): Promise<void> {
-    await this.#guard.change(caller, id, ['deactivate'], (grant) =>
+    await this.#guard.amend(caller, id, ['deactivate'], (grant) =>
       this.#components.registers.apply(id, 'image.deactivate', { grant, now: this.#now() }),
     )
   }
 
   async reactivate(caller: Caller, id: string): Promise<void> {
-    await this.#guard.change(caller, id, ['reactivate'], (grant) =>
+    await this.#guard.amend(caller, id, ['reactivate'], (grant) =>
       this.#components.registers.apply(id, 'image.reactivate', { grant, now: this.#now() }),
     )
   }
