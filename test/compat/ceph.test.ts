@@ -60,6 +60,12 @@ t.test(
   'real RBD: holes, an image that was written to later, one that is cut otherwise, a pool that is not there',
   async (t) => {
     const backend = rbdOf()
+    const writeInto = (name: string, size: string) =>
+      real.rbd(
+        'bench',
+        ...['--io-type', 'write', '--io-size', '64K', '--io-total', size],
+        `${RealCeph.pool}/${name}`,
+      )
     const request = { sizeBytes: null, signal: new AbortController().signal }
     const bytes = Buffer.concat([Buffer.alloc(MIB, 'a'), Buffer.alloc(3 * MIB), Buffer.alloc(MIB + 7, 'b')])
     await backend.put('holes', piecesOf(bytes, 65_536), request)
@@ -69,30 +75,12 @@ t.test(
       (await read(backend, 'holes', start, end)).equals(bytes.subarray(start, end + 1))
     t.ok(await isRight())
     // Whoever may write there can change an image, and not its snapshot.
-    await real.rbd(
-      'bench',
-      '--io-type',
-      'write',
-      '--io-size',
-      '64K',
-      '--io-total',
-      '1M',
-      `${RealCeph.pool}/holes`,
-    )
+    await writeInto('holes', '1M')
     t.ok(await isRight())
     await backend.delete('holes', request.signal)
     const cut = ['--size', '8M', '--object-size', '1M', '--stripe-unit', '64K', '--stripe-count', '4']
     await real.rbd('create', ...cut, `${RealCeph.pool}/striped`)
-    await real.rbd(
-      'bench',
-      '--io-type',
-      'write',
-      '--io-size',
-      '64K',
-      '--io-total',
-      '8M',
-      `${RealCeph.pool}/striped`,
-    )
+    await writeInto('striped', '8M')
     await real.rbd('snap', 'create', `${RealCeph.pool}/striped@snap`)
     const whole = await read(backend, 'striped', 0, 8 * MIB - 1)
     t.ok((await read(backend, 'striped', start, end)).equals(whole.subarray(start, end + 1)))

@@ -2,11 +2,35 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Test } from 'tap'
+import type { S3BackendOptions } from '../../node/backends/s3-backend.ts'
 import { ranged, StandIn, type LocalAnswer } from './local-server.ts'
 
 export const ACCESS_KEY = 'access'
 export const SECRET_KEY = 'a secret'
 export const REGION = 'us-east-1'
+/** Small, so that few bytes are many parts. */
+export const S3_PART_BYTES = 4096
+
+/** Of a bucket `images` at the stand-in that listens at `endpoint`. */
+export function s3StandInOptions(
+  id: string,
+  endpoint: string,
+  options: Partial<S3BackendOptions>,
+): S3BackendOptions {
+  return {
+    id,
+    endpoint,
+    region: REGION,
+    accessKey: ACCESS_KEY,
+    secretKey: SECRET_KEY,
+    bucket: 'images',
+    createBucket: false,
+    style: 'path',
+    partBytes: S3_PART_BYTES,
+    ca: null,
+    ...options,
+  }
+}
 const PART_BYTES_MIN = 1024
 const LISTED_MAX = 2
 const TOKEN = 'a&b=+/'

@@ -1,14 +1,15 @@
 /** Runs a move from its list of images to its report. */
 import type { MovedImage } from '../../images/moved-image.ts'
-import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, NotAskedError } from '../cli-io.ts'
+import type { CliIo } from '../cli-io.ts'
 import { OperatorClient } from '../operator-client.ts'
 import type { StatusFormat } from '../status-view.ts'
 import { ClusterImages } from './cluster-images.ts'
 import { ImageExport } from './image-export.ts'
 import { ImageImport } from './image-import.ts'
 import type { ImagePlace, ImageSource, SourceList } from './image-source.ts'
-import { MovingProgress } from './moving-progress.ts'
-import { isComplete, leftOutLine, renderReport, reportOf, type MovedLine } from './moving-report.ts'
+import type { MovingProgress } from './moving-progress.ts'
+import { leftOutLine, type MovedLine } from './moving-report.ts'
+import { runMoves } from './run-moves.ts'
 import { runParallel } from './run-parallel.ts'
 
 export interface MovingFlags {
@@ -68,32 +69,18 @@ async function run(
   { source, to, ids, flags, io }: Run,
   moverWith: (progress: MovingProgress) => Mover,
 ): Promise<number> {
-  const startedAt = new Date().toISOString()
-  const progress = new MovingProgress(io)
-  const lines: MovedLine[] = []
-  let broken: unknown = null
-  try {
+  const { format, parallel } = flags
+  return runMoves({ from: source.name, to, format, io }, async (progress, lines) => {
     const { images, leftOut } = only(ids, await source.list())
-    lines.push(...leftOut.map(leftOutLine))
+    for (const image of leftOut) lines.set(image.id, leftOutLine(image))
     progress.expect(images.map(({ size }) => size))
     const mover = moverWith(progress)
-    await runParallel(images, flags.parallel, async (image) => {
+    await runParallel(images, parallel, async (image) => {
       const line = await mover.move(image)
-      lines.push(line)
+      lines.set(image.id, line)
       progress.noteDone(line)
     })
-  } catch (error) {
-    if (!(error instanceof NotAskedError)) throw error
-    broken = error
-  } finally {
-    progress.end()
-  }
-  const { seconds, bytesSent } = progress
-  const report = reportOf({ from: source.name, to, startedAt, seconds, bytesSent }, lines)
-  io.print(renderReport(report, flags.format))
-  if (!broken) return isComplete(report) ? EXIT_OK : EXIT_FAILED
-  io.complain(`serac: ${(broken as Error).message}; start it again to go on.\n`)
-  return EXIT_NOT_ASKED
+  })
 }
 
 /** Throws an Error when one of them is not there. */

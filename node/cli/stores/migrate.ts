@@ -1,8 +1,8 @@
 /** `serac stores migrate`: from the list of the images that a store has to the report of those that were moved. */
 import type { StoredImageView, StoreImagesPage } from '../../status/store-admin.ts'
-import { type CliIo, EXIT_FAILED, EXIT_NOT_ASKED, EXIT_OK, NotAskedError } from '../cli-io.ts'
-import { MovingProgress } from '../moving/moving-progress.ts'
-import { isComplete, renderReport, reportOf, type MovedLine } from '../moving/moving-report.ts'
+import type { CliIo } from '../cli-io.ts'
+import type { MovedLine } from '../moving/moving-report.ts'
+import { runMoves } from '../moving/run-moves.ts'
 import { runParallel } from '../moving/run-parallel.ts'
 import { OperatorClient } from '../operator-client.ts'
 import type { StatusFormat } from '../status-view.ts'
@@ -25,13 +25,9 @@ export interface MigrateFlags {
 export async function migrateCommand(flags: MigrateFlags, io: CliIo): Promise<number> {
   const { from, to, rate = null, keepSource = false, dryRun = false } = flags
   const client = new OperatorClient(flags.url)
-  const startedAt = new Date().toISOString()
-  const progress = new MovingProgress(io)
   const options = { from, to, keepSource, bytesPerSecondMax: rate }
-  const mover = new StoreMoveClient(client, options, (count) => progress.noteBytes(count))
-  const lines = new Map<string, MovedLine>()
-  let broken: Error | null = null
-  try {
+  return runMoves({ from, to, format: flags.format, io }, async (progress, lines) => {
+    const mover = new StoreMoveClient(client, options, (count) => progress.noteBytes(count))
     // While it works, uploads may bring others.
     for (let images = await wanted(client, flags); images.length > 0;) {
       progress.expect(
@@ -44,18 +40,7 @@ export async function migrateCommand(flags: MigrateFlags, io: CliIo): Promise<nu
       })
       images = (await wanted(client, flags)).filter(({ id }) => !lines.has(id))
     }
-  } catch (error) {
-    if (!(error instanceof NotAskedError)) throw error
-    broken = error
-  } finally {
-    progress.end()
-  }
-  const { seconds, bytesSent } = progress
-  const report = reportOf({ from, to, startedAt, seconds, bytesSent }, [...lines.values()])
-  io.print(renderReport(report, flags.format))
-  if (!broken) return isComplete(report) ? EXIT_OK : EXIT_FAILED
-  io.complain(`serac: ${broken.message}; start it again to go on.\n`)
-  return EXIT_NOT_ASKED
+  })
 }
 
 /** Those that are named, or all that are still to be moved. */

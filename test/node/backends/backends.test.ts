@@ -7,29 +7,16 @@ import { BodyParts, partBytes } from '../../../node/backends/body-parts.ts'
 import { FileBackend } from '../../../node/backends/file-backend.ts'
 import { S3Backend, type S3BackendOptions } from '../../../node/backends/s3-backend.ts'
 import { SwiftBackend, type SwiftBackendOptions } from '../../../node/backends/swift-backend.ts'
-import { ACCESS_KEY, REGION, S3StandIn, SECRET_KEY } from '../../helpers/s3-stand-in.ts'
+import { S3_PART_BYTES as PART_BYTES, S3StandIn, s3StandInOptions } from '../../helpers/s3-stand-in.ts'
 import { SWIFT_KEY, SWIFT_USER, SwiftStandIn } from '../../helpers/swift-stand-in.ts'
 import { backendSuite, freshName, piecesOf, read } from '../../suites/backend.ts'
 
 /** Nobody waits as long as for a real one. */
 const clock: Clock = { ...systemClock, after: (delayMs, action) => systemClock.after(delayMs / 100, action) }
-const PART_BYTES = 4096
 const request = { sizeBytes: null, signal: new AbortController().signal }
 
 function s3Of(t: Test, endpoint: string, options: Partial<S3BackendOptions> = {}): S3Backend {
-  const backend = new S3Backend(clock, {
-    id: 'big',
-    endpoint,
-    region: REGION,
-    accessKey: ACCESS_KEY,
-    secretKey: SECRET_KEY,
-    bucket: 'images',
-    createBucket: false,
-    style: 'path',
-    partBytes: PART_BYTES,
-    ca: null,
-    ...options,
-  })
+  const backend = new S3Backend(clock, s3StandInOptions('big', endpoint, options))
   t.teardown(() => backend.close())
   return backend
 }

@@ -11,12 +11,17 @@ import { BytesMissingError, type ImageSource } from '../../../../node/cli/moving
 import { MovingProgress } from '../../../../node/cli/moving/moving-progress.ts'
 import { openPlace } from '../../../../node/cli/moving/open-place.ts'
 import type { MovedImage } from '../../../../node/images/moved-image.ts'
-import { ACCESS_KEY, REGION, S3StandIn, SECRET_KEY } from '../../../helpers/s3-stand-in.ts'
+import {
+  ACCESS_KEY,
+  S3_PART_BYTES as PART_BYTES,
+  S3StandIn,
+  s3StandInOptions,
+  SECRET_KEY,
+} from '../../../helpers/s3-stand-in.ts'
 import { piecesOf } from '../../../suites/backend.ts'
 
 /** Nobody waits as long as for a real one. */
 const clock: Clock = { ...systemClock, after: (delayMs, action) => systemClock.after(delayMs / 100, action) }
-const PART_BYTES = 4096
 const never = new AbortController().signal
 
 /** The timers of the product keep no process alive. */
@@ -24,19 +29,7 @@ const alive = setInterval(() => {}, 1000)
 t.teardown(() => clearInterval(alive))
 
 function bucketOf(t: Test, endpoint: string, options: Partial<S3BackendOptions> = {}): ImageBucket {
-  const backend = new S3Backend(clock, {
-    id: 's3://images/back/up',
-    endpoint,
-    region: REGION,
-    accessKey: ACCESS_KEY,
-    secretKey: SECRET_KEY,
-    bucket: 'images',
-    createBucket: false,
-    style: 'path',
-    partBytes: PART_BYTES,
-    ca: null,
-    ...options,
-  })
+  const backend = new S3Backend(clock, s3StandInOptions('s3://images/back/up', endpoint, options))
   const bucket = new ImageBucket(backend, { name: 's3://images/back/up', prefix: 'back/up/' })
   t.teardown(() => bucket.close())
   return bucket
