@@ -39,7 +39,11 @@ const COLUMNS: TextColumn<CacheRow>[] = [
   { title: 'NODE', cell: ({ node }) => shortId(node) },
   { title: 'IMAGE', cell: ({ image }) => image },
   { title: 'STATE', cell: ({ state }) => state },
-  { title: 'SIZE', cell: ({ sizeBytes }) => formatBytes(sizeBytes), alignRight: true },
+  {
+    title: 'SIZE',
+    cell: ({ sizeBytes }) => (sizeBytes === null ? '-' : formatBytes(sizeBytes)),
+    alignRight: true,
+  },
   { title: 'HITS', cell: ({ hits }) => (hits === null ? '-' : String(hits)), alignRight: true },
   {
     title: 'LAST USED',
