@@ -19,10 +19,12 @@ const DEBIAN_FILES = '/usr/share/glance-common'
 const SCHEMA = 'schema-image.json'
 const DEBIAN_DISABLE_FILE = '/etc/glance/healthcheck_disable'
 const CORS_SECTION = '[filter:cors]'
-/** Debian's pipeline for Keystone without the filter that asks it: the context filter believes the identity headers then. */
-const TRUSTED_PIPELINE = [
+/** Debian's pipelines for Keystone without the filter that asks it: the context filter believes the identity headers then. */
+const TRUSTED_PIPELINES = [
   '[pipeline:glance-api-trusted]',
   'pipeline = cors healthcheck http_proxy_to_wsgi versionnegotiation context rootapp',
+  '[pipeline:glance-api-trusted+cachemanagement]',
+  'pipeline = cors healthcheck http_proxy_to_wsgi versionnegotiation context cache cachemanage rootapp',
 ]
 
 /**
@@ -112,7 +114,7 @@ export class RealGlance {
       .map(({ name, value }) => `${name} = ${value}`)
     const lines = [
       ownPaste.replace(CORS_SECTION, [CORS_SECTION, ...cors].join('\n')),
-      ...TRUSTED_PIPELINE,
+      ...TRUSTED_PIPELINES,
       '',
     ]
     await writeFile(join(directory, 'paste.ini'), lines.join('\n'))

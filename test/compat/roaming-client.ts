@@ -43,6 +43,13 @@ export class RoamingClient {
     throw new Error(`'${args.join(' ')}' was to fail and ended with ${exitCode}: ${stderr}${stdout}`)
   }
 
+  /** Runs a command that says what went wrong, and all the same ends as if nothing had; resolves with all that it said. */
+  async complaint(...args: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.#run(args)
+    if (exitCode === 0 && stderr !== '') return stdout + stderr
+    throw new Error(`'${args.join(' ')}' was to complain and ended with ${exitCode}: ${stderr}${stdout}`)
+  }
+
   #run(args: readonly string[], input?: string): Promise<CommandResult> {
     const { host, program, target, urls, environment } = this.#options
     const url = urls[this.#turn++ % urls.length]!

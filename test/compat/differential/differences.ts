@@ -44,20 +44,27 @@ function memberOf(value: Record<string, unknown>, name: string): unknown {
 
 /** Sorts differences into wanted ones, counted by row of the table, and unexplained ones. */
 export class Judge {
-  readonly #counts = new Map<WantedDifference, number>(WANTED.map((row) => [row, 0]))
+  readonly #rows: readonly WantedDifference[]
+  readonly #counts: Map<WantedDifference, number>
+
+  /** `own` rows must each explain something, by the end; those of WANTED may help a run that is not the one they are for. */
+  constructor(own: readonly WantedDifference[] = WANTED) {
+    this.#rows = [...new Set([...own, ...WANTED])]
+    this.#counts = new Map(own.map((row) => [row, 0]))
+  }
 
   /** What of `differences` no row explains. */
   unexplained(differences: readonly Difference[]): Difference[] {
     return differences.filter((difference) => {
-      const row = WANTED.find((row) => explains(row, difference))
-      if (row) this.#counts.set(row, this.#counts.get(row)! + 1)
+      const row = this.#rows.find((row) => explains(row, difference))
+      if (row) this.#counts.set(row, (this.#counts.get(row) ?? 0) + 1)
       return row === undefined
     })
   }
 
   /** Rows that explained nothing: what they tell of is not so any more. */
   stale(): WantedDifference[] {
-    return WANTED.filter((row) => this.#counts.get(row) === 0)
+    return this.#rows.filter((row) => this.#counts.get(row) === 0)
   }
 
   /** How many differences each reason has explained. */

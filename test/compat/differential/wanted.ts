@@ -57,6 +57,8 @@ export const REASONS = {
   link: 'a link is the path that leads there: a space in a name is written as paths have it',
   dated: 'what was loaded has a time of change from the beginning',
   numbers: 'what is no number, or no choice, is refused, and neither compared nor read as Python would',
+  length: 'the length of what is sent is told; from its cache Glance sends without it',
+  'no id': 'what is no id of an image is not queued; Glance takes it, and can never bring it',
 } as const
 
 export type Reason = keyof typeof REASONS
