@@ -5,12 +5,18 @@ import { size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
 import { inviteCommand, invitesCommand, revokeCommand } from './invites.ts'
 import { deletedImagesCommand, restoreImageCommand } from './deleted-images.ts'
+import { imagesCommand, showImageCommand, type ImagesFlags } from './image-copies.ts'
+import { parseCount } from './parse-count.ts'
 import { parseSeconds } from './parse-time.ts'
 import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
 import { abortCommand, type ChangeFlags, nodesCommand, setNodeCommand, votersCommand } from './membership.ts'
 import { upgradeCheckCommand } from './upgrade-check.ts'
 import { STATUS_FORMATS, type StatusFormat } from './status-view.ts'
+
+const IMAGES_LISTED_DEFAULT = 50
+/** Each page of 100 asks every node what it has. */
+const IMAGES_LISTED_MAX = 10_000
 
 type Finish = (exitCode: number) => void
 
@@ -136,10 +142,24 @@ function addChanges(program: Command, io: CliIo, finish: Finish): void {
 function addImages(program: Command, io: CliIo, finish: Finish): void {
   const images = program
     .command('images')
-    .description('Deleted images that are still kept (delayed_delete): show them, take one back.')
-  const deleted = images
-    .command('deleted', { isDefault: true })
-    .description('Show which deleted images can still be had back.')
+    .description('Which node has which image; and deleted ones that are still kept (delayed_delete).')
+  const list = images
+    .command('list', { isDefault: true })
+    .description('Show of how many nodes each image is whole, the newest first.')
+    .option('--attention', 'only those that are not whole wherever they belong')
+    .option('--search <text>', 'only those with this in their name or id', '')
+    .option('--limit <number>', 'how many at most', parseCount(IMAGES_LISTED_MAX), IMAGES_LISTED_DEFAULT)
+  withFormat(withUrl(list)).action(async (flags: ImagesFlags) => {
+    finish(await imagesCommand(flags, io))
+  })
+  const show = images
+    .command('show')
+    .description('Show what each node has of an image. Exit code: 0 all of it wherever it belongs.')
+    .argument('<id>', 'its id')
+  withFormat(withUrl(show)).action(async (id: string, flags: Asking) => {
+    finish(await showImageCommand(id, flags, io))
+  })
+  const deleted = images.command('deleted').description('Show which deleted images can still be had back.')
   withFormat(withUrl(deleted)).action(async (flags: Asking) => {
     finish(await deletedImagesCommand(flags, io))
   })

@@ -5,8 +5,11 @@ import type { CliIo } from './cli-io.ts'
 import { withFormat, withUrl } from './cluster-commands.ts'
 import { eventsCommand, type EventFlags } from './events.ts'
 import { muteCommand, type MuteFlags, unmuteCommand } from './mutes.ts'
+import { OperatorClient } from './operator-client.ts'
 import { parseCount } from './parse-count.ts'
+import { parseRate } from './parse-rate.ts'
 import { parseDuration, parseSeconds } from './parse-time.ts'
+import { scrubCommand, type ScrubFlags } from './scrub.ts'
 import { printStatus } from './status.ts'
 import type { StatusFormat } from './status-view.ts'
 import { watchStatus } from './watch-status.ts'
@@ -21,6 +24,8 @@ interface StatusFlags {
 }
 
 const EVENTS_DEFAULT = 50
+/** Bytes a second: what a disk has left beside clients, and these come first anyway. */
+const SCRUB_RATE_DEFAULT = 64 * 1024 ** 2
 const EVENTS_MAX = 500
 /** Each look asks every node. */
 const EVERY_MS_MIN = 500
@@ -47,7 +52,28 @@ export function addWatchingCommands(program: Command, io: CliIo, finish: Finish)
   withFormat(withUrl(events)).action(async (flags: EventFlags) => {
     finish(await eventsCommand(flags, io))
   })
+  addScrub(program, io, finish)
   addMutes(program, io, finish)
+}
+
+function addScrub(program: Command, io: CliIo, finish: Finish): void {
+  const scrub = program
+    .command('scrub')
+    .description(
+      'Show how far each node has read its chunks back, or have all of them read now. Exit code: 0 nothing is damaged.',
+    )
+    .option(
+      '--now',
+      'read everything back, and wait for that; interrupted, the auditors go at their own pace again',
+    )
+    .option('--rate <rate>', 'with --now: how fast, a second and node', parseRate, SCRUB_RATE_DEFAULT)
+    .option('--node <id...>', 'only these nodes: their ids, or how they end')
+  withFormat(withUrl(scrub)).action(async ({ url, ...flags }: ScrubFlags & { url: string }) => {
+    const stop = new AbortController()
+    process.once('SIGINT', () => stop.abort())
+    const terms = { clock: systemClock, stop: stop.signal }
+    finish(await scrubCommand(new OperatorClient(url), flags, io, terms))
+  })
 }
 
 function addMutes(program: Command, io: CliIo, finish: Finish): void {

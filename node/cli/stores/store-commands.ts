@@ -1,9 +1,9 @@
 /** The commands about stores: what is in each, and images that go from one to another. */
-import { type Command, InvalidArgumentError } from 'commander'
-import { size } from '../../config/option-types.ts'
+import type { Command } from 'commander'
 import type { CliIo } from '../cli-io.ts'
 import { withFormat, withUrl } from '../cluster-commands.ts'
 import { parseCount } from '../parse-count.ts'
+import { parseRate } from '../parse-rate.ts'
 import type { StatusFormat } from '../status-view.ts'
 import type { MigrateFlags } from './migrate.ts'
 
@@ -47,13 +47,4 @@ export function addStoreCommands(program: Command, io: CliIo, finish: Finish): v
     const { migrateCommand } = await import('./migrate.ts')
     finish(await migrateCommand(flags, io))
   })
-}
-
-function parseRate(text: string): number {
-  const type = size(1)
-  try {
-    return type.parse(text)
-  } catch {
-    throw new InvalidArgumentError(`It must be ${type.description}.`)
-  }
 }

@@ -33,5 +33,5 @@ export async function operatorServer(t: Test, answers: Record<string, Answer>) {
     })
     return { exitCode, ...said }
   }
-  return { asked, run }
+  return { asked, run, url }
 }
