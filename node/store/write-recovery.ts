@@ -1,7 +1,8 @@
 /**
  * Takes a store that refuses writes after a failed one back into service. LevelDB goes on reading after a write error, but
- * writes nothing more until it was closed and opened again; so the disk must first take a small write of this module, or
- * the handle that can still read would be given up for nothing.
+ * writes nothing more until it was closed and opened again, and whoever is closed reads nothing either; so the disk must first
+ * take from this module as much as LevelDB writes when it is opened, or the handle that can still read would be given up for
+ * nothing. A small write says too little: blocks that a failing disk has given out before may still take it.
  */
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -32,7 +33,9 @@ const RETRY_AFTER_MS = [0, 500, 1000, 2000, 5000, 10_000]
 /** LevelDB writes its two memtables as tables when it is opened, and begins a log and a manifest. */
 const ROOM_BYTES_MIN = 24 * 1024 * 1024
 const PROBE_FILE = 'write-probe'
-const PROBE_BYTES = 4096
+/** Both memtables of 4 MiB as tables, log and manifest, and as much again for what is allocated in passing. */
+const PROBE_BYTES = 16 * 1024 * 1024
+const PROBE_PIECE_BYTES = 1024 * 1024
 
 export class WriteRecovery {
   readonly #components: WriteRecoveryComponents
@@ -110,7 +113,7 @@ export class WriteRecovery {
     const freeBytes = await freeBytesOf(directory)
     if (freeBytes < roomBytesMin)
       throw new Error(`the disk of ${directory} is full: ${freeBytes} bytes are left, ${roomBytesMin} needed`)
-    await writeProbe(join(directory, PROBE_FILE))
+    await writeProbe(join(directory, PROBE_FILE), Math.min(PROBE_BYTES, roomBytesMin))
   }
 }
 
@@ -119,10 +122,11 @@ async function freeBytesOf(directory: string): Promise<number> {
   return bavail * bsize
 }
 
-async function writeProbe(path: string): Promise<void> {
+async function writeProbe(path: string, lengthBytes: number): Promise<void> {
   const handle = await open(path, 'w')
   try {
-    await handle.writeFile(Buffer.alloc(PROBE_BYTES))
+    const piece = Buffer.alloc(Math.min(PROBE_PIECE_BYTES, lengthBytes), 'probe')
+    for (let at = 0; at < lengthBytes; at += piece.length) await handle.write(piece, 0, piece.length, at)
     await handle.sync()
   } finally {
     await handle.close()

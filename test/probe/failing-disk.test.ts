@@ -72,12 +72,12 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
       await disk.fill()
       await cluster.shows(0, 'STORE_FULL', FAILING)
       // Votes take room, too. The ballast is given up for them; then it is taken as well.
-      await eventually('nothing can be written any more', async () => {
+      // Whoever tries to take it back into service holds some room meanwhile, which is taken when it is left.
+      await eventually('nothing can be written any more, and the others are told', async () => {
         await cluster.client(0).newImage()
         await disk.fill()
-        return (await cluster.ownStatus(FAILING)).store?.failure !== null
+        return cluster.isShown(0, 'STORE_NOT_WRITABLE', FAILING)
       })
-      await cluster.shows(0, 'STORE_NOT_WRITABLE', FAILING)
       await servedByAll('ENOSPC')
       t.equal(
         await images.upload(cluster.client(FAILING), IMAGE_BYTES),
