@@ -200,6 +200,8 @@ function useViewName(): ViewName {
   useEffect(() => {
     const follow = () => setName(nameInAddress())
     window.addEventListener('hashchange', follow)
+    // It may have changed since the first picture, while nobody was told of it.
+    follow()
     return () => window.removeEventListener('hashchange', follow)
   }, [])
   return name
