@@ -69,6 +69,11 @@ for (const { name, prepare, inflict } of FAULTS) {
 
     await cluster.dev.start(1)
     for (const index of [0, 1, DAMAGED]) await cluster.ready(index)
+    // A node is ready when it knows of no reason against it; the link that it calls the others by may be still to come.
+    await eventually('the one that stood alone sees a majority that votes', async () => {
+      const { checks, quorum } = await cluster.status(0)
+      return quorum.canWrite && !checks.some(({ code }) => code === 'NOT_VOTING' || code === 'NO_QUORUM')
+    })
     await create(cluster, names)
     // From here on nothing is decided or read without it.
     await cluster.dev.stop(0)
