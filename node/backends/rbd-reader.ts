@@ -7,6 +7,7 @@
  */
 import type { BackendErrorCode, ObjectRange } from './backend.ts'
 import { type BackendTool, type RunningTool } from './backend-tool.ts'
+import { piecesInRange } from './pieces-in-range.ts'
 
 export interface RbdTools {
   rbd: string
@@ -84,17 +85,11 @@ export class RbdReader {
     throw this.#tool.failure(answer, 'rbd', this.#place.codes)
   }
 
-  async *#export(name: string, { start, end }: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#export(name: string, range: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const args = [...this.#place.base, 'export', '--no-progress', this.#snapshot(name), '-']
     const running = await this.#tool.read(this.#tools.rbd, args, signal)
     try {
-      let at = 0
-      for await (const piece of running.pieces()) {
-        const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
-        at += piece.length
-        if (wanted.length > 0) yield wanted
-        if (at > end) return
-      }
+      if ((yield* piecesInRange(running.pieces(), range)) > range.end) return
       const ended = await running.within(RUN_MS, running.ended)
       if (ended.exitCode !== 0) throw this.#tool.failure(ended, 'rbd', this.#place.codes)
     } finally {
@@ -118,7 +113,7 @@ export class RbdReader {
         }
         const at = index * objectBytes
         const [from, until] = [Math.max(range.start, at), Math.min(at + objectBytes, end + 1)]
-        yield* this.#part(running, from - at, until - at)
+        yield* this.#part(running, { start: from - at, end: until - at - 1 })
       }
     } finally {
       for (const running of ahead) running.kill()
@@ -131,20 +126,15 @@ export class RbdReader {
     return [...base, '--pool', info.data_pool ?? pool, 'get', name, '-']
   }
 
-  /** Up to `end`, exclusive. What an object does not have, and an object that is not there, are zeros. */
-  async *#part(running: RunningTool, start: number, end: number): AsyncGenerator<Uint8Array> {
-    let at = 0
+  /** What an object does not have, and an object that is not there, are zeros. */
+  async *#part(running: RunningTool, range: ObjectRange): AsyncGenerator<Uint8Array> {
     try {
-      for await (const piece of running.pieces()) {
-        const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end - at))
-        at += piece.length
-        if (wanted.length > 0) yield wanted
-        if (at >= end) return
-      }
+      const at = yield* piecesInRange(running.pieces(), range)
+      if (at > range.end) return
       const ended = await running.within(RUN_MS, running.ended)
       if (ended.exitCode !== 0 && !(at === 0 && NO_OBJECT.test(ended.stderr)))
         throw this.#tool.failure(ended, 'rados', new Map())
-      yield* zeros(end - Math.max(at, start))
+      yield* zeros(range.end + 1 - Math.max(at, range.start))
     } finally {
       running.kill()
     }

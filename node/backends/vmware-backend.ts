@@ -6,6 +6,7 @@ import { sleep, type Clock } from '../../cluster/runtime.ts'
 import { BackendError, lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
 import { BackendHttp, drop, type BackendAnswer, type BackendRequest } from './backend-http.ts'
 import { BodyParts } from './body-parts.ts'
+import { piecesInRange } from './pieces-in-range.ts'
 import { VimSession } from './vim-session.ts'
 import { faultIn, objectIn, propertyIn, propertySpec, SoapFault, type ManagedObject } from './vim-soap.ts'
 
@@ -97,13 +98,8 @@ export class VmwareBackend implements Backend {
       signal,
     )
     // Not every server knows ranges: what lies before one is dropped then.
-    let at = answer.status === 206 ? start : 0
-    for await (const piece of this.#http.bytes(answer, signal)) {
-      const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
-      at += piece.length
-      if (wanted.length > 0) yield wanted
-      if (at > end) return
-    }
+    const at = answer.status === 206 ? start : 0
+    yield* piecesInRange(this.#http.bytes(answer, signal), { start, end }, at)
   }
 
   async delete(name: string, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import { hasCode } from '../../cluster/errors.ts'
 import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
 import { BackendError } from '../backends/backend.ts'
 import type { Backends } from '../backends/backends.ts'
+import { piecesInRange } from '../backends/pieces-in-range.ts'
 import { ImageError } from '../errors.ts'
 import {
   OutboundError,
@@ -193,13 +194,9 @@ export class OutsideBytes {
     const isPart = start > 0 || end < sizeBytes - 1
     const answer = await this.#send({ url, method: 'GET', ...(isPart && { range: { start, end } }), signal })
     try {
-      let at = firstByteOf(answer, { url, start, sizeBytes })
-      for await (const piece of answer.body) {
-        const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
-        at += piece.length
-        if (wanted.length > 0) yield wanted
-        if (at > end) return
-      }
+      const first = firstByteOf(answer, { url, start, sizeBytes })
+      const at = yield* piecesInRange(answer.body, { start, end }, first)
+      if (at > end) return
       throw new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} has ended too early.`)
     } finally {
       await answer.close()

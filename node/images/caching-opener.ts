@@ -4,6 +4,7 @@
  */
 import { CacheDamagedError, type CacheHead } from '../cache/cache-file.ts'
 import type { ImageCache } from '../cache/image-cache.ts'
+import { goingOn, withoutFirst, type ReadRange } from '../data/broken-read.ts'
 import type { ByteLease, OpenImage } from '../data/open-image.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageOpener, OpenOptions } from './image-opener.ts'
@@ -16,8 +17,6 @@ export interface CachingOpenerComponents {
   /** Whether this node holds an image as a member of the cluster, or will: it needs no second copy of it. */
   isKeptHere: (record: ImageRecord) => boolean
 }
-
-type Range = Parameters<OpenImage['read']>
 
 export class CachingOpener {
   readonly #components: CachingOpenerComponents
@@ -43,34 +42,33 @@ export class CachingOpener {
   }
 
   /** What the cache does not have right after all comes from where the image is. */
-  async *#readCached(
+  #readCached(
     cached: OpenImage,
     record: ImageRecord,
     options: OpenOptions,
-    [start, end, signal]: Range,
-  ): AsyncGenerator<ByteLease> {
-    let at = start
-    try {
-      for await (const lease of cached.read(start, end, signal)) {
-        at += lease.bytes.length
-        yield lease
-      }
-      return
-    } catch (error) {
-      if (!(error instanceof CacheDamagedError)) throw error
-      await this.#components.cache.dropDamaged(record.id, error)
-    }
-    const image = await this.#components.opener.open(record, options)
-    if (!image) throw new ImageError('UNAVAILABLE', 'The bytes of this image cannot be had now; try again.')
-    // With a manifest each chunk is compared. Without one only the whole is, so it is read as a whole once more.
-    if (record.data) yield* image.read(at, end, signal)
-    else yield* behind(at - start, image.read(start, end, signal))
+    range: ReadRange,
+  ): AsyncIterable<ByteLease> {
+    const [start, end, signal] = range
+    return goingOn(
+      (...all) => cached.read(...all),
+      range,
+      async (error, at) => {
+        if (!(error instanceof CacheDamagedError)) throw error
+        await this.#components.cache.dropDamaged(record.id, error)
+        const image = await this.#components.opener.open(record, options)
+        if (!image)
+          throw new ImageError('UNAVAILABLE', 'The bytes of this image cannot be had now; try again.')
+        // With a manifest each chunk is compared. Without one only the whole is, so it is read as a whole once more.
+        if (record.data) return image.read(at, end, signal)
+        return withoutFirst(image.read(start, end, signal), at - start)
+      },
+    )
   }
 
   async *#readThrough(
     image: OpenImage,
     head: CacheHead,
-    [start, end, signal]: Range,
+    [start, end, signal]: ReadRange,
   ): AsyncGenerator<ByteLease> {
     const isWhole = start === 0 && end === head.sizeBytes - 1
     const fill = isWhole ? this.#components.cache.beginFill(head) : null
@@ -108,15 +106,4 @@ export function cacheableOf(record: ImageRecord): CacheHead | null {
     return { imageId, identity: `${hashAlgo}:${hashValue}`, sizeBytes }
   if (data) return { imageId, identity: `chunks:${data.root}`, sizeBytes }
   return checksum === null ? null : { imageId, identity: `md5:${checksum}`, sizeBytes }
-}
-
-/** Without the first `skipBytes`. */
-async function* behind(skipBytes: number, leases: AsyncIterable<ByteLease>): AsyncGenerator<ByteLease> {
-  let left = skipBytes
-  for await (const lease of leases) {
-    const skipped = Math.min(left, lease.bytes.length)
-    left -= skipped
-    if (skipped === lease.bytes.length) lease.release()
-    else yield { bytes: lease.bytes.subarray(skipped), release: () => lease.release() }
-  }
 }

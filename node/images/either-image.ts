@@ -2,7 +2,8 @@
 import { hasCode } from '../../cluster/errors.ts'
 import type { Log } from '../../cluster/runtime.ts'
 import { UNDELIVERED } from './followed-image.ts'
-import type { ByteLease, KeptImage, OpenImage } from '../data/open-image.ts'
+import { goingOn } from '../data/broken-read.ts'
+import type { KeptImage, OpenImage } from '../data/open-image.ts'
 
 export interface EitherImageComponents {
   log: Log
@@ -31,32 +32,17 @@ export async function openEither(
     const image = await kept
     const fromKept: OpenImage['read'] = (...range) => image.read(...range)
     const fromElsewhere: OpenImage['read'] = (...range) => image.readFrom(elsewhere, ...range)
-    const ways = isElsewhereFirst ? [fromElsewhere, fromKept] : [fromKept, fromElsewhere]
+    const [first, second] = isElsewhereFirst ? [fromElsewhere, fromKept] : [fromKept, fromElsewhere]
     return {
       sizeBytes: image.sizeBytes,
-      read: (...range) => readEither(ways, range, noteFailure),
+      read: (start, end, signal) =>
+        goingOn(first, [start, end, signal], async (error, at) => {
+          noteFailure(error)
+          return second(at, end, signal)
+        }),
     }
   } catch (error) {
     noteFailure(error)
     return elsewhere
   }
-}
-
-/** The second way begins where the first one breaks off. */
-async function* readEither(
-  [first, second]: OpenImage['read'][],
-  [start, end, signal]: Parameters<OpenImage['read']>,
-  noteFailure: (error: unknown) => void,
-): AsyncGenerator<ByteLease> {
-  let at = start
-  try {
-    for await (const lease of first!(start, end, signal)) {
-      at += lease.bytes.length
-      yield lease
-    }
-    return
-  } catch (error) {
-    noteFailure(error)
-  }
-  yield* second!(at, end, signal)
 }

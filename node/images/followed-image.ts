@@ -1,6 +1,7 @@
 /** An image of the cluster that may go to another store while somebody reads it: its reader goes after it. */
 import { hasCode } from '../../cluster/errors.ts'
-import type { ByteLease, KeptImage, OpenImage } from '../data/open-image.ts'
+import { goingOn, withoutFirst, type ReadRange } from '../data/broken-read.ts'
+import type { KeptImage, OpenImage } from '../data/open-image.ts'
 
 /** What a reader throws when no node delivers. */
 export const UNDELIVERED = ['CHUNK_UNAVAILABLE', 'CORRUPT_VALUE', 'UNAVAILABLE'] as const
@@ -12,39 +13,21 @@ export const UNDELIVERED = ['CHUNK_UNAVAILABLE', 'CORRUPT_VALUE', 'UNAVAILABLE']
  */
 export function followed(kept: KeptImage, moved: () => Promise<OpenImage | null>): OpenImage {
   const { sizeBytes } = kept
+  const afterIt = async (error: unknown, at: number, [start, end, signal]: ReadRange) => {
+    signal.throwIfAborted()
+    if (!hasCode(error, ...UNDELIVERED)) throw error
+    const elsewhere = await moved()
+    if (elsewhere?.sizeBytes !== sizeBytes) throw error
+    const isWhole = start === 0 && end === sizeBytes - 1
+    return isWhole ? withoutFirst(elsewhere.read(0, end, signal), at) : elsewhere.read(at, end, signal)
+  }
   return {
     sizeBytes,
-    read: async function* (start, end, signal) {
-      let at = start
-      let elsewhere: OpenImage
-      try {
-        for await (const lease of kept.read(start, end, signal)) {
-          at += lease.bytes.length
-          yield lease
-        }
-        return
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!hasCode(error, ...UNDELIVERED)) throw error
-        const found = await moved()
-        if (found?.sizeBytes !== sizeBytes) throw error
-        elsewhere = found
-      }
-      const isWhole = start === 0 && end === sizeBytes - 1
-      if (isWhole) yield* tailOf(elsewhere.read(0, end, signal), at)
-      else yield* elsewhere.read(at, end, signal)
-    },
-  }
-}
-
-/** What comes after so many bytes. */
-async function* tailOf(leases: AsyncIterable<ByteLease>, skippedBytes: number): AsyncGenerator<ByteLease> {
-  let left = skippedBytes
-  for await (const lease of leases) {
-    const { bytes } = lease
-    const tail = bytes.subarray(left)
-    left = Math.max(0, left - bytes.length)
-    if (tail.length > 0) yield { bytes: tail, release: () => lease.release() }
-    else lease.release()
+    read: (...range) =>
+      goingOn(
+        (...all) => kept.read(...all),
+        range,
+        (error, at) => afterIt(error, at, range),
+      ),
   }
 }
