@@ -1,12 +1,12 @@
 /** The commands that ask a running node: to change the membership of the cluster, to set background loops. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { LoopChanges } from '../status/loop-admin.ts'
-import { size } from '../config/option-types.ts'
 import type { CliIo } from './cli-io.ts'
 import { inviteCommand, invitesCommand, revokeCommand } from './invites.ts'
 import { deletedImagesCommand, restoreImageCommand } from './deleted-images.ts'
 import { imagesCommand, showImageCommand, type ImagesFlags } from './image-copies.ts'
 import { parseCount } from './parse-count.ts'
+import { rateIn } from './parse-rate.ts'
 import { parseSeconds } from './parse-time.ts'
 import { parseWeight } from './parse-weight.ts'
 import { loopsCommand } from './loops.ts'
@@ -203,10 +203,5 @@ export function changeFlags({
 /** Null a second: as the loop itself thinks. In an object, since commander takes null for "not given". */
 function parseLoopRate(text: string): { perSecond: number | null } {
   if (text === 'auto') return { perSecond: null }
-  const type = size(1)
-  try {
-    return { perSecond: type.parse(text) }
-  } catch {
-    throw new InvalidArgumentError(`It must be ${type.description}, or auto.`)
-  }
+  return { perSecond: rateIn(text, ', or auto') }
 }

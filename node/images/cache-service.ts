@@ -122,7 +122,8 @@ export class CacheService implements CacheServicePort {
   }
 }
 
-function stateOf({ entries, queue }: CachePort): CacheState {
+/** As callers see it. */
+export function stateOf({ entries, queue }: CachePort): CacheState {
   const cached = entries.map(({ imageId, hits, sizeBytes, lastAccessedMs, cachedAtMs }) => ({
     imageId,
     hits,

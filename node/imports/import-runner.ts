@@ -230,19 +230,29 @@ export class ImportRunner {
   }
 
   async #adopt(job: ImportJob, uploadId: UploadId, objects: readonly StoredObject[]): Promise<ImageRecord> {
-    const { registers, plugins, copier } = this.#components
-    const { image, caller, stores, allMustSucceed } = job
+    const { registers, copier } = this.#components
+    const { image, stores, allMustSucceed } = job
     if (!allMustSucceed && stores.length > 1) return this.#adoptSoon(job, uploadId, objects)
     const copied = await this.#copyStaged(job, objects)
-    const isKept = objects.length < stores.length
-    const formats = formatsOf(image)
-    const args = { uploadId, ...copied, isKept, now: this.#now() }
-    const changes = formats && { ...plugins.changesOf(caller, formats), formats: null }
+    const { changes, ...own } = this.#adoption(job, uploadId, objects)
+    const args = { ...own, ...copied }
     return copier.orRemoved(copied, () =>
-      changes === null || isWithout(changes)
-        ? registers.apply(image.id, 'image.import-staged', args)
-        : registers.apply(image.id, 'image.import-changed-stage', { ...args, changes }),
+      changes
+        ? registers.apply(image.id, 'image.import-changed-stage', { ...args, changes })
+        : registers.apply(image.id, 'image.import-staged', args),
     )
+  }
+
+  /** What the register is told when staged bytes become the image's, whichever stores have them then. */
+  #adoption({ image, caller, stores }: ImportJob, uploadId: UploadId, objects: readonly StoredObject[]) {
+    const formats = formatsOf(image)
+    const changes = formats && { ...this.#components.plugins.changesOf(caller, formats), formats: null }
+    return {
+      uploadId,
+      isKept: objects.length < stores.length,
+      now: this.#now(),
+      ...(changes && !isWithout(changes) && { changes }),
+    }
   }
 
   /** The image is active with the first store that has it, as in Glance, and goes on to the others. */
@@ -251,18 +261,15 @@ export class ImportRunner {
     uploadId: UploadId,
     objects: readonly StoredObject[],
   ): Promise<ImageRecord> {
-    const { registers, plugins, copier } = this.#components
-    const { image, caller, stores } = job
+    const { registers, copier } = this.#components
+    const { image } = job
     const { staged } = image
-    const isKept = objects.length < stores.length
-    const formats = formatsOf(image)
-    const changes = formats && { ...plugins.changesOf(caller, formats), formats: null }
-    const base = { uploadId, isKept, now: this.#now(), ...(changes && !isWithout(changes) && { changes }) }
+    const base = this.#adoption(job, uploadId, objects)
     // The register says what is wrong with it.
     if (!staged || staged.problem !== null)
       return registers.apply(image.id, 'image.activate-staged', { ...base, remaining: [] })
     return this.#whileCopying(job, async (signal) => {
-      const { first, failed, left } = isKept
+      const { first, failed, left } = base.isKept
         ? { first: null, failed: [], left: objects }
         : await copier.copyToFirst(job, staged, objects, signal)
       const there = first ? [first] : []

@@ -3,7 +3,7 @@ import { ClusterError, SeracError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CacheFigures } from '../cache/image-cache.ts'
 import { ImageError } from '../errors.ts'
-import { clearPart, type CacheLoop, type CachePort } from '../images/cache-service.ts'
+import { clearPart, stateOf, type CacheLoop, type CachePort } from '../images/cache-service.ts'
 import type { CachedImage, CachePart } from '../images/cache-service-port.ts'
 import type { EventLog } from './event-log.ts'
 import type { StatusQuestions } from './status-questions.ts'
@@ -114,14 +114,8 @@ export class CacheAdmin {
   #own(): NodeCache {
     const { cache } = this.#components
     if (!cache) return NONE
-    const images = cache.entries.map(({ imageId, hits, sizeBytes, lastAccessedMs, cachedAtMs }) => ({
-      imageId,
-      hits,
-      sizeBytes,
-      lastAccessedMs,
-      cachedAtMs,
-    }))
-    return { figures: cache.figures, images, queued: queuedIn(cache) }
+    const { cached: images, queued } = stateOf(cache)
+    return { figures: cache.figures, images, queued }
   }
 
   async #changeOwn({ action, imageId, part }: CacheChange): Promise<{ changed: number }> {
@@ -150,10 +144,6 @@ export class CacheAdmin {
         return { changed: 0 }
     }
   }
-}
-
-function queuedIn({ queue }: CachePort): string[] {
-  return queue.all
 }
 
 function hasCache({ cache }: CacheDocument['nodes'][number]): boolean {

@@ -59,7 +59,7 @@ export class ClusterReport {
   }
 
   async gather(): Promise<ClusterStatus> {
-    const { config, clock, images } = this.#components
+    const { config, clock, images, storeList } = this.#components
     const current = config.current()
     const reports = await this.#askAll(current)
     const known = images()
@@ -75,7 +75,7 @@ export class ClusterReport {
       voterChange: voterChange(current, reports),
       quorum: this.#quorum(current, reports),
       images: all && countImages(all),
-      stores: all && (await this.#countStores(all)),
+      stores: all && (await countStores(all, storeList, new TimeSlice(() => clock.monotonicMs()))),
       work: all && countWork(all, this.#components.tasks()),
       redundancy,
       out: this.#components.out(),
@@ -119,12 +119,6 @@ export class ClusterReport {
         if (slice.isOver()) await slice.pause()
       },
     })
-  }
-
-  #countStores(images: ImageRecord[]) {
-    const { clock, storeList } = this.#components
-    const slice = new TimeSlice(() => clock.monotonicMs())
-    return countStores(images, storeList, () => (slice.isOver() ? slice.pause() : undefined))
   }
 
   async #askAll({ nodes }: ClusterConfig): Promise<ReadonlyMap<NodeId, NodeReport>> {

@@ -79,7 +79,7 @@ export class StoreAdmin {
     const { registers, stores, discarded, index, clock, report } = this.#components
     await registers.freshen()
     const slice = new TimeSlice(() => clock.monotonicMs())
-    const counts = await countStores(index.rows(), stores, () => (slice.isOver() ? slice.pause() : undefined))
+    const counts = await countStores(index.rows(), stores, slice)
     const { reports } = await report.reports(REPORT_AGE_MS_MAX)
     const words = [...reports.values()].flatMap(({ backends }) => backends)
     const waiting = new Map<string, number>()

@@ -1,6 +1,7 @@
 /** How much is in each store, and how much nowhere else: what depends on it. */
 import type { ImageRecord } from '../images/image-record.ts'
 import type { StoreInfo, StoreList } from '../images/store-list.ts'
+import type { TimeSlice } from '../images/time-slice.ts'
 import { addImage, noImages, type ImageSum } from './image-sum.ts'
 
 export interface StoreCount extends Pick<StoreInfo, 'id' | 'type' | 'isDefault'> {
@@ -10,11 +11,11 @@ export interface StoreCount extends Pick<StoreInfo, 'id' | 'type' | 'isDefault'>
   only: ImageSum
 }
 
-/** Of all stores that there are at this node. `pause`: asked after each image, so that others have their turn. */
+/** Of all stores that there are at this node. */
 export async function countStores(
   images: Iterable<ImageRecord>,
   stores: StoreList,
-  pause: () => Promise<void> | undefined,
+  slice: TimeSlice,
 ): Promise<StoreCount[]> {
   const counts = new Map(
     stores.all.map(({ id, type, isDefault }) => [
@@ -23,8 +24,7 @@ export async function countStores(
     ]),
   )
   for (const image of images) {
-    const paused = pause()
-    if (paused) await paused
+    if (slice.isOver()) await slice.pause()
     const { size } = image
     // Most have no list of locations.
     const ids = image.locations ? stores.of(image) : image.data ? [stores.clusterId] : []

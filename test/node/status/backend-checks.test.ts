@@ -4,6 +4,7 @@ import { backendFaults } from '../../../node/status/backend-checks.ts'
 import { countStores } from '../../../node/status/store-count.ts'
 import { countWork } from '../../../node/status/work-count.ts'
 import type { NodeStatus } from '../../../node/status/status-types.ts'
+import { TimeSlice } from '../../../node/images/time-slice.ts'
 import { StoreList } from '../../../node/images/store-list.ts'
 import { activeImage, imageOf } from '../images/image-fixture.ts'
 
@@ -51,7 +52,7 @@ t.test('images, bytes and what is in one store alone are counted, stages and tas
     activeImage({ size: 11, locations: [{ url: `serac://${activeImage().id}`, metadata: {} }, inBig] }),
     imageOf({ id: 'queued' }),
   ]
-  t.match(await countStores(images, stores, () => undefined), [
+  t.match(await countStores(images, stores, new TimeSlice(() => 0)), [
     { id: 'cluster', images: { images: 2, bytes: 16 }, only: { images: 1, bytes: 5 } },
     { id: 'big', images: { images: 2, bytes: 18 }, only: { images: 1, bytes: 7 } },
   ])
