@@ -1,6 +1,7 @@
 /** `serac start`. */
 import { destination } from 'pino'
 import { systemClock } from '../../cluster/runtime.ts'
+import { collectWithoutHelpers } from '../../cluster/young-garbage.ts'
 import type { ConfigPaths } from '../config/config-files.ts'
 import { loadConfig } from '../config/load.ts'
 import { startDaemon } from '../daemon.ts'
@@ -17,6 +18,7 @@ const LOG_FLUSH_EVERY_MS = 20
 
 /** Runs the node until a signal; resolves with the exit code. */
 export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<number> {
+  collectWithoutHelpers()
   const { config } = await loadConfig(paths, io.environment)
   const { debug, logFormat, shutdownDelay, gracefulShutdownTimeout } = config.default
   const sink = destination({
