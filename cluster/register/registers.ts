@@ -3,6 +3,7 @@
  * date. Composes acceptor, proposer, reader, coordinator and catch-up over one storage and one control plane.
  */
 import type { LivenessView } from '../membership/cluster-config.ts'
+import { within } from '../network/deadline.ts'
 import type { NodeId, PeerRpc } from '../network/rpc-port.ts'
 import type { Clock, Log, Random } from '../runtime.ts'
 import { Acceptor } from './acceptor.ts'
@@ -51,6 +52,8 @@ export interface RegistersComponents {
 const PROBE_KEY = 'probe'
 /** Bytes of an operation id: never two alike. */
 const OP_ID_BYTES = 16
+/** Far above what it takes when all is well; a node whose disk hangs waits for its own rows. Other nodes can answer. */
+const FRESHEN_TIMEOUT_MS = 10_000
 
 export class Registers {
   readonly membership: Membership
@@ -185,9 +188,14 @@ export class Registers {
     return this.#counted(this.#monitor.guard(() => this.#reader.find(key)))
   }
 
-  /** Resolves when the local learner rows hold every change acknowledged before the call. Throws NO_QUORUM. */
+  /**
+   * Resolves when the local learner rows hold every change acknowledged before the call. Throws NO_QUORUM, and RPC_TIMEOUT
+   * when this node cannot take down what it learns.
+   */
   freshen(): Promise<void> {
-    return this.#monitor.guard(() => this.#catchUp.freshen())
+    const { clock } = this.#components
+    const timeoutMs = FRESHEN_TIMEOUT_MS
+    return this.#monitor.guard(() => within(clock, this.#catchUp.freshen(), { timeoutMs }))
   }
 
   /** Follows a voter's change log soon: its hint or its return says that there may be news. */

@@ -36,12 +36,15 @@ export class ChunkBuffer {
   readonly record: Buffer
   /** Payload bytes in use. */
   length = 0
-  readonly #onRelease: () => void
+  readonly #giveBack: () => void
+  readonly #onReleased: (() => void)[] = []
+  #holds = 0
   #released = false
 
-  constructor(record: Buffer, onRelease: () => void) {
+  /** `giveBack`: called when it was released and nobody holds it any more. */
+  constructor(record: Buffer, giveBack: () => void) {
     this.record = record
-    this.#onRelease = onRelease
+    this.#giveBack = giveBack
   }
 
   /** The payload bytes in use. */
@@ -63,11 +66,33 @@ export class ChunkBuffer {
     return taken.length
   }
 
-  /** Gives the slot back. The bytes must not be touched afterwards; a second call does nothing. */
+  /**
+   * Keeps the slot from being used for anything else, even when its owner releases it meanwhile: for what the kernel may still
+   * be reading or writing. Call the answer once.
+   */
+  hold(): () => void {
+    this.#holds++
+    return () => {
+      this.#holds--
+      this.#endIfUnused()
+    }
+  }
+
+  /** Calls `listener` when the owner releases the slot, whoever may hold it then. */
+  onReleased(listener: () => void): void {
+    this.#onReleased.push(listener)
+  }
+
+  /** Gives the slot back. The owner must not touch the bytes afterwards; a second call does nothing. */
   release(): void {
     if (this.#released) return
     this.#released = true
-    this.#onRelease()
+    for (const listener of this.#onReleased) listener()
+    this.#endIfUnused()
+  }
+
+  #endIfUnused(): void {
+    if (this.#released && this.#holds === 0) this.#giveBack()
   }
 }
 

@@ -117,9 +117,8 @@ export class ChunkFetcher {
 
   async #bring(hash: ChunkHash, placed: readonly NodeId[], stop: AbortSignal): Promise<ChunkBuffer> {
     const { holders, clock } = this.#components
-    const peers = this.#order.of(placed)
     const outcome = await hedgedRace(
-      holders.hasLocally(hash) ? [holders.self, ...peers] : peers,
+      this.#order.of(placed, holders.hasLocally(hash)),
       (at, signal, sign) => this.#attempt(at, hash, signal, sign),
       {
         clock,

@@ -10,6 +10,7 @@ import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkHasher } from '../../cluster/transfer/chunk-hasher.ts'
+import { ImpatientChunks } from '../../cluster/transfer/impatient-chunks.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { Foreground } from '../data/foreground.ts'
 import { imageOperations } from '../images/image-operations.ts'
@@ -57,7 +58,7 @@ export function buildCluster(
       config: currentConfig,
       abstains: () => diskFailure(store),
       storage: store.registers,
-      chunks: store.chunks,
+      chunks: new ImpatientChunks(store.chunks, store.disk),
       downloads,
       peers: new ChunkBufferPool(config.memory.peers),
       operations: { ...imageOperations, ...metadefOperations, ...taskOperations },

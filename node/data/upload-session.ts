@@ -1,6 +1,6 @@
 /** One upload under way: its bytes in a small ring of slots, its chunks in flight, and what is known of them so far. */
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
-import { ChunkBuffer, type ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
+import type { ChunkBuffer, ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ReplicatedUpload } from '../../cluster/transfer/chunk-replicator.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
@@ -146,10 +146,8 @@ export class UploadSession {
     const leaveRing = await this.#ring.acquire(signal)
     try {
       const slot = await this.#components.pool.acquire(signal)
-      return new ChunkBuffer(slot.record, () => {
-        slot.release()
-        leaveRing()
-      })
+      slot.onReleased(leaveRing)
+      return slot
     } catch (error) {
       leaveRing()
       throw error

@@ -191,7 +191,7 @@ export class ImageUploader {
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
-    await this.#conclude(uploadId, stored)
+    this.#conclude(uploadId, stored)
   }
 
   /** For the bytes of an image, as they come. `lets` as UploadInspection has it. Null: they are taken as they are. */
@@ -313,10 +313,10 @@ export class ImageUploader {
   }
 
   /**
-   * The image is active: whatever fails now is put right by the updater. The client does not wait for the end of the pins:
-   * one of the nodes that have some may hang by now.
+   * The image is active: whatever fails now is put right by the updater. The client waits neither for the mark nor for the
+   * end of the pins: the disk of this node, or one of the nodes that have some, may hang by now.
    */
-  async #conclude(uploadId: UploadId, stored: StoredBytes): Promise<void> {
+  #conclude(uploadId: UploadId, stored: StoredBytes): void {
     if ('object' in stored) return
     const { writer, holder, identity, log } = this.#components
     const onFailure = (error: unknown) =>
@@ -324,8 +324,11 @@ export class ImageUploader {
         { upload: uploadId, error: String(error) },
         'the claims of a finished upload are left to the updater',
       )
-    if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
-    this.#track(uploadId, writer.unpin(uploadId, stored.pinnedAt).catch(onFailure))
+    const conclude = async () => {
+      if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
+      await writer.unpin(uploadId, stored.pinnedAt).catch(onFailure)
+    }
+    this.#track(uploadId, conclude())
   }
 
   /**

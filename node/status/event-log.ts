@@ -53,9 +53,7 @@ export class EventLog {
   /** `fields` are for the log alone. */
   note(note: EventNote, fields: Readonly<Record<string, unknown>> = {}): void {
     const nowMs = this.#clock.wallMs()
-    const same = this.#events.findLast(
-      (kept) => kept.note.kind === note.kind && kept.note.who === note.who && kept.note.text === note.text,
-    )
+    const same = this.#events.findLast((kept) => isLike(kept.note, note))
     if (same && Math.abs(nowMs - same.lastMs) < SAME_EVENT_MS) {
       same.lastMs = nowMs
       same.count++
@@ -79,6 +77,12 @@ export class EventLog {
       .toReversed()
       .map(({ note, atMs, count }) => ({ ...note, at: new Date(atMs).toISOString(), count }))
   }
+}
+
+/** What a check says has numbers in it, which differ each time that it begins anew while much is found and healed. */
+function isLike(a: EventNote, b: EventNote): boolean {
+  if (a.kind !== b.kind || a.who !== b.who) return false
+  return isCheckCode(a.kind) ? a.severity === b.severity : a.text === b.text
 }
 
 export interface SeenEvent extends ClusterEvent {

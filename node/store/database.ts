@@ -19,6 +19,7 @@ import { corruptValue } from './codec.ts'
 import { readIfPresent } from './durable-file.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { KeyRange } from './keyspaces.ts'
+import { Pulse } from './pulse.ts'
 import { StoreError } from './store-error.ts'
 import { SyncFailures } from './sync-failures.ts'
 
@@ -94,6 +95,8 @@ const NO_HOOKS: Omit<DatabaseHooks, 'disk'> = {
 }
 
 export class Database {
+  /** Of its writes. */
+  readonly pulse = new Pulse()
   #level: LevelHandle
   readonly #writes: GroupCommit<Write>
   readonly #hooks: DatabaseHooks
@@ -255,7 +258,7 @@ export class Database {
     const failuresBefore = disk.count
     const view = sync ? this.#level.view?.() : undefined
     try {
-      await this.#level.batch(operations, { sync }).catch((error: unknown) => {
+      await this.pulse.of(this.#level.batch(operations, { sync })).catch((error: unknown) => {
         disk.note()
         throw error
       })

@@ -9,6 +9,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { ClusterError } from '../../cluster/errors.ts'
 import { SharedRun } from '../../cluster/register/shared-run.ts'
 import { alignUp } from '../../cluster/transfer/chunk-buffer.ts'
+import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import { SyncFailures } from './sync-failures.ts'
 
 export interface SegmentFileOptions {
@@ -31,6 +32,11 @@ interface OpenedFile {
 }
 
 const FILE_MODE = 0o640
+/**
+ * Half of the threads that wait for disks (see serac.cts): when writes hang, reads and LevelDB have the others. More at once
+ * make no disk faster.
+ */
+const WRITES_AT_ONCE = 8
 /** What a file system says that takes no direct writes, or not from this memory. */
 const NO_DIRECT = ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']
 const NO_SPACE = ['ENOSPC', 'EDQUOT']
@@ -44,6 +50,7 @@ export class SegmentFile {
   readonly #syncs: SharedRun<void>
   readonly #disk: SyncFailures
   readonly #underWay = new Set<Promise<void>>()
+  readonly #turns = new Semaphore(WRITES_AT_ONCE)
   #end: number
   #failure: ClusterError | null = null
 
@@ -110,6 +117,7 @@ export class SegmentFile {
 
   async #write(record: Buffer, offset: number): Promise<void> {
     const failuresBefore = this.#disk.count
+    const endTurn = await this.#turns.acquire()
     try {
       const written = await this.#writeDirect(record, offset)
       await this.#writeBuffered(record, offset, written)
@@ -118,6 +126,8 @@ export class SegmentFile {
       // A full disk can be emptied; one that fails otherwise gets no further record into this file.
       if (failure.code !== 'STORE_FULL') this.#failure ??= failure
       throw failure
+    } finally {
+      endTurn()
     }
     await this.#syncs.run()
     this.#assertDurable(failuresBefore)

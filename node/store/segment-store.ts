@@ -9,6 +9,7 @@ import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../cluster/transfer/
 import { segmentRows, type Location, type SegmentRow } from './chunk-rows.ts'
 import type { Database } from './database.ts'
 import { syncDirectory } from './durable-file.ts'
+import { Pulse } from './pulse.ts'
 import { SegmentFile, type OpenFile, type SegmentFileOptions } from './segment-file.ts'
 import { assertMarker } from './segment-marker.ts'
 import { SegmentReaders } from './segment-readers.ts'
@@ -55,6 +56,10 @@ const NAME_DIGITS = 8
 const SEGMENT_NAME = /^\d{8}\.seg$/
 
 export class SegmentStore {
+  /** Of what is appended ... */
+  readonly appending = new Pulse()
+  /** ... and of what is read. */
+  readonly reading = new Pulse()
   readonly #directory: string
   readonly #storeUuid: string
   readonly #database: Database
@@ -178,7 +183,7 @@ export class SegmentStore {
 
   async #write(file: SegmentFile, record: Buffer, offset: number): Promise<Place> {
     try {
-      await file.write(record, offset)
+      await this.appending.of(file.write(record, offset))
       return { segment: file.number, offset }
     } catch (error) {
       this.forget(file.number, record.length)
@@ -208,7 +213,7 @@ export class SegmentStore {
 
   /** Fills `into` from the file; answers how many bytes there were. Throws what the file system throws. */
   read(segment: number, offset: number, into: Buffer): Promise<number> {
-    return this.#readers.read(segment, offset, into)
+    return this.reading.of(this.#readers.read(segment, offset, into))
   }
 
   /** Throws STORE_NOT_WRITABLE when `seg/` is no longer the directory that was opened. */
@@ -324,7 +329,7 @@ export class SegmentStore {
   }
 
   async #rollOnce(): Promise<void> {
-    this.#rolling ??= this.#roll().finally(() => {
+    this.#rolling ??= this.appending.of(this.#roll()).finally(() => {
       this.#rolling = null
     })
     await this.#rolling

@@ -21,6 +21,7 @@ import { AuditRecord } from './audit-record.ts'
 import { Ballast } from './ballast.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import type { Database } from './database.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { makeDirectory } from './durable-file.ts'
 import {
   commitFormat,
@@ -107,6 +108,8 @@ export class Store {
   readonly compactor: SegmentCompactor
   readonly auditRecord: AuditRecord
   readonly space: FreeSpace
+  /** Whether it hangs. */
+  readonly disk: DiskWatch
   readonly #parts: StoreParts
   readonly #directory: string
   readonly #recovery: WriteRecovery
@@ -128,7 +131,13 @@ export class Store {
       ballastPath: join(directory, BALLAST_FILE),
       ...(recoveryRoomBytes !== undefined && { roomBytesMin: recoveryRoomBytes }),
     })
-    for (const part of [parts.meta, parts.index, parts.segments]) part.onFailed(() => this.#recovery.begin())
+    const { meta, index, segments } = parts
+    for (const part of [meta, index, segments]) part.onFailed(() => this.#recovery.begin())
+    this.disk = new DiskWatch(clock, {
+      writing: [meta.pulse, index.pulse, segments.appending],
+      reading: [segments.reading],
+    })
+    this.disk.start()
     this.registers = parts.registers
     this.chunks = parts.chunks
     this.space = parts.space
@@ -158,7 +167,7 @@ export class Store {
   /** Why nothing can be written any more, or null. */
   get failure(): Error | null {
     const { meta, index, segments } = this.#parts
-    return meta.failure ?? index.failure ?? segments.failure
+    return meta.failure ?? index.failure ?? segments.failure ?? this.disk.hang
   }
 
   /** For the status: what is wrong now, and what was found wrong when it was opened. */
@@ -202,6 +211,7 @@ export class Store {
 
   async close(): Promise<void> {
     const { meta, index, segments, registers, chunks, space, ballast } = this.#parts
+    this.disk.stop()
     space.stop()
     ballast.stop()
     await chunks.close()

@@ -22,7 +22,7 @@ const MIB = 1024 ** 2
 const BACKING_ROOM_BYTES = 16 * MIB
 /** Of the file system. */
 const BLOCK_BYTES = 4096
-const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'fstrim', 'filefrag', 'perl']
+const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'fstrim', 'filefrag', 'fsfreeze', 'perl']
 /** EXT4_IOC_SHUTDOWN, and its flag that drops what is not on the disk yet, the journal included. */
 const CUT =
   'open(my $f, "<", $ARGV[0]) or die $!; my $flag = pack("L", 2); ioctl($f, 0x8004587D, $flag) or die $!'
@@ -142,6 +142,15 @@ export class LoopDisk {
     await this.#resizeTmpfs(this.#options.sizeBytes + BACKING_ROOM_BYTES)
   }
 
+  /** From here on every write waits for `thaw`, and whoever writes cannot even be killed. What is there can be read. */
+  async freeze(): Promise<void> {
+    await run('fsfreeze', ['-f', this.path])
+  }
+
+  async thaw(): Promise<void> {
+    await run('fsfreeze', ['-u', this.path])
+  }
+
   /** From the middle of a file's largest piece on the disk cannot be read: EIO. What is written anew can. */
   async failReadsIn(file: string): Promise<void> {
     const { stdout } = await run('filefrag', ['-e', `-b${BLOCK_BYTES}`, file])
@@ -155,10 +164,15 @@ export class LoopDisk {
 
   /** Idempotent. */
   remove(): void {
-    for (const path of [this.path, this.#tmpfs])
-      if (existsSync(path))
+    const undo = [
+      ['fsfreeze', '-u', this.path],
+      ['umount', '-l', this.path],
+      ['umount', '-l', this.#tmpfs],
+    ] as const
+    for (const [command, ...args] of undo)
+      if (existsSync(this.path))
         try {
-          execFileSync('umount', ['-l', path], { stdio: 'ignore' })
+          execFileSync(command, args, { stdio: 'ignore' })
         } catch {
           continue
         }

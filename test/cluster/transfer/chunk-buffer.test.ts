@@ -112,3 +112,24 @@ t.test('a signal that is aborted already takes nothing', async (t) => {
   await t.rejects(pool.acquire(AbortSignal.abort(new Error('over'))), { message: 'over' })
   t.equal(pool.slotsInUse, 0)
 })
+
+t.test('a slot that is held is not given to anybody else, though its owner has released it', async (t) => {
+  const pool = new ChunkBufferPool(4 * SLOT_BYTES)
+  const [slot, ...others] = await takeAll(pool)
+  let released = 0
+  slot!.onReleased(() => released++)
+  const ends = [slot!.hold(), slot!.hold()]
+  let next: ChunkBuffer | null = null
+  const waiting = pool.acquire().then((buffer) => (next = buffer))
+  slot!.release()
+  ends[0]!()
+  await settled()
+  t.equal(next, null)
+  t.equal(pool.slotsInUse, 4)
+  t.equal(released, 1, 'who waits for the owner does not wait for the others')
+  ends[1]!()
+  await waiting
+  slot!.release()
+  for (const buffer of [next!, ...others] as ChunkBuffer[]) buffer.release()
+  t.equal(pool.slotsInUse, 0)
+})

@@ -63,13 +63,27 @@ t.test('what is damaged here is repaired from whatever brings it, also from memo
 })
 
 t.test('a disk that hangs gets company from a peer', async (t) => {
-  const { fetcher, local, bulk } = transferOf(['a', 'b'], { localHedgeAfterMs: 5 })
+  const { fetcher, local, bulk, disk } = transferOf(['a', 'b'], { localHedgeAfterMs: 5 })
   const hash = local.add(BYTES)
   bulk.at('b').add(BYTES)
   local.read = () => new Promise(() => {})
   const lease = await fetcher.fetch(hash, ['b'])
   t.ok(lease.buffer.payload.equals(BYTES))
   lease.release()
+
+  // Else each chunk would wait for it anew, and keep a slot.
+  let reads = 0
+  local.read = () => new Promise(() => void reads++)
+  const other = local.add(Buffer.from('another'))
+  bulk.at('b').add(Buffer.from('another'))
+  ;(await fetcher.fetch(other, ['b'])).release()
+  t.equal(reads, 0, 'for a while it is asked last')
+  bulk.at('b').chunks.clear()
+  const only = fetcher.fetch(other, ['b'])
+  only.catch(() => {})
+  await until(() => reads === 1)
+  disk.hangInReading()
+  await t.rejects(only, { code: 'CHUNK_UNAVAILABLE' }, 'where nobody else has it, that is an answer, too')
 })
 
 t.test('what was kept is found again without a read, until its memory is needed', async (t) => {

@@ -6,6 +6,8 @@ import { ChunkBuffer, ChunkBufferPool, SLOT_BYTES } from '../../../cluster/trans
 import { ChunkFetcher, type ChunkFetcherOptions } from '../../../cluster/transfer/chunk-fetcher.ts'
 import { ChunkHolders } from '../../../cluster/transfer/chunk-holders.ts'
 import { ChunkReplicator } from '../../../cluster/transfer/chunk-replicator.ts'
+import { ImpatientChunks } from '../../../cluster/transfer/impatient-chunks.ts'
+import { HangingDisk } from '../../helpers/hanging-disk.ts'
 import { MemoryBulk } from '../../helpers/memory-bulk.ts'
 
 export const UPLOAD = 'ab'.repeat(16)
@@ -36,7 +38,8 @@ export function transferOf(ids: readonly NodeId[], options: ChunkFetcherOptions 
   const self = ids[0] ?? ''
   const bulk = new MemoryBulk(ids, options)
   const local = bulk.at(self)
-  const holders = new ChunkHolders({ self, local, bulk })
+  const disk = new HangingDisk()
+  const holders = new ChunkHolders({ self, local: new ImpatientChunks(local, disk), bulk })
   const pool = new ChunkBufferPool(8 * SLOT_BYTES)
   const config = { current: () => configOf(ids) }
   const dead = new Set<NodeId>()
@@ -44,7 +47,7 @@ export function transferOf(ids: readonly NodeId[], options: ChunkFetcherOptions 
   const common = { holders, pool, config, liveness, clock: systemClock, log: silentLog }
   const fetcher = new ChunkFetcher(common, options)
   const replicator = new ChunkReplicator({ holders, fetcher, log: silentLog })
-  return { self, bulk, local, holders, pool, config, dead, liveness, fetcher, replicator }
+  return { self, bulk, local, disk, holders, pool, config, dead, liveness, fetcher, replicator }
 }
 
 /** A buffer outside any pool. */

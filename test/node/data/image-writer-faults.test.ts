@@ -1,5 +1,7 @@
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { settled } from '../../helpers/manual-clock.ts'
 import { dataNodeOf, patternOf, piecesOf, requestOf, UPLOAD } from './data-fixture.ts'
 
 const CHUNK = 64 * 1024
@@ -35,6 +37,45 @@ for (const state of ['dead', 'hung'] as const) {
     t.equal(data.uploads.slotsInUse, 0)
   })
 }
+
+t.test(
+  'the own disk hangs in mid-upload: it is replaced, and what hangs keeps its slots, not the upload',
+  async (t) => {
+    const data = node()
+    const bytes = patternOf(30 * CHUNK)
+    const hanging = deferred()
+    let hung = 0
+    data.local.beforePut = () => {
+      if (data.local.chunks.size < 2) return
+      hung++
+      // As soon as nothing else can begin.
+      void settled().then(() => data.disk.hangInWriting())
+      return hanging.promise
+    }
+    const stored = await data.writer.write(requestOf(), piecesOf(bytes, CHUNK))
+    t.strictSame(stored.holders.toSorted(), ['b', 'c'])
+    for (const id of ['b', 'c'])
+      t.equal(data.bulk.at(id).chunks.size, 31, `the whole image and its manifest on ${id}`)
+    t.ok(hung > 0)
+    t.equal(data.uploads.slotsInUse, hung)
+    await data.writer.unpin(UPLOAD, stored.pinnedAt)
+    hanging.resolve()
+    await settled()
+    t.equal(data.uploads.slotsInUse, 0)
+  },
+)
+
+t.test('a lone node whose disk hangs says so', async (t) => {
+  const data = dataNodeOf(['a'], { chunkSizeBytes: CHUNK, hashes: first.hashes })
+  data.local.beforePut = () => {
+    data.disk.hangInWriting()
+    return new Promise(() => {})
+  }
+  await t.rejects(data.writer.write(requestOf(), piecesOf(patternOf(30 * CHUNK), CHUNK)), {
+    code: 'TOO_FEW_COPIES',
+    cause: { code: 'STORE_NOT_WRITABLE' },
+  })
+})
 
 t.test('a source that fails leaves nothing pinned', async (t) => {
   const data = node()

@@ -81,7 +81,7 @@ function uploaderOf() {
     },
     { sizeBytesMax: 1000, copies: COPIES, formats: FORMATS, defaultStore: 'cluster' },
   )
-  return { uploader, registers, clock, state, events, writer }
+  return { uploader, registers, clock, state, events, writer, holder }
 }
 
 const failing = (error: Error) => () => Promise.reject<StoredImage>(error)
@@ -96,22 +96,30 @@ t.test('an upload makes the image active, notes the copy and ends its claims', a
     data: { root: ROOT, copies: 3 },
   })
   t.equal(registers.record(ID)?.data?.uploadId, state.uploadIds[0])
+  await settled()
   t.strictSame(events, [`held ${ROOT}`, 'unpin at 3'])
 })
 
-t.test('the answer does not wait for a node that hangs with its pins; stopping does', async (t) => {
-  const { registers, uploader, writer } = uploaderOf()
-  const unpinned = deferred()
-  writer.unpin = () => unpinned.promise
-  await uploader.upload(request)
-  t.equal(registers.record(ID)?.status, 'active')
-  let isStopped = false
-  const stopping = uploader.stop().then(() => (isStopped = true))
-  await settled()
-  t.notOk(isStopped)
-  unpinned.resolve()
-  await stopping
-})
+t.test(
+  'the answer waits neither for the mark nor for a node that hangs with its pins; stopping does',
+  async (t) => {
+    const { registers, uploader, writer, holder } = uploaderOf()
+    const [marked, unpinned] = [deferred(), deferred()]
+    holder.noteHeld = () => marked.promise
+    writer.unpin = () => unpinned.promise
+    await uploader.upload(request)
+    t.equal(registers.record(ID)?.status, 'active')
+    let isStopped = false
+    const stopping = uploader.stop().then(() => (isStopped = true))
+    await settled()
+    t.notOk(isStopped)
+    marked.resolve()
+    await settled()
+    t.notOk(isStopped)
+    unpinned.resolve()
+    await stopping
+  },
+)
 
 t.test('how many copies: the property, else the first rule that fits, else the default', async (t) => {
   const cases = [

@@ -44,6 +44,24 @@ t.test('a check is raised and cleared, at the level of its severity', async (t) 
   t.match(events.latest(1), [{ kind: 'NO_QUORUM' }])
 })
 
+t.test(
+  'a check that comes and goes, with other numbers each time, is one event of each within a minute',
+  async (t) => {
+    const { events, entries, clock } = eventLog()
+    const check = { kind: 'CHUNKS_DAMAGED', who: 'b' } as const
+    for (let damaged = 1; damaged <= 50; damaged++) {
+      events.note({ ...check, severity: 'warning', text: `${damaged} chunks are damaged.` })
+      events.note({ ...check, severity: 'good', text: 'This check is over.' })
+      await clock.advance(500)
+    }
+    t.equal(entries.length, 2)
+    t.match(events.latest(10), [{ count: 50 }, { count: 50, text: '1 chunks are damaged.' }])
+    events.note({ ...check, severity: 'critical', text: '7 chunks are damaged.' })
+    events.note({ ...check, who: 'c', severity: 'warning', text: '7 chunks are damaged.' })
+    t.equal(entries.length, 4, 'what is worse, or elsewhere, is another one')
+  },
+)
+
 t.test('a new config says who came and went, and who votes', async (t) => {
   const before = configOf(['a', 'b', 'c'])
   const [a, b, c] = before.nodes

@@ -218,33 +218,46 @@ void t.test('chunks are told some at a time, in order', async (t) => {
   t.strictSame(await store.chunks.hashesAfter(hashes[4]!, 2), [])
 })
 
-void t.test(
-  'a chunk whose segment was synced while another sync failed is not stored, and the store heals',
-  async (t) => {
-    const directory = t.testdir()
-    let fails = false
-    const openFile: OpenFile = async (path, flags, mode) => {
-      const file = await open(path, flags, mode)
-      const datasync = file.datasync.bind(file)
-      return Object.assign(file, {
-        datasync: async () => {
-          // LevelDB, on the same disk, was told of what this segment has lost.
-          if (fails) (await SyncFailures.of(directory)).note()
-          await datasync()
-        },
-      })
-    }
-    const { store } = await openedStore(t, { directory, openFile, recoveryRoomBytes: 0 })
-    const kept = await putBytes(store, randomBytes(5000))
-    const [first, second] = [randomBytes(5000), randomBytes(5000)]
-    fails = true
-    await t.rejects(putBytes(store, first), { code: 'STORE_NOT_WRITABLE' })
-    t.match(store.failure, { code: 'STORE_NOT_WRITABLE' })
-    t.equal(store.chunks.has(contentHashHex(first)), false)
-    t.equal((await readBytes(store, kept)).length, 5000)
-    fails = false
-    while (store.failure) await new Promise((resolve) => setTimeout(resolve, 5))
-    for (const bytes of [first, second])
-      t.ok((await readBytes(store, await putBytes(store, bytes))).equals(bytes))
+/** How the sync of a segment goes wrong. */
+const SYNC_FAULTS: Record<string, (directory: string, sync: () => Promise<void>) => Promise<void>> = {
+  'the sync of a segment fails': () =>
+    Promise.reject(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })),
+  // LevelDB, on the same disk, was told of what this segment has lost.
+  'another sync fails while that of a segment succeeds': async (directory, sync) => {
+    ;(await SyncFailures.of(directory)).note()
+    await sync()
   },
-)
+}
+
+for (const [name, fault] of Object.entries(SYNC_FAULTS)) {
+  void t.test(
+    `${name}: what it covers is not stored, what was before can be read, and the store heals`,
+    async (t) => {
+      const directory = t.testdir()
+      let fails = false
+      const openFile: OpenFile = async (path, flags, mode) => {
+        const file = await open(path, flags, mode)
+        const datasync = file.datasync.bind(file)
+        return Object.assign(file, { datasync: () => (fails ? fault(directory, datasync) : datasync()) })
+      }
+      const { store } = await openedStore(t, { directory, openFile, recoveryRoomBytes: 0 })
+      const kept = await putBytes(store, randomBytes(5000))
+      const [first, second] = [randomBytes(5000), randomBytes(5000)]
+      fails = true
+      await t.rejects(putBytes(store, first), { code: 'STORE_NOT_WRITABLE' })
+      t.match(store.failure, { code: 'STORE_NOT_WRITABLE' })
+      t.match(store.condition.failure, /sync/)
+      t.equal(store.chunks.has(contentHashHex(first)), false)
+      t.equal((await readBytes(store, kept)).length, 5000)
+      fails = false
+      while (store.failure) await new Promise((resolve) => setTimeout(resolve, 5))
+      for (const bytes of [first, second])
+        t.ok((await readBytes(store, await putBytes(store, bytes))).equals(bytes))
+      t.same(
+        (await readdir(join(directory, 'seg'))).filter((each) => each.endsWith('.seg')).length,
+        2,
+        'the one that failed gets nothing more',
+      )
+    },
+  )
+}

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { SegmentFile, type OpenFile } from '../../../node/store/segment-file.ts'
 import { composeRecord, parseHeader, recordBytes } from '../../../node/store/segment-record.ts'
 import { SyncFailures } from '../../../node/store/sync-failures.ts'
+import { settled } from '../../helpers/manual-clock.ts'
 import { slotOf } from './store-fixture.ts'
 
 const HASH = 'ab'.repeat(32)
@@ -146,6 +147,31 @@ void t.test('a sync that succeeds after another has failed on its disk acknowled
   sync.end()
   await t.rejects(writing, { code: 'STORE_NOT_WRITABLE', message: /another sync on the same disk failed/ })
   t.equal(file.reserve(4096), null, 'the place of what may be lost is not written again')
+})
+
+void t.test('of many writes some wait their turn: those that hang leave threads to others', async (t) => {
+  const path = join(t.testdir(), '1.seg')
+  const writes: (() => void)[] = []
+  const openFile: OpenFile = async (name, flags, mode) => {
+    const file = await open(name, flags, mode)
+    const write = () =>
+      new Promise<{ bytesWritten: number }>((resolve) => {
+        writes.push(() => resolve({ bytesWritten: 4096 }))
+      })
+    return Object.assign(file, { write })
+  }
+  const file = await SegmentFile.open(1, path, { sizeBytesMax: 2 ** 20, appendFrom: 0, openFile })
+  const written = Array.from({ length: 20 }, () =>
+    file.write(Buffer.alloc(4096, 1), file.reserve(4096) as number),
+  )
+  await settled()
+  t.equal(writes.length, 8)
+  while (writes.length > 0) {
+    writes.shift()!()
+    await settled()
+  }
+  await Promise.all(written)
+  await file.close()
 })
 
 void t.test('a full disk is told as such', { skip: process.platform !== 'linux' }, async (t) => {

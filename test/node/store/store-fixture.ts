@@ -25,14 +25,15 @@ export const UPLOAD = 'ab'.repeat(16)
 export const pool = new ChunkBufferPool(8 * SLOT_BYTES)
 const storeBuffers = new ChunkBufferPool(4 * SLOT_BYTES)
 
-export type Overrides = Partial<StoreOptions> & Partial<Pick<StoreComponents, 'spaceProbe' | 'log' | 'scan'>>
+export type Overrides = Partial<StoreOptions> &
+  Partial<Pick<StoreComponents, 'clock' | 'spaceProbe' | 'log' | 'scan'>>
 
 export function openStore(
   directory: string,
-  { spaceProbe, log, scan, ...options }: Overrides = {},
+  { clock, spaceProbe, log, scan, ...options }: Overrides = {},
 ): Promise<Store> {
   const components = {
-    clock: systemClock,
+    clock: clock ?? systemClock,
     random: systemRandom,
     log: log ?? silentLog,
     hasher: inlineHasher,

@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { ImpatientChunks } from '../../../cluster/transfer/impatient-chunks.ts'
 import { scanInThread } from '../../../node/store/scan-thread.ts'
+import type { OpenFile } from '../../../node/store/segment-file.ts'
+import { deferred } from '../../helpers/deferred.ts'
+import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { testProgram } from '../../helpers/test-program.ts'
 import { accepted } from '../../suites/register-storage.ts'
-import { openedStore, openStore, putBytes, readBytes } from './store-fixture.ts'
+import { openedStore, openStore, putBytes, readBytes, slotOf, UPLOAD } from './store-fixture.ts'
 
 const CHILD = testProgram(import.meta.dirname, 'store-child')
 
@@ -147,3 +151,42 @@ void t.test('the ballast is written for real', async (t) => {
   t.equal(size, 2_500_000)
   t.ok(blocks * 512 >= size, 'no hole')
 })
+
+void t.test(
+  'a disk that hangs is a failure, until it goes on: what hung ends well, and nothing is opened again',
+  async (t) => {
+    const clock = new ManualClock()
+    const [begun, held] = [deferred(), deferred()]
+    let hangs = false
+    const openFile: OpenFile = async (path, flags, mode) => {
+      const file = await open(path, flags, mode)
+      const datasync = file.datasync.bind(file)
+      return Object.assign(file, {
+        datasync: async () => {
+          if (hangs) begun.resolve()
+          await (hangs ? held.promise : datasync())
+        },
+      })
+    }
+    const { store } = await openedStore(t, { clock, openFile })
+    const kept = await putBytes(store, Buffer.from('kept'))
+    hangs = true
+    const slot = await slotOf(t, Buffer.from('hanging'))
+    const hash = contentHashHex(slot.payload)
+    const impatient = new ImpatientChunks(store.chunks, store.disk)
+    const put = impatient.put(hash, slot, UPLOAD)
+    put.catch(() => {})
+    await begun.promise
+    await clock.advance(2000)
+    t.equal(store.failure, null)
+    await clock.advance(500)
+    t.match(store.condition.failure, /the disk of this node hangs: no write to it ends/)
+    await t.rejects(put, { code: 'STORE_NOT_WRITABLE' })
+    t.equal((await readBytes(store, kept)).toString(), 'kept')
+    held.resolve()
+    while (!store.chunks.has(hash)) await settled()
+    await clock.advance(250)
+    t.equal(store.failure, null)
+    t.equal((await readBytes(store, hash)).toString(), 'hanging')
+  },
+)
