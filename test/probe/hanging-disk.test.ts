@@ -2,9 +2,10 @@
  * The disk of one of three nodes hangs: it tells no error, it only ends no write any more. Whatever is asked of that node is
  * answered all the same, the status says what is the matter, the others go on, and it goes on by itself when its disk does.
  */
-import { symlink } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { sleep, systemClock } from '../../cluster/runtime.ts'
 import { describe, type Reply } from '../helpers/image-client.ts'
 import { ImageSet } from '../helpers/image-set.ts'
 import { LoopDisk } from '../helpers/loop-disk.ts'
@@ -20,6 +21,8 @@ const IMAGE_BYTES = 8 * MIB + 5
 const LARGE_BYTES = 64 * MIB + 5
 const GATE_BYTES = 24 * MIB
 const HANGING = 1
+/** No assertion, only so that what is never answered ends the test with a message. */
+const ANSWER_LIMIT_MS = 60_000
 const SETTINGS = [
   { section: 'store', name: 'free_bytes_min', value: '1MiB' },
   { section: 'store', name: 'ballast', value: '16MiB' },
@@ -27,7 +30,15 @@ const SETTINGS = [
 
 t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t) => {
   const disk = await LoopDisk.create({ sizeBytes: DISK_BYTES, hasJournal: true })
-  const prepare = (directory: string) => symlink(disk.path, join(directory, `node-${HANGING}`))
+  // The log is elsewhere, as in production: whoever writes a line waits for its end.
+  const prepare = async (directory: string) => {
+    const place = join(directory, `node-${HANGING}`)
+    await mkdir(place)
+    for (const part of ['meta', 'chunks', 'seg']) {
+      await mkdir(join(disk.path, part))
+      await symlink(join(disk.path, part), join(place, part))
+    }
+  }
   const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
   const [client, other] = [cluster.client(HANGING), cluster.client(0)]
   const images = new ImageSet()
@@ -42,7 +53,7 @@ t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t)
   // What waits for the end of a write waits for this, too: no test that ends, if anything does.
   t.teardown(() => disk.thaw().catch(() => {}))
   image.open()
-  const stored = await answer
+  const stored = await soon('the upload', answer)
   t.equal(stored.status, 204, `the others store what comes to it: ${describe(stored)}`)
 
   await cluster.shows(0, 'STORE_NOT_WRITABLE', HANGING)
@@ -51,9 +62,10 @@ t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t)
   t.equal((await client.send('GET', '/healthcheck')).status, 200)
   t.equal((await client.send('GET', '/ready')).status, 503)
   await images.assertServedBy(t, client, 'while its disk hangs')
-  t.equal((await client.put(ids[1]!, patternImage(IMAGE_BYTES, 8))).status, 204, 'an upload that begins now')
+  const begun = await soon('an upload that begins now', client.put(ids[1]!, patternImage(IMAGE_BYTES, 8)))
+  t.equal(begun.status, 204, describe(begun))
   const answered = async (what: string, asking: Promise<Reply>) => {
-    const reply = await asking
+    const reply = await soon(what, asking)
     t.ok(reply.status < 300 || reply.status === 503, `${what}: ${describe(reply)}`)
   }
   await answered('list', client.send('GET', '/v2/images'))
@@ -81,3 +93,16 @@ t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t)
   const large = await client.open('GET', `/v2/images/${ids[0]}/file`)
   t.strictSame(await digestOf(large), await digestOf(patternImage(LARGE_BYTES, 7)))
 })
+
+async function soon<T>(what: string, asking: Promise<T>): Promise<T> {
+  const waited = new AbortController()
+  const limit = sleep(systemClock, ANSWER_LIMIT_MS, waited.signal).then(
+    () => Promise.reject(new Error(`never answered: ${what}`)),
+    () => asking,
+  )
+  try {
+    return await Promise.race([asking, limit])
+  } finally {
+    waited.abort()
+  }
+}
