@@ -48,6 +48,7 @@ export function buildCluster(
   { config, log, identity, currentConfig, store, hasher, foreground, downloads }: ClusterParts,
   { version, advertiseHost, apiUrl }: NodeFacts,
 ): Cluster {
+  store.disk.allowForLoneNode(() => currentConfig.current().nodes.length === 1)
   return new Cluster(
     {
       identity,

@@ -76,8 +76,8 @@ function chunksLost({ id, integrity }: NodeStatus, store: StoreCondition): Findi
     severity: integrity && integrity.quarantined > 0 ? 'warning' : 'info',
     who: id,
     why:
-      `When node ${id} started, ${lostSegments} of its segment files were gone. ${lostChunks} chunks of its index were ` +
-      `lost with them or with their rows; ${rescuedChunks} that the index had forgotten were found again.`,
+      `When node ${id} started, ${lostSegments} of its segment files were gone. ${lostChunks} chunks, or claims on some, were ` +
+      `lost to its index, with them or with damaged rows; ${rescuedChunks} that it had forgotten were found again.`,
     remedy: HEALS,
   }
 }

@@ -96,15 +96,27 @@ export class ChunkClaims {
     return roots
   }
 
-  /** All claims, in the order of their chunks. */
-  keys(): { references: AsyncIterable<ReferenceKey>; pins: AsyncIterable<PinKey> } {
-    return { references: this.#references.keys(), pins: this.#pins.keys() }
+  /**
+   * All claims, in the order of their chunks. References whose rows are damaged are told with their stored keys instead: in
+   * place of each there was one of a chunk that nobody can name any more.
+   */
+  keys(onDamaged: (storedKey: Buffer) => void): {
+    references: AsyncIterable<ReferenceKey>
+    pins: AsyncIterable<PinKey>
+  } {
+    return { references: this.#soundReferences(onDamaged), pins: this.#pins.keys() }
   }
 
   /** Whether anybody wants a chunk. */
   async isClaimed(hash: ChunkHash): Promise<boolean> {
     const prefix = Buffer.from(hash, 'hex')
     return !(await this.#references.isEmpty(prefix)) || !(await this.#pins.isEmpty(prefix))
+  }
+
+  async *#soundReferences(onDamaged: (storedKey: Buffer) => void): AsyncGenerator<ReferenceKey> {
+    for await (const row of this.#references.scan())
+      if (row.damaged) onDamaged(row.storedKey)
+      else yield row.key
   }
 
   /** Those of the roots under removal, but each root's own. */

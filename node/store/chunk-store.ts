@@ -73,8 +73,12 @@ export class ChunkStore implements LocalChunks {
     this.#claims = new ChunkClaims(components.database, components.clock)
   }
 
-  /** Reads the index, compares it with the segment files, and drops the rows whose bytes are gone. */
+  /**
+   * Reads the index, compares it with the segment files, and drops the rows whose bytes are gone. Throws what LevelDB throws
+   * when any block of it is damaged: what nobody could walk through would keep the reapers from their work for ever.
+   */
   static async open(components: ChunkStoreComponents): Promise<ChunkStore> {
+    await components.database.readThrough()
     const store = new ChunkStore(components)
     await store.#held.load()
     await store.#quarantine.load()
@@ -195,9 +199,20 @@ export class ChunkStore implements LocalChunks {
     return [hash, ...(await this.#claims.rootsOf(hash))]
   }
 
-  /** Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. */
-  walkClaims(): AsyncGenerator<WalkedChunk> {
-    return walkClaims({ locations: this.#locations.keys(), ...this.#claims.keys() })
+  /**
+   * Every chunk that is here or referenced, with who wants it, as of the call: a hint, `removeUnclaimed` decides. A chunk that
+   * should be here and is not named any more is damaged. Claims that cannot be read are dropped at the end, and then no image
+   * counts as held here until it was looked at again.
+   */
+  async *walkClaims(): AsyncGenerator<WalkedChunk> {
+    const damaged: Buffer[] = []
+    const claims = this.#claims.keys((storedKey) => damaged.push(storedKey))
+    const walk = walkClaims({ locations: this.#locations.keys(), ...claims }, (root) => this.isHeld(root))
+    for await (const chunk of walk) {
+      if (chunk.isMissed) await this.#alone(chunk.hash, () => this.#condemnMissed(chunk.hash))
+      yield chunk
+    }
+    if (damaged.length > 0) await this.#distrustClaims(damaged)
   }
 
   /** Whether a manifest or an upload wants a chunk. */
@@ -380,6 +395,24 @@ export class ChunkStore implements LocalChunks {
       log.error({ hash, error: String(error) }, 'a damaged chunk could not be taken out of the index')
     }
     for (const listener of this.#onDamaged) listener(hash, roots)
+  }
+
+  /** Its row has gone without a trace, unless it has come or an image was let go since the walk began. */
+  async #condemnMissed(hash: ChunkHash): Promise<void> {
+    const roots = await this.rootsWith(hash)
+    if (!this.has(hash) && roots.some((root) => this.isHeld(root)))
+      await this.#condemn(hash, 'damaged', 'row')
+  }
+
+  async #distrustClaims(damaged: readonly Buffer[]): Promise<void> {
+    const { database, log } = this.#components
+    this.#findings.lostChunks += damaged.length
+    log.error(
+      { rows: damaged.length },
+      'the chunk index has damaged rows: every image of this node is looked at again',
+    )
+    const dels = damaged.map((key): WriteOp => ({ type: 'del', key }))
+    await database.write([...dels, ...this.#held.unmark(this.#held.all())])
   }
 
   #forget({ segment, length }: Location): void {

@@ -14,6 +14,8 @@ export interface WalkedChunk {
   isPinned: boolean
   /** Whether it is the manifest of an image that has references here. */
   isRoot: boolean
+  /** It is not here, though a manifest of which everything should be here wants it. */
+  isMissed: boolean
 }
 
 export interface ClaimKeys {
@@ -59,8 +61,14 @@ class Cursor<T> {
   }
 }
 
-/** In the order of the hashes. Each key space is seen as it was when its first row was read. */
-export async function* walkClaims(keys: ClaimKeys): AsyncGenerator<WalkedChunk> {
+/**
+ * In the order of the hashes. Each key space is seen as it was when its first row was read. `isHeld`: whether everything of a
+ * manifest should be here.
+ */
+export async function* walkClaims(
+  keys: ClaimKeys,
+  isHeld: (root: ChunkHash) => boolean,
+): AsyncGenerator<WalkedChunk> {
   const locations = new Cursor(keys.locations, (hash) => hash)
   const references = new Cursor(keys.references, ({ hash }) => hash)
   const pins = new Cursor(keys.pins, ({ hash }) => hash)
@@ -71,11 +79,13 @@ export async function* walkClaims(keys: ClaimKeys): AsyncGenerator<WalkedChunk> 
       const hash = lesser(locations.hash, references.hash)
       if (hash === null) return
       let isRoot = false
+      let isMissed = false
       const isHere = await locations.pass(hash)
       const isReferenced = await references.pass(hash, ({ root }) => {
         isRoot ||= root === hash
+        isMissed ||= !isHere && isHeld(root)
       })
-      yield { hash, isHere, isReferenced, isPinned: await pins.pass(hash), isRoot }
+      yield { hash, isHere, isReferenced, isPinned: await pins.pass(hash), isRoot, isMissed }
     }
   } finally {
     for (const cursor of cursors) await cursor.close()

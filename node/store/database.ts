@@ -78,6 +78,9 @@ const BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 const PAGE_ENTRIES = 1000
 const PAGE_BYTES = 256 * 1024
 
+/** Keys begin with the tag of their keyspace, see keyspaces.ts. */
+const EVERYTHING: KeyRange = { gte: Buffer.of(0), lt: Buffer.of(0xff) }
+
 /** POSIX locks belong to the process: closing any descriptor of LevelDB's LOCK file gives the lock away. */
 const openPaths = new Set<string>()
 
@@ -213,6 +216,11 @@ export class Database {
     } finally {
       await iterator.close()
     }
+  }
+
+  /** Reads every row once; throws what LevelDB throws for the first that cannot be read. */
+  async readThrough(): Promise<void> {
+    for await (const _page of this.pages(EVERYTHING));
   }
 
   async *keys(range: Partial<KeyRange> & { reverse?: boolean }): AsyncGenerator<Buffer> {

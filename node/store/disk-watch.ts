@@ -10,23 +10,29 @@ import type { Pulse } from './pulse.ts'
 /** Silence is counted in looks, not in time: where the event loop itself was late, what has ended meanwhile is still unread. */
 const LOOK_EVERY_MS = 250
 /** 2 s: as long as a peer may show nothing before another node takes its place. */
-const WRITE_LOOKS_MAX = 8
+const LOOKS_MAX = 8
 /**
- * 10 s: a drive tries for seconds to read a bad sector, and there may be no other copy. Where there is one, it is asked much
- * earlier (see ChunkFetcher).
+ * 10 s, where nobody takes its place: a drive tries for seconds to read a bad sector. Where there is another copy, it is
+ * asked much earlier (see ChunkFetcher).
  */
-const READ_LOOKS_MAX = 40
+const LOOKS_ALONE_MAX = 40
 
 export class DiskWatch implements DiskHangs {
   readonly #clock: Clock
   readonly #writing: Lane
   readonly #reading: Lane
+  #isAlone = () => false
   #cancel = () => {}
 
   constructor(clock: Clock, { writing, reading }: Record<'writing' | 'reading', readonly Pulse[]>) {
     this.#clock = clock
-    this.#writing = new Lane(writing, WRITE_LOOKS_MAX, 'STORE_NOT_WRITABLE', 'no write to it ends')
-    this.#reading = new Lane(reading, READ_LOOKS_MAX, 'CHUNK_UNAVAILABLE', 'no read of it ends')
+    this.#writing = new Lane(writing, 'STORE_NOT_WRITABLE', 'no write to it ends')
+    this.#reading = new Lane(reading, 'CHUNK_UNAVAILABLE', 'no read of it ends')
+  }
+
+  /** While `isAlone` holds no other node can store what this one does not: writes then have as long as reads. */
+  allowForLoneNode(isAlone: () => boolean): void {
+    this.#isAlone = isAlone
   }
 
   writing(): AbortSignal {
@@ -44,8 +50,8 @@ export class DiskWatch implements DiskHangs {
 
   start(): void {
     this.#cancel = this.#clock.after(LOOK_EVERY_MS, () => {
-      this.#writing.look()
-      this.#reading.look()
+      this.#writing.look(this.#isAlone() ? LOOKS_ALONE_MAX : LOOKS_MAX)
+      this.#reading.look(LOOKS_ALONE_MAX)
       this.start()
     })
   }
@@ -58,14 +64,12 @@ export class DiskWatch implements DiskHangs {
 /** Work of one kind. */
 class Lane {
   readonly #pulses: { pulse: Pulse; beats: number; silentLooks: number }[]
-  readonly #looksMax: number
   readonly #code: ClusterErrorCode
   readonly #what: string
   #hanging = stopController()
 
-  constructor(pulses: readonly Pulse[], looksMax: number, code: ClusterErrorCode, what: string) {
+  constructor(pulses: readonly Pulse[], code: ClusterErrorCode, what: string) {
     this.#pulses = pulses.map((pulse) => ({ pulse, beats: 0, silentLooks: 0 }))
-    this.#looksMax = looksMax
     this.#code = code
     this.#what = what
   }
@@ -78,13 +82,13 @@ class Lane {
     return this.signal.aborted ? (this.signal.reason as Error) : null
   }
 
-  look(): void {
+  look(looksMax: number): void {
     for (const each of this.#pulses) {
       const { isBusy, beats } = each.pulse
       each.silentLooks = isBusy && beats === each.beats ? each.silentLooks + 1 : 0
       each.beats = beats
     }
-    const hangs = this.#pulses.some(({ silentLooks }) => silentLooks >= this.#looksMax)
+    const hangs = this.#pulses.some(({ silentLooks }) => silentLooks >= looksMax)
     if (hangs === this.signal.aborted) return
     if (hangs) this.#hanging.abort(new ClusterError(this.#code, `the disk of this node hangs: ${this.#what}`))
     else this.#hanging = stopController()

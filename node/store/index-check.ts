@@ -31,7 +31,7 @@ export interface IndexCheckComponents {
 }
 
 export interface IndexFindings {
-  /** Chunks that the index named and whose bytes, or row, are gone. */
+  /** Chunks that the index named and whose bytes, or row, are gone; claims on chunks whose rows are damaged, found later. */
   lostChunks: number
   /** Segment files that are gone as a whole. */
   lostSegments: number

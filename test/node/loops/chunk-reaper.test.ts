@@ -14,7 +14,7 @@ function reaperOf() {
   const chunks = new Map<string, WalkedChunk>()
   const put = (hash: string, fields: Partial<WalkedChunk> = {}) =>
     chunks.set(hash, {
-      ...{ hash, isHere: true, isReferenced: false, isPinned: false, isRoot: false },
+      ...{ hash, isHere: true, isReferenced: false, isPinned: false, isRoot: false, isMissed: false },
       ...fields,
     })
   const isClaimed = (hash: string) => {

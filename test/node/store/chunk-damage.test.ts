@@ -6,6 +6,7 @@ import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
 import { RECORD_ALIGN_BYTES, RECORD_HEADER_BYTES } from '../../../cluster/transfer/chunk-buffer.ts'
 import { KEYSPACES } from '../../../node/store/keyspaces.ts'
+import { allOf } from '../../helpers/all-of.ts'
 import {
   flipBit,
   openedStore,
@@ -124,6 +125,62 @@ void t.test('a chunk whose index row is damaged is lost, and no root counts as h
   t.ok((await readBytes(store, hash)).equals(bytes))
   t.strictSame(store.chunks.damage, { found: 1, healed: 1, quarantined: 0 })
 })
+
+void t.test('a chunk of a whole image whose row has gone without a trace is damaged', async (t) => {
+  const directory = t.testdir()
+  const bytes = randomBytes(4000)
+  const before = await openStore(directory, TINY_SEGMENT)
+  const hash = await putBytes(before, bytes)
+  const root = await putBytes(before, randomBytes(4000))
+  await putBytes(before, randomBytes(4000))
+  await before.chunks.addReferences(root, [hash])
+  await before.chunks.addReferences(OTHER_ROOT, [hash])
+  await before.chunks.setHeld(root, true)
+  await before.close()
+  await tamper(directory, 'chunks', KEYSPACES.location.tag, (value) =>
+    value.readUInt32LE(value.length - 13) === 1 && value.readUInt32LE(value.length - 9) === 0 ? null : value,
+  )
+  const { store } = await openedStore(t, { directory, ...TINY_SEGMENT })
+  t.same(store.chunks.heldRoots(), [root], 'others are named behind it, so that a start does not miss it')
+  t.notOk(store.chunks.has(hash))
+  t.equal((await allOf(store.chunks.walkClaims())).length, 4)
+  t.same(store.chunks.heldRoots(), [])
+  t.ok(store.chunks.isDamaged(hash))
+  t.notOk(store.chunks.isDamaged(OTHER_ROOT), 'what is still to come is not')
+  await putBytes(store, bytes)
+  t.notOk(store.chunks.isDamaged(hash))
+})
+
+void t.test(
+  'a reference whose row is damaged: no root counts as held any more, and the row goes',
+  async (t) => {
+    const directory = t.testdir()
+    const before = await openStore(directory)
+    const root = await putBytes(before, randomBytes(4000))
+    const hashes = [await putBytes(before, randomBytes(4000)), await putBytes(before, randomBytes(4000))]
+    await before.chunks.addReferences(root, hashes)
+    await before.chunks.setHeld(root, true)
+    await before.close()
+    let row = 0
+    // What is damaged may as well be the key: the checksum is over both.
+    await tamper(directory, 'chunks', KEYSPACES.reference.tag, (value) =>
+      ++row === 1 ? flipBit(value) : value,
+    )
+    t.equal(row, 3, 'the root references itself')
+    const { store } = await openedStore(t, { directory })
+    t.same(store.chunks.heldRoots(), [root], 'a start looks at no value of a claim')
+    const referenced = async () =>
+      (await allOf(store.chunks.walkClaims())).filter(({ isReferenced }) => isReferenced).length
+    t.equal(await referenced(), 2)
+    t.same(store.chunks.heldRoots(), [])
+    t.match(store.condition, { lostChunks: 1, failure: null })
+    await store.chunks.addReferences(root, hashes)
+    await store.chunks.setHeld(root, true)
+    t.equal(await referenced(), 3)
+    t.same(store.chunks.heldRoots(), [root])
+    t.match(store.condition, { lostChunks: 1 })
+  },
+)
 
 void t.test('rows that the index has lost are found again by the records behind its last one', async (t) => {
   const directory = t.testdir()

@@ -10,22 +10,25 @@ async function* rows<T>(...items: T[]): AsyncGenerator<T> {
 
 t.test('merges locations, references and pins, and tells the roots', async (t) => {
   const walked = await allOf(
-    walkClaims({
-      locations: rows<string>(A, B, D),
-      references: rows(
-        { hash: B, root: D },
-        { hash: C, root: C },
-        { hash: D, root: C },
-        { hash: D, root: D },
-      ),
-      pins: rows({ hash: '00', upload: '1' }, { hash: B, upload: '1' }, { hash: B, upload: '2' }),
-    }),
+    walkClaims(
+      {
+        locations: rows<string>(A, B, D),
+        references: rows(
+          { hash: B, root: D },
+          { hash: C, root: C },
+          { hash: D, root: C },
+          { hash: D, root: D },
+        ),
+        pins: rows({ hash: '00', upload: '1' }, { hash: B, upload: '1' }, { hash: B, upload: '2' }),
+      },
+      (root) => root === C,
+    ),
   )
-  const nothing = { isHere: true, isReferenced: false, isPinned: false, isRoot: false }
+  const nothing = { isHere: true, isReferenced: false, isPinned: false, isRoot: false, isMissed: false }
   t.strictSame(walked, [
     { ...nothing, hash: A },
     { ...nothing, hash: B, isReferenced: true, isPinned: true },
-    { ...nothing, hash: C, isHere: false, isReferenced: true, isRoot: true },
+    { ...nothing, hash: C, isHere: false, isReferenced: true, isRoot: true, isMissed: true },
     { ...nothing, hash: D, isReferenced: true, isRoot: true },
   ])
 })
@@ -44,7 +47,7 @@ t.test('whoever ends early closes the readers', async (t) => {
     references: endless({ hash: D, root: D }),
     pins: endless({ hash: D, upload: '1' }),
   }
-  for await (const { hash } of walkClaims({ ...keys, locations: rows<string>(A, B) })) {
+  for await (const { hash } of walkClaims({ ...keys, locations: rows<string>(A, B) }, () => false)) {
     t.equal(hash, A)
     break
   }

@@ -64,3 +64,18 @@ t.test('a read may take 10 s', async (t) => {
   t.ok(disk.reading().aborted)
   t.notOk(disk.writing().aborted)
 })
+
+t.test('where no other node could take over, a write may take as long', async (t) => {
+  const { clock, segments, disk } = watched()
+  const nodes = { count: 1 }
+  disk.allowForLoneNode(() => nodes.count === 1)
+  void segments.of(deferred().promise)
+  await clock.advance(10_000)
+  t.equal(disk.hang, null)
+  nodes.count = 3
+  await clock.advance(250)
+  t.match(disk.hang, { code: 'STORE_NOT_WRITABLE' })
+  nodes.count = 1
+  await clock.advance(250)
+  t.ok(disk.hang, 'by now it has')
+})

@@ -38,6 +38,12 @@ const DAMAGES: Record<string, (directory: string) => Promise<void>> = {
   'a torn MANIFEST': async (directory) => truncate(await fileOf(directory, /^MANIFEST/), 20),
   'no table': async (directory) => rm(await fileOf(directory, /\.ldb$/)),
   'a torn table': async (directory) => truncate(await fileOf(directory, /\.ldb$/), 100),
+  // It would open, and nobody who walks through it would come to the end.
+  'a part of a table that was overwritten': async (directory) => {
+    const table = await open(await fileOf(directory, /\.ldb$/), 'r+')
+    await table.write(Buffer.alloc(2048, 0xff), 0, 2048, 1000)
+    await table.close()
+  },
   'an empty directory': async (directory) => {
     await rm(join(directory, 'chunks'), { recursive: true })
     await mkdir(join(directory, 'chunks'))
