@@ -4,23 +4,27 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { isQuorum, voterSets } from '../../cluster/register/quorum.ts'
+import type { Store } from '../store/store.ts'
 import { whyNotVoting } from './report.ts'
 
 export interface ReadinessComponents {
   identity: { id: NodeId }
   currentConfig: CurrentConfig
   cluster: Cluster
+  store: Store
 }
 
-export function readinessOf({ identity, currentConfig, cluster }: ReadinessComponents): Readiness {
+export function readinessOf({ identity, currentConfig, cluster, store }: ReadinessComponents): Readiness {
   const abstains = () => whyNotVoting(identity.id, currentConfig, cluster)
   const hasQuorum = () =>
     cluster.registers.hasQuorum && hasMajorityInSight(identity.id, currentConfig, cluster)
   const caughtUp = () => cluster.registers.caughtUp
+  // It takes writes all the same, with the others' disks: another node does so without the detour.
+  const hang = () => store.disk.hang
   return {
-    canWrite: () => hasQuorum() && caughtUp() && abstains() === null,
+    canWrite: () => hasQuorum() && caughtUp() && abstains() === null && hang() === null,
     canRead: caughtUp,
-    reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains()),
+    reasons: () => whyNotReady(hasQuorum(), caughtUp(), abstains(), hang()),
   }
 }
 
@@ -36,10 +40,16 @@ function hasMajorityInSight(self: NodeId, currentConfig: CurrentConfig, { contro
   })
 }
 
-function whyNotReady(hasQuorum: boolean, caughtUp: boolean, abstention: string | null): string[] {
+function whyNotReady(
+  hasQuorum: boolean,
+  caughtUp: boolean,
+  abstention: string | null,
+  hang: Error | null,
+): string[] {
   const reasons: string[] = []
   if (!hasQuorum) reasons.push('No majority of voters is reachable.')
   if (!caughtUp) reasons.push('This node has not caught up with the others yet.')
   if (abstention !== null) reasons.push(`This node does not vote: ${abstention}.`)
+  if (hang !== null) reasons.push(`${hang.message}.`)
   return reasons
 }

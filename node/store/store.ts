@@ -167,13 +167,14 @@ export class Store {
   /** Why nothing can be written any more, or null. */
   get failure(): Error | null {
     const { meta, index, segments } = this.#parts
-    return meta.failure ?? index.failure ?? segments.failure ?? this.disk.hang
+    return meta.failure ?? index.failure ?? segments.failure
   }
 
   /** For the status: what is wrong now, and what was found wrong when it was opened. */
   get condition(): StoreCondition {
     const { areLost, indexRebuilt, chunks, space } = this.#parts
-    const failure = this.failure && [this.failure.message, this.#recovery.lastError?.message]
+    const why = this.failure ?? this.disk.hang
+    const failure = why && [why.message, this.#recovery.lastError?.message]
     return {
       failure: failure && failure.filter((each) => each !== undefined).join('; '),
       isFull: space.isFull,

@@ -54,6 +54,23 @@ t.test(`the holder that serves a download is lost ${LOSSES} times`, async (t) =>
     await (signal === 'SIGKILL' ? cluster.dev.start(victim) : process.resume())
     await settled(cluster)
   }
+  const firstBytes: number[] = []
+  for (const victim of HOLDERS) {
+    const { process } = cluster.dev.node(victim)
+    await process.pause()
+    // Nobody knows of it yet.
+    const beganMs = performance.now()
+    const answer = await cluster.client(ENTRY).open('GET', `/v2/images/${id}/file`)
+    const meter = new Meter()
+    for await (const _ of meter.count(answer as AsyncIterable<Uint8Array>))
+      firstBytes[victim] ??= performance.now() - beganMs
+    t.strictSame(meter.result(), whole, `node ${victim} hangs from the beginning`)
+    await process.resume()
+    await settled(cluster)
+  }
+  t.comment(
+    `a holder hangs before the download: first bytes after ${firstBytes.map(Math.round).join(', ')} ms`,
+  )
   for (const [signal, all] of Object.entries(stalls)) {
     const sorted = all.map(Math.round).toSorted((a, b) => a - b)
     t.comment(`${signal}: longest stall ${sorted.at(-1)} ms, median ${sorted[sorted.length >> 1]} ms`)

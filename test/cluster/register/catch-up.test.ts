@@ -4,6 +4,7 @@ import { valueDigest } from '../../../cluster/register/register-value.ts'
 import type { AcceptorState } from '../../../cluster/register/storage.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
+import { LiveCluster } from './live-cluster.ts'
 import {
   ballotOf,
   bytesOf,
@@ -337,4 +338,31 @@ t.test('a vote that was removed since holds no cursor back', async (t) => {
   }
   await set.catchUp('d').freshen()
   t.match(set.storage('d').cursor('a'), { sequence: 1 })
+})
+
+t.test('who cannot take down what it learns says so in time, and goes on when it can', async (t) => {
+  const cluster = new LiveCluster(['a', 'b', 'c'])
+  cluster.start('a', 'b', 'c')
+  t.teardown(() => cluster.stopAll())
+  await cluster.until(() => ['a', 'b', 'c'].every((id) => cluster.at(id).registers.caughtUp))
+  const { storage, registers } = cluster.at('c')
+  const hanging = deferred()
+  const learn = storage.learn.bind(storage)
+  storage.learn = async (key, row) => {
+    await hanging.promise
+    await learn(key, row)
+  }
+  const done = cluster.at('a').registers.execute(KEY, callOf('create', 1))
+  await cluster.clock.advance(100)
+  await done
+  const freshening = registers.freshen()
+  freshening.catch(() => {})
+  await cluster.clock.advance(10_000)
+  await t.rejects(freshening, { code: 'RPC_TIMEOUT' })
+  hanging.resolve()
+  await cluster.clock.advance(100)
+  const again = registers.freshen()
+  await cluster.clock.advance(100)
+  await again
+  t.strictSame(wordsIn(storage.learned(KEY)?.value), [1])
 })
