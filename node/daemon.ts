@@ -398,7 +398,7 @@ async function listen(
     {
       ...view,
       metadefs: metadefs.admin,
-      moving: { mover: images.mover, streams, clock },
+      moving: { mover: images.mover, adopter: images.adopter, streams, clock },
       access,
       whyAway,
       page: await loadPage(),
@@ -410,6 +410,7 @@ async function listen(
   await api.listen({ host: config.default.bindHost, port: config.default.bindPort })
   // When the uploads have ended that do its work.
   onStarted(() => Promise.all([images.imports.runner.stop(), images.storeMoves.mover.stop()]))
+  onStarted(() => images.adopter.stop())
   onStarted(() => images.uploader.stop())
   onStarted(() => images.hasher.stop())
   // Last to be started and so the first to end: until then uploads go on, too. Operators move images by theirs.

@@ -1,13 +1,15 @@
 /**
  * The operator's routes by which images come from another store (`serac import-glance`, `serac restore`) and are given
  * away (`serac export`). An image comes in two requests, so that nothing is sent for one that is here already: its record,
- * then its bytes. Both may be repeated at any time.
+ * then its bytes. Both may be repeated at any time. With `stores` it comes in one, which is repeated until it is here: those
+ * stores have its bytes.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock, Log } from '../../cluster/runtime.ts'
 import { ImageError } from '../../node/errors.ts'
 import type { ImageMover } from '../../node/images/image-mover.ts'
 import { parseMovedImage } from '../../node/images/moved-image-form.ts'
+import type { StoreAdopter } from '../../node/imports/store-adopter.ts'
 import { sendBytes } from '../byte-answer.ts'
 import { uploadBody } from '../request-body.ts'
 import type { StreamLimit } from '../stream-limit.ts'
@@ -15,6 +17,7 @@ import { wholeRange } from '../v2/byte-range.ts'
 
 export interface MovingParts {
   mover: Pick<ImageMover, 'arrive' | 'look' | 'takeBytes' | 'list' | 'open'>
+  adopter: Pick<StoreAdopter, 'adopt' | 'look'>
   /** Of the node, whoever asks for them. */
   streams: StreamLimit
   clock: Clock
@@ -28,6 +31,11 @@ export interface MovingOptions {
 
 interface OneImage {
   Params: { id: string }
+}
+
+interface Arriving extends OneImage {
+  /** `stores`: ids, with commas between them. */
+  Querystring: { overwrite?: string; stores?: string }
 }
 
 const BYTES = 'application/octet-stream'
@@ -47,16 +55,21 @@ export function movingRoutes(app: FastifyInstance, parts: MovingParts, options: 
 
 function arrivalRoutes(
   app: FastifyInstance,
-  { mover, streams, clock }: MovingParts,
+  { mover, adopter, streams, clock }: MovingParts,
   options: MovingOptions,
 ): void {
   const one = '/v1/import/images/:id'
   const limited = { bodyLimit: RECORD_BYTES_MAX }
-  app.put<OneImage & { Querystring: { overwrite?: string } }>(one, limited, (request) =>
-    mover.arrive(imageIn(request), { overwrite: request.query.overwrite === 'true' }),
-  )
-  app.post<OneImage>(`${one}/compare`, limited, async (request) => {
-    return (await mover.look(imageIn(request))) ?? { state: 'absent' }
+  app.put<Arriving>(one, limited, (request) => {
+    const image = imageIn(request)
+    const wishes = { overwrite: request.query.overwrite === 'true' }
+    const stores = storesIn(request)
+    return stores ? adopter.adopt({ image, stores }, wishes) : mover.arrive(image, wishes)
+  })
+  app.post<Arriving>(`${one}/compare`, limited, async (request) => {
+    const image = imageIn(request)
+    const stores = storesIn(request)
+    return (await (stores ? adopter.look({ image, stores }) : mover.look(image))) ?? { state: 'absent' }
   })
   app.put<OneImage>(`${one}/file`, async (request, reply) => {
     if (request.headers['content-type'] !== BYTES)
@@ -84,7 +97,11 @@ function exportRoutes(app: FastifyInstance, parts: MovingParts, options: MovingO
   })
 }
 
-function imageIn({ params, body }: FastifyRequest<OneImage>) {
+function storesIn({ query }: FastifyRequest<Arriving>): string[] | null {
+  return query.stores?.split(',') ?? null
+}
+
+function imageIn({ params, body }: Pick<FastifyRequest<OneImage>, 'params' | 'body'>) {
   const image = parseMovedImage(body)
   if (image.id === params.id) return image
   throw new ImageError('INVALID', 'The image has another id than the path.')

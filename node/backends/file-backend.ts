@@ -3,7 +3,7 @@
  * nothing here copies files between nodes. It is never made here, so that a mount that is missing is seen as that: name a
  * directory inside of the mount.
  */
-import { constants, open, rename, stat, unlink } from 'node:fs/promises'
+import { constants, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BackendError, lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
@@ -53,10 +53,11 @@ export class FileBackend implements Backend {
   }
 
   async *open(name: string, { start, end }: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    // A link could lead anywhere.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW
+    // A link could lead anywhere, and a pipe has nobody at its other end.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
     const file = await this.#told(() => open(this.#pathOf(name), flags))
     try {
+      await this.#requireFile(file)
       for (let at = start; at <= end;) {
         signal.throwIfAborted()
         const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end + 1 - at))
@@ -102,6 +103,13 @@ export class FileBackend implements Backend {
     } finally {
       await file.close()
     }
+  }
+
+  async #requireFile(file: FileHandle): Promise<void> {
+    const found = await this.#told(() => file.stat())
+    if (found.isFile()) return
+    const message = `The store ${this.#options.id} has something under that name which is no file.`
+    throw new BackendError('BACKEND_REFUSED', message)
   }
 
   /** Where it is missing, so is a mount, and what is not there says nothing. */

@@ -11,6 +11,7 @@ import { CachingOpener } from '../images/caching-opener.ts'
 import { ImageMover } from '../images/image-mover.ts'
 import { ImageService } from '../images/image-service.ts'
 import { LocationHasher } from '../images/location-hasher.ts'
+import { StoreAdopter } from '../imports/store-adopter.ts'
 import { StoreCopier } from '../imports/store-copier.ts'
 import { StoreMover } from '../imports/store-mover.ts'
 import type { CacheKeeper } from '../loops/cache-keeper.ts'
@@ -38,6 +39,7 @@ export interface Images extends Pick<ImageBytes, 'registers' | 'holder' | 'uploa
   hasher: LocationHasher
   service: ImageService
   mover: ImageMover
+  adopter: StoreAdopter
   tasks: Tasks
   taskService: TaskService
   imports: Imports
@@ -102,20 +104,22 @@ export function buildImages(parts: ImageParts, notifications: Notifications | nu
     },
   )
   const mover = new ImageMover({ ...base, registers, index, uploader, opener })
-  const storeMoves = buildStoreMoves(parts, ways)
+  const digests = new ObjectDigests({ outside, pool: uploads, hashes })
+  const storeMoves = buildStoreMoves(parts, ways, digests)
+  const adopter = new StoreAdopter({ clock, log, mover, backends, digests, gate, stores })
   const taskService = buildTaskService(parts, tasks, service)
   const copier = new StoreCopier({ log, registers, opener, backends, backendWriter, gate })
   const imports = buildImports(parts, { registers, uploader, opener, copier, service }, tasks.keeper)
-  const services = { service, hasher, mover, tasks, taskService, imports, cacheKeeper, storeMoves }
+  const services = { service, hasher, mover, adopter, tasks, taskService, imports, cacheKeeper, storeMoves }
   return { registers, holder, uploader, outside, pace, ...services }
 }
 
 function buildStoreMoves(
-  { log, hashes, stores }: ImageParts,
-  { registers, uploads, uploader, outside, opener }: ImageBytes,
+  { log, stores }: ImageParts,
+  { registers, uploader, opener }: ImageBytes,
+  digests: ObjectDigests,
 ): StoreMoves {
   // An operator has asked for it, and says how fast it may be.
   const pace = new RepairPace({ clock, isForegroundBusy: () => false }, { bytesPerSecondMax: UNLIMITED_RATE })
-  const digests = new ObjectDigests({ outside, pool: uploads, hashes })
   return { mover: new StoreMover({ clock, log, registers, uploader, opener, digests, stores, pace }), pace }
 }

@@ -24,6 +24,11 @@ export function isHashAlgorithm(name: string): name is HashAlgorithm {
   return Object.hasOwn(ALGORITHMS, name)
 }
 
+/** That of an image; of what has none that this node can compute, that of uploads. */
+export function algorithmOr512(name: string | null): HashAlgorithm {
+  return name !== null && isHashAlgorithm(name) ? name : 'sha512'
+}
+
 /** The name for `createHash`. */
 export function nodeNameOf(algorithm: HashAlgorithm): string {
   return ALGORITHMS[algorithm].node

@@ -4,7 +4,9 @@
  */
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock, Log } from '../../cluster/runtime.ts'
-import { isHashAlgorithm, type HashAlgorithm } from '../data/hash-algorithms.ts'
+import type { StoredObject } from '../backends/backends.ts'
+import type { ImageDigests } from '../data/checksums.ts'
+import { algorithmOr512 } from '../data/hash-algorithms.ts'
 import { ImageError } from '../errors.ts'
 import { bestRows } from './best-rows.ts'
 import type { ImageIndex } from './image-index.ts'
@@ -14,7 +16,7 @@ import type { KnownRecord, ImageRegisters } from './image-registers.ts'
 import type { ImageBytes } from './image-requests.ts'
 import { orderBy } from './image-order.ts'
 import { isoSeconds } from './image-times.ts'
-import type { ImageUploader, StoredBytes, UploadSteps } from './image-uploader.ts'
+import type { ImageUploader, UploadSteps } from './image-uploader.ts'
 import { storedObjects } from './location-rules.ts'
 import { differences, movedFrom, type MovedImage } from './moved-image.ts'
 import { TimeSlice } from './time-slice.ts'
@@ -67,15 +69,34 @@ export class ImageMover {
   }
 
   /** The first part of a move: what is said of the image. What is here already is changed only by `overwrite`. */
-  async arrive(image: MovedImage, { overwrite }: ArrivalOptions): Promise<Arrival> {
-    const { registers, log } = this.#components
+  async arrive(image: MovedImage, options: ArrivalOptions): Promise<Arrival> {
     const before = await this.look(image)
     if (before && before.state !== 'differs') return before
-    if (before && !overwrite) return before
-    const args = { image, overwrite, now: this.#now() }
+    if (before && !options.overwrite) return before
+    return this.#arrive(image, options.overwrite)
+  }
+
+  /**
+   * All of a move whose bytes are in a back end already, of which somebody has found out what they are: nobody knew of the image
+   * here, or it waited for them. Throws INVALID when they are not those that were told of.
+   */
+  async arriveWith(image: MovedImage, object: StoredObject, found: ImageDigests): Promise<Arrival> {
+    const { id, checksum, hashAlgo, hashValue } = image
+    requireSame(id, image, found)
+    const digests = {
+      checksum: checksum ?? found.md5,
+      hashAlgo: algorithmOr512(hashAlgo),
+      hashValue: hashValue ?? found.multihash,
+    }
+    return this.#arrive({ ...image, ...digests }, false, object)
+  }
+
+  async #arrive(image: MovedImage, overwrite: boolean, object?: StoredObject): Promise<Arrival> {
+    const { registers, log } = this.#components
+    const args = { image, overwrite, now: this.#now(), ...(object && { object }) }
     try {
       const record = await registers.apply(image.id, 'image.arrive', args)
-      log.info({ image: image.id, overwrite: before !== null }, 'an image arrives from another store')
+      log.info({ image: image.id, overwrite, store: object?.store }, 'an image arrives from another store')
       const arrival = arrivalOf({ live: true, record }, image)
       return arrival.state === 'complete' ? { ...arrival, isChanged: true } : arrival
     } catch (error) {
@@ -140,7 +161,8 @@ export class ImageMover {
       begin: (upload) => registers.apply(id, 'image.start-arrival', { upload, now: this.#now() }),
       // The other store has taken them, and gives them out: to refuse them would be to lose them.
       inspectionOf: () => null,
-      hashAlgorithm: algorithmOf(arriving),
+      // Where the other store had no multihash, the image gets one as uploads do.
+      hashAlgorithm: algorithmOr512(arriving.hashAlgo),
       finish: async (args, _signal, stored) => {
         requireSame(id, arriving, stored)
         const { multihash } = stored
@@ -170,20 +192,15 @@ function isGiven({ arriving, status }: ImageRecord): boolean {
   return !arriving && status !== 'saving'
 }
 
-/** Where the other store had no multihash, the image gets one as uploads do. */
-function algorithmOf({ hashAlgo }: ArrivingImage): HashAlgorithm {
-  return hashAlgo !== null && isHashAlgorithm(hashAlgo) ? hashAlgo : 'sha512'
-}
-
 /** Throws INVALID. */
 function requireSame(
   id: string,
-  { checksum, hashAlgo, hashValue }: ArrivingImage,
-  stored: StoredBytes,
+  { checksum, hashAlgo, hashValue }: Pick<ArrivingImage, 'checksum' | 'hashAlgo' | 'hashValue'>,
+  found: ImageDigests,
 ): void {
-  if (checksum !== null && checksum !== stored.md5)
-    throw new ImageError('INVALID', `The bytes of image ${id} have the MD5 ${stored.md5}, not ${checksum}.`)
-  if (hashValue !== null && stored.multihash !== hashValue)
+  if (checksum !== null && checksum !== found.md5)
+    throw new ImageError('INVALID', `The bytes of image ${id} have the MD5 ${found.md5}, not ${checksum}.`)
+  if (hashValue !== null && found.multihash !== hashValue)
     throw new ImageError(
       'INVALID',
       `The bytes of image ${id} have another ${hashAlgo} than was told of them.`,

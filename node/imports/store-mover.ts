@@ -7,10 +7,10 @@
  * request is asked again and again until the image is where it should be, of this node or another, whoever has died in between.
  */
 import { hasCode } from '../../cluster/errors.ts'
-import { sleep, stopController, type Clock, type Log } from '../../cluster/runtime.ts'
+import type { Clock, Log } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { StoredObject } from '../backends/backends.ts'
-import { isHashAlgorithm, type HashAlgorithm } from '../data/hash-algorithms.ts'
+import { algorithmOr512, isHashAlgorithm } from '../data/hash-algorithms.ts'
 import type { ObjectDigests } from '../data/object-digests.ts'
 import type { TransferPace } from '../data/transfer-pace.ts'
 import { ImageError } from '../errors.ts'
@@ -22,6 +22,7 @@ import type { ImageUploader, StoredBytes, UploadSteps } from '../images/image-up
 import { storedObjects } from '../images/location-rules.ts'
 import type { StoreList } from '../images/store-list.ts'
 import { isAtWork, isInStore, type MovingStore } from '../images/store-move-operations.ts'
+import { AskedWork, type Progress } from './asked-work.ts'
 
 export interface StoreMoverComponents {
   clock: Clock
@@ -44,124 +45,81 @@ export interface StoreMove {
   keepSource: boolean
 }
 
+type MoveStep = 'copying' | 'verifying'
+
 /** How a move stands. */
 export type StoreMoveState =
   /** Ask again. Bytes that have come so far; `verifying`: of the reading back that follows. */
-  | { state: 'copying' | 'verifying'; sizeBytes: number; doneBytes: number }
-  /** By this node, lately. */
-  | { state: 'moved' }
+  | Progress<MoveStep>
+  | StoreMoveEnd
   /** It is there, and was before. */
   | { state: 'present' }
   /** Somebody works on the image, maybe another node at this very move: ask again. */
   | { state: 'busy' }
   /** There is no such image, or `from` has nothing of it. */
   | { state: 'absent' }
+
+type StoreMoveEnd =
+  /** By this node, lately. */
+  | { state: 'moved' }
   /** Asked again, it is tried again. */
   | { state: 'failed'; why: string }
 
 interface Running {
   move: StoreMove
-  step: 'copying' | 'verifying'
-  sizeBytes: number
-  doneBytes: number
-  ended: Promise<unknown>
-  stop: AbortController
+  progress: Progress<MoveStep>
 }
 
 /** Uploads wait for the same workers and the same disk. */
 const MOVES_AT_ONCE = 4
-/** Those that wait for their turn included: each holds an image. */
-export const MOVES_MAX = 32
-/** An answer waits so long for the end, so that small images need one request, ms. */
-const ANSWER_WAIT_MS = 1000
-/** Ends that nobody asked for; the record has the truth. */
-const ENDS_KEPT_MAX = 1000
 
 export class StoreMover {
   readonly #components: StoreMoverComponents
   readonly #turns = new Semaphore(MOVES_AT_ONCE)
-  readonly #running = new Map<string, Running>()
-  readonly #ends = new Map<string, StoreMoveState>()
-  readonly #stopping = stopController()
+  readonly #moves: AskedWork<MoveStep, StoreMoveEnd>
 
   constructor(components: StoreMoverComponents) {
     this.#components = components
+    this.#moves = new AskedWork(components.clock)
   }
 
   /** Begins or goes on with a move, and answers soon. Throws INVALID for stores that cannot be moved between; NO_QUORUM. */
   async move(move: StoreMove): Promise<StoreMoveState> {
     this.#requireStores(move)
     const { imageId } = move
-    const running = this.#running.get(imageId)
-    if (running) return isSame(running.move, move) ? this.#answer(running) : { state: 'busy' }
-    const end = this.#ends.get(imageId)
-    this.#ends.delete(imageId)
-    if (end?.state === 'failed') return end
+    if (this.#moves.isRunning(imageId)) return (await this.#moves.join(imageId, move)) ?? { state: 'busy' }
     const known = await this.#components.registers.read(imageId)
     const record = known?.live ? known.record : null
     const { from, to, keepSource } = move
     const [isThere, isHere] = [to, from].map((id) => record !== null && isInStore(record, this.#storeOf(id)))
     if (!record || (!isThere && !isHere)) return { state: 'absent' }
-    if (isThere && (!isHere || keepSource)) return end ?? { state: 'present' }
-    // Asked for twice at once, it is begun once.
-    if (isAtWork(record) || this.#running.has(imageId) || this.#running.size >= MOVES_MAX)
-      return { state: 'busy' }
-    return this.#answer(this.#begin(move, plainImage(record)))
+    if (isThere && (!isHere || keepSource)) return { state: 'present' }
+    if (isAtWork(record)) return { state: 'busy' }
+    const plain = plainImage(record)
+    const progress: Progress<MoveStep> = { state: 'copying', sizeBytes: plain.size ?? 0, doneBytes: 0 }
+    const begun = this.#moves.begin(imageId, { order: move, progress }, (noted, signal) =>
+      this.#run({ move, progress: noted }, plain, signal),
+    )
+    return (await begun) ?? { state: 'busy' }
   }
 
   /** Nobody waits for the bytes of an image that is no more. */
   noteDeleted(imageId: string): void {
-    this.#running.get(imageId)?.stop.abort(new ImageError('GONE', `Image ${imageId} was deleted.`))
+    this.#moves.abort(imageId, new ImageError('GONE', `Image ${imageId} was deleted.`))
   }
 
   /** The uploads must have been stopped. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new ImageError('UNAVAILABLE', 'The node that moved the image was stopped.'))
-    await Promise.allSettled([...this.#running.values()].map(({ ended }) => ended))
+    await this.#moves.stop(new ImageError('UNAVAILABLE', 'The node that moved the image was stopped.'))
   }
 
-  async #answer(running: Running): Promise<StoreMoveState> {
-    const { move, ended } = running
-    const patience = new AbortController()
-    await Promise.race([
-      ended,
-      sleep(this.#components.clock, ANSWER_WAIT_MS, patience.signal).catch(() => {}),
-    ])
-    patience.abort()
-    const end = this.#ends.get(move.imageId)
-    this.#ends.delete(move.imageId)
-    const { step: state, sizeBytes, doneBytes } = running
-    return end ?? { state, sizeBytes, doneBytes }
-  }
-
-  #begin(move: StoreMove, record: ImageRecord): Running {
-    const { imageId } = move
-    const stop = stopController()
-    const running: Running = {
-      move,
-      sizeBytes: record.size ?? 0,
-      step: 'copying',
-      doneBytes: 0,
-      ended: Promise.resolve(),
-      stop,
-    }
-    this.#running.set(imageId, running)
-    running.ended = this.#run(running, record).then((end) => {
-      this.#running.delete(imageId)
-      this.#ends.set(imageId, end)
-      for (const id of this.#ends.keys()) if (this.#ends.size > ENDS_KEPT_MAX) this.#ends.delete(id)
-    })
-    return running
-  }
-
-  async #run(running: Running, record: ImageRecord): Promise<StoreMoveState> {
+  async #run(running: Running, record: ImageRecord, signal: AbortSignal): Promise<StoreMoveEnd> {
     const { log } = this.#components
     const { from, to, imageId } = running.move
-    const signal = AbortSignal.any([running.stop.signal, this.#stopping.signal])
     try {
       if (isInStore(record, this.#storeOf(to))) await this.#leave(running, record, signal)
       else await this.#copy(running, record, signal)
-      log.info({ image: imageId, from, to, sizeBytes: running.sizeBytes }, 'an image was moved')
+      log.info({ image: imageId, from, to, sizeBytes: running.progress.sizeBytes }, 'an image was moved')
       return { state: 'moved' }
     } catch (error) {
       log.warn({ image: imageId, from, to, error: String(error) }, 'an image could not be moved')
@@ -203,7 +161,7 @@ export class StoreMover {
     for await (const piece of bytesOf(image, signal)) {
       const noteMoved = await pace.begin(signal)
       noteMoved(piece.length)
-      running.doneBytes += piece.length
+      running.progress.doneBytes += piece.length
       yield piece
     }
   }
@@ -226,7 +184,7 @@ export class StoreMover {
         return registers.apply(id, 'image.begin-store-move', { from: source, to: target, upload })
       },
       inspectionOf: () => null,
-      hashAlgorithm: algorithmOf(record),
+      hashAlgorithm: algorithmOr512(record.hashAlgo),
       finish: async ({ uploadId, data, objects = [] }, signal, stored) => {
         requireSame(record, stored)
         const both = AbortSignal.any([signal, stopped])
@@ -244,11 +202,10 @@ export class StoreMover {
     object: StoredObject,
     signal: AbortSignal,
   ): Promise<void> {
-    const { id: imageId, size } = record
-    const wanted = { imageId, object, sizeBytes: size ?? 0, hashAlgorithm: algorithmOf(record) }
-    running.step = 'verifying'
-    running.doneBytes = 0
-    const noteBytes = (count: number) => void (running.doneBytes += count)
+    const { id: imageId, size, hashAlgo } = record
+    const wanted = { imageId, object, sizeBytes: size ?? 0, hashAlgorithm: algorithmOr512(hashAlgo) }
+    Object.assign(running.progress, { state: 'verifying', doneBytes: 0 })
+    const noteBytes = (count: number) => void (running.progress.doneBytes += count)
     requireSame(record, await this.#components.digests.of(wanted, signal, noteBytes))
   }
 
@@ -263,14 +220,6 @@ export class StoreMover {
   #storeOf(id: string): MovingStore {
     return id === this.#components.stores.clusterId ? null : id
   }
-}
-
-function isSame(one: StoreMove, other: StoreMove): boolean {
-  return one.from === other.from && one.to === other.to && one.keepSource === other.keepSource
-}
-
-function algorithmOf({ hashAlgo }: ImageRecord): HashAlgorithm {
-  return hashAlgo !== null && isHashAlgorithm(hashAlgo) ? hashAlgo : 'sha512'
 }
 
 /** Throws UNAVAILABLE. */

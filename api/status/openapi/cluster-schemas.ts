@@ -65,8 +65,14 @@ const movedImage = object({
 })
 
 const arrival = object(
-  { state: oneOf(['absent', 'complete', 'bytes-wanted', 'busy', 'taken', 'differs']) },
-  { isChanged: flag('By this very request.'), status: text(), differences: listOf(text()) },
+  { state: oneOf(['absent', 'complete', 'bytes-wanted', 'busy', 'taken', 'differs', 'verifying']) },
+  {
+    isChanged: flag('By this very request.'),
+    status: text(),
+    differences: listOf(text()),
+    sizeBytes: integer('Of what is verified.'),
+    doneBytes: integer(),
+  },
 )
 
 const task = {

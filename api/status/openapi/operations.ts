@@ -17,6 +17,9 @@ export interface Operation {
 
 const bounded = (schema: Schema, maximum: number): Schema => ({ ...schema, minimum: 1, maximum })
 /** Whatever the plan objects. */
+const adoptedStores = text(
+  'Ids, with commas between them, of stores that have the bytes of the image under its id.',
+)
 const force = oneOf(['true', 'false'])
 const loopChange = { body: 'LoopChanges', answers: { 200: 'LoopState' } }
 
@@ -188,16 +191,20 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
   },
   '/v1/import/images/{id}': {
     put: {
-      summary: 'What is said of an image that comes from another store.',
+      summary:
+        'What is said of an image that comes from another store. With `stores` its bytes are looked for there, compared and ' +
+        'named: ask again while it is `verifying`.',
       body: 'MovedImage',
-      query: { overwrite: oneOf(['true', 'false']) },
+      query: { overwrite: oneOf(['true', 'false']), stores: adoptedStores },
       answers: { 200: 'Arrival' },
     },
   },
   '/v1/import/images/{id}/compare': {
     post: {
-      summary: 'How an image stands here. Changes nothing.',
+      summary:
+        'How an image stands here. Changes nothing. With `stores`: 404 when it is neither here nor there.',
       body: 'MovedImage',
+      query: { stores: adoptedStores },
       answers: { 200: 'Arrival' },
     },
   },

@@ -1,8 +1,9 @@
 /** The images of a cluster as its operator port takes and gives them. */
 import type { Arrival, MovedImagesPage } from '../../images/image-mover.ts'
 import type { MovedImage } from '../../images/moved-image.ts'
+import type { AdoptionState } from '../../imports/store-adopter.ts'
 import type { OperatorClient } from '../operator-client.ts'
-import type { ImageSource, SourceList } from './image-source.ts'
+import { BytesMissingError, type ImageSource, type SourceList } from './image-source.ts'
 import { StallGuard } from './stall-guard.ts'
 
 export type Comparison = Arrival | { state: 'absent' }
@@ -16,19 +17,37 @@ const EXPORT = '/v1/export/images'
 export class ClusterImages implements ImageSource {
   readonly name: string
   readonly #client: OperatorClient
+  readonly #adopted: readonly string[]
 
-  constructor(client: OperatorClient) {
+  /** `adopted`: stores of the cluster that have the bytes of what arrives, so that none are sent. */
+  constructor(client: OperatorClient, adopted: readonly string[] = []) {
     this.#client = client
+    this.#adopted = adopted
     this.name = client.url
   }
 
-  arrive(image: MovedImage, overwrite: boolean): Promise<Arrival> {
-    const path = `${IMPORT}/${image.id}${overwrite ? '?overwrite=true' : ''}`
-    return this.#client.send('PUT', path, image) as Promise<Arrival>
+  /** `onVerified` is told of bytes that were read where they lie. */
+  async arrive(
+    image: MovedImage,
+    overwrite: boolean,
+    onVerified: (count: number) => void = () => {},
+  ): Promise<Arrival> {
+    const path = this.#path(image.id, overwrite ? { overwrite: 'true' } : {})
+    let isBegun = false
+    for (let toldBytes = 0; ;) {
+      const found = (await this.#client.send('PUT', path, image)) as AdoptionState
+      if (found.state !== 'verifying') {
+        // Its end may have been told to somebody else.
+        return found.state === 'complete' && isBegun ? { ...found, isChanged: true } : found
+      }
+      isBegun = true
+      onVerified(Math.max(0, found.doneBytes - toldBytes))
+      toldBytes = Math.max(toldBytes, found.doneBytes)
+    }
   }
 
   compare(image: MovedImage): Promise<Comparison> {
-    return this.#client.send('POST', `${IMPORT}/${image.id}/compare`, image) as Promise<Comparison>
+    return this.#client.send('POST', this.#path(`${image.id}/compare`), image) as Promise<Comparison>
   }
 
   /** Throws SourceBrokeError, OperatorError, NotAskedError. `onBytes` is told of each piece that was sent. */
@@ -37,6 +56,7 @@ export class ClusterImages implements ImageSource {
     open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
     onBytes: (count: number) => void,
   ): Promise<void> {
+    if (this.#adopted.length > 0) throw neverSent()
     const guard = new StallGuard()
     let broken: Error | null = null
     async function* body() {
@@ -78,7 +98,18 @@ export class ClusterImages implements ImageSource {
     return { images, leftOut: unfinished.map((id) => ({ id, name: null, why, isLoss: true })) }
   }
 
+  #path(rest: string, query: Record<string, string> = {}): string {
+    const stores = this.#adopted.length > 0 && { stores: this.#adopted.join() }
+    const search = new URLSearchParams({ ...query, ...stores }).toString()
+    return `${IMPORT}/${rest}${search === '' ? '' : `?${search}`}`
+  }
+
   async *open({ id }: MovedImage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     yield* await this.#client.receiveStream(`${EXPORT}/${id}/file`, signal)
   }
+}
+
+function neverSent(): SourceBrokeError {
+  const message = 'a node of an older release took its record alone: upgrade all nodes, and start again'
+  return new SourceBrokeError(message, { cause: new BytesMissingError(message) })
 }

@@ -16,11 +16,14 @@ const FILE_URL = /^file:\/\//i
 export class GlanceDatabaseSource implements ImageSource {
   readonly name: string
   readonly #database: string
-  readonly #stores: readonly string[]
+  readonly #stores: readonly string[] | null
   readonly #files = new Map<string, string>()
 
-  /** `stores`: the directories of its file stores. Files are looked for there by their names alone. */
-  constructor(database: string, stores: readonly string[]) {
+  /**
+   * `stores`: the directories of its file stores. Files are looked for there by their names alone. null: whoever takes the images
+   * looks for their bytes.
+   */
+  constructor(database: string, stores: readonly string[] | null) {
     this.#database = database
     this.#stores = stores
     this.name = database
@@ -43,11 +46,13 @@ export class GlanceDatabaseSource implements ImageSource {
   }
 
   async #moved(image: TableImage): Promise<MovedImage | LeftOut> {
+    const outside = outsideLocations(image.locations).length
+    if (!this.#stores) return movedGlanceImage({ ...image, hasBytes: image.locations.length > outside })
     const size = typeof image.fields['size'] === 'number' ? image.fields['size'] : null
     const path = await this.#fileOf(image, size)
     if (path !== null) this.#files.set(image.id, path)
     const moved = movedGlanceImage({ ...image, hasBytes: path !== null })
-    const isWithoutBytes = path === null && outsideLocations(image.locations).length === 0
+    const isWithoutBytes = path === null && outside === 0
     if (!('why' in moved) || !moved.isLoss || !isWithoutBytes || !hasData(image)) return moved
     return { ...moved, why: this.#whyNoFile(image) }
   }
@@ -55,7 +60,7 @@ export class GlanceDatabaseSource implements ImageSource {
   /** Never by the path in the database: that may lead anywhere on this machine. */
   async #fileOf({ locations }: TableImage, size: number | null): Promise<string | null> {
     for (const { url } of locations.filter((location) => FILE_URL.test(location.url))) {
-      for (const store of this.#stores) {
+      for (const store of this.#stores ?? []) {
         const path = join(store, basename(decodeURIComponent(new URL(url).pathname)))
         const found = await lstat(path).catch(() => null)
         if (found?.isFile() && (size === null || found.size === size)) return path
@@ -67,7 +72,7 @@ export class GlanceDatabaseSource implements ImageSource {
   #whyNoFile({ locations }: TableImage): string {
     const files = locations.filter(({ url }) => FILE_URL.test(url))
     const [file] = files
-    if (file) return `no file ${basename(file.url)} of its size is in ${this.#stores.join(', ')}`
+    if (file) return `no file ${basename(file.url)} of its size is in ${this.#stores?.join(', ')}`
     const schemes = [...new Set(locations.map(({ url }) => url.split(':')[0]!))].join(', ')
     return `its bytes are in a store of another kind (${schemes || 'none'}): import it from the running Glance`
   }

@@ -67,7 +67,12 @@ export class ImageImport {
   }
 
   async #compare(image: MovedImage): Promise<Ending> {
-    const found = await this.#cluster.compare(image)
+    const found = await this.#cluster.compare(image).catch((error: unknown) => {
+      // Its bytes are not where they were said to be.
+      if (error instanceof OperatorError) return error
+      throw error
+    })
+    if (found instanceof OperatorError) return { outcome: 'failed', detail: found.message }
     if (found.state === 'absent' || found.state === 'bytes-wanted') return { outcome: 'to-move', detail: '' }
     return endingOf(found, 'present')
   }
@@ -96,8 +101,9 @@ export class ImageImport {
 
   /** Waits for the end of what another run, or this one before, has begun. */
   async #arrive(image: MovedImage): Promise<Arrival> {
+    const onVerified = (count: number) => this.#progress.noteVerified(count)
     for (let waitedMs = 0; ; waitedMs += BUSY_PAUSE_MS) {
-      const found = await this.#cluster.arrive(image, this.#options.overwrite)
+      const found = await this.#cluster.arrive(image, this.#options.overwrite, onVerified)
       if (found.state !== 'busy' || waitedMs >= BUSY_LIMIT_MS) return found
       await sleep(BUSY_PAUSE_MS)
     }

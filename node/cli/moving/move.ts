@@ -22,6 +22,8 @@ export interface MovingFlags {
 export interface ImportFlags extends MovingFlags {
   dryRun?: true
   overwrite?: true
+  /** Stores of the cluster that have the bytes already. */
+  adopt?: string[]
 }
 
 /** Answers the exit code of the process. */
@@ -31,7 +33,7 @@ export async function importCommand(
   flags: ImportFlags,
   io: CliIo,
 ): Promise<number> {
-  const cluster = new ClusterImages(new OperatorClient(flags.url))
+  const cluster = new ClusterImages(new OperatorClient(flags.url), flags.adopt)
   return run({ source, to: cluster.name, ids, flags, io }, (progress) => {
     const options = { overwrite: flags.overwrite === true, dryRun: flags.dryRun === true }
     return new ImageImport({ source, cluster, progress }, options)

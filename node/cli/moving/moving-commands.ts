@@ -48,6 +48,12 @@ export function addMovingCommands(program: Command, io: CliIo, finish: Finish): 
       ),
     )
     .option('--store <directory...>', 'with --database: the directories of its file store')
+    .addOption(
+      new Option(
+        '--adopt <store...>',
+        'send no bytes: these stores of the cluster, of type file, are its directories, and the files stay there',
+      ).conflicts('store'),
+    )
     .addHelpText('after', `\n${GLANCE_ENVIRONMENT}`)
   withImportFlags(glance).action(async (flags: GlanceFlags) => {
     const { importCommand } = await import('./move.ts')
@@ -98,16 +104,16 @@ async function withPlace(
   }
 }
 
-async function glanceSource({ fromUrl, database, store }: GlanceFlags, io: CliIo) {
+async function glanceSource({ fromUrl, database, store, adopt }: GlanceFlags, io: CliIo) {
   if (fromUrl !== undefined) {
     const { GlanceSession } = await import('./glance-session.ts')
     const { GlanceApiSource } = await import('./glance-api-source.ts')
     return new GlanceApiSource(new GlanceSession(fromUrl, io.environment))
   }
-  if (database === undefined || store === undefined)
-    throw new Error('Say where the images are: --from-url, or --database with --store.')
+  if (database === undefined || (store ?? adopt) === undefined)
+    throw new Error('Say where the images are: --from-url, or --database with --store or --adopt.')
   const { GlanceDatabaseSource } = await import('./glance-database-source.ts')
-  return new GlanceDatabaseSource(database, store)
+  return new GlanceDatabaseSource(database, store ?? null)
 }
 
 function withImportFlags(command: Command): Command {

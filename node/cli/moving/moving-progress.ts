@@ -15,6 +15,7 @@ export class MovingProgress {
   #bytes = 0
   #attention = 0
   #bytesSent = 0
+  #bytesVerified = 0
 
   constructor(io: Pick<CliIo, 'complain' | 'isTerminal'>) {
     this.#line = new ProgressLine(io)
@@ -39,6 +40,11 @@ export class MovingProgress {
     this.#bytesSent += count
   }
 
+  /** Bytes that were read where they stay. */
+  noteVerified(count: number): void {
+    this.#bytesVerified += count
+  }
+
   noteDone({ size, needsAttention }: { size: number | null; needsAttention: boolean }): void {
     this.#images++
     this.#bytes += size ?? 0
@@ -51,7 +57,7 @@ export class MovingProgress {
   }
 
   #show(): void {
-    const rate = formatBytes(this.#bytesSent / Math.max(this.seconds, 1))
+    const rate = formatBytes((this.#bytesSent + this.#bytesVerified) / Math.max(this.seconds, 1))
     const attention = this.#attention > 0 ? `, ${this.#attention} to look at` : ''
     this.#line.show(
       `${this.#images} of ${this.#imagesTotal} images, ${formatBytes(this.#bytes)} of ` +

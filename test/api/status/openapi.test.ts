@@ -166,6 +166,10 @@ const mover: Partial<MovingParts['mover']> = {
   takeBytes: async () => {},
   list: async () => ({ images: [moved], unfinished: ['u'], marker: null }),
 }
+const adopter: MovingParts['adopter'] = {
+  adopt: async () => ({ state: 'verifying', sizeBytes: 5, doneBytes: 2 }),
+  look: async () => null,
+}
 
 function operatorOf(t: Test) {
   const app = buildOperatorServer(
@@ -182,7 +186,12 @@ function operatorOf(t: Test) {
       history,
       metadefs,
       metrics: { page: async () => ({ contentType: 'text/plain', text: '' }) },
-      moving: { mover: mover as MovingParts['mover'], streams: new StreamLimit(), clock: systemClock },
+      moving: {
+        mover: mover as MovingParts['mover'],
+        adopter,
+        streams: new StreamLimit(),
+        clock: systemClock,
+      },
     }),
     { disableFile: '/nonexistent/disable', clientPauseMs: 1000 },
   )

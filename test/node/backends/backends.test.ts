@@ -1,4 +1,4 @@
-import { readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock, type Clock } from '../../../cluster/runtime.ts'
@@ -7,6 +7,7 @@ import { BodyParts, partBytes } from '../../../node/backends/body-parts.ts'
 import { FileBackend } from '../../../node/backends/file-backend.ts'
 import { S3Backend, type S3BackendOptions } from '../../../node/backends/s3-backend.ts'
 import { SwiftBackend, type SwiftBackendOptions } from '../../../node/backends/swift-backend.ts'
+import { runCommand } from '../../helpers/run-command.ts'
 import { S3_PART_BYTES as PART_BYTES, S3StandIn, s3StandInOptions } from '../../helpers/s3-stand-in.ts'
 import { SWIFT_KEY, SWIFT_USER, SwiftStandIn } from '../../helpers/swift-stand-in.ts'
 import { backendSuite, freshName, piecesOf, read } from '../../suites/backend.ts'
@@ -83,6 +84,11 @@ t.test('no link leads out of the directory, and nothing half-written is seen', a
   const backend = new FileBackend({ id: 'files', directory: join(directory, 'images'), mode: 0o640 })
   await symlink(join(directory, 'outside', 'secret'), join(directory, 'images', 'link'))
   await t.rejects(read(backend, 'link', 0, 0), { code: 'BACKEND_REFUSED' })
+  await mkdir(join(directory, 'images', 'folder'))
+  const { exitCode } = await runCommand('mkfifo', [join(directory, 'images', 'pipe')])
+  t.equal(exitCode, 0)
+  for (const name of ['folder', 'pipe'])
+    await t.rejects(read(backend, name, 0, 0), { code: 'BACKEND_REFUSED', message: /no file/ })
   await symlink(join(directory, 'outside', 'secret'), join(directory, 'images', 'new.part'))
   await t.rejects(backend.put('new', piecesOf(Buffer.from('y')), request), { code: 'BACKEND_REFUSED' })
   const slow = async function* () {

@@ -7,6 +7,7 @@ import type { OpenImage } from '../../../node/data/open-image.ts'
 import { ObjectDigests } from '../../../node/data/object-digests.ts'
 import { OutsideBytes } from '../../../node/data/outside-bytes.ts'
 import type { StoredImage } from '../../../node/data/upload-session.ts'
+import { ImageMover } from '../../../node/images/image-mover.ts'
 import { ImageOpener } from '../../../node/images/image-opener.ts'
 import { ImageUploader } from '../../../node/images/image-uploader.ts'
 import { ProjectQuotas } from '../../../node/images/project-quotas.ts'
@@ -16,6 +17,7 @@ import { ImportPlugins } from '../../../node/imports/import-plugins.ts'
 import { ImportRunner } from '../../../node/imports/import-runner.ts'
 import { ImportService } from '../../../node/imports/import-service.ts'
 import { ImportSource } from '../../../node/imports/import-source.ts'
+import { StoreAdopter } from '../../../node/imports/store-adopter.ts'
 import { StoreCopier } from '../../../node/imports/store-copier.ts'
 import { StoreMover } from '../../../node/imports/store-mover.ts'
 import { TaskKeeper } from '../../../node/tasks/task-keeper.ts'
@@ -172,15 +174,21 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const [fast, big] = [each.get('fast')!, each.get('big')!]
   const image = () => registers.record(ID)
   const task = () => registers.tasks.ofImage(ID).at(-1)
+  const digests = new ObjectDigests({ outside, pool, hashes })
   const mover = new StoreMover({
     ...{ clock, log: silentLog, registers: registers.images, uploader, opener, stores },
-    digests: new ObjectDigests({ outside, pool, hashes }),
+    digests,
     pace: { begin: async () => () => {} },
+  })
+  const adopter = new StoreAdopter({
+    ...{ clock, log: silentLog, backends, digests, gate, stores },
+    mover: new ImageMover({ ...base, index: registers.index, uploader, opener }),
   })
   return {
     registers,
     service,
     mover,
+    adopter,
     gate,
     uploader,
     opener,
