@@ -64,8 +64,6 @@ export interface Backend {
   delete(name: string, signal: AbortSignal): Promise<void>
   /** Whether `delete` would throw BACKEND_IN_USE. Absent: it never does. */
   isInUse?(name: string, signal: AbortSignal): Promise<boolean>
-  /** Looks whether the back end can be used, and changes nothing there. Throws what keeps it from that. */
-  look?(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 

@@ -129,7 +129,7 @@ export class RbdBackend implements Backend {
     const args = [...this.#base, 'rm', '--no-progress', this.#image(name)]
     const removed = await this.#tool.run(this.#rbd, args, { totalMs: REMOVE_MS, signal })
     // The same is said where there is no pool, and that is another matter.
-    if (removed.exitCode === NO_ENTRY) await this.look(signal)
+    if (removed.exitCode === NO_ENTRY) await this.#requirePool(signal)
     this.#require(removed, [NO_ENTRY])
   }
 
@@ -147,12 +147,12 @@ export class RbdBackend implements Backend {
     throw failure
   }
 
+  async close(): Promise<void> {}
+
   /** One object of the pool is read: monitors, the pool and those who keep it are there. */
-  async look(signal: AbortSignal): Promise<void> {
+  async #requirePool(signal: AbortSignal): Promise<void> {
     await this.#run(['namespace', 'ls', '--format', 'json', this.#options.pool], signal)
   }
-
-  async close(): Promise<void> {}
 
   /**
    * What never became whole, and whose writer is gone, does not stay in the way of the next try: whoever still writes holds a

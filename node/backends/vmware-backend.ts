@@ -107,12 +107,6 @@ export class VmwareBackend implements Backend {
       await this.#asked(() => this.#deleteFrom(datastore, name, signal))
   }
 
-  /** That we are let in, and that the data centers are there. */
-  async look(signal: AbortSignal): Promise<void> {
-    for (const { datacenter } of this.#options.datastores)
-      await this.#asked(() => this.#datacenter(datacenter, signal))
-  }
-
   close(): Promise<void> {
     return this.#http.close()
   }

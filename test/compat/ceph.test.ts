@@ -85,8 +85,7 @@ t.test(
     const whole = await read(backend, 'striped', 0, 8 * MIB - 1)
     t.ok((await read(backend, 'striped', start, end)).equals(whole.subarray(start, end + 1)))
     await backend.delete('striped', request.signal)
-    await backend.look(request.signal)
-    await t.rejects(rbdOf('nothing').look(request.signal), { code: /BACKEND_(NOT_FOUND|REFUSED)/ })
+    await t.rejects(rbdOf('nothing').delete('a', request.signal), { code: /BACKEND_(NOT_FOUND|REFUSED)/ })
     await t.rejects(rbdOf('nothing').put('a', piecesOf(bytes), request), { code: 'BACKEND_REFUSED' })
     // The nodes, which have begun meanwhile, may have marked the pool.
     t.strictSame(

@@ -75,7 +75,7 @@ t.test('vmware: one login for all; a session that has ended is asked for anew', 
     [2, () => put('c')],
     [3, () => read(backend, 'c', 0, 4)],
     [4, () => backend.delete('c', request.signal)],
-    [5, () => backend.look(request.signal)],
+    [5, () => backend.delete('c', request.signal)],
   ] as const) {
     server.endSessions()
     await act()
@@ -90,24 +90,26 @@ t.test('vmware: one login for all; a session that has ended is asked for anew', 
 t.test('vmware: who is not let in, or not to that place, is told so, and never the password', async (t) => {
   const server = await VmwareStandIn.start(t)
   const wrong = vmwareOf(t, server, { password: 'wrong' })
-  await t.rejects(wrong.look(request.signal), { code: 'BACKEND_REFUSED', message: /InvalidLogin/ })
+  await t.rejects(wrong.delete('a', request.signal), { code: 'BACKEND_REFUSED', message: /InvalidLogin/ })
   await t.rejects(read(wrong, 'a', 0, 4), { code: 'BACKEND_REFUSED' })
   const nowhere = vmwareOf(t, server, { datastores: [{ datacenter: 'dc/three', name: 'fast' }] })
-  await t.rejects(nowhere.look(request.signal), {
+  await t.rejects(nowhere.delete('a', request.signal), {
     code: 'BACKEND_REFUSED',
     message: /no data center dc\/three/,
   })
   const put = (backend: VmwareBackend) => backend.put('a', piecesOf(Buffer.from('hello')), request)
   await t.rejects(put(nowhere), { code: 'BACKEND_REFUSED', message: /no such datastore or directory/ })
-  await vmwareOf(t, server).look(request.signal)
   const down = vmwareOf(t, { host: '127.0.0.1:9' } as VmwareStandIn)
-  await t.rejects(down.look(request.signal), { code: 'BACKEND_UNAVAILABLE' })
+  await t.rejects(down.delete('a', request.signal), { code: 'BACKEND_UNAVAILABLE' })
   const stranger = vmwareOf(t, server, { insecure: false })
-  await t.rejects(stranger.look(request.signal), { code: 'BACKEND_UNAVAILABLE', message: /SELF_SIGNED|CERT/ })
+  await t.rejects(stranger.delete('a', request.signal), {
+    code: 'BACKEND_UNAVAILABLE',
+    message: /SELF_SIGNED|CERT/,
+  })
   const other = vmwareOf(t, server, { insecure: false, ca: server.cert })
-  await t.rejects(other.look(request.signal), { code: 'BACKEND_UNAVAILABLE', message: /ALTNAME/ })
+  await t.rejects(other.delete('a', request.signal), { code: 'BACKEND_UNAVAILABLE', message: /ALTNAME/ })
   server.fault = () => ({ status: 200, body: '<html>a proxy</html>' })
-  await t.rejects(vmwareOf(t, server).look(request.signal), { message: /does not speak/ })
+  await t.rejects(vmwareOf(t, server).delete('a', request.signal), { message: /does not speak/ })
 })
 
 t.test('vmware: an upload that fails leaves nothing; what was there before stays', async (t) => {
