@@ -1,6 +1,6 @@
 /**
- * A directory, laid out as Glance's filesystem store has it: one file an image. All nodes must see the same one (NFS, CephFS):
- * nothing here copies files between nodes. It is never made here, so that a mount that is missing is seen as that: name a
+ * A directory, laid out as Glance's filesystem store has it: one file an image. Nodes that have it must see the same one (NFS,
+ * CephFS): nothing here copies files between nodes. It is never made here, so that a mount that is missing is seen as that: name a
  * directory inside of the mount.
  */
 import { constants, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises'

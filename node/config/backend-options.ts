@@ -70,8 +70,9 @@ const fileOptions = () => ({
   ...common(),
   filesystem_store_datadir: optional(
     path,
-    'Directory of the images, one file each, as of Glance. All nodes must see the same one, by NFS or CephFS: files are not ' +
-      'copied between nodes. It is never made here: name one inside of the mount, so that a missing mount is seen.',
+    'Directory of the images, one file each, as of Glance. Nodes that name it must see the same one, by NFS or CephFS: files are ' +
+      'not copied between nodes. One that a single node has is named there alone. It is never made here: name one inside of the ' +
+      'mount, so that a missing mount is seen.',
   ),
   filesystem_store_file_perm: option(
     integer(0, FILE_MODE_MAX),

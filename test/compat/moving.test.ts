@@ -1,6 +1,6 @@
 /**
  * Images are moved out of a real Glance, out of its database and files, to files and back: all of them are the same
- * everywhere. With SERAC_PROBE=full 200 images of 5 GiB together.
+ * everywhere, also where its files stay. With SERAC_PROBE=full 200 images of 5 GiB together.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import { GlanceDatabaseSource } from '../../node/cli/moving/glance-database-sour
 import { ImageClient } from '../helpers/image-client.ts'
 import { isFullForm } from '../helpers/probe-form.ts'
 import { clientCluster } from './client-cluster.ts'
+import { adoptedDirectory } from './moving/adopted-directory.ts'
 import { asMoved, backUp, fillGlance, OUTSIDE_URL, shownBy } from './moving/glance-gallery.ts'
 import { SeracCommand } from './moving/serac-command.ts'
 import { RealGlance } from './real-glance.ts'
@@ -149,6 +150,10 @@ t.test('what the database says is only what it says of files that are there', as
   )
   t.match(leftOut.filter(({ isLoss }) => isLoss)[0]?.why, /no file .* of its size/)
 })
+
+t.test('its directory becomes a store, and nothing is copied', (t) =>
+  adoptedDirectory(t, { glance, gallery, copy, directory }),
+)
 
 async function flipBit(path: string): Promise<void> {
   const bytes = await readFile(path)
