@@ -228,7 +228,7 @@ async function openCore(config: SeracConfig, log: Log, onStarted: OnStarted): Pr
     cluster,
     foreground,
   }
-  const { backends, stores } = await openBackends(config)
+  const { backends, stores } = await openBackends(config, hashes)
   onStarted(() => backends.close())
   const elsewhere = { outbound, backends, discarded, stores, cache }
   return { ...base, ...elsewhere, policy, limits: limits.limits, apiUrl, reloads: [() => watch.look()] }

@@ -67,6 +67,16 @@ export interface Backend {
   close(): Promise<void>
 }
 
+/** One of bytes that pass by, for drivers that must tell or compare it. */
+export interface ByteDigest {
+  /** Resolves when the bytes may change again. */
+  add(bytes: Uint8Array): Promise<void>
+  /** Hex. */
+  finish(): Promise<string>
+  /** Finished or not; whoever has it owes it once. */
+  close(): Promise<void>
+}
+
 /** Of ours and of Glance: nothing that any path, URL or listing takes for something else. */
 export function isObjectName(name: string): boolean {
   return /^\w[\w.-]{0,199}$/.test(name)

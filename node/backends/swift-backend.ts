@@ -1,12 +1,10 @@
 /**
  * A container of Swift. What is larger than one object is sent as segments beside it, which a list then puts together (a
  * static large object: unlike a dynamic one it never shows fewer segments than there are). Bytes are sent as they come
- * and the MD5 that Swift found is compared with that of what was sent: computed piece by piece on the event loop, for where a
- * segment ends only this knows.
+ * and the MD5 that Swift found is compared with that of what was sent.
  */
-import { createHash } from 'node:crypto'
 import type { Clock } from '../../cluster/runtime.ts'
-import { lastPartOf, type Backend, type ObjectRange, type PutRequest } from './backend.ts'
+import { lastPartOf, type Backend, type ByteDigest, type ObjectRange, type PutRequest } from './backend.ts'
 import { type BackendAnswer, BackendHttp, type BackendRequest, drop } from './backend-http.ts'
 import { BodyParts, partBytes } from './body-parts.ts'
 import { type SwiftAccount, type SwiftCredentials, SwiftSession } from './swift-session.ts'
@@ -25,6 +23,12 @@ export interface SwiftBackendOptions {
   segmentBytes: number
   ca: string | null
   insecure: boolean
+}
+
+export interface SwiftBackendComponents {
+  clock: Clock
+  /** Begins one, computed beside the event loop. */
+  md5: () => ByteDigest
 }
 
 /** Swift takes 1000 segments in a list, unless told otherwise: growing so, segments of 200 MB have room for a TB. */
@@ -55,8 +59,10 @@ export class SwiftBackend implements Backend {
   readonly #options: SwiftBackendOptions
   readonly #http: BackendHttp
   readonly #session: SwiftSession
+  readonly #md5: () => ByteDigest
 
-  constructor(clock: Clock, options: SwiftBackendOptions) {
+  constructor({ clock, md5 }: SwiftBackendComponents, options: SwiftBackendOptions) {
+    this.#md5 = md5
     this.#options = options
     const { id, ca, insecure, credentials, container, largeBytes, segmentBytes } = options
     this.#http = new BackendHttp(clock, { id, ca, insecure })
@@ -138,23 +144,27 @@ export class SwiftBackend implements Backend {
 
   /** Not again when it fails: the bytes are gone by then. */
   async #putBytes(path: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Segment> {
-    const hash = createHash('md5')
+    const digest = this.#md5()
     let sizeBytes = 0
     const counted = async function* () {
       for await (const piece of bytes) {
-        hash.update(piece)
+        await digest.add(piece)
         sizeBytes += piece.length
         yield piece
       }
     }
-    const account = await this.#session.account(signal)
-    const answer = await this.#send(account, { method: 'PUT', path, body: counted(), signal })
-    if (answer.status !== 201) throw await this.#http.failure(answer)
-    await drop(answer)
-    const etag = hash.digest('hex')
-    if (answer.headers['etag']?.replaceAll('"', '') !== etag)
-      throw this.#http.error('BACKEND_UNAVAILABLE', 'has stored other bytes than were sent')
-    return { path, etag, size_bytes: sizeBytes }
+    try {
+      const account = await this.#session.account(signal)
+      const answer = await this.#send(account, { method: 'PUT', path, body: counted(), signal })
+      if (answer.status !== 201) throw await this.#http.failure(answer)
+      await drop(answer)
+      const etag = await digest.finish()
+      if (answer.headers['etag']?.replaceAll('"', '') !== etag)
+        throw this.#http.error('BACKEND_UNAVAILABLE', 'has stored other bytes than were sent')
+      return { path, etag, size_bytes: sizeBytes }
+    } finally {
+      await digest.close()
+    }
   }
 
   async #requireContainer(signal: AbortSignal): Promise<void> {

@@ -106,7 +106,7 @@ export function buildImageBytes(
     },
   )
   const outside = new OutsideBytes(
-    { outbound: parts.outbound, backends, clock, log },
+    { outbound: parts.outbound, backends, hashes, clock, log },
     { sizeBytesMax: config.default.imageSizeCap, retries: config.default.httpRetries },
   )
   const holdsWhole = (root: string) => store.chunks.isHeld(root)

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
 import type { Backends } from '../backends/backends.ts'
+import type { HashPool } from '../data/hash-pool.ts'
 import type { ImageIndex } from '../images/image-index.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import { OldGlance } from '../images/old-glance.ts'
@@ -17,7 +18,7 @@ const LIMITS = { connectMs: 3_000, headMs: 10_000 }
 /** null while none is named. Throws when its authorities cannot be read. */
 export async function buildOldGlance(
   { moving, default: api }: SeracConfig,
-  parts: { registers: ImageRegisters; index: ImageIndex; backends: Backends; log: Log },
+  parts: { registers: ImageRegisters; index: ImageIndex; backends: Backends; hashes: HashPool; log: Log },
 ): Promise<OldGlance | null> {
   if (moving.fallThroughUrl === null) return null
   const { protocol, hostname, port, origin, pathname } = new URL(moving.fallThroughUrl)

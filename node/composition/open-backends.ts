@@ -7,6 +7,7 @@ import type { S3BackendOptions } from '../backends/s3-backend.ts'
 import { CEPH_CONF, type BackendConfig } from '../config/backend-options.ts'
 import { parseIni } from '../config/ini.ts'
 import type { SeracConfig } from '../config/options.ts'
+import type { HashPool } from '../data/hash-pool.ts'
 import { StoreList } from '../images/store-list.ts'
 
 export interface OpenStores {
@@ -23,9 +24,12 @@ const CLUSTER_ID = 'cluster'
 const RADOS_CONNECT_SECONDS = 10
 
 /** Throws when authorities or ceph.conf cannot be read. None of the back ends is asked for anything: one that is down is no reason not to start. */
-export async function openBackends({ backends: configured, glanceStore }: SeracConfig): Promise<OpenStores> {
+export async function openBackends(
+  { backends: configured, glanceStore }: SeracConfig,
+  hashes: Pick<HashPool, 'digest'>,
+): Promise<OpenStores> {
   const opened = new Map<string, Backend>()
-  for (const config of configured) opened.set(config.id, await openBackend(config))
+  for (const config of configured) opened.set(config.id, await openBackend(config, hashes))
   const { defaultBackend, stores: kinds } = glanceStore
   const isNamed = opened.has(defaultBackend)
   const stores = new StoreList({
@@ -41,7 +45,7 @@ export async function openBackends({ backends: configured, glanceStore }: SeracC
 }
 
 /** What speaks HTTP is loaded when it is needed: it takes a tenth of a start. */
-async function openBackend(config: BackendConfig): Promise<Backend> {
+async function openBackend(config: BackendConfig, hashes: Pick<HashPool, 'digest'>): Promise<Backend> {
   switch (config.type) {
     case 'file': {
       const { FileBackend } = await import('../backends/file-backend.ts')
@@ -51,7 +55,7 @@ async function openBackend(config: BackendConfig): Promise<Backend> {
     case 's3':
       return openS3(config)
     case 'swift':
-      return openSwift(config)
+      return openSwift(config, hashes)
     case 'rbd':
       return openRbd(config)
     case 'vmware':
@@ -84,12 +88,16 @@ export async function s3OptionsOf(config: BackendConfig & { type: 's3' }): Promi
   }
 }
 
-async function openSwift(config: BackendConfig & { type: 'swift' }): Promise<Backend> {
+async function openSwift(
+  config: BackendConfig & { type: 'swift' },
+  hashes: Pick<HashPool, 'digest'>,
+): Promise<Backend> {
   const { SwiftBackend } = await import('../backends/swift-backend.ts')
   const version = config.swiftStoreAuthVersion === '1' ? 1 : 3
   const written = config.swiftStoreUser ?? ''
   const at = written.indexOf(':')
-  return new SwiftBackend(clock, {
+  const components = { clock, md5: () => hashes.digest('md5') }
+  return new SwiftBackend(components, {
     id: config.id,
     credentials: {
       version,

@@ -4,10 +4,12 @@ import type { Clock, Log } from '../../cluster/runtime.ts'
 import type { ChunkBuffer } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ChunkHash } from '../../cluster/transfer/local-chunks.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
+import type { ByteDigest } from '../backends/backend.ts'
 import { ImageError } from '../errors.ts'
 import { ImageChecksums } from './checksums.ts'
 import type { HashAlgorithm } from './hash-algorithms.ts'
 import { HashThread, placeOf } from './hash-thread.ts'
+import { DIGEST_MEMORY_BYTES, PassingDigest } from './passing-digest.ts'
 
 export interface HashPoolOptions {
   threads?: number
@@ -21,6 +23,8 @@ const THREADS_MAX = 8
 const UPLOADS_MAX = 8
 /** A worker that dies as soon as it starts must not keep the node busy with starting it. */
 const RESTART_AFTER_MS = 1_000
+/** Memories of digests that nobody uses at the moment, half a MiB each. */
+const MEMORIES_KEPT_MAX = 16
 
 export class HashPool {
   readonly #clock: Clock
@@ -29,6 +33,7 @@ export class HashPool {
   readonly #restartAfterMs: number
   readonly #turns: Semaphore
   readonly #threads = new Set<HashThread>()
+  readonly #memories: SharedArrayBuffer[] = []
   #running = false
 
   constructor(components: { clock: Clock; log: Log }, options: HashPoolOptions = {}) {
@@ -64,6 +69,18 @@ export class HashPool {
       endTurn()
       throw error
     }
+  }
+
+  /**
+   * Begins a digest of bytes that pass by; the caller owes one `close`. It waits for no turn, as whoever has one might wait for
+   * ever: it takes half a MiB. Throws UNAVAILABLE while there is no worker.
+   */
+  digest(algorithm: HashAlgorithm): ByteDigest {
+    const session = this.#leastLoaded().open(algorithm)
+    const memory = this.#memories.pop() ?? new SharedArrayBuffer(DIGEST_MEMORY_BYTES)
+    return new PassingDigest(session, memory, () => {
+      if (this.#memories.length < MEMORIES_KEPT_MAX) this.#memories.push(memory)
+    })
   }
 
   /** A ChunkHasher off the event loop, for nodes whose BLAKE3 is WebAssembly. */

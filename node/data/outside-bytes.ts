@@ -3,7 +3,6 @@
  * that breaks off goes on where it stopped, at the next place or the same; what comes must be as long as it was, and a whole image must have
  * its digest before its last piece is given out: what cannot be had right ends as an error, never as other bytes.
  */
-import { createHash } from 'node:crypto'
 import { hasCode } from '../../cluster/errors.ts'
 import { sleep, type Clock, type Log } from '../../cluster/runtime.ts'
 import { BackendError } from '../backends/backend.ts'
@@ -17,12 +16,14 @@ import {
   type OutboundHttp,
   type OutboundRequest,
 } from '../outbound/outbound-http.ts'
-import { nodeNameOf, type HashAlgorithm } from './hash-algorithms.ts'
+import type { HashAlgorithm } from './hash-algorithms.ts'
+import type { HashPool } from './hash-pool.ts'
 import type { ByteLease, OpenImage } from './open-image.ts'
 
 export interface OutsideBytesComponents {
   outbound: Pick<OutboundHttp, 'send'>
   backends: Pick<Backends, 'open'>
+  hashes: Pick<HashPool, 'digest'>
   clock: Clock
   log: Log
 }
@@ -110,13 +111,18 @@ export class OutsideBytes {
     signal: AbortSignal,
   ): AsyncGenerator<ByteLease> {
     const isWhole = start === 0 && end === image.sizeBytes - 1
-    const digest = isWhole ? digestOf(image) : null
-    let at = start
-    for await (const piece of this.#pieces(image, start, end, signal)) {
-      at += piece.length
-      digest?.hash.update(piece)
-      if (at > end && digest && digest.hash.digest('hex') !== digest.expected) throw this.#wrongBytes(image)
-      yield { bytes: piece, release: () => {} }
+    const expected = isWhole ? digestOf(image) : null
+    const digest = expected && this.#components.hashes.digest(expected.algorithm)
+    try {
+      let at = start
+      for await (const piece of this.#pieces(image, start, end, signal)) {
+        at += piece.length
+        await digest?.add(piece)
+        if (at > end && digest && (await digest.finish()) !== expected.hex) throw this.#wrongBytes(image)
+        yield { bytes: piece, release: () => {} }
+      }
+    } finally {
+      await digest?.close()
     }
   }
 
@@ -249,8 +255,7 @@ function statusError(url: string, status: number): OutboundError {
   return new OutboundError('OUTBOUND_FAILED', `${shownUrl(url)} answers with status ${status}.`)
 }
 
-function digestOf({ multihash, md5 }: OutsideImage) {
-  if (multihash !== null)
-    return { hash: createHash(nodeNameOf(multihash.algorithm)), expected: multihash.hex.toLowerCase() }
-  return md5 === null ? null : { hash: createHash('md5'), expected: md5.toLowerCase() }
+function digestOf({ multihash, md5 }: OutsideImage): OutsideImage['multihash'] {
+  const known = multihash ?? (md5 === null ? null : { algorithm: 'md5', hex: md5 })
+  return known && { ...known, hex: known.hex.toLowerCase() }
 }

@@ -11,6 +11,7 @@ import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import type { Backends } from '../backends/backends.ts'
 import type { OpenImage } from '../data/open-image.ts'
 import { isHashAlgorithm } from '../data/hash-algorithms.ts'
+import type { HashPool } from '../data/hash-pool.ts'
 import { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import { OutboundError, shownUrl, type OutboundHttp } from '../outbound/outbound-http.ts'
@@ -24,6 +25,7 @@ export interface OldGlanceComponents {
   registers: Pick<ImageRegisters, 'read'>
   index: Pick<ImageIndex, 'get'>
   backends: Pick<Backends, 'open'>
+  hashes: Pick<HashPool, 'digest'>
   clock: Clock
   log: Log
 }

@@ -13,6 +13,7 @@ import { SwiftBackend } from '../../node/backends/swift-backend.ts'
 import type { MovingReport } from '../../node/cli/moving/moving-report.ts'
 import { MARKER_NAME } from '../../node/loops/backend-prober.ts'
 import { describe, jsonOf, sha512, type ImageClient } from '../helpers/image-client.ts'
+import { loopDigest } from '../helpers/loop-digest.ts'
 import { Meter, partOf, digestOf, patternImage } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { isFullForm } from '../helpers/probe-form.ts'
@@ -50,13 +51,16 @@ function swiftOf(t: Test, container: string): SwiftBackend {
   const none = { project: '', userDomain: '', projectDomain: '', region: null, endpoint: null }
   const { user, key } = RealSwift
   const login = { version: 1 as const, authUrl: `${real.url}/auth/v1.0`, user, key }
-  const backend = new SwiftBackend(clock, {
-    id: 'sw',
-    credentials: { ...none, ...login, endpointType: 'publicURL', serviceType: 'object-store' },
-    container,
-    createContainer: true,
-    ...{ largeBytes: MIB, segmentBytes: MIB, ca: null, insecure: false },
-  })
+  const backend = new SwiftBackend(
+    { clock, md5: () => loopDigest('md5') },
+    {
+      id: 'sw',
+      credentials: { ...none, ...login, endpointType: 'publicURL', serviceType: 'object-store' },
+      container,
+      createContainer: true,
+      ...{ largeBytes: MIB, segmentBytes: MIB, ca: null, insecure: false },
+    },
+  )
   t.teardown(() => backend.close())
   return backend
 }

@@ -7,6 +7,7 @@ import type { ChunkBuffer } from '../../cluster/transfer/chunk-buffer.ts'
 import { ChunkBufferPool } from '../../cluster/transfer/chunk-buffer.ts'
 import type { ImageChecksums } from '../../node/data/checksums.ts'
 import type { HashAlgorithm } from '../../node/data/hash-algorithms.ts'
+import { loopDigest } from './loop-digest.ts'
 
 export class MemoryBackend implements Backend {
   readonly properties = {}
@@ -74,7 +75,8 @@ export function memoryBackends(...ids: string[]) {
   const each = new Map(ids.map((id) => [id, new MemoryBackend(id)]))
   const backends = new Backends(each)
   const pool = new ChunkBufferPool(0)
-  const hashes = { open: async (_signal?: AbortSignal, algorithm?: HashAlgorithm) => checksums(algorithm) }
+  const open = async (_signal?: AbortSignal, algorithm?: HashAlgorithm) => checksums(algorithm)
+  const hashes = { open, digest: loopDigest }
   const backendWriter = new BackendWriter({ backends, pool, hashes })
   return { each, backends, backendWriter, pool, hashes, gate: { require: async () => {} } }
 }

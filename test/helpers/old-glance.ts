@@ -9,6 +9,7 @@ import type { KnownRecord } from '../../node/images/image-registers.ts'
 import { OldGlance } from '../../node/images/old-glance.ts'
 import { OutboundRules } from '../../node/outbound/outbound-rules.ts'
 import { UndiciOutbound } from '../../node/outbound/undici-outbound.ts'
+import { loopDigest } from './loop-digest.ts'
 import { noBackends } from './memory-backends.ts'
 
 export const BYTES = Buffer.from('bytes that are still in the old Glance')
@@ -74,6 +75,7 @@ export function askingOldGlance(url: string, known: Map<string, KnownRecord> = n
       registers: { read: async (id) => known.get(id) ?? null },
       index: { get: (id) => known.get(id)?.record },
       backends: noBackends().backends,
+      hashes: { digest: loopDigest },
       clock: systemClock,
       log: silentLog,
     },

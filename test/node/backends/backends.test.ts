@@ -7,6 +7,7 @@ import { BodyParts, partBytes } from '../../../node/backends/body-parts.ts'
 import { FileBackend } from '../../../node/backends/file-backend.ts'
 import { S3Backend, type S3BackendOptions } from '../../../node/backends/s3-backend.ts'
 import { SwiftBackend, type SwiftBackendOptions } from '../../../node/backends/swift-backend.ts'
+import { loopDigest } from '../../helpers/loop-digest.ts'
 import { runCommand } from '../../helpers/run-command.ts'
 import { S3_PART_BYTES as PART_BYTES, S3StandIn, s3StandInOptions } from '../../helpers/s3-stand-in.ts'
 import { SWIFT_KEY, SWIFT_USER, SwiftStandIn } from '../../helpers/swift-stand-in.ts'
@@ -23,29 +24,32 @@ function s3Of(t: Test, endpoint: string, options: Partial<S3BackendOptions> = {}
 }
 
 function swiftOf(t: Test, url: string, options: Partial<SwiftBackendOptions> = {}): SwiftBackend {
-  const backend = new SwiftBackend(clock, {
-    id: 'sw',
-    credentials: {
-      version: 3,
-      authUrl: url,
-      user: SWIFT_USER,
-      key: SWIFT_KEY,
-      project: 'service',
-      userDomain: 'Default',
-      projectDomain: 'Default',
-      region: 'here',
-      endpointType: 'publicURL',
-      serviceType: 'object-store',
-      endpoint: null,
+  const backend = new SwiftBackend(
+    { clock, md5: () => loopDigest('md5') },
+    {
+      id: 'sw',
+      credentials: {
+        version: 3,
+        authUrl: url,
+        user: SWIFT_USER,
+        key: SWIFT_KEY,
+        project: 'service',
+        userDomain: 'Default',
+        projectDomain: 'Default',
+        region: 'here',
+        endpointType: 'publicURL',
+        serviceType: 'object-store',
+        endpoint: null,
+      },
+      container: 'images',
+      createContainer: false,
+      largeBytes: PART_BYTES,
+      segmentBytes: PART_BYTES,
+      ca: null,
+      insecure: false,
+      ...options,
     },
-    container: 'images',
-    createContainer: false,
-    largeBytes: PART_BYTES,
-    segmentBytes: PART_BYTES,
-    ca: null,
-    insecure: false,
-    ...options,
-  })
+  )
   t.teardown(() => backend.close())
   return backend
 }

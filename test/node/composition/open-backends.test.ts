@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createIdentity } from '../../../cluster/network/identity.ts'
 import { systemRandom } from '../../../cluster/runtime.ts'
+import { loopDigest } from '../../helpers/loop-digest.ts'
 import { openBackends } from '../../../node/composition/open-backends.ts'
 import { loadConfig } from '../../../node/config/load.ts'
 
@@ -27,7 +28,7 @@ async function open(t: Test, cephConf = CEPH_CONF) {
     OS_VM__VMWARE_DATASTORES: 'dc/one:fast:10',
   }
   const { config } = await loadConfig({ files: [], directories: [] }, environment)
-  const opened = await openBackends(config)
+  const opened = await openBackends(config, { digest: loopDigest })
   t.teardown(() => opened.backends.close())
   return opened
 }

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { silentLog, systemClock } from '../../../cluster/runtime.ts'
 import { CHUNK_BYTES_MAX, ChunkBufferPool, SLOT_BYTES } from '../../../cluster/transfer/chunk-buffer.ts'
+import { DIGEST_MEMORY_BYTES } from '../../../node/data/passing-digest.ts'
 import { HashPool, type HashPoolOptions } from '../../../node/data/hash-pool.ts'
 import { digestsOf, patternOf } from './data-fixture.ts'
 
@@ -83,11 +84,40 @@ t.test('a worker names chunks for others', async (t) => {
   t.equal(await poolOf(t, { threads: 1 }).hashChunk(await slotWith(slots, bytes)), contentHashHex(bytes))
 })
 
+t.test(
+  'digests of bytes that pass by, in pieces of any size, which change as soon as they were taken',
+  async (t) => {
+    const hashes = poolOf(t, { threads: 2, uploadsMax: 1 })
+    const turn = await hashes.open()
+    const half = DIGEST_MEMORY_BYTES / 2
+    const lengths = [0, 1, half - 1, half, half + 1, 2 * half, 5 * half + 17]
+    // Twice: the second time with memories that others had.
+    for (const pieceBytes of [10_007, 3 * half])
+      await Promise.all(
+        lengths.map(async (length) => {
+          const bytes = patternOf(length)
+          const [sha512, md5] = [hashes.digest('sha512'), hashes.digest('md5')]
+          for (let at = 0; at < length; at += pieceBytes) {
+            const piece = Buffer.from(bytes.subarray(at, at + pieceBytes))
+            await Promise.all([sha512.add(piece), md5.add(piece)])
+            piece.fill(0)
+          }
+          const found = { md5: await md5.finish(), multihash: await sha512.finish() }
+          t.strictSame(found, digestsOf(bytes), `${length} bytes`)
+          await Promise.all([sha512.close(), md5.close()])
+        }),
+      )
+    turn.close()
+  },
+)
+
 t.test('a crashed worker fails its uploads and is replaced', async (t) => {
   const hashes = poolOf(t, { threads: 2, restartAfterMs: 1 })
   const slots = new ChunkBufferPool(4 * SLOT_BYTES)
   const checksums = await hashes.open()
   const slot = await slotWith(slots, patternOf(5000))
+  // The orphan's two checksums are on both threads.
+  const passing = hashes.digest('md5')
   const orphan = await hashes.open()
   orphan.close()
   // A closed session is a programmer's error to its worker.
@@ -95,6 +125,9 @@ t.test('a crashed worker fails its uploads and is replaced', async (t) => {
   const endings = await Promise.allSettled([named, done])
   t.ok(endings.some(({ status }) => status === 'rejected'))
   checksums.close()
+  await t.rejects(passing.add(patternOf(3 * DIGEST_MEMORY_BYTES)))
+  await t.rejects(passing.finish())
+  await passing.close()
   const healthy = await retry(() => hashes.open())
   await healthy.update(slot).done
   healthy.close()

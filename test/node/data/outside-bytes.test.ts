@@ -8,6 +8,7 @@ import {
   type OutboundRequest,
 } from '../../../node/outbound/outbound-http.ts'
 import { recordingLog, type LogEntry } from '../../helpers/api-server.ts'
+import { loopDigest } from '../../helpers/loop-digest.ts'
 import { memoryBackends } from '../../helpers/memory-backends.ts'
 
 /** The pauses between tries keep no process alive. */
@@ -43,7 +44,8 @@ function outsideOf(turns: Turn[], { retries = 1, sizeBytesMax = 1000 } = {}) {
     return answerOf(turn, request, () => stillOpen--)
   }
   const { each, backends } = memoryBackends('fast')
-  const components = { outbound: { send }, backends, clock: systemClock, log: recordingLog(entries) }
+  const hashes = { digest: loopDigest }
+  const components = { outbound: { send }, backends, hashes, clock: systemClock, log: recordingLog(entries) }
   const outside = new OutsideBytes(components, { retries, sizeBytesMax })
   return { outside, requests, entries, fast: each.get('fast')! }
 }

@@ -90,7 +90,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
     }),
   }
   const outside = new OutsideBytes(
-    { outbound, backends, clock, log: silentLog },
+    { outbound, backends, hashes, clock, log: silentLog },
     { sizeBytesMax: 1000, retries: 0 },
   )
   const reader = {
