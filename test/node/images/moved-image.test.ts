@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { differences, movedFrom, recordOf, type MovedImage } from '../../../node/images/moved-image.ts'
+import { ownUrl } from '../../../node/images/location-rules.ts'
 import { parseMovedImage } from '../../../node/images/moved-image-form.ts'
 import {
   activeImage,
@@ -101,6 +102,25 @@ t.test('what is here is changed only when that is asked for, and its bytes never
   t.match(arriveAt(imageOf({ status: 'saving', upload }), image, true), { refusal: { code: 'CONFLICT' } })
   const buried = decide('image.arrive', { live: false, record: here }, { image, overwrite: true, now: NOW })
   t.match(buried, { refusal: { message: /deleted here/ } })
+  t.end()
+})
+
+t.test('what is said of an image in a back end is taken anew without its bytes', (t) => {
+  const object = { url: 'file:///images/x', metadata: { store: 'files' }, store: 'files' }
+  const outside = { url: 'http://h/x', metadata: {} }
+  const own = { url: ownUrl(ID), metadata: {} }
+  const image = comingOf({ name: 'new' })
+  const before = comingOf({ name: 'old' })
+  for (const [kept, locations] of [
+    [null, [object, outside]],
+    [data, [own, object, outside]],
+  ] as const) {
+    const lying = { ...recordOf({ ...before, hasBytes: false, locations: [...locations] }), data: kept }
+    const taken = written(arriveAt(lying, image, true))
+    t.match(taken, { name: 'new', status: 'active', data: kept, size: 5, checksum: MD5 })
+    t.strictSame(taken.locations, locations.slice(0, -1), 'the URL is none that the source has')
+    t.notOk('arriving' in taken || 'discarded' in taken)
+  }
   t.end()
 })
 

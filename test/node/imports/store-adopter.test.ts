@@ -139,6 +139,7 @@ t.test('what is said of it may be taken anew, and the bytes stay those of the st
     locations: [{ store: 'big' }, { url: 'http://h/x' }],
   })
   t.equal(node.record()?.discarded, undefined, 'nothing is to be deleted in the store')
+  t.strictSame(node.registers.calls, ['image.arrive', 'image.arrive'], 'nor read again')
   t.equal(await readBy(node), 'hello')
 })
 
