@@ -7,6 +7,11 @@ export class Semaphore {
     this.#free = permits
   }
 
+  /** How many wait for a permit. */
+  get waiting(): number {
+    return this.#waiters.length
+  }
+
   /** Resolves with the function that gives the permit back (once); rejects with the signal's reason. */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()

@@ -2,46 +2,37 @@
  * A command-line tool that speaks to a back end: found at run time, given its arguments one by one and no shell, held to limits
  * in time and in what it says, and killed with all that it has started when nobody waits for it any more.
  */
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import type { Clock } from '../../cluster/runtime.ts'
 import { Semaphore } from '../../cluster/transfer/semaphore.ts'
 import { BackendError, type BackendErrorCode } from './backend.ts'
-
-export interface ToolEnd {
-  /** Null: it was killed. `TOOL_MISSING`: there is no such tool. */
-  exitCode: number | null
-  stderr: string
-}
+import { PAUSE_MS, RunningTool, SAID_LENGTH_MAX, TOOL_MISSING, type ToolEnd } from './running-tool.ts'
 
 export interface ToolAnswer extends ToolEnd {
   stdout: string
 }
 
-/** Of the shells, for a command that is not there. */
-export const TOOL_MISSING = 127
-/** What an answer, and what a tool says of itself, may have of characters: the rest is dropped. */
-const SAID_LENGTH_MAX = 256 * 1024
-/** Without a byte taken or given, ms. */
-const PAUSE_MS = 30_000
 /** From the last byte that it was given to its end, ms: what it still holds is on its way then. */
 const END_MS = 60_000
-/** For a tool whose bytes have broken off to put its things in order, ms; then it is killed. */
-const LEAVE_MS = 5000
 
 /**
  * At once, for one store. A tool of Ceph has 16 threads and 25 to 115 MB: all of them together stay below the 512 tasks that the
  * unit of systemd lets a node have.
  */
 const STREAMS_MAX = 16
-/** What only looks or marks does not wait behind clients that read slowly. */
+/** What only looks or marks does not wait behind those. */
 const COMMANDS_MAX = 8
+/** Who reads less than that in such a time gives way to those that wait: 4 MiB/s. */
+const TURN_MS = 10_000
+const TURN_BYTES_MIN = 40 * 1024 ** 2
 
 export class BackendTool {
   readonly #clock: Clock
   readonly #id: string
   readonly #streams = new Semaphore(STREAMS_MAX)
   readonly #commands = new Semaphore(COMMANDS_MAX)
+  /** Tools that have given way and are not gone yet. */
+  #leaving = 0
 
   /** `id`: of the store, for messages. */
   constructor(clock: Clock, id: string) {
@@ -85,7 +76,10 @@ export class BackendTool {
     }
   }
 
-  /** To be read, by whoever owes it `kill` then. It is killed with `signal`, too. */
+  /**
+   * To be read, by whoever owes it `kill` then. It is killed with `signal`, too; and when it is read slowly while others wait: its
+   * pieces end with GaveWayError then, and who wants more asks again behind them.
+   */
   async read(command: string, args: readonly string[], signal: AbortSignal): Promise<RunningTool> {
     return this.#read(command, args, signal, await this.#turn(this.#streams, signal))
   }
@@ -101,7 +95,23 @@ export class BackendTool {
     running.stdin.end()
     // Without a listener, Node.js throws away what nobody has read when the tool ends.
     running.stdout.on('readable', () => {})
+    this.#shareTurn(running)
     return running
+  }
+
+  #shareTurn(running: RunningTool): void {
+    let cancel = () => {}
+    const look = (before: number) => {
+      cancel = this.#clock.after(TURN_MS, () => {
+        const isSlow = running.takenBytes - before < TURN_BYTES_MIN
+        if (!isSlow || this.#streams.waiting <= this.#leaving) return look(running.takenBytes)
+        this.#leaving++
+        void running.ended.then(() => this.#leaving--)
+        running.giveWay()
+      })
+    }
+    look(0)
+    void running.ended.then(() => cancel())
   }
 
   /** What an end means that is no success. `known`: exit codes of the tool; what is missing there is BACKEND_UNAVAILABLE. */
@@ -147,120 +157,6 @@ export class BackendTool {
       endTurn()
       throw error
     }
-  }
-}
-
-interface Surroundings {
-  clock: Clock
-  id: string
-  signal: AbortSignal
-}
-
-export class RunningTool {
-  /** When it and all that it has started are gone. Never rejects. */
-  readonly ended: Promise<ToolEnd>
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #surroundings: Surroundings
-  #isOver = false
-
-  constructor(surroundings: Surroundings, command: string, args: readonly string[]) {
-    this.#surroundings = surroundings
-    // A group of its own, which is killed as one. What the node's own environment holds is none of the tool's business.
-    this.#child = spawn(command, [...args], {
-      detached: true,
-      cwd: '/',
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    })
-    const { signal } = surroundings
-    const onAbort = () => void this.leave()
-    signal.addEventListener('abort', onAbort, { once: true })
-    // It may end before it has read everything; how it has ended says why.
-    this.#child.stdin.on('error', () => {})
-    this.ended = this.#untilEnd().finally(() => {
-      this.#isOver = true
-      signal.removeEventListener('abort', onAbort)
-    })
-  }
-
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
-  get stdin(): Writable {
-    return this.#child.stdin
-  }
-
-  get stdout(): Readable {
-    return this.#child.stdout
-  }
-
-  /** What it writes, no faster than it is taken. How it has ended is still to be asked. Throws as `within`. */
-  async *pieces(): AsyncGenerator<Uint8Array> {
-    const pieces = this.#child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-    for (;;) {
-      const next = await this.within(PAUSE_MS, pieces.next())
-      if (next.done) return
-      yield next.value
-    }
-  }
-
-  /** Resolves with `waiting`. Kills it after `limitMs`, and throws BACKEND_UNAVAILABLE then, or the signal's reason. */
-  async within<T>(limitMs: number, waiting: Promise<T>): Promise<T> {
-    const { clock, id, signal } = this.#surroundings
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(limitMs, () => {
-        reject(new BackendError('BACKEND_UNAVAILABLE', `The store ${id} does not answer.`))
-        this.kill()
-      })
-    })
-    try {
-      const result = await Promise.race([waiting, late])
-      signal.throwIfAborted()
-      return result
-    } catch (error) {
-      signal.throwIfAborted()
-      throw error
-    } finally {
-      cancel()
-    }
-  }
-
-  /**
-   * Ends it. One that still waits for input gets the end of that, and a while to let go of what it holds: locks of one that is
-   * killed outlive it. Resolves when it is gone, or as good as that.
-   */
-  async leave(): Promise<void> {
-    if (this.#isOver) return
-    if (this.#child.stdin.writableEnded) return this.kill()
-    this.#child.stdin.end()
-    const cancel = this.#surroundings.clock.after(LEAVE_MS, () => this.kill())
-    await this.ended
-    cancel()
-  }
-
-  kill(): void {
-    if (this.#isOver) return
-    try {
-      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
-    } catch {
-      // It has just ended.
-    }
-    // Nobody reads the rest of it, without which it would have no end.
-    this.#child.stdout.destroy()
-  }
-
-  #untilEnd(): Promise<ToolEnd> {
-    let stderr = ''
-    // The last lines tell why.
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr = (stderr + text).slice(-SAID_LENGTH_MAX)
-    })
-    return new Promise((resolve) => {
-      this.#child.on('error', (error) => resolve({ exitCode: TOOL_MISSING, stderr: error.message }))
-      this.#child.on('close', (exitCode) => resolve({ exitCode, stderr }))
-    })
   }
 }
 

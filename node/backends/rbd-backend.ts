@@ -11,8 +11,9 @@ import {
   type ObjectRange,
   type PutRequest,
 } from './backend.ts'
-import { BackendTool, type ToolEnd } from './backend-tool.ts'
+import { BackendTool } from './backend-tool.ts'
 import { RbdReader, type RbdTools } from './rbd-reader.ts'
+import type { ToolEnd } from './running-tool.ts'
 
 export interface RbdBackendOptions {
   /** Of the store. */

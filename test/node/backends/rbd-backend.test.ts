@@ -5,12 +5,15 @@ import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { systemClock, type Clock } from '../../../cluster/runtime.ts'
 import { RbdBackend, type RbdBackendOptions } from '../../../node/backends/rbd-backend.ts'
+import { deferred } from '../../helpers/deferred.ts'
 import { RbdStandIn } from '../../helpers/rbd-stand-in.ts'
 import { backendSuite, piecesOf, read } from '../../suites/backend.ts'
 
 /** For what hangs: nobody waits as long as for a real one. */
 const hasty: Clock = { ...systemClock, after: (ms, action) => systemClock.after(ms / 25, action) }
 const OBJECT_BYTES = 4096
+/** More than there may be tools. */
+const READERS = 18
 const request = { sizeBytes: null, signal: new AbortController().signal }
 const FSID = 'e770f12b-d142-4664-8882-e057b5a40c2d'
 
@@ -224,19 +227,58 @@ t.test('rbd: one that hangs is given up and killed with all that it has started'
   }
 })
 
-t.test('rbd: there are only so many tools; who looks does not wait for who reads slowly', async (t) => {
+t.test('rbd: there are only so many tools; who looks does not wait for who sends slowly', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn, hasty)
+  await rbdOf(standIn).put('a', piecesOf(Buffer.from('hello')), request)
+  const held = deferred()
+  const slow = async function* () {
+    yield Buffer.from('hel')
+    await held.promise
+    yield Buffer.from('lo')
+  }
+  const puts = Array.from({ length: 16 }, (_, index) => backend.put(`b${index}`, slow(), request))
+  await t.rejects(read(backend, 'a', 0, 4), { code: 'BACKEND_UNAVAILABLE', message: /as much to do/ })
+  t.notOk(await backend.isInUse('a', request.signal))
+  held.resolve()
+  t.strictSame(await Promise.all(puts), Array(16).fill(5))
+  t.equal(String(await read(backend, 'a', 0, 4)), 'hello')
+})
+
+t.test('rbd: who reads slowly gives way to those that wait, and goes on behind them', async (t) => {
+  const standIn = await RbdStandIn.start(t)
+  const backend = rbdOf(standIn, hasty)
+  const bytes = randomBytes(300_000)
+  await rbdOf(standIn, systemClock, { objectBytes: 2 ** 17 }).put('a', piecesOf(bytes, 65_536), request)
+  const readers = Array.from({ length: READERS }, async (_, index) => {
+    const pieces: Uint8Array[] = []
+    const start = index % 2
+    for await (const piece of backend.open('a', { start, end: bytes.length - 1 }, request.signal)) {
+      pieces.push(piece)
+      if (pieces.length <= 3) await setTimeout(300)
+    }
+    return Buffer.concat(pieces).equals(bytes.subarray(start))
+  })
+  t.strictSame(await Promise.all(readers), Array(READERS).fill(true))
+  const calls = await standIn.calls()
+  const countOf = (command: string) => calls.filter((call) => call.startsWith(command)).length
+  t.equal(countOf('export'), READERS / 2, 'what has begun is not begun anew')
+  t.ok(countOf('info') > READERS / 2, 'some have gone on by objects')
+})
+
+t.test('rbd: nobody gives way where nobody waits', async (t) => {
   const standIn = await RbdStandIn.start(t)
   const backend = rbdOf(standIn, hasty)
   const bytes = randomBytes(1_000_000)
   await rbdOf(standIn).put('a', piecesOf(bytes, 65_536), request)
   const slow = Array.from({ length: 16 }, () =>
-    backend.open('a', { start: 0, end: bytes.length - 1 }, new AbortController().signal),
+    backend.open('a', { start: 0, end: bytes.length - 1 }, request.signal),
   )
   for (const reader of slow) await reader.next()
-  await t.rejects(read(backend, 'a', 0, 9), { code: 'BACKEND_UNAVAILABLE', message: /as much to do/ })
-  t.notOk(await backend.isInUse('a', request.signal))
-  await slow[0]!.return(undefined)
-  t.equal((await read(backend, 'a', 0, bytes.length - 1)).length, bytes.length)
+  await setTimeout(1000)
+  await standIn.calls()
+  for (const reader of slow) await reader.next()
+  t.strictSame(await standIn.calls(), [])
   await Promise.all(slow.map((reader) => reader.return(undefined)))
 })
 
