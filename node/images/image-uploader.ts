@@ -2,7 +2,7 @@
  * One upload, from `queued` to `active` or back (architecture §4): the register says who uploads, the writer stores the
  * bytes on W nodes, and only then the register says that the image is active.
  */
-import { ClusterError, hasCode } from '../../cluster/errors.ts'
+import { ClusterError, hasCode, toError } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { sleep, stopController, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
@@ -79,6 +79,8 @@ export interface AnyUpload extends Omit<UploadRequest, 'grant'> {
    * record from the start, and filled by the steps. Absent: the cluster alone.
    */
   stores?: readonly string[]
+  /** Whether the cluster takes the bytes though it is none of `stores`: the steps bring them on, and it keeps nothing. */
+  isStaged?: boolean
 }
 
 /** What an upload has left: chunks of the cluster, or an object of a back end. */
@@ -95,7 +97,15 @@ export interface UploadSteps {
   finish: (args: FinishUploadArgs, signal: AbortSignal, stored: StoredBytes) => Promise<unknown>
   /** What is said of the image when this upload fails; absent: what others say when its node is gone. */
   failureOf?: (error: unknown) => UploadFailure
+  /**
+   * The bytes could not be stored. Answers whether the image has come to its end all the same, by another way; may throw what
+   * keeps it from there.
+   */
+  rescue?: (ended: UploadEnd, signal: AbortSignal) => Promise<boolean>
 }
+
+/** For the operation that ends an upload. */
+export type UploadEnd = Pick<FinishUploadArgs, 'uploadId' | 'now'>
 
 /** What is fixed when its bytes begin to come. */
 interface Storing {
@@ -186,12 +196,15 @@ export class ImageUploader {
     request.terms?.onBegun?.()
     // From here on that is fixed.
     const copies = wantedCopies(record, this.#options.copies)
-    const object = objects.find(({ store }) => store === request.stores?.[0]) ?? null
-    const { stored, inspection } = await this.#store(uploadId, request, { record, object, copies }, steps)
+    const [first] = request.isStaged ? [] : (request.stores ?? [])
+    const object = objects.find(({ store }) => store === first) ?? null
+    const brought = await this.#store(uploadId, request, { record, object, copies }, steps)
+    if (!brought) return
+    const { stored, inspection } = brought
     const virtualSize = inspection?.virtualSizeOf(stored.sizeBytes) ?? null
     if (inspection?.note) this.#components.log.warn({ image: request.id }, inspection.note)
     await this.#activate(request, uploadId, { stored, virtualSize, copies }, steps)
-    this.#conclude(uploadId, stored)
+    this.#conclude(uploadId, request, stored)
   }
 
   /** For the bytes of an image, as they come. `lets` as UploadInspection has it. Null: they are taken as they are. */
@@ -240,12 +253,13 @@ export class ImageUploader {
     }
   }
 
+  /** Null: the image has come to its end without these bytes. */
   async #store(
     uploadId: UploadId,
     request: AnyUpload,
     { record, object, copies }: Storing,
     steps: UploadSteps,
-  ): Promise<Stored> {
+  ): Promise<Stored | null> {
     const { id, body, declaredSizeBytes, roomBytes, terms } = request
     const sizeBytesMax = Math.min(this.#options.sizeBytesMax, roomBytes ?? Infinity)
     const { writer, backendWriter } = this.#components
@@ -261,13 +275,25 @@ export class ImageUploader {
         : writer.write({ ...session, imageId: id, upload: uploadId, copies }, watched))
       await this.#requireDigest(uploadId, stored, terms?.md5 ?? null)
       return { stored, inspection }
-    } catch (error) {
+    } catch (failure) {
+      const error = await this.#rescue(uploadId, steps, failure)
+      if (error === null) return null
       const isDeleted = await this.#giveBack(request, uploadId, steps, error)
       // Nothing protects the chunks of an image that was deleted: what they were missed for is not what the client did.
       if (isDeleted && error instanceof ClusterError) throw wasDeleted(id, error)
       throw error
     } finally {
       endTurn()
+    }
+  }
+
+  /** Answers what the upload fails for; null: it does not. */
+  async #rescue(uploadId: UploadId, steps: UploadSteps, failure: unknown): Promise<Error | null> {
+    const isRescued = steps.rescue?.({ uploadId, now: this.#now() }, this.#stopping.signal)
+    try {
+      return (await isRescued) ? null : toError(failure)
+    } catch (error) {
+      return toError(error)
     }
   }
 
@@ -316,7 +342,7 @@ export class ImageUploader {
    * The image is active: whatever fails now is put right by the updater. The client waits neither for the mark nor for the
    * end of the pins: the disk of this node, or one of the nodes that have some, may hang by now.
    */
-  #conclude(uploadId: UploadId, stored: StoredBytes): void {
+  #conclude(uploadId: UploadId, { isStaged }: AnyUpload, stored: StoredBytes): void {
     if ('object' in stored) return
     const { writer, holder, identity, log } = this.#components
     const onFailure = (error: unknown) =>
@@ -325,7 +351,7 @@ export class ImageUploader {
         'the claims of a finished upload are left to the updater',
       )
     const conclude = async () => {
-      if (stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
+      if (!isStaged && stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
       await writer.unpin(uploadId, stored.pinnedAt).catch(onFailure)
     }
     this.#track(uploadId, conclude())

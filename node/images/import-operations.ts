@@ -230,7 +230,7 @@ function progressOf(
   { failed, remaining = [] }: { failed?: string[]; remaining?: string[] },
 ): Pick<ImageRecord, 'properties' | 'upload'> {
   return remaining.length > 0
-    ? { upload, properties: stillImporting(properties, remaining) }
+    ? { upload, properties: stillImporting(properties, remaining, failed) }
     : { upload: null, properties: imported(properties, 'done', failed) }
 }
 

@@ -20,9 +20,13 @@ export function importing(properties: Properties, taskId: string, stores: readon
   return { ...properties, [TASK]: taskId, [UNDER_WAY]: stores.join(','), [FAILED]: '' }
 }
 
-/** Of one that has reached some of its stores, and is on its way to `remaining` still. */
-export function stillImporting(properties: Properties, remaining: readonly string[]): Properties {
-  return { ...properties, [UNDER_WAY]: remaining.join(',') }
+/** Of one that has reached some of its stores, not those that `failed`, and is on its way to `remaining` still. */
+export function stillImporting(
+  properties: Properties,
+  remaining: readonly string[],
+  failed: readonly string[] = [],
+): Properties {
+  return { ...properties, [UNDER_WAY]: remaining.join(','), [FAILED]: sorted(failed) }
 }
 
 /** Of one whose import is over. `failed`: what it was on its way to, it has not reached. Of `done`, some stores may have failed. */
@@ -32,6 +36,10 @@ export function imported(
   failed: readonly string[] = [],
 ): Properties {
   const { [TASK]: _, ...rest } = properties
-  const stores = properties[UNDER_WAY] ?? ''
-  return { ...rest, [UNDER_WAY]: '', [FAILED]: outcome === 'failed' ? stores : failed.join(',') }
+  const stores = properties[UNDER_WAY]?.split(',') ?? []
+  return { ...rest, [UNDER_WAY]: '', [FAILED]: sorted(outcome === 'failed' ? stores : failed) }
+}
+
+function sorted(stores: readonly string[]): string {
+  return stores.toSorted().join(',')
 }

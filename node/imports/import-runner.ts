@@ -344,12 +344,14 @@ export class ImportRunner {
       const terms = { md5: null, onFailure: 'end-import' as const, onBegun: begun, turn }
       const declaredSizeBytes = job.method === 'copy-image' ? image.size : null
       const uploadId = claimOf(task.id)
-      const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId, stores }
+      const { isStaged } = work
+      const request = { id: image.id, body, declaredSizeBytes, roomBytes, terms, uploadId, stores, isStaged }
       await this.#components.uploader.run(
         request,
         work.steps((upload) => this.#begin(job, task, upload)),
       )
-      return counted.sizeBytes
+      // Not all stores may have taken all of it.
+      return (job.method === 'copy-image' ? image.size : null) ?? counted.sizeBytes
     })
   }
 

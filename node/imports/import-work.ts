@@ -5,7 +5,7 @@ import type { StoredObject } from '../backends/backends.ts'
 import type { ImageRecord, ImageUpload } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import type { Caller } from '../images/image-requests.ts'
-import type { ImageUploader, UploadSteps } from '../images/image-uploader.ts'
+import type { ImageUploader, UploadEnd, UploadSteps } from '../images/image-uploader.ts'
 import type { ImportChanges } from '../images/import-operations.ts'
 import type { UploadInspection } from '../inspect/upload-inspection.ts'
 import type { IncomingFormats, ImportPlugins } from './import-plugins.ts'
@@ -18,7 +18,7 @@ export interface ImportWorkComponents {
   uploader: Pick<ImageUploader, 'inspectionOf'>
   source: Pick<ImportSource, 'facts' | 'open'>
   plugins: Pick<ImportPlugins, 'changesOf' | 'apply'>
-  copier: Pick<StoreCopier, 'copyOn' | 'orRemoved' | 'spread'>
+  copier: Pick<StoreCopier, 'copyOn' | 'copyImage' | 'copyToFirst' | 'orRemoved' | 'spread' | 'isOutside'>
 }
 
 export interface WorkOrder extends Fetched, CopyJob {
@@ -46,6 +46,16 @@ export class ImportWork {
     this.#signal = signal
   }
 
+  /**
+   * Whether the bytes go to the cluster first though it is none of the stores: they come only once, and a store that fails is
+   * not to keep them from the others. Glance stages them for that, too.
+   */
+  get isStaged(): boolean {
+    const { allMustSucceed, method, stores } = this.#order
+    const isOneEnough = !allMustSucceed && stores.length > 1
+    return isOneEnough && method !== 'copy-image' && this.#components.copier.isOutside(stores)
+  }
+
   /** `watched`: sees the bytes as they come. */
   async *body(
     watched: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
@@ -64,6 +74,7 @@ export class ImportWork {
       hashAlgorithm: 'sha512',
       finish: (args, signal) => this.#finish(args, AbortSignal.any([signal, this.#signal])),
       failureOf: (error) => this.#failureOf(error),
+      rescue: (ended, signal) => this.#copyElsewhere(ended, AbortSignal.any([signal, this.#signal])),
     }
   }
 
@@ -112,11 +123,50 @@ export class ImportWork {
   async #activate(args: FinishUploadArgs, signal: AbortSignal): Promise<void> {
     const { registers, copier } = this.#components
     const { id } = this.#order.image
-    const there = (args.objects ?? []).map(({ store }) => store)
-    const remaining = this.#objects.map(({ store }) => store).filter((store) => !there.includes(store))
+    const { there, failed, left } = await this.#reachFirst(args, signal)
+    const remaining = left.map(({ store }) => store)
     const changes = isWithout(this.#changes) ? {} : { changes: this.#changes }
-    await registers.apply(id, 'image.activate-import', { ...args, ...changes, remaining })
-    await copier.spread(this.#order, args, this.#objects, { failed: [], signal })
+    const data = this.isStaged ? null : args.data
+    await copier.orRemoved({ objects: there, failed: [] }, () => {
+      const whole = { ...args, ...changes, data, objects: there, failed, remaining }
+      return registers.apply(id, 'image.activate-import', whole)
+    })
+    const found = { ...args, objects: there }
+    if (left.length > 0) await copier.spread(this.#order, found, [...there, ...left], { failed, signal })
+  }
+
+  /** Answers where the bytes are in back ends, which stores have failed, and where they are still to go. */
+  async #reachFirst(args: FinishUploadArgs, signal: AbortSignal) {
+    const { data, objects: there = [], sizeBytes, md5, sha512 } = args
+    if (!this.isStaged || !data) {
+      const isLeft = ({ url }: StoredObject) => !there.some((object) => object.url === url)
+      return { there, failed: [], left: this.#objects.filter(isLeft) }
+    }
+    const staged = { ...data, sizeBytes, md5, sha512 }
+    const { copier } = this.#components
+    const { first, failed, left } = await copier.copyToFirst(this.#order, staged, this.#objects, signal)
+    return { there: [first], failed, left }
+  }
+
+  /**
+   * What is copied is still where it comes from: where one of several stores is enough, and the first one fails, it goes to the
+   * others from there. Answers false where that is not so.
+   */
+  async #copyElsewhere(ended: UploadEnd, signal: AbortSignal): Promise<boolean> {
+    const { allMustSucceed, method, stores, image } = this.#order
+    const { registers, copier } = this.#components
+    const [first = '', ...others] = stores
+    const { checksum, hashValue, size, virtualSize } = image
+    const left = this.#objects.filter(({ store }) => store !== first)
+    // Without a digest nothing would tell other bytes.
+    if (method !== 'copy-image' || allMustSucceed || others.length === 0 || hashValue === null) return false
+    signal.throwIfAborted()
+    const { objects, failed } = await copier.copyImage(this.#order, left, signal)
+    const copied = { objects, failed: [first, ...failed] }
+    const digests = { md5: checksum ?? '', sha512: hashValue, sizeBytes: size ?? 0, virtualSize }
+    const args = { ...ended, ...digests, data: null, ...copied }
+    await copier.orRemoved(copied, () => registers.apply(image.id, 'image.finish-import', args))
+    return true
   }
 
   /** What was staged waits for another import, unless it is to blame. */

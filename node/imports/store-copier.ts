@@ -7,12 +7,13 @@ import type { Log } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { objectName, type Backends, type StoredObject } from '../backends/backends.ts'
 import type { BackendWriter } from '../data/backend-writer.ts'
+import { isHashAlgorithm } from '../data/hash-algorithms.ts'
 import { ImageError } from '../errors.ts'
 import type { BackendGate } from '../images/backend-gate.ts'
 import { bytesOf } from '../images/bytes-of.ts'
 import type { FinishUploadArgs } from '../images/image-decisions.ts'
 import type { ImageOpener } from '../images/image-opener.ts'
-import { plainImage, type ImageRecord, type StagedData } from '../images/image-record.ts'
+import { plainImage, type ImageData, type ImageRecord, type StagedData } from '../images/image-record.ts'
 import type { ImageRegisters } from '../images/image-registers.ts'
 import { locationOf } from '../images/location-rules.ts'
 
@@ -34,6 +35,9 @@ export interface CopyJob {
   allMustSucceed: boolean
 }
 
+/** Bytes that wait in the cluster, and what is known of them. */
+export type StagedBytes = ImageData & Pick<StagedData, 'sizeBytes' | 'md5' | 'sha512'>
+
 /** For the operation that ends the import. */
 export interface Copied {
   /** Where the bytes are, in back ends. */
@@ -47,6 +51,11 @@ export class StoreCopier {
 
   constructor(components: StoreCopierComponents) {
     this.#components = components
+  }
+
+  /** Whether none of some stores is the cluster. */
+  isOutside(stores: readonly string[]): boolean {
+    return stores.every((store) => this.#components.backends.has(store))
   }
 
   /** The objects that an import will make, for its claim. Throws UNAVAILABLE while back ends may not be written to. */
@@ -76,7 +85,7 @@ export class StoreCopier {
   /** From what is staged. Throws also when the image would be nowhere. */
   async copyStaged(
     job: CopyJob,
-    staged: StagedData,
+    staged: StagedBytes,
     further: readonly StoredObject[],
     signal: AbortSignal,
   ): Promise<Copied> {
@@ -84,7 +93,15 @@ export class StoreCopier {
     const source = { ...plainImage(job.image), ...digests(md5, sha512), data: staged, size }
     const copied = await this.#copyAll(job, { source, further, there: [] }, signal)
     if (copied.failed.length < job.stores.length) return copied
-    throw new ImageError('UNAVAILABLE', `None of the stores could be reached: ${copied.failed.join(', ')}.`)
+    throw noneReached(copied.failed)
+  }
+
+  /** From where the image is. Throws also when none of `further` is reached. */
+  async copyImage(job: CopyJob, further: readonly StoredObject[], signal: AbortSignal): Promise<Copied> {
+    const source = plainImage(job.image)
+    const copied = await this.#copyAll(job, { source, further, there: [] }, signal)
+    if (copied.objects.length > 0) return copied
+    throw noneReached(copied.failed)
   }
 
   /**
@@ -93,7 +110,7 @@ export class StoreCopier {
    */
   async copyToFirst(
     job: CopyJob,
-    staged: StagedData,
+    staged: StagedBytes,
     wanted: readonly StoredObject[],
     signal: AbortSignal,
   ): Promise<{ first: StoredObject; failed: string[]; left: StoredObject[] }> {
@@ -109,7 +126,7 @@ export class StoreCopier {
         failed.push(object.store)
       }
     }
-    throw new ImageError('UNAVAILABLE', 'There is no store to bring the image to.')
+    throw noneReached(failed)
   }
 
   /**
@@ -177,12 +194,19 @@ export class StoreCopier {
     const image = await opener.open(source)
     if (!image) throw new ImageError('UNAVAILABLE', 'The bytes of the image are nowhere to be had.')
     const { sizeBytes } = image
-    const request = { object, sizeBytesMax: sizeBytes, declaredSizeBytes: sizeBytes, signal }
+    const { checksum, hashAlgo, hashValue } = source
+    const algorithm = hashAlgo !== null && isHashAlgorithm(hashAlgo) && { hashAlgorithm: hashAlgo }
+    const request = { object, sizeBytesMax: sizeBytes, declaredSizeBytes: sizeBytes, ...algorithm, signal }
     const { md5, multihash } = await backendWriter.write(request, bytesOf(image, signal))
-    if (md5 === source.checksum && multihash === source.hashValue) return
+    // Who has told the digest of a location need not have told both.
+    if (multihash === hashValue && (checksum === null || md5 === checksum)) return
     await backendWriter.remove(object)
     throw new ImageError('UNAVAILABLE', 'Other bytes came than those of the image.')
   }
+}
+
+function noneReached(stores: readonly string[]): ImageError {
+  return new ImageError('UNAVAILABLE', `None of the stores could be reached: ${stores.join(', ')}.`)
 }
 
 /** Of bytes that can be read, whatever their image is. */

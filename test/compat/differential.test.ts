@@ -1,4 +1,6 @@
 /** The same requests to a real Glance and to a Serac node: every difference is explained in differential/wanted.ts. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { clientCluster, OPTIONS, restartWith } from './client-cluster.ts'
@@ -21,6 +23,7 @@ import { byPolicy, byRole, protectedLists } from './differential/cases/protectio
 import quotas from './differential/cases/quotas.ts'
 import routing from './differential/cases/routing.ts'
 import schemas from './differential/cases/schemas.ts'
+import severalStores from './differential/cases/several-stores.ts'
 import usage from './differential/cases/usage.ts'
 import versions from './differential/cases/versions.ts'
 import stock from './differential/cases/stock-metadefs.ts'
@@ -29,9 +32,10 @@ import { Judge } from './differential/differences.ts'
 import { GALLERY, SEED } from './differential/gallery.ts'
 import { startMirror } from './differential/mirror.ts'
 import { DifferentialRunner } from './differential/runner.ts'
-import { settingsFor } from './differential/settings.ts'
+import { settingsFor, storesIn, type ServerSettings } from './differential/settings.ts'
 import { STOCK_DIRECTORY } from './differential/stock.ts'
-import { REASONS, type Reason } from './differential/wanted.ts'
+import { REASONS, WANTED, type Reason } from './differential/wanted.ts'
+import { WANTED_OF_STORES } from './differential/wanted-of-stores.ts'
 import { runCommand } from '../helpers/run-command.ts'
 import { RealGlance } from './real-glance.ts'
 
@@ -64,15 +68,20 @@ const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks,
 /** Those of a service that shows no locations and deletes at once. */
 const PLAIN_AREAS: Readonly<Record<string, readonly Case[]>> = { plain, byPolicy }
 
+/** Those of a service with several stores, of which one cannot be used. */
+const STORE_AREAS: Readonly<Record<string, readonly Case[]>> = { severalStores }
+
 const mirror = await startMirror(t)
-const settings = settingsFor(mirror)
+const directory = t.testdir({ glance: { second: {} }, serac: { second: {} } })
+const directories = { glance: join(directory, 'glance'), serac: join(directory, 'serac') }
+const settings = settingsFor(mirror, directories)
 const [glance, cluster] = await Promise.all([
   RealGlance.start(t, settings.wide.glance.map(parseSetting)),
   clientCluster(t, settings.wide.serac.map(parseSetting), 1),
 ])
 const runner = new DifferentialRunner({ glance: glance.url, serac: cluster.node(0).apiUrl, mirror })
 t.teardown(() => runner.close())
-const judge = new Judge()
+const judge = new Judge([...WANTED, ...WANTED_OF_STORES])
 
 function compare(areas: Readonly<Record<string, readonly Case[]>>): void {
   for (const [area, scripts] of Object.entries(areas))
@@ -82,12 +91,17 @@ function compare(areas: Readonly<Record<string, readonly Case[]>>): void {
 }
 
 compare(AREAS)
-t.test('other settings', async () => {
-  await Promise.all([
-    glance.restart(settings.plain.glance.map(parseSetting)),
-    restartWith(cluster, settings.plain.serac.map(parseSetting)),
-  ])
+async function restart({ glance: theirs, serac: ours }: ServerSettings): Promise<void> {
+  await Promise.all([glance.restart(theirs.map(parseSetting)), restartWith(cluster, ours.map(parseSetting))])
+}
+t.test('several stores', async () => {
+  await restart(settings.several)
+  const { broken, rotten } = storesIn(directories.glance)
+  // Glance makes them when it starts.
+  for (const path of [broken, rotten]) await rm(path, { recursive: true })
 })
+compare(STORE_AREAS)
+t.test('other settings', () => restart(settings.plain))
 compare(PLAIN_AREAS)
 t.test('the stock definitions', async (t) => {
   const command = [
@@ -112,7 +126,13 @@ t.test(`a gallery of ${GALLERY.length} images, seed ${SEED}`, async () =>
 compare(GALLERY_AREAS)
 t.test('every row of the table explains a difference', async (t) => {
   t.strictSame(judge.stale(), [])
-  const scripts = Object.values({ ...AREAS, ...STOCK_AREAS, ...GALLERY_AREAS, ...PLAIN_AREAS }).flat()
+  const scripts = Object.values({
+    ...AREAS,
+    ...STOCK_AREAS,
+    ...GALLERY_AREAS,
+    ...PLAIN_AREAS,
+    ...STORE_AREAS,
+  }).flat()
   t.equal(new Set(scripts.map(({ name }) => name)).size, scripts.length, 'each case has a name of its own')
   t.comment(`${scripts.length} cases, ${runner.requests} requests to each`)
   for (const [reason, differences] of judge.byReason())

@@ -36,8 +36,13 @@ const PLAIN = [
   `oslo_policy.policy_file=${join(PROTECTIONS, 'policy.yaml')}`,
 ]
 
+/** Beside the one that is the default: a directory, and two that are not there when something is to be stored. */
+const FURTHER = ['second', 'broken', 'rotten'] as const
+
 /** Where the bytes of images may be. */
 const GLANCE = ['DEFAULT.enabled_backends=main:file,http:http']
+const GLANCE_FURTHER = ['DEFAULT.enabled_backends=main:file,second:file,broken:file,rotten:file,http:http']
+const SERAC_FURTHER = ['DEFAULT.enabled_backends=second:file,broken:file,rotten:file']
 
 /** Serac goes to no loopback address that it was not told of. */
 const SERAC = [
@@ -53,8 +58,32 @@ export interface ServerSettings {
   serac: string[]
 }
 
-/** Locations may be at `mirror`. */
-export function settingsFor(mirror: string): { wide: ServerSettings; plain: ServerSettings } {
+/** The directories of the further stores of a server. */
+export function storesIn(directory: string): Record<(typeof FURTHER)[number], string> {
+  const [second, broken, rotten] = FURTHER.map((id) => join(directory, id)) as [string, string, string]
+  return { second, broken, rotten }
+}
+
+/** What `several` adds: stores in directories, for each of the two servers its own. */
+function severalStores(directories: Directories): ServerSettings {
+  const placed = (directory: string) =>
+    Object.entries(storesIn(directory)).map(([id, path]) => `${id}.filesystem_store_datadir=${path}`)
+  return {
+    glance: [...GLANCE_FURTHER, ...placed(directories.glance)],
+    serac: [...SERAC_FURTHER, ...placed(directories.serac)],
+  }
+}
+
+export interface Directories {
+  glance: string
+  serac: string
+}
+
+/** Locations may be at `mirror`. `wide`, `plain` and `several`, which has further stores, are for different cases. */
+export function settingsFor(
+  mirror: string,
+  directories: Directories,
+): Record<'wide' | 'plain' | 'several', ServerSettings> {
   const { hostname, port } = new URL(mirror)
   // oslo's own lists of this kind are in brackets, and say so late: when the first location is looked at.
   const allowed = [
@@ -66,5 +95,10 @@ export function settingsFor(mirror: string): { wide: ServerSettings; plain: Serv
     glance: [...COMMON, ...own, ...allowed, ...GLANCE],
     serac: [...COMMON, ...own, ...allowed, ...SERAC],
   })
-  return { wide: both(WIDE), plain: both(PLAIN) }
+  const [base, further] = [both([]), severalStores(directories)]
+  const several = {
+    glance: [...base.glance, ...further.glance],
+    serac: [...base.serac, ...further.serac],
+  }
+  return { wide: both(WIDE), plain: both(PLAIN), several }
 }

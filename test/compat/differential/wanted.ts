@@ -58,6 +58,14 @@ export const REASONS = {
   dated: 'what was loaded has a time of change from the beginning',
   numbers: 'what is no number, or no choice, is refused, and neither compared nor read as Python would',
   length: 'the length of what is sent is told; from its cache Glance sends without it',
+  'own order': 'the cluster comes before the other stores, whatever the order in which they were named',
+  'not reached': 'an import that has failed names every store that it was to reach, whichever was to blame',
+  'let go':
+    'an image whose import has failed can be imported again; Glance leaves it locked, or importing for ever',
+  'none reached':
+    'what has reached no store has failed, as the documents of Glance say; of a copy it says success',
+  'earlier import': 'stores that an earlier import has not reached are no word on this one',
+  'store down': 'a store that cannot be used is 503, and the message says so; Glance answers 500',
   'no id': 'what is no id of an image is not queued; Glance takes it, and can never bring it',
 } as const
 

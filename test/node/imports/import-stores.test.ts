@@ -214,6 +214,86 @@ t.test('so is one that is downloaded', async (t) => {
   t.equal(await failing.read(), 'hello')
 })
 
+t.test('bytes that come only once go on to the next store when the first one fails', async (t) => {
+  const uri = 'http://mirror.example/image'
+  const wanted = { method: 'web-download' as const, uri, allMustSucceed: false, stores: ['fast', 'big'] }
+  for (const takesBytes of [0, 3]) {
+    const node = nodeOf(t)
+    const seen: object[] = []
+    node.registers.afterExecute = (name) => {
+      if (name === 'image.activate-import') seen.push({ ...node.image() })
+    }
+    node.fast.fail()
+    node.fast.takesBytes = takesBytes
+    await node.imported({ ...wanted, stores: ['fast', 'big'] })
+    t.match(node.image(), {
+      ...{ status: 'active', upload: null, size: 5, checksum: MD5, hashValue: SHA512, data: null },
+      ...{ locations: [{ store: 'big' }], discarded: [{ store: 'fast' }] },
+      properties: { os_glance_failed_import: 'fast', os_glance_importing_to_stores: '' },
+    })
+    t.equal(node.image()?.locations?.length, 1)
+    t.match(node.task(), { status: 'success', message: 'Copied 0 MiB' })
+    t.match(seen, [{ upload: null }], 'it was the last store')
+    node.fast.failure = null
+    t.equal(await node.read(), 'hello')
+    t.equal(node.web.asked, 1)
+    t.equal(node.released.length, 1, 'what the cluster had of it on the way is nobody’s')
+    t.strictSame(node.cluster.held, [])
+  }
+})
+
+t.test('where they reach none, the import has failed, and may be tried again', async (t) => {
+  const uri = 'http://mirror.example/image'
+  const wanted = { method: 'web-download' as const, uri, allMustSucceed: false, stores: ['fast', 'big'] }
+  const node = nodeOf(t)
+  node.fast.fail()
+  node.big.fail()
+  await node.imported(wanted)
+  t.match(node.task(), { status: 'failure', message: /The store big does not answer/ })
+  t.match(node.image(), {
+    ...{ status: 'queued', upload: null, size: null, data: null },
+    properties: { os_glance_failed_import: 'big,fast' },
+  })
+  t.notOk(node.image()?.locations)
+  t.equal(node.released.length, 1)
+  node.big.failure = null
+  await node.imported(wanted)
+  t.match(node.image(), { status: 'active', locations: [{ store: 'big' }] })
+})
+
+t.test('a copy goes on to the next store when the first one fails', async (t) => {
+  const wanted = { method: 'copy-image' as const, allMustSucceed: false }
+  const node = nodeOf(t)
+  await node.upload()
+  node.fast.fail()
+  node.fast.takesBytes = 3
+  await node.imported({ ...wanted, stores: ['fast', 'big'] }, admin)
+  t.match(node.task(), { status: 'success' })
+  t.match(node.image(), {
+    ...{ status: 'active', upload: null, discarded: [{ store: 'fast' }] },
+    locations: [{ url: `serac://${ID}` }, { store: 'big' }],
+    properties: { os_glance_failed_import: 'fast' },
+  })
+  const full = nodeOf(t)
+  await full.upload('fast')
+  full.cluster.failure = new ImageError('TOO_LARGE', 'the image store is full')
+  await full.imported({ ...wanted, stores: ['big', 'main'] }, admin)
+  t.match(full.task(), { status: 'success' })
+  t.match(full.image(), {
+    ...{ status: 'active', data: null, locations: [{ store: 'fast' }, { store: 'big' }] },
+    properties: { os_glance_failed_import: 'main' },
+  })
+  t.equal(await full.read(['big']), 'hello')
+  const nowhere = nodeOf(t)
+  await nowhere.upload()
+  nowhere.fast.fail()
+  nowhere.big.fail()
+  await nowhere.imported({ ...wanted, stores: ['fast', 'big'] }, admin)
+  t.match(nowhere.task(), { status: 'failure' })
+  t.match(nowhere.image(), { status: 'active', properties: { os_glance_failed_import: 'big,fast' } })
+  t.equal(nowhere.image()?.locations?.length ?? 0, 0)
+})
+
 t.test('while back ends may not be used, nothing is claimed', async (t) => {
   const node = nodeOf(t)
   node.gate.require = () => Promise.reject(new ImageError('UNAVAILABLE', 'These do not: c.'))

@@ -49,8 +49,12 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const { each, backends, backendWriter, pool, hashes, gate } = memoryBackends('fast', 'big')
   const kept = new Map<string, Buffer>()
   const released: string[] = []
+  /** What the cluster says to every upload; null: it takes it. And what it was told that it holds. */
+  const cluster = { failure: null as Error | null, held: [] as string[] }
+  const web = { asked: 0 }
   const writer = {
     write: async ({ upload }: { upload: string }, body: AsyncIterable<Uint8Array>): Promise<StoredImage> => {
+      if (cluster.failure) throw cluster.failure
       const pieces: Uint8Array[] = []
       for await (const piece of body) pieces.push(piece)
       const root = Buffer.from(upload).toString('hex').slice(0, 64)
@@ -70,7 +74,8 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const imageIn = (bytes: Buffer): OpenImage => ({
     sizeBytes: bytes.length,
     read: async function* (start, end) {
-      yield { bytes: bytes.subarray(start, end + 1), release: () => {} }
+      for await (const piece of piecesOf(bytes.subarray(start, end + 1)))
+        yield { bytes: piece, release: () => {} }
     },
   })
   const backendOptions = ['fast', 'big'].map((id, at) => ({
@@ -84,10 +89,13 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   })
   const outbound = {
     check() {},
-    send: async () => ({
-      ...{ status: 200, headers: {}, lengthBytes: HELLO.length, body: piecesOf(HELLO) },
-      close: async () => {},
-    }),
+    send: async () => {
+      web.asked++
+      return {
+        ...{ status: 200, headers: {}, lengthBytes: HELLO.length, body: piecesOf(HELLO) },
+        close: async () => {},
+      }
+    },
   }
   const outside = new OutsideBytes(
     { outbound, backends, hashes, clock, log: silentLog },
@@ -105,7 +113,14 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
   const current = async (id: string) => registers.record(id) ?? null
   const opener = new ImageOpener({ log: silentLog, reader, outside, stores, holdsWhole: () => true, current })
   const uploader = new ImageUploader(
-    { ...base, writer, holder: { noteHeld: async () => {} }, backends, backendWriter, gate },
+    {
+      ...base,
+      writer,
+      holder: { noteHeld: async (root) => void cluster.held.push(root) },
+      backends,
+      backendWriter,
+      gate,
+    },
     { sizeBytesMax: 1000, copies: { copies: 3, rules: [] }, formats: FORMATS, defaultStore },
   )
   const tasks = new TaskKeeper(
@@ -204,5 +219,7 @@ export function nodeOf(t: Test, { defaultStore = 'main' } = {}) {
     big,
     kept,
     released,
+    cluster,
+    web,
   }
 }

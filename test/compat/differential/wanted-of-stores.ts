@@ -1,0 +1,39 @@
+/** The differences from Glance 25.1 that are wanted where there are several stores. */
+import { ABSENT } from './absent.ts'
+import type { WantedDifference } from './wanted.ts'
+
+const AREA = 'several stores'
+
+export const WANTED_OF_STORES: readonly WantedDifference[] = [
+  { because: 'reserved', in: `${AREA}/*`, field: 'headers.openstack-image-store-ids' },
+  { because: 'inside', in: `${AREA}/what there is`, field: 'body.stores.*' },
+  { because: 'wording', in: `${AREA}/*`, field: 'body.tasks.*.message' },
+  { because: 'own order', in: `${AREA}/*`, field: 'body.tasks.0.input.backend.*' },
+  {
+    because: 'own order',
+    in: `${AREA}/*`,
+    field: 'body.stores',
+    glance: 'second,main',
+    serac: 'main,second',
+  },
+  {
+    because: 'not reached',
+    in: `${AREA}/*, where all must succeed`,
+    field: 'body.os_glance_failed_import',
+    glance: 'broken',
+    serac: 'broken,second',
+  },
+  { because: 'let go', in: `${AREA}/*`, field: 'body.os_glance_import_task', serac: ABSENT },
+  ...['size', 'virtual_size', 'status'].map((field): WantedDifference => ({
+    because: 'let go',
+    in: `${AREA}/staged, *`,
+    field: `body.${field}`,
+  })),
+  {
+    because: 'store down',
+    in: `${AREA}/uploaded to one that fails`,
+    field: 'status',
+    glance: 500,
+    serac: 503,
+  },
+]
