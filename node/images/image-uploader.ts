@@ -351,7 +351,8 @@ export class ImageUploader {
         'the claims of a finished upload are left to the updater',
       )
     const conclude = async () => {
-      if (!isStaged && stored.holders.includes(identity.id)) await holder.noteHeld(stored.root).catch(onFailure)
+      if (!isStaged && stored.holders.includes(identity.id))
+        await holder.noteHeld(stored.root).catch(onFailure)
       await writer.unpin(uploadId, stored.pinnedAt).catch(onFailure)
     }
     this.#track(uploadId, conclude())

@@ -20,16 +20,16 @@ t.test('writers go on in turns, and others have theirs in between', async (t) =>
     }
   }
   const perTurn: number[] = []
-  let isOver = false
+  const over = new AbortController()
   const others = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       perTurn.push(written.length)
       await new Promise((resolve) => setImmediate(resolve))
     }
   })()
   const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((who) => write(who, 2))
   await Promise.all(all)
-  isOver = true
+  over.abort()
   await others
   const steps = perTurn.map((count, index) => count - (perTurn[index - 1] ?? 0))
   t.ok(Math.max(...steps) <= PIECES, `never more than a turn holds: ${steps.join(' ')}`)
