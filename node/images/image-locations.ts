@@ -1,4 +1,5 @@
 /** What callers may do with the places where an image's bytes are: see them, name others, have the digests computed. */
+import type { Backends } from '../backends/backends.ts'
 import { hasCode } from '../../cluster/errors.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { Clock } from '../../cluster/runtime.ts'
@@ -11,18 +12,21 @@ import {
 import type { OutsideBytes } from '../data/outside-bytes.ts'
 import { ImageError } from '../errors.ts'
 import type { ImageGuard } from './image-guard.ts'
-import type { ImageLocation, ImageRecord } from './image-record.ts'
+import { plainImage, type ImageLocation, type ImageRecord } from './image-record.ts'
 import type { ImageRegisters } from './image-registers.ts'
 import type { Caller, ImageChange, LocationRequest, ShownLocations } from './image-requests.ts'
 import { isoSeconds } from './image-times.ts'
 import type { LocationHasher } from './location-hasher.ts'
+import { requireNotInUse } from './objects-in-use.ts'
 import type { LocationTasks } from './location-task-port.ts'
 import {
+  changeLocations,
   HASH_ALGORITHM,
   isLocationChange,
   locationsOf,
   refusalToActivate,
   refusalToAdd,
+  storedObjects,
   type LocationChange,
   type NewLocation,
   type ValidationData,
@@ -34,6 +38,7 @@ export interface ImageLocationsComponents {
   guard: ImageGuard
   registers: Pick<ImageRegisters, 'apply' | 'read'>
   outside: Pick<OutsideBytes, 'sizeOf'>
+  backends: Pick<Backends, 'isInUse'>
   hasher: Pick<LocationHasher, 'begin'>
   tasks: LocationTasks
   /** Throws TOO_LARGE when the owner has no room for so many bytes. */
@@ -84,6 +89,7 @@ export class ImageLocations {
     const measured: ImageChange[] = []
     for (const change of changes)
       measured.push(isLocationChange(change) ? await this.#measure(image, change) : change)
+    await this.#requireNothingInUse(image, measured.filter(isLocationChange))
     return measured
   }
 
@@ -138,6 +144,19 @@ export class ImageLocations {
     const locations: NewLocation[] = []
     for (const location of change.locations) locations.push(await this.#withSize(image, location))
     return { ...change, locations }
+  }
+
+  /** Of the objects that the changes take away. What they cannot do to the image is the register's to say. */
+  async #requireNothingInUse(image: ImageRecord, changes: readonly LocationChange[]): Promise<void> {
+    let next = plainImage(image)
+    for (const change of changes) {
+      const changed = changeLocations(next, change, this.#options.quota)
+      if ('code' in changed) return
+      next = changed
+    }
+    const left = storedObjects(next).map(({ url }) => url)
+    const gone = storedObjects(image).filter(({ url }) => !left.includes(url))
+    await requireNotInUse(this.#components.backends, image.id, gone)
   }
 
   async #withSize(image: ImageRecord, location: NewLocation): Promise<NewLocation> {

@@ -203,6 +203,8 @@ t.test('nova and cinder are told where to clone it; while there is a clone, it s
   }
   await images.imported(id, 'copy-image', ['files'])
   t.equal((await second.send('DELETE', `/v2/stores/ceph/${id}`)).status, 409)
+  const unplaced = await second.patch(id, [{ op: 'remove', path: '/locations/0' }])
+  t.equal(unplaced.status, 409, 'Glance answers 500 to this one')
   t.match(await images.shown(id), { status: 'active', stores: 'files,ceph' })
   t.equal(await images.fetched(third, id, '?prefer=ceph'), whole)
   await real.rbd('rm', '--no-progress', clone)

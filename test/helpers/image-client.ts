@@ -105,7 +105,11 @@ export class ImageClient {
   }
 
   rename(id: string, name: string): Promise<Reply> {
-    const body = Buffer.from(JSON.stringify([{ op: 'replace', path: '/name', value: name }]))
+    return this.patch(id, [{ op: 'replace', path: '/name', value: name }])
+  }
+
+  patch(id: string, operations: readonly object[]): Promise<Reply> {
+    const body = Buffer.from(JSON.stringify(operations))
     return this.send('PATCH', `/v2/images/${id}`, { headers: PATCH_HEADERS, body })
   }
 

@@ -8,6 +8,7 @@ import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { ownUrl } from '../../../node/images/location-rules.ts'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { defaultPolicy } from '../../helpers/default-policy.ts'
+import { noBackends } from '../../helpers/memory-backends.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { toldLocationTask } from '../../helpers/told-location-task.ts'
 import { activeImage, admin, callerOf, ID, imageOf, owner, reader, stranger } from './image-fixture.ts'
@@ -38,6 +39,7 @@ function locationsOf(record: ImageRecord, options: Partial<ImageLocationsOptions
       clock: new ManualClock(),
       guard: new ImageGuard({ policy: defaultPolicy, read: (id) => registers.images.read(id) }),
       registers: registers.images,
+      ...noBackends(),
       outside: {
         sizeOf: async (url) => {
           asked.push(url)

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import type { KeptImage } from '../../../node/data/open-image.ts'
+import { objectName } from '../../../node/backends/backends.ts'
 import { ImageError } from '../../../node/errors.ts'
 import { ownUrl } from '../../../node/images/location-rules.ts'
-import { activeImage, data, ID, imageOf, owner } from './image-fixture.ts'
+import { activeImage, admin, data, ID, imageOf, owner } from './image-fixture.ts'
 import { serviceOf, URL } from './image-service-fixture.ts'
 
 t.test('a location: looked at, decided in the register, read from where it is', async (t) => {
@@ -27,6 +28,34 @@ t.test('a location: looked at, decided in the register, read from where it is', 
   registers.put(activeImage())
   t.match(await service.openData(owner, ID), { value: { sizeBytes: 5 } })
   t.equal(opened.at(-1), data.root, 'what the cluster keeps comes first')
+})
+
+t.test('an object that something stands on is not taken from under it', async (t) => {
+  const { service, memory, registers } = serviceOf()
+  const fast = memory.each.get('fast')!
+  const name = objectName(ID, 'ab'.repeat(16))
+  const object = { url: fast.urlOf(name), metadata: { store: 'fast' }, store: 'fast' }
+  const own = { url: ownUrl(ID), metadata: {} }
+  registers.put(activeImage({ locations: [own, object] }))
+  const removal = (...places: (number | null)[]) =>
+    places.map((at) => ({ kind: 'remove-location' as const, at }))
+  fast.inUse.add(name)
+  for (const at of [1, null])
+    await t.rejects(service.patch(admin, ID, removal(at)), {
+      code: 'CONFLICT',
+      message: /in use: the store fast/,
+    })
+  t.match(registers.record(ID), { locations: [own, object] })
+  await t.rejects(service.patch(admin, ID, removal(1, 0)), { code: 'FORBIDDEN' }, 'what is refused anyhow')
+  await t.rejects(service.patch(admin, ID, removal(7)), { code: 'INVALID' })
+  t.match(await service.patch(admin, ID, removal(0)), { locations: [object] }, 'the other one may go')
+  registers.put(activeImage({ locations: [own, object] }))
+  fast.fail()
+  t.match(await service.patch(admin, ID, removal(1)), { locations: [own], discarded: [{ store: 'fast' }] })
+  fast.failure = null
+  fast.inUse.clear()
+  registers.put(activeImage({ locations: [own, object] }))
+  t.match(await service.patch(admin, ID, removal(1)), { locations: [own], discarded: [{ store: 'fast' }] })
 })
 
 t.test('an image that the nodes have lost comes from its location', async (t) => {
