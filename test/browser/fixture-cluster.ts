@@ -8,6 +8,7 @@ import type { DeparturePlan } from '../../node/status/departure-plan.ts'
 import type { ImageMapDocument, MapCell, MapRow } from '../../node/status/image-map.ts'
 import { Mutes } from '../../node/status/mutes.ts'
 import type { ClusterStatus, NodeStatus } from '../../node/status/status-types.ts'
+import { seenStores, storesIn, type FixtureStores } from './fixture-stores.ts'
 
 export const STATES = ['healthy', 'dead', 'partition', 'corrupt', 'full'] as const
 export type FixtureState = (typeof STATES)[number]
@@ -57,6 +58,7 @@ const STORE = {
 
 export class FixtureCluster {
   state: FixtureState = 'healthy'
+  stores: FixtureStores = 'several'
   oldGlance: ClusterStatus['oldGlance'] = null
   /** The node says nothing any more. */
   isSilent = false
@@ -166,8 +168,7 @@ export class FixtureCluster {
       voterChange: null,
       quorum,
       images: { total: NAMES.length + 1, active: NAMES.length, queued: 1, saving: 0, other: 0 },
-      stores: [],
-      work: { staged: { images: 0, bytes: 0 }, tasks: { pending: 0, processing: 0, success: 0, failure: 0 } },
+      ...storesIn(this.stores),
       redundancy: this.#redundancy(),
       out: { out: [], braked: [] },
       oldGlance: this.oldGlance,
@@ -249,11 +250,10 @@ export class FixtureCluster {
         lastPassEndedAt: new Date(this.#beganMs - (3 - index) * DAY_MS).toISOString(),
       },
       records: { passes: 3, compared: 15, healed: 0, away: [], lastPassEndedAt: null },
-      backends: [],
+      ...seenStores(this.stores, index),
       loops: this.#loops(index),
       eventLoopDelay: { p99Ms: 4 + index, maxMs: 31 },
       oldGlance: null,
-      cache: null,
       drain: this.#drained.has(base.id) ? { left: { images: 9, bytes: 40 * GIB }, etaSeconds: 754 } : null,
       ageSeconds: 0,
     }

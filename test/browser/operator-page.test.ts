@@ -6,8 +6,9 @@ import t, { type Test } from 'tap'
 import { accessFor } from '../helpers/operator-components.ts'
 import { launch, openPage, PICTURES, serve, takePicture } from './browser.ts'
 import { FixtureCluster, STATES, type FixtureState } from './fixture-cluster.ts'
+import type { FixtureStores } from './fixture-stores.ts'
 
-const VIEWS = ['overview', 'nodes', 'images', 'repair', 'scrub', 'capacity', 'events'] as const
+const VIEWS = ['overview', 'nodes', 'images', 'stores', 'repair', 'scrub', 'capacity', 'events'] as const
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 /** What alone can differ between light and dark. */
@@ -75,6 +76,53 @@ t.test('while images are moved here, it is said how much the old Glance is still
   await page.reload()
   await page.getByText('it does not answer every node').waitFor()
   t.strictSame(await violations(page), [])
+})
+
+t.test('which stores can be used, what is on its way there, and what is cached', async (t) => {
+  const { cluster, url } = await clusterIn(t)
+  const seen = {
+    plain: 'no store beside',
+    several: 'used by every node',
+    faulty: '2 images are nowhere else',
+  }
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1440, 390]) {
+      const page = await openPage(t, browser, url, { colorScheme, width })
+      for (const [stores, sentence] of Object.entries(seen)) {
+        cluster.stores = stores as FixtureStores
+        await page.reload()
+        await show(page, 'stores')
+        await page.locator('.lead-line').getByText(sentence).waitFor()
+        t.strictSame(await violations(page), [], `${stores}, ${colorScheme}, ${width}`)
+        const isTooWide = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'
+        t.notOk(await page.evaluate<boolean>(isTooWide), `${stores} fits into ${width}`)
+        await takePicture(page, `stores-${stores}-${colorScheme}-${width}`)
+      }
+    }
+  const page = await openPage(t, browser, `${url}/#stores`)
+  const row = (name: string) => page.getByRole('row', { name })
+  await row('archive').getByText('by no node').waitFor()
+  await row('archive').getByText('ECONNREFUSED').waitFor()
+  await row('shared').getByText('not by 1 of 3 nodes').waitFor()
+  await row('ceph').getByText('by every node').waitFor()
+  t.match(await page.locator('nav a', { hasText: 'Stores' }).textContent(), 'Stores2')
+  const figures = await page.locator('.figures > div').allTextContents()
+  t.strictSame(figures, [
+    'Staged3 images9.4 GiB',
+    'Tasks waiting2',
+    'Under way4',
+    'Succeeded118',
+    'Failed17serac tasks',
+  ])
+  await row('10.20.0.11').getByText('none').waitFor()
+  await row('10.20.0.13').getByText('99.8 GiB of 100 GiB').waitFor()
+  await row('10.20.0.13').getByText('9,098 of 13,198').waitFor()
+  cluster.state = 'partition'
+  cluster.stores = 'several'
+  await page.reload()
+  await row('ceph').getByText('by 1 of 3 nodes, 2 unknown').waitFor()
+  t.equal(await page.getByText('unknown: the node does not answer').count(), 2)
+  t.match(await page.locator('nav a', { hasText: 'Stores' }).textContent(), 'Stores?')
 })
 
 t.test('what is unknown is said to be, in a colour of its own', async (t) => {

@@ -25,6 +25,10 @@ t.test('what happens to the cluster shows, and what is set takes effect', async 
   await show('images')
   await eventually('three full copies', async () => (await cell(/^full$/).count()) === 3)
 
+  await show('stores')
+  await page.getByRole('row', { name: /^cluster.* the nodes themselves 1 9\.0 MiB 1$/ }).waitFor()
+  await takePicture(page, 'real-stores')
+
   const address = (await cluster.ownStatus(1)).address
   await show('repair')
   for (const loop of ['updater', 'healer']) {

@@ -8,6 +8,7 @@ import { MuteDialog } from './mute-dialog.tsx'
 import { SignIn } from './sign-in.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
 import type { MuteSubject, Shown } from './shown.ts'
+import { isBackend, stateOf } from './store-state.ts'
 import { bytes, count, seconds, shortId, withoutCommonPort } from './words.ts'
 import { Capacity } from './views/capacity.tsx'
 import { Events } from './views/events.tsx'
@@ -16,11 +17,13 @@ import { Nodes } from './views/nodes.tsx'
 import { Overview } from './views/overview.tsx'
 import { Repair } from './views/repair.tsx'
 import { Scrub } from './views/scrub.tsx'
+import { Stores } from './views/stores.tsx'
 
 const VIEWS = {
   overview: { title: 'Overview', view: Overview },
   nodes: { title: 'Nodes', view: Nodes },
   images: { title: 'Images', view: Images },
+  stores: { title: 'Stores', view: Stores },
   repair: { title: 'Repair', view: Repair },
   scrub: { title: 'Scrub', view: Scrub },
   capacity: { title: 'Capacity', view: Capacity },
@@ -158,6 +161,8 @@ function noteFor(name: ViewName, status: ClusterStatus): { text: string; tone: T
       return { text: `${up}/${nodes.length}`, tone: up < nodes.length ? 'critical' : 'quiet' }
     case 'images':
       return images ? { text: count(images.total), tone: 'quiet' } : { text: '?', tone: 'unknown' }
+    case 'stores':
+      return noteOfStores(status)
     case 'repair':
       return toCopy > 0 ? { text: bytes(toCopy), tone: 'warning' } : null
     case 'scrub':
@@ -167,6 +172,15 @@ function noteFor(name: ViewName, status: ClusterStatus): { text: string; tone: T
     case 'events':
       return null
   }
+}
+
+function noteOfStores({ stores, nodes }: ClusterStatus): { text: string; tone: Tone } | null {
+  if (!stores) return { text: '?', tone: 'unknown' }
+  const tones = stores.filter(isBackend).map((store) => stateOf(store, nodes).tone)
+  const faulty = tones.filter((tone) => tone === 'critical' || tone === 'warning')
+  if (faulty.length > 0)
+    return { text: count(faulty.length), tone: faulty.includes('critical') ? 'critical' : 'warning' }
+  return tones.includes('unknown') ? { text: '?', tone: 'unknown' } : null
 }
 
 function Facts({ status }: { status: ClusterStatus }) {

@@ -4,6 +4,7 @@ import type { ClusterStatus, FallThrough, Verdict } from '../../../../node/statu
 import { CheckList } from '../check-list.tsx'
 import { damageOn } from '../damage.ts'
 import { EventRows } from '../event-rows.tsx'
+import { Figure } from '../figure.tsx'
 import { useLive } from '../live.ts'
 import {
   Meter,
@@ -141,28 +142,6 @@ function OldGlance({ oldGlance, nowMs }: { oldGlance: FallThrough; nowMs: number
     >
       {countOf(requests, 'request')}
     </Figure>
-  )
-}
-
-interface FigureProps {
-  name: string
-  tone: Tone | null
-  word?: string
-  children: preact.ComponentChildren
-}
-
-function Figure({ name, tone, word, children }: FigureProps) {
-  return (
-    <div class={tone ? `tone-${tone}` : ''}>
-      <dt>{name}</dt>
-      <dd>
-        <span class="figure">
-          {tone ? <ToneMark tone={tone} /> : null}
-          {children}
-        </span>
-        <span class="figure-word">{word}</span>
-      </dd>
-    </div>
   )
 }
 

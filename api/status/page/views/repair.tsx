@@ -9,12 +9,16 @@ import { bytes, count, countOf } from '../words.ts'
 const REPAIR_LOOPS = ['updater', 'healer']
 const OTHER_LOOPS = [
   'reaper',
+  'object-reaper',
+  'task-reaper',
   'scrubber',
+  'name-reaper',
   'tombstone-reaper',
   'vote-auditor',
   'record-auditor',
   'chunk-reaper',
   'segment-reaper',
+  'cache-keeper',
 ]
 
 export function Repair(shown: Shown) {
