@@ -24,11 +24,39 @@ export const WANTED_OF_STORES: readonly WantedDifference[] = [
     serac: 'broken,second',
   },
   { because: 'let go', in: `${AREA}/*`, field: 'body.os_glance_import_task', serac: ABSENT },
-  ...['size', 'virtual_size', 'status'].map((field): WantedDifference => ({
+  ...[
+    { field: 'size', glance: null, serac: 15 },
+    { field: 'virtual_size', glance: 15, serac: null },
+    { field: 'status', glance: 'importing', serac: 'uploading' },
+  ].map(({ field, ...values }): WantedDifference => ({
     because: 'let go',
-    in: `${AREA}/staged, *`,
+    in: `${AREA}/staged, where all must succeed`,
     field: `body.${field}`,
+    ...values,
   })),
+  ...[
+    { field: 'size', glance: null, serac: 15 },
+    { field: 'status', glance: 'queued', serac: 'uploading' },
+  ].map(({ field, ...values }): WantedDifference => ({
+    because: 'let go',
+    in: `${AREA}/staged, to one that fails`,
+    field: `body.${field}`,
+    ...values,
+  })),
+  ...['one that fails', 'two that fail'].flatMap((stores) =>
+    ['status', 'result'].map((field): WantedDifference => ({
+      because: 'none reached',
+      in: `${AREA}/copied to ${stores}`,
+      field: `body.tasks.0.${field}`,
+    })),
+  ),
+  {
+    because: 'earlier import',
+    in: `${AREA}/from the web, where all must succeed`,
+    field: 'body.os_glance_failed_import',
+    glance: 'broken',
+    serac: '',
+  },
   {
     because: 'store down',
     in: `${AREA}/uploaded to one that fails`,
