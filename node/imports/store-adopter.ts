@@ -1,6 +1,6 @@
 /**
  * Takes over images whose bytes are in a store of this cluster already, since it was the store of the Glance that they come from:
- * a directory, with a file for each that is called by its id. What is there is read once and compared with what was told of
+ * a directory or a pool of Ceph, with an object for each that is called by its id. What is there is read once and compared with what was told of
  * the image; then its record names it, and all that is true of other objects holds: it is served, moved and deleted as they
  * are. Before that nothing names it, so whatever ends a run leaves it as it was.
  */
@@ -39,8 +39,8 @@ export type AdoptionState =
   /** Ask again. */
   | Progress<'verifying'>
 
-/** In the others an object of another's name is more than that: Swift has parts of it. */
-const ADOPTED_TYPE = 'file'
+/** Tried with those of a real Glance. In Swift, parts of an object would go with another that is called almost as it. */
+const ADOPTED_TYPES: readonly string[] = ['file', 'rbd']
 /** They wait for the workers of uploads. */
 const READS_AT_ONCE = 4
 /** To find out how long an object is, ms. */
@@ -144,12 +144,13 @@ export class StoreAdopter {
 
   #requireStores(ids: readonly string[]): void {
     const { all } = this.#components.stores
-    const isAdopted = (id: string) => all.some((store) => store.id === id && store.type === ADOPTED_TYPE)
+    const isAdopted = (id: string) =>
+      all.some((store) => store.id === id && ADOPTED_TYPES.includes(store.type))
     const unfit = ids.find((id) => !isAdopted(id))
     if (unfit !== undefined)
       throw new ImageError(
         'INVALID',
-        `This node has no store ${unfit} of type ${ADOPTED_TYPE} to adopt images in.`,
+        `This node has no store ${unfit} of type ${ADOPTED_TYPES.join(' or ')} to adopt images in.`,
       )
   }
 }

@@ -12,9 +12,11 @@ import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { RbdBackend } from '../../node/backends/rbd-backend.ts'
 import { S3Backend } from '../../node/backends/s3-backend.ts'
 import { describe, jsonOf, sha512, type Reply } from '../helpers/image-client.ts'
+import { Meter } from '../helpers/pattern-image.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { isFullForm } from '../helpers/probe-form.ts'
 import { backendSuite, piecesOf, read } from '../suites/backend.ts'
+import { adoptedPool } from './moving/adopted-pool.ts'
 import { RealCeph } from './real-ceph.ts'
 import { StoreImages } from './store-images.ts'
 
@@ -209,6 +211,28 @@ t.test('nova and cinder are told where to clone it; while there is a clone, it s
   t.equal(await images.fetched(third, id, '?prefer=ceph'), whole)
   await real.rbd('rm', '--no-progress', clone)
   t.equal((await second.remove(id)).status, 204)
+  await nothingIsLeft()
+})
+
+t.test('an image of a Glance on Ceph is taken over where it lies', async (t) => {
+  const { operatorUrl } = cluster.dev.node(0)
+  await adoptedPool(t, { real, images, clients: [first, second, third], operatorUrl })
+  await nothingIsLeft()
+})
+
+t.test('who does not read on gives way to others, and goes on where that was', async (t) => {
+  const id = await images.uploaded(first, 'ceph')
+  // As many as there may be tools of Ceph at a node.
+  const slow = Array.from({ length: 16 }, () => third.open('GET', `/v2/images/${id}/file`))
+  const answers = await Promise.all(slow)
+  t.equal(await images.fetched(third, id), whole, 'one more')
+  const digests = answers.map(async (answer) => {
+    const meter = new Meter()
+    for await (const _ of meter.count(answer)) continue
+    return `${answer.statusCode} ${meter.result().sha512}`
+  })
+  t.strictSame(await Promise.all(digests), Array(slow.length).fill(whole))
+  t.equal((await third.remove(id)).status, 204)
   await nothingIsLeft()
 })
 

@@ -11,7 +11,7 @@ import { isFullForm } from '../helpers/probe-form.ts'
 import { clientCluster } from './client-cluster.ts'
 import { asMoved, fillGlance, shownBy } from './moving/glance-gallery.ts'
 import { SeracCommand } from './moving/serac-command.ts'
-import { RealGlance } from './real-glance.ts'
+import { OPEN_GLANCE, RealGlance } from './real-glance.ts'
 import { RealMariadb } from './real-mariadb.ts'
 
 const BULK = isFullForm ? 500 : 12
@@ -23,10 +23,7 @@ t.setTimeout(900_000)
 const mariadb = await RealMariadb.start(t)
 const glance = await RealGlance.start(t, [
   { section: 'database', name: 'connection', value: mariadb.url },
-  { section: 'paste_deploy', name: 'flavor', value: '' },
-  { section: 'DEFAULT', name: 'show_multiple_locations', value: 'true' },
-  { section: 'DEFAULT', name: 'enforce_secure_rbac', value: 'false' },
-  { section: 'oslo_policy', name: 'enforce_new_defaults', value: 'false' },
+  ...OPEN_GLANCE,
 ])
 // Without a token there are no roles, which these rules ask for.
 const FOR_ALL = ['publicize_image', 'communitize_image', 'deactivate', 'modify_member', 'get_image_location']

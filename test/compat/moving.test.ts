@@ -16,19 +16,12 @@ import { clientCluster } from './client-cluster.ts'
 import { adoptedDirectory } from './moving/adopted-directory.ts'
 import { asMoved, backUp, fillGlance, OUTSIDE_URL, shownBy } from './moving/glance-gallery.ts'
 import { SeracCommand } from './moving/serac-command.ts'
-import { RealGlance } from './real-glance.ts'
+import { OPEN_GLANCE, RealGlance } from './real-glance.ts'
 
 const MIB = 1024 ** 2
 const BULK = isFullForm ? 190 : 12
 const SIZE_BYTES = isFullForm ? 26 * MIB : 300_000
 const KILLS = isFullForm ? 10 : 4
-/** Without a token every request is the administrator's. */
-const OPEN_GLANCE = [
-  { section: 'paste_deploy', name: 'flavor', value: '' },
-  { section: 'DEFAULT', name: 'show_multiple_locations', value: 'true' },
-  { section: 'DEFAULT', name: 'enforce_secure_rbac', value: 'false' },
-  { section: 'oslo_policy', name: 'enforce_new_defaults', value: 'false' },
-]
 const SHOW_LOCATIONS = [{ section: 'DEFAULT', name: 'show_multiple_locations', value: 'true' }]
 
 const glance = await RealGlance.start(t, OPEN_GLANCE)

@@ -51,7 +51,7 @@ export function addMovingCommands(program: Command, io: CliIo, finish: Finish): 
     .addOption(
       new Option(
         '--adopt <store...>',
-        'send no bytes: these stores of the cluster, of type file, are its directories, and the files stay there',
+        'send no bytes: these stores of the cluster, of type file or rbd, are those of that Glance, and the bytes stay there',
       ).conflicts('store'),
     )
     .addHelpText('after', `\n${GLANCE_ENVIRONMENT}`)
