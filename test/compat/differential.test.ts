@@ -21,6 +21,7 @@ import plain from './differential/cases/plain.ts'
 import patches from './differential/cases/patches.ts'
 import { byPolicy, byRole, protectedLists } from './differential/cases/protections.ts'
 import quotas from './differential/cases/quotas.ts'
+import regions from './differential/cases/regions.ts'
 import routing from './differential/cases/routing.ts'
 import schemas from './differential/cases/schemas.ts'
 import severalStores from './differential/cases/several-stores.ts'
@@ -68,8 +69,8 @@ const GALLERY_AREAS: Readonly<Record<string, readonly Case[]>> = { lists, walks,
 /** Those of a service that shows no locations and deletes at once. */
 const PLAIN_AREAS: Readonly<Record<string, readonly Case[]>> = { plain, byPolicy }
 
-/** Those of a service with several stores, of which one cannot be used. */
-const STORE_AREAS: Readonly<Record<string, readonly Case[]>> = { severalStores }
+/** Those of a service with several stores, of which two cannot be used, and with other regions. */
+const STORE_AREAS: Readonly<Record<string, readonly Case[]>> = { severalStores, regions }
 
 const mirror = await startMirror(t)
 const directory = t.testdir({ glance: { second: {} }, serac: { second: {} } })

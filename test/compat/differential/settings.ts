@@ -36,6 +36,9 @@ const PLAIN = [
   `oslo_policy.policy_file=${join(PROTECTIONS, 'policy.yaml')}`,
 ]
 
+/** Some are for one that has other regions, too. */
+const SEVERAL = ['DEFAULT.enabled_import_methods=[glance-direct,web-download,copy-image,glance-download]']
+
 /** Beside the one that is the default: a directory, and two that are not there when something is to be stored. */
 const FURTHER = ['second', 'broken', 'rotten'] as const
 
@@ -95,7 +98,7 @@ export function settingsFor(
     glance: [...COMMON, ...own, ...allowed, ...GLANCE],
     serac: [...COMMON, ...own, ...allowed, ...SERAC],
   })
-  const [base, further] = [both([]), severalStores(directories)]
+  const [base, further] = [both(SEVERAL), severalStores(directories)]
   const several = {
     glance: [...base.glance, ...further.glance],
     serac: [...base.serac, ...further.serac],

@@ -3,6 +3,7 @@ import { ABSENT } from './absent.ts'
 import type { WantedDifference } from './wanted.ts'
 
 const AREA = 'several stores'
+const REGIONS = 'regions'
 
 export const WANTED_OF_STORES: readonly WantedDifference[] = [
   { because: 'reserved', in: `${AREA}/*`, field: 'headers.openstack-image-store-ids' },
@@ -63,5 +64,33 @@ export const WANTED_OF_STORES: readonly WantedDifference[] = [
     field: 'status',
     glance: 500,
     serac: 503,
+  },
+  { because: 'reserved', in: `${REGIONS}/*`, field: 'headers.openstack-image-store-ids' },
+  { because: 'wording', in: `${REGIONS}/*`, field: 'body.tasks.*.message' },
+  {
+    because: 'left over',
+    in: `${REGIONS}/*`,
+    field: 'body.os_glance_importing_to_stores',
+    glance: 'second',
+    serac: '',
+  },
+  {
+    because: 'left over',
+    in: `${REGIONS}/*`,
+    field: 'body.os_glance_failed_import',
+    glance: '',
+    serac: 'second',
+  },
+  ...['hw_disk_bus', 'os_distro', 'os_type'].map((name): WantedDifference => ({
+    because: 'left over',
+    in: `${REGIONS}/of an image that is * than it says`,
+    field: `body.${name}`,
+    serac: ABSENT,
+  })),
+  {
+    because: 'let go',
+    in: `${REGIONS}/of an image that is * than it says`,
+    field: 'body.os_glance_import_task',
+    serac: ABSENT,
   },
 ]

@@ -65,6 +65,8 @@ export const REASONS = {
   'none reached':
     'what has reached no store has failed, as the documents of Glance say; of a copy it says success',
   'earlier import': 'stores that an earlier import has not reached are no word on this one',
+  'left over':
+    'an import that has failed leaves its image as it was, and names the stores that it was to reach',
   'store down': 'a store that cannot be used is 503, and the message says so; Glance answers 500',
   'no id': 'what is no id of an image is not queued; Glance takes it, and can never bring it',
 } as const

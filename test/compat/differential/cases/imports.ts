@@ -46,6 +46,12 @@ const tasks = (options: Options = {}) => get('/v2/images/{id}/tasks', options)
 /** The image has its end before its task has. */
 export const endedTasks = tasks({ until: /"status": ?"(success|failure)"/ })
 
+/** Its task has ended, and so it is told only then: Glance may keep the image locked. */
+export const endedTo = (options: Options = {}): Step[] => [
+  tasks({ ...options, until: /"status": ?"(success|failure)"/ }),
+  show(options),
+]
+
 const IMAGE = { name: 'by a task', disk_format: 'raw', container_format: 'bare', colour: 'red' }
 
 function task(input: object, options: Options = admin): Step {

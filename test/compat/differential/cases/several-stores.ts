@@ -11,21 +11,14 @@ import {
   type Step,
   upload,
 } from '../case.ts'
-import { ended, endedTasks, importOf, stage } from './imports.ts'
+import { ended, endedTasks, endedTo, importOf, stage } from './imports.ts'
 
 const HELLO = 'hello, importer'
 const admin = { as: 'admin' } as const
 const web = { method: { name: 'web-download', uri: '{mirror}/15' } }
 const direct = { method: { name: 'glance-direct' } }
 const copy = { method: { name: 'copy-image' } }
-type Options = Parameters<typeof get>[1]
 const ANY = { all_stores_must_succeed: false }
-
-/** Its task has ended, and so it is told only then: Glance may keep the image locked. */
-const endedTo = (options: Options = {}): Step[] => [
-  get('/v2/images/{id}/tasks', { ...options, until: /"status": ?"(success|failure)"/ }),
-  show(options),
-]
 
 /** Who fails where, by the stores that are asked for. */
 const WAYS: Readonly<Record<string, readonly string[]>> = {
