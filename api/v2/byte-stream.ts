@@ -7,8 +7,6 @@ import { ClientLeftError } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
 import { LoopTurn } from './loop-turn.ts'
 
-/** Written at once: a quarter of a millisecond. Less would cost more calls and no client would be served sooner. */
-const PIECE_BYTES = 1024 * 1024
 /** There is one event loop, and all streams share it. */
 const turn = new LoopTurn(() => performance.now())
 
@@ -80,10 +78,8 @@ export class ByteStream {
     try {
       this.#remainingBytes -= lease.bytes.length
       if (this.#remainingBytes < 0) throw new ImageError('UNAVAILABLE', 'the data goes on after the image')
-      for (let at = 0; at < lease.bytes.length; at += PIECE_BYTES) {
-        while (turn.isOver()) await turn.pause()
-        await this.#write(lease.bytes.subarray(at, at + PIECE_BYTES))
-      }
+      while (turn.isOver()) await turn.pause()
+      await this.#write(lease.bytes)
     } finally {
       lease.release()
     }

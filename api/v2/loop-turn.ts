@@ -1,7 +1,7 @@
 /**
- * Bounds what is handed to sockets in one turn of the event loop. A write copies into the kernel on the spot, a MiB in about a
- * quarter of a millisecond: sixteen readers that get the same chunk at the same moment would otherwise hold up every other
- * request until 64 MiB are copied.
+ * Bounds what is handed to sockets in one turn of the event loop. A write copies into the kernel on the spot, a chunk of 4 MiB in
+ * about a millisecond: sixteen readers that get the same chunk at the same moment would otherwise hold up every other request
+ * until 64 MiB are copied.
  */
 
 /** Long enough to fill the sockets of a few readers, short beside what a request takes. */
