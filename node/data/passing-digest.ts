@@ -17,6 +17,7 @@ export class PassingDigest implements ByteDigest {
   #half = 0
   #filled = 0
   #hashing: Promise<void> = Promise.resolve()
+  #isClosed = false
 
   /** `memory` has DIGEST_MEMORY_BYTES, and is given back by `onClose`. */
   constructor(session: HashSession, memory: SharedArrayBuffer, onClose: () => void) {
@@ -25,8 +26,9 @@ export class PassingDigest implements ByteDigest {
     this.#onClose = onClose
   }
 
-  /** Throws what the worker threw. */
+  /** Throws what the worker threw, and when it was closed. */
   async add(bytes: Uint8Array): Promise<void> {
+    this.#requireOpen()
     for (let at = 0; at < bytes.length;) {
       const taken = bytes.subarray(at, at + HALF_BYTES - this.#filled)
       new Uint8Array(this.#memory).set(taken, this.#half + this.#filled)
@@ -36,14 +38,17 @@ export class PassingDigest implements ByteDigest {
     }
   }
 
+  /** Throws as `add`. */
   async finish(): Promise<string> {
     if (this.#filled > 0) await this.#hand()
     await this.#hashing
+    this.#requireOpen()
     return this.#session.finish()
   }
 
-  /** Resolves when no worker reads the memory any more. */
+  /** Resolves when no worker reads the memory any more. What is still being added fails. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#hashing.catch(() => {})
     this.#session.close()
     this.#onClose()
@@ -51,6 +56,7 @@ export class PassingDigest implements ByteDigest {
 
   async #hand(): Promise<void> {
     await this.#hashing
+    this.#requireOpen()
     this.#hashing = this.#session.update({
       memory: this.#memory,
       offsetBytes: this.#half,
@@ -60,5 +66,10 @@ export class PassingDigest implements ByteDigest {
     this.#hashing.catch(() => {})
     this.#half = HALF_BYTES - this.#half
     this.#filled = 0
+  }
+
+  /** The memory is another's, and the worker knows no such session any more: to ask it would be the end of all its uploads. */
+  #requireOpen(): void {
+    if (this.#isClosed) throw new Error('the digest was closed')
   }
 }

@@ -111,6 +111,22 @@ t.test(
   },
 )
 
+t.test('who gives a digest up while bytes are still added harms nobody else', async (t) => {
+  const hashes = poolOf(t, { threads: 1 })
+  const checksums = await hashes.open()
+  const given = hashes.digest('md5')
+  const adding = given.add(patternOf(5 * DIGEST_MEMORY_BYTES))
+  await Promise.all([given.close(), t.rejects(adding, /closed/)])
+  const bytes = patternOf(3 * DIGEST_MEMORY_BYTES)
+  const next = hashes.digest('md5')
+  await next.add(bytes)
+  t.equal(await next.finish(), digestsOf(bytes).md5, 'nor the next one, in the same memory')
+  await next.close()
+  await t.rejects(given.finish(), /closed/)
+  t.strictSame(await checksums.finish(), digestsOf(Buffer.alloc(0)), 'nor an upload on the same thread')
+  checksums.close()
+})
+
 t.test('a crashed worker fails its uploads and is replaced', async (t) => {
   const hashes = poolOf(t, { threads: 2, restartAfterMs: 1 })
   const slots = new ChunkBufferPool(4 * SLOT_BYTES)
