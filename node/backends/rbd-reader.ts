@@ -58,13 +58,13 @@ export class RbdReader {
 
   /** Ends early when the image is shorter. Who reads slowly while others wait goes on behind them, by objects. */
   async *read(name: string, { start, end }: ObjectRange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for (let at = start, isOver = false; !isOver;) {
+    for (let at = start; ;) {
       try {
         for await (const piece of this.#read(name, { start: at, end }, signal)) {
           at += piece.length
           yield piece
         }
-        isOver = true
+        return
       } catch (error) {
         if (!(error instanceof GaveWayError)) throw error
       }

@@ -7,7 +7,7 @@ import type { Log } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
 import { objectName, type Backends, type StoredObject } from '../backends/backends.ts'
 import type { BackendWriter } from '../data/backend-writer.ts'
-import { isHashAlgorithm } from '../data/hash-algorithms.ts'
+import { algorithmOr512 } from '../data/hash-algorithms.ts'
 import { ImageError } from '../errors.ts'
 import type { BackendGate } from '../images/backend-gate.ts'
 import { bytesOf } from '../images/bytes-of.ts'
@@ -195,8 +195,8 @@ export class StoreCopier {
     if (!image) throw new ImageError('UNAVAILABLE', 'The bytes of the image are nowhere to be had.')
     const { sizeBytes } = image
     const { checksum, hashAlgo, hashValue } = source
-    const algorithm = hashAlgo !== null && isHashAlgorithm(hashAlgo) && { hashAlgorithm: hashAlgo }
-    const request = { object, sizeBytesMax: sizeBytes, declaredSizeBytes: sizeBytes, ...algorithm, signal }
+    const hashAlgorithm = algorithmOr512(hashAlgo)
+    const request = { object, sizeBytesMax: sizeBytes, declaredSizeBytes: sizeBytes, hashAlgorithm, signal }
     const { md5, multihash } = await backendWriter.write(request, bytesOf(image, signal))
     // Who has told the digest of a location need not have told both.
     if (multihash === hashValue && (checksum === null || md5 === checksum)) return

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { ImageClient, jsonOf } from '../helpers/image-client.ts'
+import { fetchingFrom } from '../helpers/image-imports.ts'
 import { eventually } from '../helpers/probe-cluster.ts'
 import { fileFacts, ISO } from './bootable-image.ts'
 import { clientCluster } from './client-cluster.ts'
@@ -16,11 +17,9 @@ const iso = await fileFacts(ISO)
 const bytes = await readFile(ISO)
 const mirror = await serve(t)
 const settings = [
-  'DEFAULT.enable_v1_api=true',
-  'glance_store.stores=cluster,http',
-  `import_filtering_opts.allowed_ports=${new URL(mirror).port}`,
-  'import_filtering_opts.allowed_addresses=127.0.0.1',
-].map(parseSetting)
+  ...['DEFAULT.enable_v1_api=true', 'glance_store.stores=cluster,http'].map(parseSetting),
+  ...fetchingFrom(mirror),
+]
 const urls = (await clientCluster(t, settings)).nodes.map(({ apiUrl }) => apiUrl)
 const glance = await glanceClient(t, urls, 1)
 const glance2 = await glanceClient(t, urls)

@@ -1,4 +1,5 @@
 /** What the probes ask of imports. */
+import { parseSetting, type Setting } from '../../deploy/dev/node-config.ts'
 import { describe, jsonOf, type ImageClient } from './image-client.ts'
 import { eventually } from './probe-cluster.ts'
 
@@ -10,6 +11,14 @@ export interface Task {
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const OCTETS = { 'content-type': 'application/octet-stream' }
+
+/** Lets nodes fetch from a server of the test's own: strangers may name no loopback address, and few ports. */
+export function fetchingFrom(url: string): Setting[] {
+  return [
+    `import_filtering_opts.allowed_ports=${new URL(url).port}`,
+    'import_filtering_opts.allowed_addresses=127.0.0.1',
+  ].map(parseSetting)
+}
 
 export async function stage(client: ImageClient, id: string, bytes: Buffer): Promise<void> {
   const reply = await client.send('PUT', `/v2/images/${id}/stage`, { headers: OCTETS, body: bytes })

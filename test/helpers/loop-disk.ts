@@ -27,6 +27,12 @@ const TOOLS = ['mkfs.ext4', 'mount', 'umount', 'fstrim', 'filefrag', 'fsfreeze',
 const CUT =
   'open(my $f, "<", $ARGV[0]) or die $!; my $flag = pack("L", 2); ioctl($f, 0x8004587D, $flag) or die $!'
 
+/** So that a node itself meets the end of the disk, and not its own watermark long before. */
+export const smallDiskSettings = (ballast = '16MiB') => [
+  { section: 'store', name: 'free_bytes_min', value: '1MiB' },
+  { section: 'store', name: 'ballast', value: ballast },
+]
+
 export class LoopDisk {
   /** Where it is mounted. */
   readonly path: string

@@ -6,7 +6,7 @@ import { mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ImageSet } from '../helpers/image-set.ts'
-import { LoopDisk } from '../helpers/loop-disk.ts'
+import { LoopDisk, smallDiskSettings } from '../helpers/loop-disk.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 
 const MIB = 1024 ** 2
@@ -18,11 +18,6 @@ const FAILING = 1
 /** ... of this one its segments are on a disk of their own. */
 const ROTTING = 2
 const FULL_RATE = 1024 ** 4
-/** So that the node itself meets the end of the disk, and not its own watermark long before. */
-const SETTINGS = [
-  { section: 'store', name: 'free_bytes_min', value: '1MiB' },
-  { section: 'store', name: 'ballast', value: '48MiB' },
-]
 
 t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t) => {
   const [disk, segments] = [await newDisk(), await newDisk()]
@@ -31,7 +26,7 @@ t.test('a disk that fails', { skip: LoopDisk.unavailable() ?? false }, async (t)
     await mkdir(join(directory, `node-${ROTTING}`))
     await symlink(segments.path, join(directory, `node-${ROTTING}`, 'seg'))
   }
-  const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
+  const cluster = await ProbeCluster.start(t, { settings: smallDiskSettings('48MiB'), prepare })
   const images = new ImageSet()
   for (let i = 0; i < IMAGES; i++) t.equal(await images.upload(cluster.client(i), IMAGE_BYTES), 204)
   await cluster.full(0)

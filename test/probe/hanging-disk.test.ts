@@ -8,7 +8,7 @@ import t from 'tap'
 import { sleep, systemClock } from '../../cluster/runtime.ts'
 import { describe, type Reply } from '../helpers/image-client.ts'
 import { ImageSet } from '../helpers/image-set.ts'
-import { LoopDisk } from '../helpers/loop-disk.ts'
+import { LoopDisk, smallDiskSettings } from '../helpers/loop-disk.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { GatedBytes } from '../helpers/gated-bytes.ts'
 import { digestOf, patternImage } from '../helpers/pattern-image.ts'
@@ -23,10 +23,6 @@ const GATE_BYTES = 24 * MIB
 const HANGING = 1
 /** No assertion, only so that what is never answered ends the test with a message. */
 const ANSWER_LIMIT_MS = 60_000
-const SETTINGS = [
-  { section: 'store', name: 'free_bytes_min', value: '1MiB' },
-  { section: 'store', name: 'ballast', value: '16MiB' },
-]
 
 t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t) => {
   const disk = await LoopDisk.create({ sizeBytes: DISK_BYTES, hasJournal: true })
@@ -39,7 +35,7 @@ t.test('a disk that hangs', { skip: LoopDisk.unavailable() ?? false }, async (t)
       await symlink(join(disk.path, part), join(place, part))
     }
   }
-  const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
+  const cluster = await ProbeCluster.start(t, { settings: smallDiskSettings(), prepare })
   const [client, other] = [cluster.client(HANGING), cluster.client(0)]
   const images = new ImageSet()
   for (let i = 0; i < IMAGES; i++) t.equal(await images.upload(cluster.client(i), IMAGE_BYTES), 204)

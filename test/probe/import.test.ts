@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
 import { MARKER_NAME } from '../../node/loops/backend-prober.ts'
 import { sha512 } from '../helpers/image-client.ts'
-import { askImport, beginImport, endOf, stage } from '../helpers/image-imports.ts'
+import { askImport, beginImport, endOf, fetchingFrom, stage } from '../helpers/image-imports.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 import { isFullForm } from '../helpers/probe-form.ts'
 import { HELLO, unkindServer } from '../helpers/unkind-server.ts'
@@ -24,11 +24,9 @@ const url = await unkindServer(t, 0)
 const files = join(t.testdirName, 'files')
 const cluster = await ProbeCluster.start(t, {
   settings: [
-    `import_filtering_opts.allowed_ports=${new URL(url).port}`,
-    'import_filtering_opts.allowed_addresses=127.0.0.1',
-    'DEFAULT.enabled_backends=files:file',
-    `files.filesystem_store_datadir=${files}`,
-  ].map(parseSetting),
+    ...fetchingFrom(url),
+    ...['DEFAULT.enabled_backends=files:file', `files.filesystem_store_datadir=${files}`].map(parseSetting),
+  ],
   prepare: () => mkdir(files),
 })
 const [first, second, third] = [cluster.client(0), cluster.client(1), cluster.client(2)]

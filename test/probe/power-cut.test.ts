@@ -5,7 +5,7 @@ import t from 'tap'
 import { lookUpProcess } from '../../deploy/dev/process-table.ts'
 import { writeDurably } from '../../node/store/durable-file.ts'
 import { ImageSet } from '../helpers/image-set.ts'
-import { LoopDisk } from '../helpers/loop-disk.ts'
+import { LoopDisk, smallDiskSettings } from '../helpers/loop-disk.ts'
 import { eventually, ProbeCluster } from '../helpers/probe-cluster.ts'
 
 const MIB = 1024 ** 2
@@ -15,10 +15,6 @@ const LANES = 4
 /** Uploads that must be acknowledged in each round before the power goes. */
 const ACKNOWLEDGED = 6
 const CUTS = 2
-const SETTINGS = [
-  { section: 'store', name: 'free_bytes_min', value: '1MiB' },
-  { section: 'store', name: 'ballast', value: '16MiB' },
-]
 
 t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, async (t) => {
   const disks = await Promise.all(
@@ -27,7 +23,7 @@ t.test('a power cut during uploads', { skip: LoopDisk.unavailable() ?? false }, 
   const prepare = async (directory: string) => {
     for (const [i, disk] of disks.entries()) await symlink(disk.path, join(directory, `node-${i}`))
   }
-  const cluster = await ProbeCluster.start(t, { settings: SETTINGS, prepare })
+  const cluster = await ProbeCluster.start(t, { settings: smallDiskSettings(), prepare })
   // What an operator has written long ago.
   for (const { configFile } of cluster.dev.nodes)
     await writeDurably(configFile, await readFile(configFile, 'utf8'))

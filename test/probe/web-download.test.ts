@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { parseSetting } from '../../deploy/dev/node-config.ts'
-import { beginImport, endOf } from '../helpers/image-imports.ts'
+import { beginImport, endOf, fetchingFrom } from '../helpers/image-imports.ts'
 import { residentBytes, residentPeakBytes } from '../helpers/memory-of.ts'
 import { digestOf, partOf } from '../helpers/pattern-image.ts'
 import { ProbeCluster } from '../helpers/probe-cluster.ts'
@@ -25,11 +25,9 @@ const NODES = [0, 1, 2] as const
 const url = await unkindServer(t, LARGE_BYTES)
 const cluster = await ProbeCluster.start(t, {
   settings: [
-    `import_filtering_opts.allowed_ports=${new URL(url).port}`,
-    'import_filtering_opts.allowed_addresses=127.0.0.1',
-    'DEFAULT.image_size_cap=2 GiB',
-    `memory.uploads=${UPLOAD_SHARE}`,
-  ].map(parseSetting),
+    ...fetchingFrom(url),
+    ...['DEFAULT.image_size_cap=2 GiB', `memory.uploads=${UPLOAD_SHARE}`].map(parseSetting),
+  ],
 })
 const [, second, third] = [cluster.client(0), cluster.client(1), cluster.client(2)]
 const pids = await cluster.pids()

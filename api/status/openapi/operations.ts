@@ -16,10 +16,10 @@ export interface Operation {
 }
 
 const bounded = (schema: Schema, maximum: number): Schema => ({ ...schema, minimum: 1, maximum })
-/** Whatever the plan objects. */
 const adoptedStores = text(
   'Ids, with commas between them, of stores that have the bytes of the image under its id.',
 )
+/** Whatever the plan objects. */
 const force = oneOf(['true', 'false'])
 const loopChange = { body: 'LoopChanges', answers: { 200: 'LoopState' } }
 

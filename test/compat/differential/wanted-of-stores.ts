@@ -6,9 +6,11 @@ const AREA = 'several stores'
 const REGIONS = 'regions'
 
 export const WANTED_OF_STORES: readonly WantedDifference[] = [
-  { because: 'reserved', in: `${AREA}/*`, field: 'headers.openstack-image-store-ids' },
+  ...[AREA, REGIONS].flatMap((area): WantedDifference[] => [
+    { because: 'reserved', in: `${area}/*`, field: 'headers.openstack-image-store-ids' },
+    { because: 'wording', in: `${area}/*`, field: 'body.tasks.*.message' },
+  ]),
   { because: 'inside', in: `${AREA}/what there is`, field: 'body.stores.*' },
-  { because: 'wording', in: `${AREA}/*`, field: 'body.tasks.*.message' },
   { because: 'own order', in: `${AREA}/*`, field: 'body.tasks.0.input.backend.*' },
   {
     because: 'own order',
@@ -65,8 +67,6 @@ export const WANTED_OF_STORES: readonly WantedDifference[] = [
     glance: 500,
     serac: 503,
   },
-  { because: 'reserved', in: `${REGIONS}/*`, field: 'headers.openstack-image-store-ids' },
-  { because: 'wording', in: `${REGIONS}/*`, field: 'body.tasks.*.message' },
   {
     because: 'left over',
     in: `${REGIONS}/*`,

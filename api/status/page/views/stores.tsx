@@ -4,7 +4,7 @@ import { DataTable } from '../data-table.tsx'
 import { Figure } from '../figure.tsx'
 import { Lead, type Sentence } from '../lead.tsx'
 import { SilentRow } from '../loop-table.tsx'
-import { Meter, Sign } from '../marks.tsx'
+import { Meter, Sign, type Tone } from '../marks.tsx'
 import type { Shown } from '../shown.ts'
 import { isBackend, stateOf, type StoreCount } from '../store-state.ts'
 import { bytes, count, countOf, UNKNOWN } from '../words.ts'
@@ -174,7 +174,7 @@ function sentenceOf({ stores, nodes }: ClusterStatus): Sentence {
   const states = stores
     .filter(isBackend)
     .map((store) => ({ id: store.id, only: store.only, ...stateOf(store, nodes) }))
-  const named = (tone: StoreTone) => states.filter((state) => state.tone === tone)
+  const named = (tone: Tone) => states.filter((state) => state.tone === tone)
   const names = (some: readonly { id: string }[]) => some.map(({ id }) => id).join(', ')
   const [lost, hurt, unknown] = [named('critical'), named('warning'), named('unknown')]
   const images = lost.reduce((sum, { only }) => sum + only.images, 0)
@@ -189,5 +189,3 @@ function sentenceOf({ stores, nodes }: ClusterStatus): Sentence {
   if (states.length === 0) return { sentence: 'There is no store beside the cluster.', tone: 'good' }
   return { sentence: 'Every store can be used by every node.', tone: 'good' }
 }
-
-type StoreTone = ReturnType<typeof stateOf>['tone']

@@ -17,14 +17,14 @@ import {
 
 type Options = Parameters<typeof get>[1]
 
-const HELLO = 'hello, importer'
+export const HELLO = 'hello, importer'
 const IMPORT = '/v2/images/{id}/import'
 const ABSENT_ID = '7f1c7a3e-0c5b-4b53-9a0f-6f1f0a8f2d10'
-const admin = { as: 'admin' } as const
+export const admin = { as: 'admin' } as const
 
-const direct = { method: { name: 'glance-direct' } }
-const copy = { method: { name: 'copy-image' } }
-const web = { method: { name: 'web-download', uri: '{mirror}/15' } }
+export const direct = { method: { name: 'glance-direct' } }
+export const copy = { method: { name: 'copy-image' } }
+export const web = { method: { name: 'web-download', uri: '{mirror}/15' } }
 
 export function stage(bytes: string | Buffer = HELLO, options: Options = {}): Step {
   return request('PUT', '/v2/images/{id}/stage', {
@@ -51,6 +51,10 @@ export const endedTo = (options: Options = {}): Step[] => [
   tasks({ ...options, until: /"status": ?"(success|failure)"/ }),
   show(options),
 ]
+
+/** To one store after the other. */
+export const uploadsTo = (...stores: string[]): Step[] =>
+  stores.flatMap((store) => [upload(HELLO, { headers: { 'x-image-meta-store': store } }), show()])
 
 const IMAGE = { name: 'by a task', disk_format: 'raw', container_format: 'bare', colour: 'red' }
 
@@ -259,14 +263,7 @@ export default [
     ...uriCases,
   }),
   ...cases('stores', {
-    'uploads to a store': [
-      createRaw(),
-      upload(HELLO, { headers: { 'x-image-meta-store': 'nowhere' } }),
-      show(),
-      upload(HELLO, { headers: { 'x-image-meta-store': 'main' } }),
-      show(),
-      remove(),
-    ],
+    'uploads to a store': [createRaw(), ...uploadsTo('nowhere', 'main'), remove()],
     'copies to more stores': [
       createRaw(),
       importOf(copy, admin),

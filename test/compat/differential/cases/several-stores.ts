@@ -11,13 +11,20 @@ import {
   type Step,
   upload,
 } from '../case.ts'
-import { ended, endedTasks, endedTo, importOf, stage } from './imports.ts'
+import {
+  admin,
+  copy,
+  direct,
+  ended,
+  endedTasks,
+  endedTo,
+  HELLO,
+  importOf,
+  stage,
+  uploadsTo,
+  web,
+} from './imports.ts'
 
-const HELLO = 'hello, importer'
-const admin = { as: 'admin' } as const
-const web = { method: { name: 'web-download', uri: '{mirror}/15' } }
-const direct = { method: { name: 'glance-direct' } }
-const copy = { method: { name: 'copy-image' } }
 const ANY = { all_stores_must_succeed: false }
 
 /** Who fails where, by the stores that are asked for. */
@@ -107,15 +114,7 @@ export default cases('several stores', {
   'copied, where all must succeed': copied({ stores: ['second', 'broken'] }),
   'copied to one that fails': copied({ ...ANY, stores: ['broken'] }),
   'copied to two that fail': copied({ ...ANY, stores: ['broken', 'rotten'] }),
-  'uploaded to one that fails': [
-    createRaw(),
-    upload(HELLO, { headers: { 'x-image-meta-store': 'broken' } }),
-    show(),
-    upload(HELLO, { headers: { 'x-image-meta-store': 'second' } }),
-    show(),
-    download(),
-    remove(),
-  ],
+  'uploaded to one that fails': [createRaw(), ...uploadsTo('broken', 'second'), download(), remove()],
   'taken out of one of two': [
     createRaw({}, admin),
     upload(HELLO, admin),
