@@ -14,6 +14,7 @@ import {
   OUTGOING_MESSAGES_MAX,
   STREAM_STALL_TIMEOUT_MS,
 } from './protocols.ts'
+import { spareWindowUpdates } from './spare-window-updates.ts'
 
 export interface FramedStreamEvents {
   onMessage(id: number, message: Uint8Array): void
@@ -44,6 +45,7 @@ export class FramedStream {
   constructor(stream: Stream, events: FramedStreamEvents) {
     this.#stream = stream
     this.#events = events
+    spareWindowUpdates(stream)
     stream.addEventListener('message', (event) => this.#receive(event.data.subarray()))
     stream.addEventListener('drain', () => this.#wake())
     stream.addEventListener('close', () => this.#ended(), { once: true })

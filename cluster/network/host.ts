@@ -9,7 +9,6 @@ import type { GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Connection, ConnectionGater, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
-import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { ClusterError } from '../errors.ts'
@@ -19,6 +18,7 @@ import { guardComponents } from './guarded-registrar.ts'
 import type { NodeIdentity } from './identity.ts'
 import { Link } from './link.ts'
 import type { NodeId } from './rpc-port.ts'
+import { tlsInWholeRecords } from './whole-records.ts'
 
 export type GossipFactory = ReturnType<typeof gossipsub>
 export type StreamHandler = (link: Link, stream: Stream) => void
@@ -156,7 +156,7 @@ export class Host extends EventEmitter<{ open: [Link]; close: [Link] }> {
       nodeInfo: { name: 'serac', version: '1', userAgent: 'serac' },
       addresses: { listen: [toMultiaddr(this.#init.listen).toString()] },
       transports: [tcp()],
-      connectionEncrypters: [tls()],
+      connectionEncrypters: [tlsInWholeRecords()],
       streamMuxers: [yamux()],
       connectionGater: this.#gater(),
       connectionManager: {

@@ -5,13 +5,14 @@
  */
 import { ClusterError, hasCode } from '../errors.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { BallotSource } from './ballot-source.ts'
 import { compareBallots, justAbove, maxBallot, sameBallot, type Ballot } from './ballot.ts'
 import type { CurrentConfig } from './current-config.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import { isVoter } from './quorum.ts'
 import { valueDigest } from './register-value.ts'
 import type { AcceptorState, RegisterStorage } from './storage.ts'
-import type { AcceptAnswer, PrepareAnswer, ReadAnswer, ReadsAnswer } from './vote-messages.ts'
+import type { AcceptAnswer, AcceptRequest, PrepareAnswer, ReadAnswer, ReadsAnswer } from './vote-messages.ts'
 
 export interface AcceptorComponents {
   self: NodeId
@@ -20,6 +21,8 @@ export interface AcceptorComponents {
   config: CurrentConfig
   fence: EpochFence
   storage: RegisterStorage
+  /** This node's own ballots are to be above what it has promised others: else its first try at a key is refused. */
+  ballots: Pick<BallotSource, 'note'>
   /** Null while this node may vote on the key; else why it must not (amnesia, failed integrity check, failed disk). */
   abstains: (key: string) => string | null
   /** A vote of this node turned out to be damaged: it may have forgotten others, too (R1). */
@@ -59,10 +62,13 @@ export class Acceptor {
     return { identity: this.#identity(), promised: true, accepted: state.accepted, floor }
   }
 
-  /** Accepts `value` at `ballot` unless a higher ballot was promised. Accepting the same twice is a success. */
-  async accept(epoch: number, key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
-    this.#assertVoting(epoch, key)
-    return this.#accept(key, ballot, value)
+  /**
+   * Accepts `value` at `ballot` unless a higher ballot was promised; `next` is promised in the same write. Accepting the
+   * same twice is a success.
+   */
+  async accept(epoch: number, request: AcceptRequest): Promise<AcceptAnswer> {
+    this.#assertVoting(epoch, request.key)
+    return this.#accept(request)
   }
 
   /**
@@ -115,22 +121,24 @@ export class Acceptor {
   async copy(epoch: number, { key, ballot, value }: ChosenItem, isOwn: boolean): Promise<boolean> {
     if (!isOwn) this.#assertVoting(epoch, key)
     this.#components.fence.assertCurrent(epoch)
-    return (await this.#accept(key, ballot, value)).accepted
+    return (await this.#accept({ key, ballot, value })).accepted
   }
 
-  async #accept(key: string, ballot: Ballot, value: Uint8Array): Promise<AcceptAnswer> {
+  async #accept({ key, ballot, value, next = null }: AcceptRequest): Promise<AcceptAnswer> {
     const state = this.#latest(key)
     const digest = valueDigest(value)
     if (state.accepted && sameBallot(state.accepted.ballot, ballot)) {
       if (state.accepted.digest !== digest) throw twoValues(key)
       await this.#pending.get(key)?.durable
-      return { identity: this.#identity(), accepted: true }
+      const hasPromised = next !== null && sameBallot(state.promised, next)
+      return { identity: this.#identity(), accepted: true, hasPromised }
     }
     const isRemoved = !state.accepted && compareBallots(ballot, this.#components.storage.floor()) <= 0
     if (isRemoved || compareBallots(ballot, state.promised) < 0)
       return { identity: this.#identity(), accepted: false, highest: state.promised }
-    await this.#persist(key, { promised: ballot, accepted: { ballot, value, digest } }, true)
-    return { identity: this.#identity(), accepted: true }
+    const promised = next === null ? ballot : maxBallot(ballot, next)
+    await this.#persist(key, { promised, accepted: { ballot, value, digest } }, true)
+    return { identity: this.#identity(), accepted: true, hasPromised: next !== null }
   }
 
   /** Whether the vote for `key` at `ballot` is still what is durably accepted here. */
@@ -171,6 +179,7 @@ export class Acceptor {
   }
 
   #persist(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
+    this.#components.ballots.note(state.promised)
     return this.#hold(key, state, this.#components.storage.vote(key, state, accepted))
   }
 

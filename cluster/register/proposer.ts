@@ -10,6 +10,8 @@ import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Bal
 import type { BallotSource } from './ballot-source.ts'
 import type { CommitNotices } from './commit-notices.ts'
 import { acceptSets, promiseSets } from './config-quorum.ts'
+import { HeldPromises, type HeldPromise } from './held-promises.ts'
+import { coordinatorsOf } from './key-order.ts'
 import {
   findOperation,
   type Operation,
@@ -76,7 +78,9 @@ export interface ChosenValue {
 }
 
 /** What an operation wants to become of the value that was read; `refusal` null = it succeeded. */
-type Step = { refusal: Refusal | null } & ({ kind: 'keep' } | { kind: 'write'; value: Uint8Array })
+type Step = { refusal: Refusal | null } & (
+  { kind: 'keep' } | { kind: 'write'; live: boolean; value: Uint8Array }
+)
 
 const KEEP: Step = { kind: 'keep', refusal: null }
 /** What identity rounds call. */
@@ -112,6 +116,15 @@ interface Floors {
   highest: Ballot
 }
 
+/** What is put before the acceptors. */
+interface Proposal {
+  ballot: Ballot
+  step: Step
+  value: Uint8Array
+  /** Of the promises that it stands on. */
+  lowestFloor: Ballot
+}
+
 type StepOf = (current: RegisterValue | null, floors: Floors) => Step
 
 type Round = { ended: true; chosen: ChosenValue | null; step: Step } | { ended: false }
@@ -120,6 +133,7 @@ export class Proposer {
   /** Since the start; lost: those that did not end their operation. */
   readonly counts = { rounds: 0, roundsLost: 0 }
   readonly #components: ProposerComponents
+  readonly #held = new HeldPromises()
 
   constructor(components: ProposerComponents) {
     this.#components = components
@@ -168,9 +182,7 @@ export class Proposer {
     for (let tries = 1; ; tries++) {
       const view = config.current()
       this.counts.rounds++
-      const round = attempt.isUnheardOf
-        ? await this.#firstRound(view, key, attempt, step)
-        : await this.#round(view, key, attempt, step)
+      const round = await this.#oneRound(view, key, attempt, step)
       if (round.ended) return round
       this.counts.roundsLost++
       const patienceMs = attempt.isVoterStarting ? STARTING_PATIENCE_MS : PROPOSE_DEADLINE_MS
@@ -181,16 +193,25 @@ export class Proposer {
     }
   }
 
+  /** As short as may be. Not ended = another ballot came between, or a newer config. */
+  async #oneRound(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
+    // Taken in any case: what this round proposes makes it void.
+    const held = this.#held.take(key)
+    if (attempt.isUnheardOf) return this.#firstRound(view, key, attempt, step)
+    const proposal = held?.epoch === view.epoch ? this.#nextProposal(key, held, step) : null
+    return proposal ? this.#propose(view, key, proposal, attempt) : this.#wholeRound(view, key, attempt, step)
+  }
+
   /**
    * One prepare and, unless the value read is chosen and stays, one accept, both counted in the quorums of one config.
-   * Not ended = another ballot came between, or a newer config.
    */
-  async #round(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
+  async #wholeRound(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
     const ballot = this.#components.ballots.next()
     const promises = await this.#prepare(view, key, ballot, attempt)
     if (!promises) return { ended: false }
     const read = highestAccepted(promises)
-    const wanted = step(read ? decodeValue(read.value) : null, floorsOf(promises))
+    const floors = floorsOf(promises)
+    const wanted = step(read ? decodeValue(read.value) : null, floors)
     const isHighEnough = !read || compareBallots(read.ballot, attempt.above) >= 0
     if (wanted.kind === 'keep' && isHighEnough && isChosen(view, key, promises, read)) {
       if (read) this.#learn(key, read)
@@ -198,9 +219,7 @@ export class Proposer {
     }
     const value = wanted.kind === 'write' ? wanted.value : read?.value
     if (!value) throw new Error('an empty register cannot be unsettled')
-    if (wanted.kind === 'write') attempt.firstSent ??= ballot
-    const chosen = await this.#accept(view, key, ballot, value, attempt)
-    return chosen ? { ended: true, chosen, step: wanted } : { ended: false }
+    return this.#propose(view, key, { ballot, step: wanted, value, lowestFloor: floors.lowest }, attempt)
   }
 
   /**
@@ -216,9 +235,28 @@ export class Proposer {
     const floor = storage.floor()
     const wanted = step(null, { lowest: floor, highest: floor })
     if (wanted.kind !== 'write') return { ended: false }
-    attempt.firstSent = ballot
-    const chosen = await this.#accept(view, key, ballot, wanted.value, attempt)
-    return chosen ? { ended: true, chosen, step: wanted } : { ended: false }
+    return this.#propose(
+      view,
+      key,
+      { ballot, step: wanted, value: wanted.value, lowestFloor: floor },
+      attempt,
+    )
+  }
+
+  /**
+   * A change that stands on promises held from the last one. Null when it needs a whole round: a refusal, and a success
+   * that changes nothing, are answered from what is there now; only an accept shows that nobody came between.
+   */
+  #nextProposal(key: string, held: HeldPromise, step: StepOf): Proposal | null {
+    const { storage, voters } = this.#components
+    const { ballot, acceptedAt, lowestFloor } = held
+    const read = storage.learned(key)
+    if (!read || !sameBallot(read.ballot, acceptedAt)) return null
+    const wanted = unlessItThrows(() =>
+      step(decodeValue(read.value), { lowest: lowestFloor, highest: voters.floorSeen }),
+    )
+    if (wanted?.kind !== 'write') return null
+    return { ballot, step: wanted, value: wanted.value, lowestFloor }
   }
 
   /** The promises of a quorum, or null when a higher ballot stands in the way. Throws when no quorum answers. */
@@ -237,29 +275,52 @@ export class Proposer {
     return null
   }
 
-  /** Null unless a quorum accepted. Tells everybody; whoever misses it catches up. */
-  async #accept(
-    view: ClusterConfig,
-    key: string,
-    ballot: Ballot,
-    value: Uint8Array,
-    attempt: Attempt,
-  ): Promise<ChosenValue | null> {
+  /** Ended when a quorum has accepted. Tells everybody; whoever misses it catches up. */
+  async #propose(view: ClusterConfig, key: string, proposal: Proposal, attempt: Attempt): Promise<Round> {
     const { voters } = this.#components
+    const { ballot, step, value } = proposal
+    if (step.kind === 'write') attempt.firstSent ??= ballot
+    const next = this.#ballotOfNext(view, key, step)
     const sets = acceptSets(view, key, value)
     const answers = await askVoters(
       allVoters(voterSets(view)),
-      (voter) => voters.accept(view, voter, key, ballot, value),
+      (voter) => voters.accept(view, voter, { key, ballot, value, next }),
       (got) => isDecided(sets, got, (answer) => answer.accepted),
       this.#impatience((answer: AcceptAnswer) => !answer.accepted),
     )
-    if (isQuorum(sets, (voter) => isAccept(answers.get(voter)))) {
-      const chosen = { ballot, digest: valueDigest(value), value }
-      this.#announce(key, chosen, answers)
-      return chosen
+    if (!isQuorum(sets, (voter) => isAccept(answers.get(voter)))) {
+      this.#assertMayRetry(view, sets, answers, key, attempt)
+      return { ended: false }
     }
-    this.#assertMayRetry(view, sets, answers, key, attempt)
-    return null
+    const chosen = { ballot, digest: valueDigest(value), value }
+    this.#announce(key, chosen, answers)
+    if (next) this.#holdPromises(view, key, next, proposal, answers)
+    return { ended: true, chosen, step }
+  }
+
+  /**
+   * What to ask promises of along with an accept. Null where the next change is another node's to propose (R7), and after
+   * identity rounds and tombstones, which mostly none follows.
+   */
+  #ballotOfNext(view: ClusterConfig, key: string, step: Step): Ballot | null {
+    if (step.kind === 'keep' || !step.live) return null
+    const { self, ballots } = this.#components
+    return coordinatorsOf(key, view.voters)[0] === self ? ballots.next() : null
+  }
+
+  #holdPromises(
+    view: ClusterConfig,
+    key: string,
+    next: Ballot,
+    { ballot, lowestFloor }: Proposal,
+    answers: Answers<AcceptAnswer>,
+  ): void {
+    const hasPromised = (voter: NodeId) => {
+      const answer = answers.get(voter)
+      return isAccept(answer) && answer.hasPromised === true
+    }
+    if (!isQuorum(promiseSets(view, key), hasPromised)) return
+    this.#held.keep(key, { epoch: view.epoch, ballot: next, acceptedAt: ballot, lowestFloor })
   }
 
   #impatience<R>(isDue: (answer: R) => boolean): Impatience<R> {
@@ -318,8 +379,18 @@ function decide(operation: Operation, attempt: Attempt, current: RegisterValue |
   if (decision.kind !== 'write' && attempt.since === null) return { kind: 'keep', refusal }
   const next = decision.kind === 'write' ? decision.next : current
   if (!next) throw unknownOutcome(call.name)
+  const value = encodeValue(nextValue(current, next, call.opId, refusal))
   attempt.since ??= { version: current?.version ?? 0, floor: floors.highest }
-  return { kind: 'write', refusal, value: encodeValue(nextValue(current, next, call.opId, refusal)) }
+  return { kind: 'write', live: next.live, refusal, value }
+}
+
+/** What was known last may say no where what is there now would not: that is for a whole round to find out. */
+function unlessItThrows(step: () => Step): Step | null {
+  try {
+    return step()
+  } catch {
+    return null
+  }
 }
 
 /** Whether a quorum shows one and the same accepted ballot (or none at all): then that is chosen, without another round. */
@@ -337,7 +408,9 @@ function isChosen(
   })
 }
 
-function isAccept(answer: AcceptAnswer | Error | undefined): boolean {
+function isAccept(
+  answer: AcceptAnswer | Error | undefined,
+): answer is Extract<AcceptAnswer, { accepted: true }> {
   return answer !== undefined && !(answer instanceof Error) && answer.accepted
 }
 

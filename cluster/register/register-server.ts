@@ -56,7 +56,7 @@ export class RegisterServer {
       case 'prepare':
         return acceptor.prepare(epoch, request.key, request.ballot)
       case 'accept':
-        return acceptor.accept(epoch, request.key, request.ballot, request.value)
+        return acceptor.accept(epoch, request)
       case 'read':
         return acceptor.read(epoch, request.items)
       case 'remove':

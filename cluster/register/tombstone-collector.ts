@@ -46,7 +46,8 @@ export class TombstoneCollector {
     if (!held) return 'absent'
     const state = decodeValue(held.value)
     if (state.live || !isDue(state)) return 'kept'
-    const accepts = await this.#askAll(view, (voter) => voters.accept(view, voter, key, ballot, held.value))
+    const { value } = held
+    const accepts = await this.#askAll(view, (voter) => voters.accept(view, voter, { key, ballot, value }))
     if (this.#isRefused(accepts)) return 'contended'
     const removed = await this.#askAll(view, (voter) => voters.remove(view.epoch, voter, key, ballot))
     return removed.every(([, isGone]) => isGone) ? 'removed' : 'contended'

@@ -26,9 +26,18 @@ export type PrepareAnswer = { identity: VoterIdentity } & (
   | { promised: false; highest: Ballot }
 )
 
-export type AcceptAnswer = { identity: VoterIdentity } & (
-  { accepted: true } | { accepted: false; highest: Ballot }
-)
+export type AcceptAnswer = { identity: VoterIdentity } &
+  /** `hasPromised`: the ballot asked for along with it. Voters of older releases do not say, and have not. */
+  ({ accepted: true; hasPromised?: boolean } | { accepted: false; highest: Ballot })
+
+/** What a proposer asks an acceptor to accept, and, unless `next` is null, to promise in the same write. */
+export interface AcceptRequest {
+  key: string
+  ballot: Ballot
+  value: Uint8Array
+  /** Above `ballot`, for the proposer's next change. Left out by older releases. */
+  next?: Ballot | null
+}
 
 /** What one voter holds for one key; `value` is left out when the asker said that it knows this ballot. */
 export interface ReadAnswer {
@@ -82,7 +91,7 @@ export interface CommitNotice {
 
 export type VoteRequest =
   | { kind: 'prepare'; key: string; ballot: Ballot }
-  | { kind: 'accept'; key: string; ballot: Ballot; value: Uint8Array }
+  | ({ kind: 'accept' } & AcceptRequest)
   | { kind: 'read'; items: { key: string; known: Ballot | null }[] }
   /** Sent once a majority accepted. `votes`: how far the sender has seen the voters' votes come (R8). */
   | { kind: 'committed'; items: readonly CommitNotice[]; votes: readonly SeenVotes[] }
@@ -123,10 +132,13 @@ export interface AcceptedAnswer {
 
 /** Checks the form of what a peer sent. Throws BAD_FRAME. */
 export function parseVoteRequest(request: unknown): VoteRequest {
-  const { kind, key, ballot, value, items, votes, call, since } = (request ?? {}) as Record<string, unknown>
+  const { kind, key, ballot, value, next, items, votes, call, since } = (request ?? {}) as Record<
+    string,
+    unknown
+  >
   const isFormed =
     (kind === 'prepare' && isText(key) && isBallot(ballot)) ||
-    (kind === 'accept' && isText(key) && isBallot(ballot) && value instanceof Uint8Array) ||
+    (kind === 'accept' && isAcceptRequest({ key, ballot, value, next })) ||
     (kind === 'read' && isListOf(items, isReadItem)) ||
     (kind === 'committed' && isListOf(items, isCommitNotice) && isListOf(votes, isSeenVotes)) ||
     (kind === 'execute' && isText(key) && isCall(call) && isSince(since)) ||
@@ -147,6 +159,10 @@ export function parseCatchUpRequest(request: unknown): CatchUpRequest {
         ((kind === 'digests' || kind === 'accepted') && isText(afterKey))))
   if (!isFormed) throw new ClusterError('BAD_FRAME', 'a catch-up request is malformed')
   return request as CatchUpRequest
+}
+
+function isAcceptRequest({ key, ballot, value, next }: Record<keyof AcceptRequest, unknown>): boolean {
+  return isText(key) && isBallot(ballot) && value instanceof Uint8Array && (next == null || isBallot(next))
 }
 
 function isCommitNotice(value: unknown): boolean {

@@ -10,6 +10,7 @@ import type { RegisterStorage, VoterIdentity } from './storage.ts'
 import type {
   AcceptAnswer,
   AcceptedAnswer,
+  AcceptRequest,
   CatchUpRequest,
   CommitNotice,
   Outcome,
@@ -58,14 +59,8 @@ export class VoterClient {
     return answer
   }
 
-  async accept(
-    config: ClusterConfig,
-    to: NodeId,
-    key: string,
-    ballot: Ballot,
-    value: Uint8Array,
-  ): Promise<AcceptAnswer> {
-    const answer = (await this.#ask(config.epoch, to, { kind: 'accept', key, ballot, value })) as AcceptAnswer
+  async accept(config: ClusterConfig, to: NodeId, request: AcceptRequest): Promise<AcceptAnswer> {
+    const answer = (await this.#ask(config.epoch, to, { kind: 'accept', ...request })) as AcceptAnswer
     this.#noteVote(config, to, answer.identity)
     return answer
   }

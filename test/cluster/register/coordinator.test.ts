@@ -169,7 +169,8 @@ t.test('operations on one key take turns and so do not collide', async (t) => {
   const read = await set.reader('b').read(KEY)
   t.strictSame(wordsIn(read?.value), [0, ...words])
   t.equal(read && decodeValue(read.value).version, 21)
-  t.equal(set.network.count('prepare'), 21 * 3, 'one round each')
+  t.equal(set.network.count('accept'), 21 * 3, 'one round each')
+  t.equal(set.network.count('prepare'), 3, 'later ones stand on the promises of the one before')
 })
 
 t.test('a failed operation does not hold up the next', async (t) => {

@@ -1,6 +1,13 @@
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
-import { decodeValue, RING_ENTRIES } from '../../../cluster/register/register-value.ts'
+import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
+import {
+  decodeValue,
+  RING_ENTRIES,
+  VALUE_BYTES_MAX,
+  valueDigest,
+} from '../../../cluster/register/register-value.ts'
+import type { AcceptRequest } from '../../../cluster/register/vote-messages.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import type { Sent } from '../../helpers/memory-network.ts'
@@ -35,6 +42,100 @@ t.test('a metadata write costs two rounds', async (t) => {
   await set.proposer('a').execute(KEY, callOf('create'), null)
   t.equal(set.network.count('prepare'), 3)
   t.equal(set.network.count('accept'), 3)
+})
+
+/** Whose turn it mostly is to propose for KEY. */
+const [FIRST = ''] = coordinatorsOf(KEY, ['a', 'b', 'c'])
+const [ANOTHER = ''] = ['a', 'b', 'c'].filter((id) => id !== FIRST)
+
+function prepares(set: VoterSet): number {
+  const before = set.network.count('prepare')
+  set.network.sent.length = 0
+  return before
+}
+
+t.test(
+  'from the second change on it costs one round, as the accept before has brought promises',
+  async (t) => {
+    const set = voters()
+    const proposer = set.proposer(FIRST)
+    await proposer.execute(KEY, callOf('create', 'x'), null)
+    t.equal(prepares(set), 3)
+    for (const word of ['y', 'z']) await proposer.execute(KEY, callOf('append', word), null)
+    t.equal(prepares(set), 0)
+    t.strictSame(wordsIn(acceptedAt(set, ANOTHER)?.value), ['x', 'y', 'z'])
+    t.equal(decodeValue(acceptedAt(set, ANOTHER)?.value as Uint8Array).version, 3)
+  },
+)
+
+t.test('who is not the first coordinator asks for no promises that others would run into', async (t) => {
+  const set = voters()
+  const proposer = set.proposer(ANOTHER)
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  await proposer.execute(KEY, callOf('append', 'y'), null)
+  t.equal(prepares(set), 6)
+})
+
+t.test('promises that somebody else came between are of no use, and nothing of his is lost', async (t) => {
+  const set = voters()
+  const [proposer, other] = [set.proposer(FIRST), set.proposer(ANOTHER)]
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  await other.execute(KEY, callOf('append', 'y'), null)
+  const outcome = await proposer.execute(KEY, callOf('append', 'z'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x', 'y', 'z'])
+})
+
+t.test('a success without a change is never answered from what was there when they were given', async (t) => {
+  const set = voters()
+  const [proposer, other] = [set.proposer(FIRST), set.proposer(ANOTHER)]
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  await other.execute(KEY, callOf('append', 'y'), null)
+  const outcome = await proposer.execute(KEY, callOf('keep'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x', 'y'])
+})
+
+t.test('an operation that fails on what was known last is tried on what is there now', async (t) => {
+  const set = voters()
+  const [proposer, other] = [set.proposer(FIRST), set.proposer(ANOTHER)]
+  await proposer.execute(KEY, callOf('create', 'x'.repeat(VALUE_BYTES_MAX - 1000)), null)
+  await other.execute(KEY, callOf('set', 'short'), null)
+  const outcome = await proposer.execute(KEY, callOf('append', 'y'.repeat(2000)), null)
+  t.ok(outcome.done)
+})
+
+t.test('a repeated operation is not applied twice on promises either', async (t) => {
+  const set = voters()
+  const proposer = set.proposer(FIRST)
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  const call = callOf('append', 'y')
+  for (let tries = 0; tries < 2; tries++) {
+    const outcome = await proposer.execute(KEY, call, since(1))
+    t.strictSame(outcome.done && wordsIn(outcome.value), ['x', 'y'])
+  }
+})
+
+t.test('promises of fewer than a majority are not held: voters of older releases give none', async (t) => {
+  const set = voters()
+  const proposer = set.proposer(FIRST)
+  set.network.beforeRequest = ({ kind, to, request }) => {
+    if (kind === 'accept' && to !== FIRST) delete (request as AcceptRequest).next
+  }
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  prepares(set)
+  await proposer.execute(KEY, callOf('append', 'y'), null)
+  t.equal(prepares(set), 3)
+})
+
+t.test('promises do not outlast the config that they were counted in', async (t) => {
+  const set = voters()
+  const proposer = set.proposer(FIRST)
+  await proposer.execute(KEY, callOf('create', 'x'), null)
+  prepares(set)
+  const value = bytesOf(configOf(['a', 'b', 'c'], { epoch: 2 }))
+  const row = { ballot: ballotOf(1), value, digest: valueDigest(value), settled: true }
+  for (const config of set.configs.values()) await config.adopt(row)
+  await proposer.execute(KEY, callOf('append', 'y'), null)
+  t.equal(prepares(set), 3)
 })
 
 t.test('the first operation on a key that nobody else knows costs one round', async (t) => {

@@ -37,6 +37,7 @@ export const wordOperations: OperationTable = {
     current
       ? { kind: 'write', next: { live: true, record: [...(current.record as unknown[]), args] } }
       : { kind: 'refuse', refusal: { code: 'NOT_FOUND', message: 'no such thing' } },
+  set: (_, args) => ({ kind: 'write', next: { live: true, record: [args] } }),
   delete: () => ({ kind: 'write', next: { live: false, record: null } }),
   keep: () => ({ kind: 'keep' }),
 }
@@ -88,6 +89,8 @@ export class VoterSet {
   readonly abstaining = new Map<NodeId, string>()
   readonly #storages = new Map<NodeId, MemoryRegisterStorage>()
   readonly #clock: Clock
+  /** Every proposer has its own, and each knows what its node has promised. */
+  readonly #ballots = new Map<NodeId, { promised: Ballot; sources: BallotSource[] }>()
   #nonces = 0
 
   constructor(ids: NodeId[], { logEntriesMax, clock = systemClock, config }: VoterSetOptions = {}) {
@@ -132,7 +135,7 @@ export class VoterSet {
   parts(id: NodeId) {
     const common = this.#common(id)
     const voters = new VoterClient(common.fence, common.storage)
-    const ballots = new BallotSource(this.#nonce())
+    const ballots = this.#ballotsAt(id)
     const notices = new CommitNotices({ ...common, voters })
     const proposer = new Proposer({ ...common, voters, notices, ballots })
     return { ...common, voters, notices, ballots, proposer }
@@ -142,7 +145,11 @@ export class VoterSet {
     const parts = { ...this.parts(id), startNonce: this.#nonce() }
     void new RegisterServer({
       ...parts,
-      acceptor: new Acceptor({ ...parts, onDamage: () => {} }),
+      acceptor: new Acceptor({
+        ...parts,
+        ballots: { note: (seen) => this.#noteAt(id, seen) },
+        onDamage: () => {},
+      }),
       coordinator: this.coordinator(id),
       catchUp: { follow: () => {} },
       getReady: () => true,
@@ -172,6 +179,20 @@ export class VoterSet {
       operations: wordOperations,
       abstains: () => this.abstaining.get(self) ?? null,
     }
+  }
+
+  #ballotsAt(id: NodeId): BallotSource {
+    const source = new BallotSource(this.#nonce())
+    const { promised, sources } = this.#ballots.get(id) ?? { promised: ZERO_BALLOT, sources: [] }
+    source.note(promised)
+    this.#ballots.set(id, { promised, sources: [...sources, source] })
+    return source
+  }
+
+  #noteAt(id: NodeId, promised: Ballot): void {
+    const sources = this.#ballots.get(id)?.sources ?? []
+    for (const source of sources) source.note(promised)
+    this.#ballots.set(id, { promised, sources })
   }
 
   #nonce(): string {
