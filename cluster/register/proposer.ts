@@ -10,7 +10,7 @@ import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Bal
 import type { BallotSource } from './ballot-source.ts'
 import type { CommitNotices } from './commit-notices.ts'
 import { acceptSets, promiseSets } from './config-quorum.ts'
-import { HeldPromises, type HeldPromise } from './held-promises.ts'
+import type { HeldPromise, HeldPromises } from './held-promises.ts'
 import { coordinatorsOf } from './key-order.ts'
 import {
   findOperation,
@@ -68,6 +68,7 @@ export interface ProposerComponents {
   storage: RegisterStorage
   ballots: BallotSource
   operations: OperationTable
+  held: HeldPromises
 }
 
 /** A register value that is known to be chosen; null when the register is empty. */
@@ -133,7 +134,6 @@ export class Proposer {
   /** Since the start; lost: those that did not end their operation. */
   readonly counts = { rounds: 0, roundsLost: 0 }
   readonly #components: ProposerComponents
-  readonly #held = new HeldPromises()
 
   constructor(components: ProposerComponents) {
     this.#components = components
@@ -196,7 +196,7 @@ export class Proposer {
   /** As short as may be. Not ended = another ballot came between, or a newer config. */
   async #oneRound(view: ClusterConfig, key: string, attempt: Attempt, step: StepOf): Promise<Round> {
     // Taken in any case: what this round proposes makes it void.
-    const held = this.#held.take(key)
+    const held = this.#components.held.take(key)
     if (attempt.isUnheardOf) return this.#firstRound(view, key, attempt, step)
     const proposal = held?.epoch === view.epoch ? this.#nextProposal(key, held, step) : null
     return proposal ? this.#propose(view, key, proposal, attempt) : this.#wholeRound(view, key, attempt, step)
@@ -320,7 +320,7 @@ export class Proposer {
       return isAccept(answer) && answer.hasPromised === true
     }
     if (!isQuorum(promiseSets(view, key), hasPromised)) return
-    this.#held.keep(key, { epoch: view.epoch, ballot: next, acceptedAt: ballot, lowestFloor })
+    this.#components.held.keep(key, { epoch: view.epoch, ballot: next, acceptedAt: ballot, lowestFloor })
   }
 
   #impatience<R>(isDue: (answer: R) => boolean): Impatience<R> {

@@ -14,6 +14,7 @@ import { CommitNotices } from './commit-notices.ts'
 import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
+import { HeldPromises } from './held-promises.ts'
 import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
@@ -44,6 +45,8 @@ export interface RegistersComponents {
   operations: OperationTable
   /** Why this node must not vote whatever the others say (a disk that refuses writes), else null. */
   abstains: () => string | null
+  /** What acceptors have promised to this node along with its last changes. Default: nothing yet. */
+  held?: HeldPromises
   /** Called when an operation proposed here was chosen, for hints to the peers. */
   onCommitted?: (key: string) => void
 }
@@ -78,7 +81,8 @@ export class Registers {
     const ballots = new BallotSource(components.startNonce)
     const operations = { ...configOperations, ...components.operations }
     const notices = new CommitNotices({ ...components, voters })
-    const proposer = new Proposer({ ...components, operations, voters, notices, ballots })
+    const held = components.held ?? new HeldPromises()
+    const proposer = new Proposer({ ...components, operations, voters, notices, ballots, held })
     const mintOpId = () => this.mintOpId()
     const parts = { ...components, fence, voters, ballots, proposer, mintOpId }
     const abstains = (key: string) => components.abstains() ?? this.#votingRight.abstains(key)

@@ -77,8 +77,9 @@ export async function runSchedule(schedule: Schedule, variant: Variant = {}): Pr
 function setStage(schedule: Schedule, variant: Variant, log: Log, done: Map<string, number>): Stage {
   const world = new SimWorld(schedule.seed)
   const network = new SimNetwork(world, schedule.risesFirst ? PEACE : schedule.network)
+  const note = (name: string) => void done.set(name, (done.get(name) ?? 0) + 1)
   const cluster = new SimCluster(
-    { world, network, log, variant },
+    { world, network, log, variant, note },
     {
       ids: schedule.ids,
       genesis: genesisOf(schedule),
@@ -86,7 +87,6 @@ function setStage(schedule: Schedule, variant: Variant, log: Log, done: Map<stri
       changeLogEntriesMax: schedule.changeLogEntriesMax,
     },
   )
-  const note = (name: string) => void done.set(name, (done.get(name) ?? 0) + 1)
   return { world, network, cluster, clients: new Clients(world, cluster, schedule.keys), note }
 }
 

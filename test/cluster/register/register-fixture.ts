@@ -9,6 +9,7 @@ import { CommitNotices } from '../../../cluster/register/commit-notices.ts'
 import { Coordinator } from '../../../cluster/register/coordinator.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
 import { EpochFence } from '../../../cluster/register/epoch-fence.ts'
+import { HeldPromises } from '../../../cluster/register/held-promises.ts'
 import type { OperationCall, OperationTable } from '../../../cluster/register/operations.ts'
 import { Proposer } from '../../../cluster/register/proposer.ts'
 import { Reader } from '../../../cluster/register/reader.ts'
@@ -136,9 +137,10 @@ export class VoterSet {
     const common = this.#common(id)
     const voters = new VoterClient(common.fence, common.storage)
     const ballots = this.#ballotsAt(id)
+    const held = new HeldPromises()
     const notices = new CommitNotices({ ...common, voters })
-    const proposer = new Proposer({ ...common, voters, notices, ballots })
-    return { ...common, voters, notices, ballots, proposer }
+    const proposer = new Proposer({ ...common, voters, notices, ballots, held })
+    return { ...common, voters, notices, ballots, held, proposer }
   }
 
   #serve(id: NodeId): void {

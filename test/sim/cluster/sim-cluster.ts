@@ -16,6 +16,8 @@ export interface SimClusterComponents {
   network: SimNetwork
   log: Log
   variant: Variant
+  /** Counts what was done. */
+  note: (name: string) => void
 }
 
 export interface SimClusterOptions {
@@ -152,6 +154,7 @@ export class SimCluster {
       random: world.random.fork(`life ${machine.lives} of ${id}`),
       log: this.#components.log,
       variant: this.#components.variant,
+      note: this.#components.note,
       isAlive: (peer: NodeId) => this.#seemsAlive(peer),
     }
     SimNode.boot(parts, { changeLogEntriesMax: this.#options.changeLogEntriesMax }).then(

@@ -2,6 +2,7 @@
 import type { ClusterConfig } from '../../../cluster/membership/cluster-config.ts'
 import type { NodeId } from '../../../cluster/network/rpc-port.ts'
 import { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import { HeldPromises, type HeldPromise } from '../../../cluster/register/held-promises.ts'
 import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
 import { Registers } from '../../../cluster/register/registers.ts'
 import type { LearnedListener } from '../../../cluster/register/storage.ts'
@@ -19,6 +20,7 @@ export interface SimNodeComponents extends LifeParts {
   log: Log
   isAlive: (id: string) => boolean
   variant: Variant
+  note: (name: string) => void
 }
 
 export interface SimNodeOptions {
@@ -121,12 +123,29 @@ export class SimNode {
   }
 }
 
+/** Tells how often some were there: a simulation in which there never are says nothing about them. */
+class NotedPromises extends HeldPromises {
+  readonly #note: (name: string) => void
+
+  constructor(note: (name: string) => void) {
+    super()
+    this.#note = note
+  }
+
+  override take(key: string): HeldPromise | null {
+    const promise = super.take(key)
+    if (promise) this.#note('promises-held')
+    return promise
+  }
+}
+
 function compose(components: SimNodeComponents, opened: Pick<Parts, 'database' | 'store' | 'index'>): Parts {
   const { database, store } = opened
   const { self, genesis, host, random, log, variant, isAlive } = components
   const stored = { ...components, store }
   const current = new CurrentConfig(store, genesis)
   const config = variant.config?.(current, stored) ?? current
+  const held = new NotedPromises(components.note)
   const nonce = Buffer.from(random.bytes(NONCE_BYTES)).toString('hex')
   const registers = new Registers({
     self,
@@ -138,6 +157,7 @@ function compose(components: SimNodeComponents, opened: Pick<Parts, 'database' |
     liveness: { isAlive: (id) => id === self || isAlive(id) },
     rpc: variant.rpc?.(host, stored) ?? host,
     storage: store,
+    held: variant.held?.(held, stored) ?? held,
     operations: { ...logOperations, ...variant.operations },
     abstains: () => database.failure?.message ?? null,
   })

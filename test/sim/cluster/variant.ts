@@ -1,6 +1,7 @@
 /** Where a test may put something broken in the place of a part. Each gets the right one and gives the one to use. */
 import type { NodeId, PeerRpc } from '../../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../../cluster/register/current-config.ts'
+import type { HeldPromises } from '../../../cluster/register/held-promises.ts'
 import type { OperationTable } from '../../../cluster/register/operations.ts'
 import type { Registers } from '../../../cluster/register/registers.ts'
 import type { LearnerRow } from '../../../cluster/register/storage.ts'
@@ -36,6 +37,7 @@ export interface Variant {
   rpc?: (rpc: PeerRpc, parts: StoredParts) => PeerRpc
   config?: (config: CurrentConfig, parts: StoredParts) => CurrentConfig
   operations?: OperationTable
+  held?: (held: HeldPromises, parts: StoredParts) => HeldPromises
   startNonce?: (nonce: string, parts: LifeParts) => string
   client?: (client: RegisterClient, parts: StoredParts) => RegisterClient
   /** Whether a learner row is put into the list's index. */

@@ -1,5 +1,6 @@
 /** Bugs of acceptors and proposers: what is promised, what is accepted, what counts as a majority. */
 import { sameBallot } from '../../../cluster/register/ballot.ts'
+import type { HeldPromise } from '../../../cluster/register/held-promises.ts'
 import { decodeValue, encodeValue, valueDigest } from '../../../cluster/register/register-value.ts'
 import type { AcceptAnswer, PrepareAnswer } from '../../../cluster/register/vote-messages.ts'
 import { overriding } from '../cluster/variant.ts'
@@ -30,6 +31,37 @@ export const voteMutants: readonly Mutant[] = [
           await store.vote(key, { promised, accepted: { ballot, value, digest: valueDigest(value) } }, true)
           return { identity: store.identity(), accepted: true } satisfies AcceptAnswer
         }),
+    },
+  },
+  {
+    name: 'promise along with an accept told, not kept',
+    rule: 'R1: the acceptor says that it has promised the next ballot, and writes down the accepted one alone',
+    variant: {
+      rpc: (rpc) =>
+        withVotes(rpc, async (request, vote) => {
+          if (request.kind !== 'accept' || !request.next) return vote()
+          request.next = null
+          return { ...((await vote()) as AcceptAnswer), hasPromised: true }
+        }),
+    },
+  },
+  {
+    name: 'held promises used twice',
+    rule: 'R1: a change that may have been accepted somewhere is followed by another one under its ballot',
+    variant: {
+      held: (held, { store }) => {
+        const last = new Map<string, HeldPromise>()
+        return overriding(held, {
+          take: (key) => {
+            const [promise, acceptedAt] = [last.get(key), store.learnedHead(key)?.ballot]
+            return held.take(key) ?? (promise && acceptedAt ? { ...promise, acceptedAt } : null)
+          },
+          keep: (key, promise) => {
+            last.set(key, promise)
+            held.keep(key, promise)
+          },
+        })
+      },
     },
   },
   {
