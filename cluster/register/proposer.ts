@@ -11,7 +11,7 @@ import type { BallotSource } from './ballot-source.ts'
 import type { CommitNotices } from './commit-notices.ts'
 import { acceptSets, promiseSets } from './config-quorum.ts'
 import type { HeldPromise, HeldPromises } from './held-promises.ts'
-import { coordinatorsOf } from './key-order.ts'
+import { isFirstCoordinator } from './key-order.ts'
 import {
   findOperation,
   type Operation,
@@ -305,7 +305,7 @@ export class Proposer {
   #ballotOfNext(view: ClusterConfig, key: string, step: Step): Ballot | null {
     if (step.kind === 'keep' || !step.live) return null
     const { self, ballots } = this.#components
-    return coordinatorsOf(key, view.voters)[0] === self ? ballots.next() : null
+    return isFirstCoordinator(self, key, view.voters) ? ballots.next() : null
   }
 
   #holdPromises(

@@ -15,6 +15,7 @@ import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
 import { HeldPromises } from './held-promises.ts'
+import { isFirstCoordinator } from './key-order.ts'
 import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
@@ -161,6 +162,15 @@ export class Registers {
   /** A fresh id for one request's operation, kept for all its retries (R4). */
   mintOpId(): string {
     return Buffer.from(this.#components.random.bytes(OP_ID_BYTES)).toString('hex')
+  }
+
+  /**
+   * Whether changes of a register are mostly this node's to propose (R7). Those that it asks for itself, one after the
+   * other, then cost a single round each and are not forwarded: so make up keys for which this holds.
+   */
+  coordinates(key: string): boolean {
+    const { self, config } = this.#components
+    return isFirstCoordinator(self, key, config.current().voters)
   }
 
   /** Applies an operation. Throws NO_QUORUM, OUTCOME_UNKNOWN, UNKNOWN_OPERATION, VALUE_TOO_LARGE. */

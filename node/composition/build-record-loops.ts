@@ -3,7 +3,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
-import { coordinatorsOf } from '../../cluster/register/key-order.ts'
+import { isFirstCoordinator } from '../../cluster/register/key-order.ts'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { Backends } from '../backends/backends.ts'
 import type { SeracConfig } from '../config/options.ts'
@@ -136,7 +136,7 @@ export function isFirstFor(
   key: string,
   { currentConfig, identity }: Pick<RecordLoopParts, 'currentConfig' | 'identity'>,
 ): boolean {
-  return coordinatorsOf(key, currentConfig.current().voters)[0] === identity.id
+  return isFirstCoordinator(identity.id, key, currentConfig.current().voters)
 }
 
 /** Deleted images that wait for their end. */

@@ -3,7 +3,9 @@ import { hasCode } from '../../cluster/errors.ts'
 import { decodeValue } from '../../cluster/register/register-value.ts'
 import type { Registers } from '../../cluster/register/registers.ts'
 import type { LearnerRow } from '../../cluster/register/storage.ts'
+import type { Random } from '../../cluster/runtime.ts'
 import { ImageError } from '../errors.ts'
+import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
 import { imageIdOf, imageKey, type ImageOperationArgs } from './image-operations.ts'
 import type { ImageRecord } from './image-record.ts'
@@ -27,7 +29,10 @@ export interface AppliedChange {
 }
 
 export interface ImageRegistersComponents {
-  registers: Pick<Registers, 'execute' | 'executeOnNewKey' | 'read' | 'find' | 'freshen' | 'mintOpId'>
+  registers: Pick<
+    Registers,
+    'coordinates' | 'execute' | 'executeOnNewKey' | 'read' | 'find' | 'freshen' | 'mintOpId'
+  >
   index: Pick<ImageIndex, 'get'>
   /** This node's learner row of a register. */
   learned: (key: string) => LearnerRow | null
@@ -42,6 +47,11 @@ export class ImageRegisters {
 
   constructor(components: ImageRegistersComponents) {
     this.#components = components
+  }
+
+  /** Of an image whose changes this node coordinates, if it is a voter: most come to where the image was created. */
+  newId(random: Random): string {
+    return newImageId(random, (id) => this.#components.registers.coordinates(imageKey(id)))
   }
 
   /**

@@ -5,7 +5,6 @@ import type { Backends } from '../backends/backends.ts'
 import { ImageError } from '../errors.ts'
 import { countedRead } from './counted-read.ts'
 import { ImageGuard } from './image-guard.ts'
-import { newImageId } from './image-id.ts'
 import type { ImageIndex } from './image-index.ts'
 import { asText, type Grant, type ImagePolicy, type ImageRule, type PolicyTarget } from './image-policy.ts'
 import { isLocationChange, storedObjects } from './location-rules.ts'
@@ -44,7 +43,7 @@ export interface ImageServiceComponents {
   clock: Clock
   random: Random
   log: Log
-  registers: Pick<ImageRegisters, 'apply' | 'read' | 'local' | 'freshen'>
+  registers: Pick<ImageRegisters, 'newId' | 'apply' | 'read' | 'local' | 'freshen'>
   index: ImageIndex
   policy: ImagePolicy
   /** null: projects have none. */
@@ -362,7 +361,7 @@ export class ImageService implements ImageServicePort {
   #newRecord(draft: ImageDraft, owner: string | null): ImageRecord {
     const now = this.#now()
     return {
-      id: draft.id ?? newImageId(this.#components.random),
+      id: draft.id ?? this.#components.registers.newId(this.#components.random),
       name: draft.name ?? null,
       status: 'queued',
       visibility: draft.visibility ?? 'shared',

@@ -2,7 +2,6 @@
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import { sleep, type Clock, type Log, type Random } from '../../cluster/runtime.ts'
 import type { UploadId } from '../../cluster/transfer/local-chunks.ts'
-import { newImageId } from '../images/image-id.ts'
 import type { Caller } from '../images/image-requests.ts'
 import { ImageError } from '../errors.ts'
 import type { TaskIndex } from './task-index.ts'
@@ -14,7 +13,7 @@ export interface TaskKeeperComponents {
   clock: Clock
   random: Random
   log: Log
-  registers: Pick<TaskRegisters, 'apply'>
+  registers: Pick<TaskRegisters, 'apply' | 'newId'>
   index: Pick<TaskIndex, 'countOf'>
 }
 
@@ -67,7 +66,7 @@ export class TaskKeeper {
   /** A pending task that this node will work on. Throws NO_QUORUM. */
   create(caller: Caller, { type, imageId, input, bytes }: NewTask): Promise<TaskRecord> {
     const { identity, random, registers } = this.#components
-    const id = newImageId(random)
+    const id = registers.newId(random)
     const now = this.#now()
     const record: TaskRecord = {
       id,

@@ -1,12 +1,14 @@
 /** The registers of tasks. */
 import type { Registers } from '../../cluster/register/registers.ts'
+import type { Random } from '../../cluster/runtime.ts'
+import { newImageId } from '../images/image-id.ts'
 import { livingRecord, recordLeftBy } from '../images/register-records.ts'
 import type { TaskOperationArgs } from './task-operations.ts'
 import { taskKey, type TaskRecord } from './task-record.ts'
 
 export type TaskRegistersPort = Pick<
   Registers,
-  'execute' | 'executeOnNewKey' | 'read' | 'freshen' | 'mintOpId'
+  'coordinates' | 'execute' | 'executeOnNewKey' | 'read' | 'freshen' | 'mintOpId'
 >
 
 export class TaskRegisters {
@@ -14,6 +16,11 @@ export class TaskRegisters {
 
   constructor(registers: TaskRegistersPort) {
     this.#registers = registers
+  }
+
+  /** Of a task that this node will work on, and whose changes it coordinates, if it is a voter. */
+  newId(random: Random): string {
+    return newImageId(random, (id) => this.#registers.coordinates(taskKey(id)))
   }
 
   /** Throws ImageError for refusals, else as Registers.execute. */

@@ -91,7 +91,7 @@ t.test('an accept promises the ballot that is asked for along with it, in the sa
   const { acceptor, disk } = acceptorOf()
   const request = { key: KEY, ballot: ballotOf(1), value, next: ballotOf(4) }
   t.match(await acceptor.accept(EPOCH, request), { accepted: true, hasPromised: true })
-  t.equal((await acceptor.read(EPOCH, [])).identity.voteSequence, 1)
+  t.equal(acceptor.read(EPOCH, []).identity.voteSequence, 1)
   t.match(disk.acceptors.get(KEY), { promised: ballotOf(4), accepted: { ballot: ballotOf(1) } })
   t.match(await acceptor.prepare(EPOCH, KEY, ballotOf(3)), { promised: false, highest: ballotOf(4) })
   t.match(await acceptor.accept(EPOCH, request), { accepted: true, hasPromised: true }, 'asked once more')

@@ -48,6 +48,7 @@ t.test('a metadata write costs two rounds', async (t) => {
 const [FIRST = ''] = coordinatorsOf(KEY, ['a', 'b', 'c'])
 const [ANOTHER = ''] = ['a', 'b', 'c'].filter((id) => id !== FIRST)
 
+/** How many were sent; forgets them. */
 function prepares(set: VoterSet): number {
   const before = set.network.count('prepare')
   set.network.sent.length = 0
@@ -67,6 +68,15 @@ t.test(
     t.equal(decodeValue(acceptedAt(set, ANOTHER)?.value as Uint8Array).version, 3)
   },
 )
+
+t.test('a new key that its creator coordinates costs one round each time', async (t) => {
+  const set = voters()
+  const proposer = set.proposer(FIRST)
+  await proposer.executeOnNewKey(KEY, callOf('create', 'x'))
+  const outcome = await proposer.execute(KEY, callOf('append', 'y'), null)
+  t.strictSame(outcome.done && wordsIn(outcome.value), ['x', 'y'])
+  t.equal(prepares(set), 0)
+})
 
 t.test('who is not the first coordinator asks for no promises that others would run into', async (t) => {
   const set = voters()

@@ -38,6 +38,10 @@ export class MemoryRegisters {
     this.taskRegisters = new TaskRegisters(this)
   }
 
+  coordinates(): boolean {
+    return true
+  }
+
   mintOpId(): string {
     return '0'.repeat(32)
   }
