@@ -115,8 +115,8 @@ export class FramedStream {
 
   /** Waits for room in the stream. Its own onDrain() is of no use: from the second time on it resolves at once. */
   async #drained(): Promise<void> {
-    const stalled = new ClusterError('RPC_TIMEOUT', 'the peer takes no bytes')
-    const timer = setTimeout(() => this.reset(stalled), STREAM_STALL_TIMEOUT_MS)
+    const stall = () => this.reset(new ClusterError('RPC_TIMEOUT', 'the peer takes no bytes'))
+    const timer = setTimeout(stall, STREAM_STALL_TIMEOUT_MS)
     try {
       while (this.#stream.writableNeedsDrain && !this.#closed) {
         await new Promise<void>((resolve) => (this.#wake = resolve))

@@ -8,7 +8,7 @@
 import { ClusterError, hasCode, toError } from '../errors.ts'
 import type { ConfigView, LivenessView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import { sleep, type Clock } from '../runtime.ts'
+import type { Clock } from '../runtime.ts'
 import { coordinatorsOf } from './key-order.ts'
 import { isBallot } from './message-shapes.ts'
 import type { OperationCall } from './operations.ts'
@@ -196,14 +196,13 @@ function waitedTooLong(key: string, since: Since | null): ClusterError {
 
 /** What `promise` resolves to, or null when that takes longer. */
 async function withinMs<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T | null> {
-  const patience = new AbortController()
-  const over = sleep(clock, limitMs, patience.signal).then(
-    () => null,
-    () => null,
-  )
+  let cancel = () => {}
+  const over = new Promise<null>((resolve) => {
+    cancel = clock.after(limitMs, () => resolve(null))
+  })
   try {
     return await Promise.race([promise, over])
   } finally {
-    patience.abort()
+    cancel()
   }
 }

@@ -37,7 +37,8 @@ async function recordsDuring(t: Test, done: () => Promise<unknown>): Promise<num
     for (let at = 0; at + RECORD_HEADER_BYTES <= bytes.length; records++)
       at += RECORD_HEADER_BYTES + bytes.readUInt16BE(at + RECORD_HEADER_BYTES - 2)
   }
-  const written = t.capture(Socket.prototype, 'write', Socket.prototype.write)
+  const write = Reflect.get(Socket.prototype, 'write') as (this: Socket) => boolean
+  const written = t.capture(Socket.prototype, 'write', write)
   await done()
   written.restore()
   for (const { args, receiver } of written())
