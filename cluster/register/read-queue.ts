@@ -5,8 +5,10 @@
 import { ClusterError } from '../errors.ts'
 import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Clock } from '../runtime.ts'
 import type { Ballot } from './ballot.ts'
 import { Bundler } from './bundler.ts'
+import { PeakDelay } from './peak-delay.ts'
 import type { ReadAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
@@ -30,21 +32,35 @@ interface Waiter {
   reject(error: unknown): void
 }
 
+export interface ReadQueueComponents {
+  voters: VoterClient
+  config: ConfigView
+  clock: Clock
+}
+
 export class ReadQueue {
+  readonly #delay: PeakDelay
+  /** When the request under way left, monotonic. */
+  #sentMs: number | null = null
   readonly #to: NodeId
-  readonly #voters: VoterClient
-  readonly #config: ConfigView
+  readonly #components: ReadQueueComponents
   readonly #waiting: Bundler<Waiter>
 
-  constructor(to: NodeId, voters: VoterClient, config: ConfigView) {
+  constructor(to: NodeId, components: ReadQueueComponents) {
     this.#to = to
-    this.#voters = voters
-    this.#config = config
+    this.#components = components
+    this.#delay = new PeakDelay(components.clock)
     this.#waiting = new Bundler((waiters) => this.#send(waiters), {
       weightOf: () => 1,
       bundleMax: READ_KEYS_MAX,
       waitingMax: WAITING_MAX,
     })
+  }
+
+  /** How long answers have taken lately, or the one that is waited for takes already, ms. */
+  get delayMs(): number {
+    const waitedMs = this.#sentMs === null ? 0 : this.#components.clock.monotonicMs() - this.#sentMs
+    return Math.max(this.#delay.value, waitedMs)
   }
 
   /** What the voter holds for `key`; the value is left out when it is at ballot `known`. */
@@ -56,9 +72,12 @@ export class ReadQueue {
   }
 
   async #send(waiters: Waiter[]): Promise<void> {
-    const config = this.#config.current()
+    const { voters, clock } = this.#components
+    const config = this.#components.config.current()
+    const sentMs = clock.monotonicMs()
+    this.#sentMs = sentMs
     try {
-      const { answers, floor } = await this.#voters.read(
+      const { answers, floor } = await voters.read(
         config,
         this.#to,
         waiters.map(({ key, known }) => ({ key, known })),
@@ -69,6 +88,9 @@ export class ReadQueue {
       }
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error)
+    } finally {
+      this.#delay.note(clock.monotonicMs() - sentMs)
+      this.#sentMs = null
     }
   }
 }

@@ -40,6 +40,12 @@ const READS_MAX = 3
  */
 const HEDGE_AFTER_MS = 50
 
+/** How long an order of voters holds, ms: reads are too many to find it anew each time. */
+const ORDER_HOLDS_MS = 50
+/** A voter that takes so many times as long as the quickest, and some ms on top, is asked after the others. */
+const SLOW_FACTOR = 3
+const SLOW_MARGIN_MS = 2
+
 export interface ReaderComponents {
   self: NodeId
   clock: Clock
@@ -74,8 +80,7 @@ const ABSENT: Absence = { found: null, removedUpTo: ZERO_BALLOT }
 export class Reader {
   readonly #components: ReaderComponents
   readonly #queues = new Map<NodeId, ReadQueue>()
-  /** While all voters are there; reads are too many to find it anew each time. */
-  #order: (ReadOrder & { view: ClusterConfig }) | null = null
+  #order: (ReadOrder & { view: ClusterConfig; untilMs: number }) | null = null
 
   constructor(components: ReaderComponents) {
     this.#components = components
@@ -150,7 +155,7 @@ export class Reader {
   #queue(voter: NodeId): ReadQueue {
     let queue = this.#queues.get(voter)
     if (!queue) {
-      queue = new ReadQueue(voter, this.#components.voters, this.#components.config)
+      queue = new ReadQueue(voter, this.#components)
       this.#queues.set(voter, queue)
     }
     return queue
@@ -197,14 +202,26 @@ export class Reader {
     })
   }
 
-  /** Live voters first. */
   #readOrder(view: ClusterConfig): ReadOrder {
+    const nowMs = this.#components.clock.monotonicMs()
+    if (this.#order?.view !== view || nowMs >= this.#order.untilMs)
+      this.#order = { view, untilMs: nowMs + ORDER_HOLDS_MS, ...orderOf(view, this.#ranked(view)) }
+    return this.#order
+  }
+
+  /** Those that are quick, then the slow, last those that are away: of each kind in the order of the ring. */
+  #ranked(view: ClusterConfig): NodeId[] {
     const { self, liveness } = this.#components
-    if (this.#order?.view !== view) this.#order = { view, ...orderOf(view, ringFrom(self, view)) }
-    const isThere = (voter: NodeId) => voter === self || liveness.isAlive(voter)
-    const { voters } = this.#order
-    if (voters.every(isThere)) return this.#order
-    return orderOf(view, [...voters.filter(isThere), ...voters.filter((voter) => !isThere(voter))])
+    const voters = ringFrom(self, view)
+    const delayOf = (voter: NodeId) => this.#queues.get(voter)?.delayMs ?? 0
+    const others = voters.filter((voter) => voter !== self && liveness.isAlive(voter))
+    const slowMs = Math.min(...others.map(delayOf)) * SLOW_FACTOR + SLOW_MARGIN_MS
+    const rank = (voter: NodeId) => {
+      if (voter === self) return 0
+      if (!liveness.isAlive(voter)) return 2
+      return delayOf(voter) > slowMs ? 1 : 0
+    }
+    return voters.toSorted((a, b) => rank(a) - rank(b))
   }
 
   #ask(

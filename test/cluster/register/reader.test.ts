@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
+import { systemClock } from '../../../cluster/runtime.ts'
 import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
 import type { ReadsAnswer } from '../../../cluster/register/vote-messages.ts'
 import { ReadQueue } from '../../../cluster/register/read-queue.ts'
@@ -42,6 +43,29 @@ t.test('a voter that is known to be away is asked last', async (t) => {
   set.dead.add('b')
   await set.reader('a').read(KEY)
   t.strictSame(askedIn(set), ['a', 'c'])
+})
+
+t.test('a voter that was slow is asked after the others, until that is a while ago', async (t) => {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  await acceptedBy(set, 'a', 'b', 'c')
+  const slow = deferred()
+  set.network.beforeAnswer = ({ to }) => (to === 'b' ? slow.promise : undefined)
+  const reader = set.reader('a')
+  const first = reader.read(KEY)
+  await clock.advance(50)
+  await first
+  set.network.sent.length = 0
+  await reader.read(KEY)
+  t.strictSame(askedIn(set), ['a', 'c'], 'it has not even answered yet')
+  slow.resolve()
+  await settled()
+  await clock.advance(3000)
+  await reader.read(KEY)
+  t.strictSame(askedIn(set), ['a', 'c', 'a', 'c'])
+  await clock.advance(3000)
+  await reader.read(KEY)
+  t.strictSame(askedIn(set), ['a', 'c', 'a', 'c', 'a', 'b'])
 })
 
 t.test('the others are asked at once when one fails or differs', async (t) => {
@@ -144,7 +168,7 @@ t.test('in a joint config a read needs both majorities', async (t) => {
 
 function queueAt(set: VoterSet): ReadQueue {
   const { voters, config } = set.parts('a')
-  return new ReadQueue('a', voters, config)
+  return new ReadQueue('a', { voters, config, clock: systemClock })
 }
 
 t.test('reads that come while one is under way share the next request', async (t) => {
