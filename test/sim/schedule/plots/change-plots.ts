@@ -47,7 +47,7 @@ export const voteOfTheEpochBefore: PlotMaker = (random, cast, atMs) => {
   script.at(changeMs, { kind: 'set-voters', at: leader, voters: to })
   script.ask(appendMs, proposer, 'append')
   const others = cast.voters.filter((voter) => voter !== proposer)
-  script.holdAnswers(appendMs, proposer, others, slowMs * random.between(6, 16), 20)
+  script.hold(appendMs, proposer, others, slowMs * random.between(6, 16), 20)
   for (const lateMs of [500, 900, 1400]) script.ask(changeMs + lateMs, random.pick(to), 'read', 'append')
   return script
 }

@@ -11,7 +11,7 @@ export const lateVote: PlotMaker = (random, { ids, voters }, atMs) => {
   const script = new Script(proposer, voters)
   const lateMs = random.between(700, 1500)
   script.ask(atMs, proposer, 'mint')
-  script.holdAnswers(atMs, proposer, [late], lateMs, 60)
+  script.hold(atMs, proposer, [late], lateMs, 60)
   script.ask(atMs + 120, random.pick(ids), 'delete', 'collect', 'collect', 'collect')
   script.ask(atMs + lateMs + 100, random.pick(ids), 'read', 'list')
   script.ask(atMs + lateMs + 250, random.pick(ids), 'list', 'create', 'read')
@@ -25,7 +25,7 @@ export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
   if (!to || joiner === undefined) return null
   const script = new Script(joiner, to)
   const changeMs = atMs + random.between(300, 600)
-  const againMs = changeMs + random.between(300, 900)
+  const againMs = changeMs + random.between(300, 1900)
   const steps = ['create', 'append', 'append', 'delete', 'collect', 'collect', 'collect'] as const
   script.ask(atMs, random.pick(cast.voters), ...steps)
   if (random.chance(0.5)) {
@@ -35,6 +35,15 @@ export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
     script.at(awayMs, { kind: 'partition', side, forMs: changeMs - awayMs - 50, swizzled: false })
   }
   script.at(changeMs, { kind: 'set-voters', at: random.pick(cast.ids), voters: to })
+  // It begins with low ballots again: what it has seen of others' is forgotten with the process.
+  const downMs = random.between(20, 60)
+  if (random.chance(0.5))
+    script.at(againMs - downMs - random.between(100, 300), {
+      kind: 'crash',
+      node: joiner,
+      how: 'process',
+      downMs,
+    })
   for (const lateMs of [0, 400]) {
     script.ask(againMs + lateMs, joiner, 'create', 'list')
     script.ask(againMs + lateMs + 100, random.pick(cast.ids), 'list', 'read')
@@ -46,19 +55,21 @@ export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
 /** A register is removed while those that will vote have looked already whether their rows are stale (R9). */
 export const removedWhileGettingReady: PlotMaker = (random, cast, atMs) => {
   const to = successors(random, cast)
-  const joiner = to?.find((voter) => !cast.voters.includes(voter))
+  const joiners = to?.filter((voter) => !cast.voters.includes(voter)) ?? []
+  const [joiner] = joiners
   if (!to || joiner === undefined) return null
   const [driver, other = driver] = random.shuffled(cast.voters) as [NodeId, ...NodeId[]]
   const script = new Script(other, cast.voters)
   const changeMs = atMs + random.between(300, 600)
   script.ask(atMs, other, 'create', 'append')
   script.at(changeMs, { kind: 'set-voters', at: driver, voters: to })
-  // The change begins late, and the joiner hears nothing of the removal until then.
+  // The change begins late, and the joiners are not told of the removal.
   const lookedMs = changeMs + random.between(20, 180)
+  const deafMs = random.between(50, 400)
   for (const id of cast.voters) {
-    const hold = { from: id, to: joiner, byMs: random.between(400, 900), forMs: 300 }
-    script.at(lookedMs, { kind: 'hold', ...hold })
-    if (id !== driver) script.at(lookedMs, { kind: 'hold', ...hold, from: driver, to: id, forMs: 100 })
+    for (const deaf of joiners) script.at(lookedMs, { kind: 'cut', from: id, to: deaf, forMs: deafMs })
+    if (id === driver) continue
+    script.at(lookedMs, { kind: 'hold', from: driver, to: id, byMs: random.between(100, 900), forMs: 100 })
   }
   script.ask(lookedMs + 5, other, 'delete', 'collect', 'collect', 'collect')
   for (const lateMs of [1500, 2500]) script.ask(changeMs + lateMs, joiner, 'list', 'read', 'create', 'list')

@@ -7,7 +7,7 @@ import type { ScheduledEvent, StepKind } from '../schedule.ts'
 
 /** Above all ids that ordinary sessions use. */
 const FIRST_ID = 10_001
-/** What is sent from `AT_ONCE_MS` after a request on is sent by its answers: its first messages are on their way by then. */
+/** So much earlier a fault begins that is to meet what is sent at a moment itself. */
 const AT_ONCE_MS = 0.05
 
 export class Script {
@@ -30,14 +30,14 @@ export class Script {
     this.events.push({ atMs, kind: 'session', steps })
   }
 
-  /** What `from` sends to each of `to` in answer to what it is told after `atMs` is lost for `forMs`. */
-  cutAnswers(atMs: number, from: NodeId, to: readonly NodeId[], forMs: number): void {
-    for (const peer of to) this.at(atMs + AT_ONCE_MS, { kind: 'cut', from, to: peer, forMs })
+  /** What `from` sends to each of `to` from `atMs` on is lost, a change that goes out at that very moment included. */
+  cut(atMs: number, from: NodeId, to: readonly NodeId[], forMs: number): void {
+    for (const peer of to) this.at(atMs - AT_ONCE_MS, { kind: 'cut', from, to: peer, forMs })
   }
 
   /** The same, but it comes `byMs` late. */
-  holdAnswers(atMs: number, from: NodeId, to: readonly NodeId[], byMs: number, forMs: number): void {
-    for (const peer of to) this.at(atMs + AT_ONCE_MS, { kind: 'hold', from, to: peer, byMs, forMs })
+  hold(atMs: number, from: NodeId, to: readonly NodeId[], byMs: number, forMs: number): void {
+    for (const peer of to) this.at(atMs - AT_ONCE_MS, { kind: 'hold', from, to: peer, byMs, forMs })
   }
 }
 

@@ -19,7 +19,7 @@ export const orphanedVote: PlotMaker = (random, { voters }, atMs) => {
     script.ask(atMs, proposer, 'mint')
     script.ask(appendMs, proposer, 'append')
   } else script.ask(appendMs, proposer, 'mint')
-  script.cutAnswers(appendMs, proposer, others, listMs - appendMs - 1)
+  script.cut(appendMs, proposer, others, listMs - appendMs - 1)
   script.ask(listMs, proposer, 'list')
   script.at(awayMs, {
     kind: 'partition',
@@ -41,16 +41,16 @@ export const seenBeforeChosen: PlotMaker = (random, { voters }, atMs) => {
   if (proposer === undefined || reader === undefined || others.length !== 1) return null
   const script = new Script(proposer, voters)
   const appendMs = atMs + random.between(200, 300)
-  const acceptMs = appendMs + random.between(1, 12)
   const chosenMs = appendMs + random.between(250, 400)
+  // It follows another, so that it is sent for acceptance at once.
   script.ask(atMs, proposer, 'mint')
   script.ask(appendMs, proposer, 'append')
-  script.at(acceptMs, { kind: 'cut', from: proposer, to: reader, forMs: 12 })
+  script.cut(appendMs, proposer, [reader], 12)
   for (const other of others) {
-    script.at(acceptMs, { kind: 'hold', from: proposer, to: other, byMs: chosenMs - acceptMs, forMs: 12 })
+    script.hold(appendMs, proposer, [other], chosenMs - appendMs, 12)
     script.at(chosenMs - 5, { kind: 'cut', from: other, to: reader, forMs: 1500 })
   }
-  script.ask(acceptMs + random.between(30, 120), reader, 'list')
+  script.ask(appendMs + random.between(30, 120), reader, 'list')
   script.at(chosenMs - 5, { kind: 'cut', from: proposer, to: reader, forMs: random.between(40, 80) })
   script.ask(chosenMs + random.between(100, 300), reader, 'list', 'read')
   return script
