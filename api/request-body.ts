@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../cluster/runtime.ts'
 import { ImageError } from '../node/errors.ts'
 import { HttpError } from './errors.ts'
+import { LoopTurn } from './loop-turn.ts'
 
 /** A JSON body may hold this many bytes: as many as the largest record. */
 export const JSON_BODY_BYTES_MAX = 1024 * 1024
@@ -13,6 +14,12 @@ export const JSON_BODY_BYTES_MAX = 1024 * 1024
 export const JSON_DEPTH_MAX = 100
 /** A JSON body must be here within this time, ms: it fits in a few packets. */
 export const JSON_BODY_MS_MAX = 30_000
+
+/**
+ * All uploads share it, and downloads have one of their own: those take a chunk at a time, an upload a sixty-fourth of that, so
+ * that in one queue uploads would get next to nothing.
+ */
+const uploadTurn = new LoopTurn(() => performance.now())
 
 /** Thrown to whoever reads a body when the client hangs up before its end. Nobody is there to get an answer. */
 export class ClientLeftError extends Error {
@@ -89,24 +96,26 @@ export function uploadBody(
   clock: Clock,
   pauseMs: number,
 ): AsyncIterable<Uint8Array> {
-  return bodyOf(request, response, clock, () => pauseMs)
+  return bodyOf(request, response, clock, () => pauseMs, uploadTurn)
 }
 
 /**
  * Not node's own iterator: leaving that one early destroys the socket, or leaves a wait behind; this one may be left at
  * any time and the answer still be sent. Throws ClientLeftError, and REQUEST_TIMEOUT when `patienceMs()` pass between
- * two pieces.
+ * two pieces. `turn`: of a body that may be long; while it is over the socket is not read either.
  */
 async function* bodyOf(
   request: IncomingMessage,
   response: ServerResponse,
   clock: Clock,
   patienceMs: () => number,
+  turn: LoopTurn | null = null,
 ): AsyncGenerator<Uint8Array> {
   if (request.headers.expect !== undefined) response.writeContinue()
   const watch = new BodyWatch(request, clock)
   try {
     for (;;) {
+      while (turn?.isOver() === true) await turn.pause()
       const chunk = pieceOf(request)
       if (chunk !== null) {
         yield chunk

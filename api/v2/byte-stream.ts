@@ -3,9 +3,9 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ImageError } from '../../node/errors.ts'
 import type { ByteLease, OpenImage } from '../../node/images/image-requests.ts'
+import { LoopTurn } from '../loop-turn.ts'
 import { ClientLeftError } from '../request-body.ts'
 import type { ByteRange } from './byte-range.ts'
-import { LoopTurn } from './loop-turn.ts'
 
 /** There is one event loop, and all streams share it. */
 const turn = new LoopTurn(() => performance.now())

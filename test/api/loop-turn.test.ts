@@ -1,6 +1,6 @@
 /** How long writers of one turn of the event loop may go on, and who comes next. */
 import t from 'tap'
-import { LoopTurn } from '../../../api/v2/loop-turn.ts'
+import { LoopTurn } from '../../api/loop-turn.ts'
 
 const PIECE_MS = 1
 /** What fits into one turn. */
