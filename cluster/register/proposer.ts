@@ -9,16 +9,11 @@ import { sleep, type Clock, type Random } from '../runtime.ts'
 import { compareBallots, maxBallot, minBallot, sameBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { BallotSource } from './ballot-source.ts'
 import type { CommitNotices } from './commit-notices.ts'
+import { decide, KEEP, NEW_ATTEMPT, unknownOutcome, type Attempt, type Floors, type Step } from './attempt.ts'
 import { acceptSets, promiseSets } from './config-quorum.ts'
 import type { HeldPromise, HeldPromises } from './held-promises.ts'
 import { isFirstCoordinator } from './key-order.ts'
-import {
-  findOperation,
-  type Operation,
-  type OperationCall,
-  type OperationTable,
-  type Refusal,
-} from './operations.ts'
+import { findOperation, type OperationCall, type OperationTable } from './operations.ts'
 import {
   allVoters,
   askVoters,
@@ -31,14 +26,7 @@ import {
   type Answers,
   type VoterSets,
 } from './quorum.ts'
-import {
-  decodeValue,
-  encodeValue,
-  nextValue,
-  RING_ENTRIES,
-  valueDigest,
-  type RegisterValue,
-} from './register-value.ts'
+import { decodeValue, valueDigest, type RegisterValue } from './register-value.ts'
 import type { RegisterStorage } from './storage.ts'
 import type { AcceptAnswer, AcceptedValue, Outcome, PrepareAnswer, Since } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
@@ -76,45 +64,6 @@ export interface ChosenValue {
   ballot: Ballot
   digest: string
   value: Uint8Array
-}
-
-/** What an operation wants to become of the value that was read; `refusal` null = it succeeded. */
-type Step = { refusal: Refusal | null } & (
-  { kind: 'keep' } | { kind: 'write'; live: boolean; value: Uint8Array }
-)
-
-const KEEP: Step = { kind: 'keep', refusal: null }
-/** What identity rounds call. */
-const NO_CALL: OperationCall = { name: '', args: null, opId: '' }
-
-/** What an operation remembers between its rounds (rule R4). */
-interface Attempt {
-  call: OperationCall
-  /** Nothing was sent yet, for a key that nobody else knows. */
-  isUnheardOf: boolean
-  /** Where the register stood, at the most, when the operation may first have been applied; null = it cannot have been. */
-  since: Since | null
-  /** The first ballot under which its effect was sent to acceptors. */
-  firstSent: Ballot | null
-  /** What is chosen below this ballot is accepted once more above it, even when it stays as it is. */
-  above: Ballot
-  /** The last round failed for voters that are up and may not vote yet, not for another ballot. */
-  isVoterStarting: boolean
-}
-
-const NEW_ATTEMPT: Attempt = {
-  call: NO_CALL,
-  isUnheardOf: false,
-  since: null,
-  firstSent: null,
-  above: ZERO_BALLOT,
-  isVoterStarting: false,
-}
-
-/** Over the promises that a round stands on (R9). */
-interface Floors {
-  lowest: Ballot
-  highest: Ballot
 }
 
 /** What is put before the acceptors. */
@@ -365,25 +314,6 @@ export class Proposer {
   }
 }
 
-/**
- * Runs the operation on the value that was read. Where it may have been tried before, by this node or another, a success
- * without a change and a refusal are written down too: else an older attempt could still take effect after the answer.
- */
-function decide(operation: Operation, attempt: Attempt, current: RegisterValue | null, floors: Floors): Step {
-  const { call } = attempt
-  const remembered = current?.ring.find((entry) => entry.opId === call.opId)
-  if (remembered) return { kind: 'keep', refusal: remembered.refusal }
-  assertNotForgotten(attempt, current, floors)
-  const decision = operation(current, call.args)
-  const refusal = decision.kind === 'refuse' ? decision.refusal : null
-  if (decision.kind !== 'write' && attempt.since === null) return { kind: 'keep', refusal }
-  const next = decision.kind === 'write' ? decision.next : current
-  if (!next) throw unknownOutcome(call.name)
-  const value = encodeValue(nextValue(current, next, call.opId, refusal))
-  attempt.since ??= { version: current?.version ?? 0, floor: floors.highest }
-  return { kind: 'write', live: next.live, refusal, value }
-}
-
 /** What was known last may say no where what is there now would not: that is for a whole round to find out. */
 function unlessItThrows(step: () => Step): Step | null {
   try {
@@ -430,37 +360,12 @@ function floorsOf(promises: ReadonlyMap<NodeId, PrepareAnswer>): Floors {
   return { lowest: floors.reduce(minBallot, first), highest: floors.reduce(maxBallot, first) }
 }
 
-/**
- * R4: once the ring may have turned over, or the register may have been removed with it (R9), a missing opId proves
- * nothing. A removal after the operation was minted leaves every voter with a floor above all that were known then.
- */
-function assertNotForgotten(
-  { call, since, firstSent }: Attempt,
-  current: RegisterValue | null,
-  floors: Floors,
-) {
-  if (!since) return
-  const version = current?.version ?? 0
-  if (version - since.version >= RING_ENTRIES) throw unknownOutcome(call.name)
-  if (version >= since.version && compareBallots(floors.lowest, since.floor) <= 0) return
-  if (firstSent) throw unknownOutcome(call.name)
-  const message = 'registers were removed since the change was asked for'
-  throw new ClusterError('FLOOR_MOVED', message, { floor: floors.highest })
-}
-
 function gaveUp(key: string, attempt: Attempt): ClusterError {
   if (attempt.since) return unknownOutcome(key)
   return new ClusterError(
     'NO_QUORUM',
     `no majority was won for ${key}: others change it all the time, or voters are still starting`,
     { key },
-  )
-}
-
-function unknownOutcome(what: string): ClusterError {
-  return new ClusterError(
-    'OUTCOME_UNKNOWN',
-    `the change may or may not have been made (${what}): look before trying again`,
   )
 }
 
