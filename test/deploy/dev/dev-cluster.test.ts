@@ -106,10 +106,10 @@ t.test('a stale pid file never leads to another process', async (t) => {
 })
 
 t.test('ports in use are named before anything starts', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1')
+  const port = await freeBasePort(PORTS_PER_NODE)
+  const server = createServer().listen(port, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
-  const { port } = server.address() as { port: number }
   const directory = t.testdir()
   await t.rejects(
     DevCluster.up(directory, { nodes: 1, basePort: port }, [], {
