@@ -1,7 +1,5 @@
 /** Makes the metadata definitions: their service, what the operator does to them, and the loop that cleans up. */
 import type { Cluster } from '../../cluster/cluster.ts'
-import type { NodeIdentity } from '../../cluster/network/identity.ts'
-import type { CurrentConfig } from '../../cluster/register/current-config.ts'
 import { systemClock as clock, systemRandom as random, type Log } from '../../cluster/runtime.ts'
 import type { SeracConfig } from '../config/options.ts'
 import { NameReaper } from '../loops/name-reaper.ts'
@@ -12,7 +10,6 @@ import type { NamespaceIndex } from '../metadefs/namespace-index.ts'
 import { NamespaceKeeper } from '../metadefs/namespace-keeper.ts'
 import { nameKey } from '../metadefs/namespace-record.ts'
 import { MetadefAdmin } from '../status/metadef-admin.ts'
-import { isFirstFor } from './build-record-loops.ts'
 
 export interface MetadefParts {
   config: SeracConfig
@@ -20,8 +17,6 @@ export interface MetadefParts {
   cluster: Pick<Cluster, 'registers'>
   definitions: NamespaceIndex
   policy: MetadefPolicy
-  identity: NodeIdentity
-  currentConfig: CurrentConfig
 }
 
 export interface Metadefs {
@@ -43,7 +38,7 @@ export function buildMetadefs(parts: MetadefParts): Metadefs {
       log,
       idleHolders: () => definitions.idleHolders(),
       giveUp: (holder) => keeper.claims.giveUp(holder),
-      isFirstFor: (name) => isFirstFor(nameKey(name), parts),
+      isFirstFor: (name) => cluster.registers.coordinates(nameKey(name)),
       caughtUp: () => cluster.registers.caughtUp,
     }),
   }

@@ -3,7 +3,6 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeIdentity } from '../../cluster/network/identity.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { CurrentConfig } from '../../cluster/register/current-config.ts'
-import { isFirstCoordinator } from '../../cluster/register/key-order.ts'
 import { systemClock as clock, type Log } from '../../cluster/runtime.ts'
 import type { Backends } from '../backends/backends.ts'
 import type { SeracConfig } from '../config/options.ts'
@@ -57,7 +56,7 @@ export interface RecordLoops {
 export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
   const { config, log, identity, currentConfig, store, index, cluster, registers, tasks } = parts
   const caughtUp = () => cluster.registers.caughtUp
-  const isCoordinator = (key: string) => isFirstFor(key, parts)
+  const isCoordinator = (key: string) => cluster.registers.coordinates(key)
   const base = { clock, log, caughtUp }
   const { lifeOf, isRunningHere } = parts
   const workers = new WorkerLife({ self: identity.id, lifeOf, isRunningHere })
@@ -129,14 +128,6 @@ function claimedImages(index: ImageIndex): string[] {
   return [...index.rows()]
     .filter(({ upload, hashing, staged }) => upload ?? hashing ?? staged)
     .map(({ id }) => id)
-}
-
-/** Whether this node is the one that looks after a register first. */
-export function isFirstFor(
-  key: string,
-  { currentConfig, identity }: Pick<RecordLoopParts, 'currentConfig' | 'identity'>,
-): boolean {
-  return isFirstCoordinator(identity.id, key, currentConfig.current().voters)
 }
 
 /** Deleted images that wait for their end. */

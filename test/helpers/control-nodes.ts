@@ -1,5 +1,6 @@
 /** Control planes and bare hosts on loopback, all in this process. */
 import { once } from 'node:events'
+import type { Test } from 'tap'
 import type { ClusterConfig, MemberNode } from '../../cluster/membership/cluster-config.ts'
 import { ControlPlane, type ControlPlaneInit } from '../../cluster/membership/control-plane.ts'
 import { Host } from '../../cluster/network/host.ts'
@@ -100,4 +101,32 @@ export async function bareNode(
   const rpc = new Rpc({ host, clock: systemClock, log }, { clusterId, epoch: () => 1, linkTo })
   await host.start()
   return { identity, host, rpc }
+}
+
+/** Two of them, the first of which has dialled the second; `log` is the second's. They stop with the test. */
+export async function linkedPair(
+  t: Test,
+  log: Log = silentLog,
+  clusterIds = ['one', 'one'],
+): Promise<[BareNode, BareNode]> {
+  const keys = identities(2)
+  const ids = keys.map(({ id }) => id)
+  const [asker, answerer] = await Promise.all([
+    bareNode(
+      keys[0]!,
+      () => ids,
+      () => clusterIds[0]!,
+    ),
+    bareNode(
+      keys[1]!,
+      () => ids,
+      () => clusterIds[1]!,
+      log,
+    ),
+  ])
+  t.teardown(() => Promise.all([asker.host.stop(), answerer.host.stop()]))
+  const accepted = once(answerer.host, 'open')
+  await asker.host.dial(answerer.host.id, answerer.host.address)
+  await accepted
+  return [asker, answerer]
 }

@@ -1,33 +1,19 @@
 /** What requests cost on the wire: frames of the multiplexer and TLS records, counted where they leave. */
-import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import { bareNode, type BareNode, identities } from '../../helpers/control-nodes.ts'
+import { type BareNode, linkedPair } from '../../helpers/control-nodes.ts'
 
 const options = { timeoutMs: 20_000 }
 const REQUESTS = 20
 /** TLS 1.3: a header of 5 bytes that ends with the length of the rest. */
 const RECORD_HEADER_BYTES = 5
 
-async function pair(t: Test): Promise<[BareNode, BareNode]> {
-  const keys = identities(2)
-  const ids = keys.map(({ id }) => id)
-  const [a, b] = await Promise.all(
-    keys.map((key) =>
-      bareNode(
-        key,
-        () => ids,
-        () => 'one',
-      ),
-    ),
-  )
-  t.teardown(() => Promise.all([a!.host.stop(), b!.host.stop()]))
-  const accepted = once(b!.host, 'open')
-  await a!.host.dial(b!.host.id, b!.host.address)
-  await accepted
-  b!.rpc.handle('votes', async (_from, request) => request)
-  return [a!, b!]
+/** Two of which the second answers with what it was asked. */
+async function echoing(t: Test): Promise<[BareNode, BareNode]> {
+  const [a, b] = await linkedPair(t)
+  b.rpc.handle('votes', async (_from, request) => request)
+  return [a, b]
 }
 
 /** Counts the records that all sockets of this process write until `done` ends. */
@@ -47,7 +33,7 @@ async function recordsDuring(t: Test, done: () => Promise<unknown>): Promise<num
 }
 
 t.test('a request and its answer are one TLS record each', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await echoing(t)
   const ask = (n: number) => a.rpc.request(b.host.id, 'votes', { n }, options)
   await ask(0)
   const records = await recordsDuring(t, async () => {
@@ -57,7 +43,7 @@ t.test('a request and its answer are one TLS record each', async (t) => {
 })
 
 t.test('room in a stream is reported while there is some left, however much goes through', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await echoing(t)
   const request = Buffer.alloc(200_000, 'x')
   for (let n = 0; n < REQUESTS; n++) {
     const answer = await a.rpc.request(b.host.id, 'votes', new Uint8Array(request), options)

@@ -1,43 +1,15 @@
-import { once } from 'node:events'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { ClusterError, SeracError } from '../../../cluster/errors.ts'
 import { MESSAGE_BYTES_MAX, PROTOCOLS } from '../../../cluster/network/protocols.ts'
-import { type Log, silentLog } from '../../../cluster/runtime.ts'
-import { bareNode, type BareNode, eventually, identities } from '../../helpers/control-nodes.ts'
+import { silentLog } from '../../../cluster/runtime.ts'
+import { eventually, linkedPair } from '../../helpers/control-nodes.ts'
 
 /** Generous: no test here waits for it. */
 const TIMEOUT_MS = 20_000
 const options = { timeoutMs: TIMEOUT_MS }
 
-async function pair(
-  t: Test,
-  log: Log = silentLog,
-  clusterIds = ['one', 'one'],
-): Promise<[BareNode, BareNode]> {
-  const keys = identities(2)
-  const ids = keys.map(({ id }) => id)
-  const [asker, answerer] = await Promise.all([
-    bareNode(
-      keys[0]!,
-      () => ids,
-      () => clusterIds[0]!,
-    ),
-    bareNode(
-      keys[1]!,
-      () => ids,
-      () => clusterIds[1]!,
-      log,
-    ),
-  ])
-  t.teardown(() => Promise.all([asker.host.stop(), answerer.host.stop()]))
-  const accepted = once(answerer.host, 'open')
-  await asker.host.dial(answerer.host.id, answerer.host.address)
-  await accepted
-  return [asker, answerer]
-}
-
 t.test('plain data goes there and back, both ways over one connection', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   for (const { rpc } of [a, b]) rpc.handle('votes', async (from, request) => ({ from, request }))
   const request = {
     n: 1,
@@ -53,7 +25,7 @@ t.test('plain data goes there and back, both ways over one connection', async (t
 })
 
 t.test('a megabyte is a plain Uint8Array on the other side, and small requests overtake it', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   const order: string[] = []
   b.rpc.handle('votes', async (_from, request) => {
     order.push(typeof request === 'string' ? 'small' : 'large')
@@ -71,7 +43,7 @@ t.test('a megabyte is a plain Uint8Array on the other side, and small requests o
 })
 
 t.test('answers come in the order they are ready', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   const gates = new Map<number, () => void>()
   b.rpc.handle('votes', async (_from, request) => {
     await new Promise<void>((resolve) => gates.set(request as number, resolve))
@@ -91,7 +63,7 @@ t.test('answers come in the order they are ready', async (t) => {
 })
 
 t.test('no answer in time is RPC_TIMEOUT; the caller may also give up by itself', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   b.rpc.handle('votes', () => new Promise(() => {}))
   await t.rejects(a.rpc.request(b.host.id, 'votes', 1, { timeoutMs: 30 }), { code: 'RPC_TIMEOUT' })
   const abort = new AbortController()
@@ -103,7 +75,7 @@ t.test('no answer in time is RPC_TIMEOUT; the caller may also give up by itself'
 
 t.test("a handler's SeracError travels; anything else becomes INTERNAL and stays in the log", async (t) => {
   const lines: string[] = []
-  const [a, b] = await pair(t, { ...silentLog, error: (_fields, message) => void lines.push(message) })
+  const [a, b] = await linkedPair(t, { ...silentLog, error: (_fields, message) => void lines.push(message) })
   b.rpc.handle('votes', async (_from, request) => {
     if (request === 1) throw new ClusterError('NOT_VOTING', 'not now', { since: 7 })
     if (request === 2) throw new ClusterError('NOT_VOTING', 'not now', { cannot: () => {} })
@@ -124,7 +96,7 @@ t.test("a handler's SeracError travels; anything else becomes INTERNAL and stays
 })
 
 t.test('a request to oneself is a call', async (t) => {
-  const [a] = await pair(t)
+  const [a] = await linkedPair(t)
   const request = { same: 'object' }
   await t.rejects(a.rpc.request(a.host.id, 'votes', request, options), { code: 'UNKNOWN_OPERATION' })
   a.rpc.handle('votes', async (from, got) => {
@@ -136,7 +108,7 @@ t.test('a request to oneself is a call', async (t) => {
 })
 
 t.test('over the quota a request waits; over the queue it fails', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   const { inFlightMax, queueMax } = PROTOCOLS.admission
   const open: (() => void)[] = []
   let most = 0
@@ -158,7 +130,7 @@ t.test('over the quota a request waits; over the queue it fails', async (t) => {
 })
 
 t.test('requests that the caller gave up on still count at the peer', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   let calls = 0
   b.rpc.handle('hello', () => {
     calls++
@@ -177,7 +149,7 @@ t.test('requests that the caller gave up on still count at the peer', async (t) 
 })
 
 t.test('a broken link fails everything under way at once, and later requests too', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   let calls = 0
   b.rpc.handle('votes', () => {
     calls++
@@ -191,7 +163,7 @@ t.test('a broken link fails everything under way at once, and later requests too
 })
 
 t.test('a message over the cap is refused before it is sent, and the stream lives on', async (t) => {
-  const [a, b] = await pair(t)
+  const [a, b] = await linkedPair(t)
   b.rpc.handle('votes', async (_from, request) =>
     request === 'huge' ? new Uint8Array(MESSAGE_BYTES_MAX) : 'ok',
   )
@@ -203,7 +175,7 @@ t.test('a message over the cap is refused before it is sent, and the stream live
 })
 
 t.test('another cluster is refused before the handler runs', async (t) => {
-  const [a, b] = await pair(t, silentLog, ['one', 'two'])
+  const [a, b] = await linkedPair(t, silentLog, ['one', 'two'])
   b.rpc.handle('votes', async () => t.fail('must not run'))
   b.rpc.handle('admission', async () => 'heard')
   const error = await a.rpc.request(b.host.id, 'votes', 1, options).catch((e: unknown) => e)

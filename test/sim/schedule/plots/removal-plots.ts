@@ -67,9 +67,8 @@ export const removedWhileGettingReady: PlotMaker = (random, cast, atMs) => {
   const lookedMs = changeMs + random.between(20, 180)
   const deafMs = random.between(50, 400)
   for (const id of cast.voters) {
-    for (const deaf of joiners) script.at(lookedMs, { kind: 'cut', from: id, to: deaf, forMs: deafMs })
-    if (id === driver) continue
-    script.at(lookedMs, { kind: 'hold', from: driver, to: id, byMs: random.between(100, 900), forMs: 100 })
+    script.cut(lookedMs, id, joiners, deafMs)
+    if (id !== driver) script.hold(lookedMs, driver, [id], random.between(100, 900), 100)
   }
   script.ask(lookedMs + 5, other, 'delete', 'collect', 'collect', 'collect')
   for (const lateMs of [1500, 2500]) script.ask(changeMs + lateMs, joiner, 'list', 'read', 'create', 'list')
