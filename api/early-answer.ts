@@ -1,18 +1,19 @@
 /**
  * Answers that come before the whole body has: 401 or 409 to an upload, say. Left to itself node would either read the
  * rest of the image, or close with unread bytes, at which the kernel resets the connection and the client never sees the
- * answer. So: send the answer, read and drop a bounded rest, close.
+ * answer; nor does a proxy that has not come round to reading it. So: send the answer, read and drop the rest for a while,
+ * close. OpenStack's clients look for an answer when they have sent everything.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../cluster/runtime.ts'
 import { takeOver } from './replies.ts'
-import { hasBody } from './request-body.ts'
+import { hasBody, uploadBody } from './request-body.ts'
 
-/** Bytes dropped at most: what a client has in flight in its socket buffers and ours. */
-export const DRAIN_BYTES_MAX = 4 * 1024 * 1024
-/** And no longer than this, ms: enough for one round trip on any link. */
-export const DRAIN_MS_MAX = 1000
+/** For which the rest is read, ms: nginx's default for the same (`lingering_time`), 3 GiB at a gigabit. */
+export const LINGER_MS_MAX = 30_000
+/** And it ends when nothing came for this long, ms: nginx's `lingering_timeout`, more than a proxy on a busy host sleeps. */
+export const LINGER_SILENCE_MS_MAX = 5000
 
 /**
  * An onSend hook (callback style: not calling `done` is what takes the answer out of fastify's hands). Answers without
@@ -43,23 +44,16 @@ function answerAndDrain(reply: FastifyReply, body: Buffer, clock: Clock): void {
   // The client has all it needs with this; `end` is what closes the connection.
   response.flushHeaders()
   if (body.length > 0) response.write(body)
-  drain(reply.request.raw, clock, () => response.end())
+  // What cuts this short, silence or a client that left, is what the close is for.
+  dropRest(reply.request.raw, response, clock).then(
+    () => response.end(),
+    () => response.end(),
+  )
 }
 
-/** Reads and drops until the body ends, the client leaves, or a bound is met; then calls `done`, once. */
-function drain(request: IncomingMessage, clock: Clock, done: () => void): void {
-  let droppedBytes = 0
-  const finish = () => {
-    cancel()
-    request.off('data', onData).off('end', finish).off('close', finish)
-    request.pause()
-    done()
+async function dropRest(request: IncomingMessage, response: ServerResponse, clock: Clock): Promise<void> {
+  const endMs = clock.monotonicMs() + LINGER_MS_MAX
+  for await (const _ of uploadBody(request, response, clock, LINGER_SILENCE_MS_MAX)) {
+    if (clock.monotonicMs() >= endMs) return
   }
-  const onData = (chunk: Buffer) => {
-    droppedBytes += chunk.length
-    if (droppedBytes >= DRAIN_BYTES_MAX) finish()
-  }
-  const cancel = clock.after(DRAIN_MS_MAX, finish)
-  request.on('data', onData).once('end', finish).once('close', finish)
-  request.resume()
 }

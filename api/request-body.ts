@@ -111,7 +111,7 @@ async function* bodyOf(
   patienceMs: () => number,
   turn: LoopTurn | null = null,
 ): AsyncGenerator<Uint8Array> {
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request.headers.expect !== undefined && !response.headersSent) response.writeContinue()
   const watch = new BodyWatch(request, clock)
   try {
     for (;;) {
