@@ -1,6 +1,7 @@
 /**
  * libp2p's TLS writes every piece of a frame by itself: header and body of each message become two TLS records, two
- * turns of the event loop and two system calls on either side. Here a frame is joined first and goes out as one.
+ * turns of the event loop and two system calls on either side. Here all that is sent within one turn goes out as one: of a busy
+ * node that is the votes of several changes.
  */
 import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface'
 import { tls, type TLSComponents } from '@libp2p/tls'
@@ -19,6 +20,23 @@ export function tlsInWholeRecords(): (components: TLSComponents) => ConnectionEn
 function joining(secured: SecuredConnection): SecuredConnection {
   const { connection } = secured
   const send: MessageStream['send'] = connection.send.bind(connection)
-  connection.send = (data) => send(data instanceof Uint8Array ? data : data.subarray())
+  const close: MessageStream['close'] = connection.close.bind(connection)
+  let waiting: Uint8Array[] = []
+  const flush = () => {
+    const pieces = waiting
+    waiting = []
+    // Of a connection that broke meanwhile its streams know.
+    if (pieces.length > 0 && connection.status === 'open') send(Buffer.concat(pieces))
+  }
+  connection.send = (data) => {
+    if (connection.status !== 'open') return send(data)
+    if (waiting.length === 0) setImmediate(flush)
+    waiting.push(data instanceof Uint8Array ? data : data.subarray())
+    return !connection.writableNeedsDrain
+  }
+  connection.close = (options) => {
+    flush()
+    return close(options)
+  }
   return secured
 }

@@ -42,6 +42,16 @@ t.test('a request and its answer are one TLS record each', async (t) => {
   t.equal(records, 2 * REQUESTS)
 })
 
+t.test('what is asked within one turn of the event loop is one record, and so are the answers', async (t) => {
+  const [a, b] = await echoing(t)
+  const ask = (n: number) => a.rpc.request(b.host.id, 'votes', { n }, options)
+  await ask(0)
+  const records = await recordsDuring(t, () =>
+    Promise.all(Array.from({ length: REQUESTS }, (_, n) => ask(n))),
+  )
+  t.equal(records, 2)
+})
+
 t.test('room in a stream is reported while there is some left, however much goes through', async (t) => {
   const [a, b] = await echoing(t)
   const request = Buffer.alloc(200_000, 'x')
