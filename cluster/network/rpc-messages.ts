@@ -1,5 +1,6 @@
 /** What a request and an answer carry, in CBOR. Short names, as each travels with every vote. */
-import { decode, encode } from 'cborg'
+import { decodeCbor } from '../cbor-decoder.ts'
+import { encodeCbor } from '../cbor-encoder.ts'
 import { ClusterError, SeracError } from '../errors.ts'
 
 export interface RequestMessage {
@@ -16,7 +17,7 @@ export type AnswerMessage = { epoch: number; body: unknown } | { epoch: number; 
 export const INTERNAL = 'INTERNAL'
 
 export function encodeRequest(request: RequestMessage): Uint8Array {
-  return encode({ c: request.clusterId, e: request.epoch, b: request.body })
+  return encodeCbor({ c: request.clusterId, e: request.epoch, b: request.body })
 }
 
 /** Throws BAD_FRAME. */
@@ -28,16 +29,16 @@ export function decodeRequest(bytes: Uint8Array): RequestMessage {
 }
 
 export function encodeAnswer(epoch: number, body: unknown): Uint8Array {
-  return encode({ e: epoch, b: body })
+  return encodeCbor({ e: epoch, b: body })
 }
 
 /** Only what was thrown on purpose travels; `fields` that CBOR cannot carry are left out. */
 export function encodeFailure(epoch: number, error: SeracError): Uint8Array {
   const failure = { c: error.code, m: error.message }
   try {
-    return encode({ e: epoch, x: { ...failure, f: error.fields } })
+    return encodeCbor({ e: epoch, x: { ...failure, f: error.fields } })
   } catch {
-    return encode({ e: epoch, x: { ...failure, f: {} } })
+    return encodeCbor({ e: epoch, x: { ...failure, f: {} } })
   }
 }
 
@@ -60,7 +61,7 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 function decodeMap(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown
   try {
-    value = decode(bytes, { rejectDuplicateMapKeys: true })
+    value = decodeCbor(bytes, { rejectDuplicateMapKeys: true })
   } catch (error) {
     throw new ClusterError('BAD_FRAME', 'the message is no valid CBOR', {}, error)
   }

@@ -1,6 +1,6 @@
 /** The value of a register (rule R1): a record or tombstone, its version, and the ring of the last outcomes. */
-import { encode } from 'cborg'
-import { decodeCbor } from '../cbor.ts'
+import { decodeCbor } from '../cbor-decoder.ts'
+import { encodeCbor } from '../cbor-encoder.ts'
 import { contentHash } from '../content-hash.ts'
 import { ClusterError } from '../errors.ts'
 import type { RecordState, Refusal } from './operations.ts'
@@ -31,7 +31,7 @@ const DIGEST_BYTES = 16
 
 /** Throws VALUE_TOO_LARGE. */
 export function encodeValue(value: RegisterValue): Uint8Array {
-  const bytes = encode([
+  const bytes = encodeCbor([
     value.live,
     value.record,
     value.version,
@@ -42,11 +42,26 @@ export function encodeValue(value: RegisterValue): Uint8Array {
       'VALUE_TOO_LARGE',
       `the record would take ${bytes.length} bytes; ${VALUE_BYTES_MAX} is the most`,
     )
-  return bytes
+  // Rows, votes and notices keep it, and not what it was made in.
+  return new Uint8Array(bytes)
 }
+
+/**
+ * What was decoded, by its bytes: one change has its value decided on, projected and indexed, and the next one begins with it.
+ * Neither is ever changed.
+ */
+const decoded = new WeakMap<Uint8Array, RegisterValue>()
 
 /** Throws CORRUPT_VALUE. */
 export function decodeValue(bytes: Uint8Array): RegisterValue {
+  const known = decoded.get(bytes)
+  if (known) return known
+  const value = decodeAnew(bytes)
+  decoded.set(bytes, value)
+  return value
+}
+
+function decodeAnew(bytes: Uint8Array): RegisterValue {
   try {
     const [live, record, version, ring] = decodeCbor(bytes) as [
       boolean,

@@ -1,6 +1,6 @@
 /** The rows of `meta/`, as they look on disk. Payloads are CBOR arrays; a ballot is [counter, nonce]. */
-import { encode } from 'cborg'
-import { decodeCbor } from '../../cluster/cbor.ts'
+import { decodeCbor } from '../../cluster/cbor-decoder.ts'
+import { encodeCbor } from '../../cluster/cbor-encoder.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
 import type { Ballot } from '../../cluster/register/ballot.ts'
 import type { AcceptorState, ChangeCursor, ChangeEntry, LearnerRow } from '../../cluster/register/storage.ts'
@@ -21,7 +21,7 @@ function textRows<V, S>(
     space,
     keyParts: (key) => [Buffer.from(key)],
     parseKey: (bytes) => bytes.toString(),
-    encode: (value) => encode(pack(value)),
+    encode: (value) => encodeCbor(pack(value)),
     decode: (payload) => unpack(decodeCbor(payload) as S),
   }
 }
@@ -67,7 +67,7 @@ export const changeRows: RowFormat<number, Omit<ChangeEntry, 'sequence'>> = {
   space: KEYSPACES.change,
   keyParts: (sequence) => [sequenceBytes(sequence)],
   parseKey: (bytes) => Number(bytes.readBigUInt64BE()),
-  encode: ({ key, ballot }) => encode([key, packBallot(ballot)]),
+  encode: ({ key, ballot }) => encodeCbor([key, packBallot(ballot)]),
   decode(payload) {
     const [key, ballot] = decodeCbor(payload) as [string, StoredBallot]
     return { key, ballot: unpackBallot(ballot) }
@@ -91,7 +91,7 @@ export const witnessRows: RowFormat<WitnessKey, number> = {
     dbUuid: bytes.toString('hex', 0, DB_UUID_BYTES),
     peer: bytes.toString('utf8', DB_UUID_BYTES),
   }),
-  encode: (sequence) => encode(sequence),
+  encode: (sequence) => encodeCbor(sequence),
   decode: (payload) => decodeCbor(payload) as number,
 }
 
