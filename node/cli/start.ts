@@ -4,6 +4,7 @@ import { systemClock } from '../../cluster/runtime.ts'
 import { collectWithoutHelpers } from '../../cluster/young-garbage.ts'
 import type { ConfigPaths } from '../config/config-files.ts'
 import { loadConfig } from '../config/load.ts'
+import { boundHeapGrowth, relaxHeapGrowth } from '../composition/heap-growth.ts'
 import { startDaemon } from '../daemon.ts'
 import { type CliIo, EXIT_FAILED } from './cli-io.ts'
 import { createLog } from './log.ts'
@@ -19,6 +20,7 @@ const LOG_FLUSH_EVERY_MS = 20
 /** Runs the node until a signal; resolves with the exit code. */
 export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<number> {
   collectWithoutHelpers()
+  boundHeapGrowth()
   const { config } = await loadConfig(paths, io.environment)
   const { debug, logFormat, shutdownDelay, gracefulShutdownTimeout } = config.default
   const sink = destination({
@@ -34,7 +36,12 @@ export async function startCommand(paths: ConfigPaths, io: CliIo): Promise<numbe
   const log = createLog(systemClock, sink, { debug, format: logFormat })
   const manager = serviceManagerOf(io.environment, log)
   try {
-    return await runUntilStopped(() => startDaemon(config, log), process, {
+    const start = async () => {
+      const daemon = await startDaemon(config, log)
+      relaxHeapGrowth()
+      return daemon
+    }
+    return await runUntilStopped(start, process, {
       clock: systemClock,
       log,
       manager,
