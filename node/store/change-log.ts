@@ -2,7 +2,6 @@
  * This node's change log (R11): what was accepted here, numbered without gaps, bounded. Peers follow it; one that asks
  * for what is no longer there, or cannot be read, is told so and compares digests instead.
  */
-import type { Ballot } from '../../cluster/register/ballot.ts'
 import type { ChangeCursor, ChangeEntry, ChangePage } from '../../cluster/register/storage.ts'
 import type { Database, WriteOp } from './database.ts'
 import { changeRows } from './register-rows.ts'
@@ -12,9 +11,14 @@ import { Table } from './table.ts'
 export const CHANGE_LOG_ENTRIES_MAX = 100_000
 /** Old rows removed with one batch, so that a long tail does not hold up votes. */
 const REMOVED_PER_BATCH_MAX = 1024
+/** The newest entries are kept: peers that follow ask for them within the second. Some 0.2 KiB each. */
+const KEPT_ENTRIES = 4096
+
+type Change = Omit<ChangeEntry, 'sequence'>
 
 export class ChangeLog {
-  readonly #rows: Table<number, { key: string; ballot: Ballot }>
+  readonly #rows: Table<number, Change>
+  readonly #newest = new Map<number, Change>()
   readonly #entriesMax: number
   #head = 0
   /** Entries up to here are not given out any more. */
@@ -49,7 +53,7 @@ export class ChangeLog {
   }
 
   /** The operations that append `entries` and trim the old end. Takes effect with `publish`. */
-  append(entries: readonly { key: string; ballot: Ballot }[]): WriteOp[] {
+  append(entries: readonly Change[]): WriteOp[] {
     const operations: WriteOp[] = entries.map((entry, i) => this.#rows.put(this.#head + 1 + i, entry))
     const removeTo = this.#removeTarget(entries.length)
     for (let sequence = this.#removedTo + 1; sequence <= removeTo; sequence++)
@@ -58,10 +62,13 @@ export class ChangeLog {
   }
 
   /** The entries of `append` are durable. */
-  publish(count: number): void {
-    this.#removedTo = this.#removeTarget(count)
-    this.#trimmedTo = this.#trimTarget(count)
-    this.#head += count
+  publish(entries: readonly Change[]): void {
+    this.#removedTo = this.#removeTarget(entries.length)
+    this.#trimmedTo = this.#trimTarget(entries.length)
+    for (const entry of entries) {
+      this.#newest.set(++this.#head, entry)
+      this.#newest.delete(this.#head - KEPT_ENTRIES)
+    }
   }
 
   /** `dbUuid`: the database that this log belongs to. */
@@ -88,9 +95,9 @@ export class ChangeLog {
     return entries
   }
 
-  #readOne(sequence: number): { key: string; ballot: Ballot } | null {
+  #readOne(sequence: number): Change | null {
     try {
-      return this.#rows.get(sequence)
+      return this.#newest.get(sequence) ?? this.#rows.get(sequence)
     } catch {
       return null
     }

@@ -5,6 +5,7 @@
  */
 import { sameBallot } from '../../cluster/register/ballot.ts'
 import type { LearnedListener, LearnerHead, LearnerRow } from '../../cluster/register/storage.ts'
+import { ownBytes } from './own-bytes.ts'
 import { learnEffect } from './register-batch.ts'
 import type { RegisterHeads } from './register-heads.ts'
 import type { RegisterTables } from './register-tables.ts'
@@ -44,7 +45,7 @@ export class LearnedRows {
   /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
   publish(key: string, row: LearnerRow): void {
     if (learnEffect(this.#heads.get(key), row) === 'nothing') return
-    const kept = withOwnBytes(row)
+    const kept = { ...row, value: ownBytes(row.value) }
     this.#heads.put(key, kept)
     this.#cached.put(key, kept)
     this.#tell(key, kept)
@@ -59,12 +60,6 @@ export class LearnedRows {
   #tell(key: string, row: LearnerRow | null): void {
     for (const listener of this.#listeners) listener(key, row)
   }
-}
-
-/** A value that came in a message is a window on all of that: kept, it would keep the message. */
-function withOwnBytes(row: LearnerRow): LearnerRow {
-  const { value } = row
-  return value.buffer.byteLength <= 2 * value.length ? row : { ...row, value: new Uint8Array(value) }
 }
 
 function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {

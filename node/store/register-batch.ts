@@ -11,10 +11,11 @@ import type {
   LearnerHead,
   LearnerRow,
 } from '../../cluster/register/storage.ts'
-import type { Database, WriteOp } from './database.ts'
+import type { WriteOp } from './database.ts'
 import type { RegisterHeads } from './register-heads.ts'
 import type { RegisterTables } from './register-tables.ts'
-import { VoteAccumulator } from './vote-accumulator.ts'
+import { VoteAccumulator, voteHash } from './vote-accumulator.ts'
+import type { VotedRow, VotedRows } from './voted-rows.ts'
 
 /**
  * Rows of the owner's own that follow from a learner row and land in its batch. `before` is the row that it replaces;
@@ -45,9 +46,10 @@ export type RegisterChange =
 const CHANGE_OVERHEAD_BYTES = 256
 
 export interface RegisterBatchComponents {
-  database: Database
   tables: RegisterTables
   heads: RegisterHeads
+  voted: Pick<VotedRows, 'hash'>
+  learned: { get: (key: string) => LearnerRow | null }
   project: Projection
 }
 
@@ -91,8 +93,8 @@ export class RegisterBatch {
   /** Rows that changed; null: the row goes. */
   readonly learned = new Map<string, LearnerRow | null>()
   readonly accepted: { key: string; ballot: Ballot }[] = []
-  /** What acceptor rows that changed say is accepted now; null: nothing. */
-  readonly acceptedHeads = new Map<string, AcceptedHead | null>()
+  /** Votes that changed; null: the row goes. */
+  readonly voted = new Map<string, VotedRow | null>()
   readonly cursors = new Map<NodeId, ChangeCursor | null>()
   floor: Ballot
   /** Null: as before. */
@@ -101,8 +103,8 @@ export class RegisterBatch {
   /** False while all of it may be lost without harm. */
   needsSync = false
   readonly #components: RegisterBatchComponents
-  /** What the group leaves in acceptor rows; null: the row goes. */
-  readonly #acceptorRows = new Map<string, (WriteOp & { type: 'put' }) | null>()
+  /** What the group leaves in acceptor rows. */
+  readonly #acceptorRows = new Map<string, WriteOp>()
   readonly #others: WriteOp[] = []
 
   constructor(components: RegisterBatchComponents, accumulator: VoteAccumulator, floor: Ballot) {
@@ -134,8 +136,7 @@ export class RegisterBatch {
       case 'remove':
         this.hasVotes = true
         this.#raiseFloor(change.floor)
-        this.#setAcceptorRow(change.key, null)
-        this.acceptedHeads.set(change.key, null)
+        this.#setVote(change.key, null)
         this.learned.set(change.key, null)
         return
       case 'forget':
@@ -157,19 +158,16 @@ export class RegisterBatch {
   }
 
   operations(): WriteOp[] {
-    const { tables } = this.#components
-    const acceptors = [...this.#acceptorRows].map(([key, row]) => row ?? tables.acceptors.del(key))
     const learners = [...this.learned].flatMap(([key, row]) =>
       row ? this.#learnerRows(key, row) : this.#forgottenRows(key),
     )
-    return [...acceptors, ...learners, ...this.#others]
+    return [...this.#acceptorRows.values(), ...learners, ...this.#others]
   }
 
   #vote(key: string, state: AcceptorState, accepted: boolean): void {
     this.needsSync = true
     this.hasVotes = true
-    this.#setAcceptorRow(key, this.#components.tables.acceptors.put(key, state))
-    this.acceptedHeads.set(key, headOf(state))
+    this.#setVote(key, state)
     if (!accepted || !state.accepted) return
     this.#learn(key, { ...state.accepted, settled: false }, false)
     this.accepted.push({ key, ballot: state.accepted.ballot })
@@ -191,13 +189,21 @@ export class RegisterBatch {
     return drafted === undefined ? this.#components.heads.get(key) : drafted
   }
 
-  #setAcceptorRow(key: string, row: (WriteOp & { type: 'put' }) | null): void {
-    const storedKey = this.#components.tables.acceptors.storedKey(key)
-    const drafted = this.#acceptorRows.get(key)
-    const before = drafted === undefined ? this.#components.database.get(storedKey) : drafted?.value
-    if (before) this.accumulator.toggle(storedKey, before)
-    if (row) this.accumulator.toggle(storedKey, row.value)
+  #setVote(key: string, state: AcceptorState | null): void {
+    const { tables, voted } = this.#components
+    const drafted = this.voted.get(key)
+    const before = drafted === undefined ? voted.hash(key) : drafted?.hash
+    if (before) this.accumulator.toggle(before)
+    if (!state) {
+      this.#acceptorRows.set(key, tables.acceptors.del(key))
+      this.voted.set(key, null)
+      return
+    }
+    const row = tables.acceptors.put(key, state)
+    const hash = voteHash(row.key, row.value)
+    this.accumulator.toggle(hash)
     this.#acceptorRows.set(key, row)
+    this.voted.set(key, { state, hash })
   }
 
   #learn(key: string, row: LearnerRow, isKnown: boolean): void {
@@ -211,10 +217,10 @@ export class RegisterBatch {
 
   /** What memory knows is what the disk holds: it follows each batch, and a row that is only settled keeps its ballot. */
   #learnerRows(key: string, row: LearnerRow): WriteOp[] {
-    const { tables, project, heads } = this.#components
+    const { tables, project, heads, learned } = this.#components
     const known = heads.get(key)
     const replaces = !known || !sameBallot(known.ballot, row.ballot)
-    const projected = replaces ? project(key, row, known ? tables.readLearner(key) : null) : []
+    const projected = replaces ? project(key, row, known ? learned.get(key) : null) : []
     return [tables.learners.put(key, row), ...projected]
   }
 

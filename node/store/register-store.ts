@@ -26,6 +26,7 @@ import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { LearnedRows } from './learned-rows.ts'
+import { ownBytes } from './own-bytes.ts'
 import {
   headOf,
   learnEffect,
@@ -46,6 +47,7 @@ import {
 import { RegisterTables } from './register-tables.ts'
 import { RemovedKeys } from './removed-keys.ts'
 import { begunNow, VoteAccumulator, type VoteRows } from './vote-accumulator.ts'
+import { VotedRows } from './voted-rows.ts'
 import { Witnesses } from './witnesses.ts'
 
 export interface RegisterStoreComponents {
@@ -72,6 +74,7 @@ export class RegisterStore implements RegisterStorage {
   readonly #commits: GroupCommit<RegisterChange>
   readonly #heads = new RegisterHeads()
   readonly #learned: LearnedRows
+  readonly #voted: VotedRows
   readonly #log: ChangeLog
   readonly #witnesses: Witnesses
   readonly #cursors = new Map<NodeId, ChangeCursor>()
@@ -88,6 +91,7 @@ export class RegisterStore implements RegisterStorage {
     this.#project = options.project ?? (() => [])
     this.#tables = new RegisterTables(components.database)
     this.#learned = new LearnedRows(this.#tables, this.#heads)
+    this.#voted = new VotedRows(this.#tables)
     this.#log = new ChangeLog(components.database, options.changeLogEntriesMax ?? CHANGE_LOG_ENTRIES_MAX)
     this.#witnesses = new Witnesses(this.#tables.witnesses)
     this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOfChange)
@@ -142,7 +146,7 @@ export class RegisterStore implements RegisterStorage {
 
   /** A row that is gone although this process wrote it is damage, too: its checksum went with it (R1). */
   acceptorState(key: string): AcceptorState | null {
-    const state = this.#tables.acceptors.get(key)
+    const state = this.#voted.state(key)
     const head = state ? null : this.#heads.accepted(key)
     if (head && !this.#removed.covers(key, head.ballot))
       throw corruptValue(this.#tables.acceptors.storedKey(key), 'its row is gone')
@@ -162,7 +166,7 @@ export class RegisterStore implements RegisterStorage {
   async vote(key: string, state: AcceptorState, accepted: boolean): Promise<void> {
     this.#assertIntact()
     if (accepted && !state.accepted) throw new TypeError(`nothing was accepted for ${key}`)
-    await this.#commits.add({ kind: 'vote', key, state, accepted })
+    await this.#commits.add({ kind: 'vote', key, state: withOwnBytes(state), accepted })
   }
 
   async remove(key: string, floor: Ballot): Promise<void> {
@@ -297,7 +301,7 @@ export class RegisterStore implements RegisterStorage {
     this.#dbUuid = dbUuid
     this.#voteSequence = 0
     this.#cursors.clear()
-    this.#heads.clearAccepted()
+    this.#forgetVotes()
     this.#accumulator = accumulator
     this.#isIntact = true
     this.#isAdmitted = isAdmitted
@@ -315,7 +319,7 @@ export class RegisterStore implements RegisterStorage {
     // Votes that were given up meanwhile prove nothing.
     if (found.equals(expected) || dbUuid !== this.#dbUuid) return true
     this.#isIntact = false
-    this.#heads.clearAccepted()
+    this.#forgetVotes()
     return false
   }
 
@@ -340,8 +344,13 @@ export class RegisterStore implements RegisterStorage {
     if (state === null && this.#isIntact)
       await this.#components.database.write([this.#voteStateRow(this.#accumulator, 0, 0, true)])
     if (this.#isIntact) return
-    this.#heads.clearAccepted()
+    this.#forgetVotes()
     this.#components.log.error({}, 'votes or config are not those that were written: this node must not vote')
+  }
+
+  #forgetVotes(): void {
+    this.#heads.clearAccepted()
+    this.#voted.clear()
   }
 
   /** Undefined when it is damaged; null when there is none. */
@@ -419,7 +428,13 @@ export class RegisterStore implements RegisterStorage {
 
   async #flush(changes: RegisterChange[]): Promise<void> {
     const { database } = this.#components
-    const parts = { database, tables: this.#tables, heads: this.#heads, project: this.#project }
+    const parts = {
+      tables: this.#tables,
+      heads: this.#heads,
+      voted: this.#voted,
+      learned: this.#learned,
+      project: this.#project,
+    }
     const batch = new RegisterBatch(parts, this.#accumulator, this.#floor)
     for (const change of changes) batch.add(change)
     const voteSequence = this.#voteSequence + (batch.hasVotes ? 1 : 0)
@@ -451,12 +466,15 @@ export class RegisterStore implements RegisterStorage {
     if (batch.hasVotes) this.#accumulator = batch.accumulator
     this.#floor = batch.floor
     this.#isAdmitted = batch.isAdmitted ?? this.#isAdmitted
-    this.#log.publish(batch.accepted.length)
+    this.#log.publish(batch.accepted)
     for (const [peer, cursor] of batch.cursors) {
       if (cursor) this.#cursors.set(peer, cursor)
       else this.#cursors.delete(peer)
     }
-    for (const [key, head] of batch.acceptedHeads) this.#heads.setAccepted(key, head)
+    for (const [key, row] of batch.voted) {
+      this.#voted.publish(key, row)
+      this.#heads.setAccepted(key, row && headOf(row.state))
+    }
     for (const [key, row] of batch.learned) {
       if (row) this.#learned.publish(key, row)
       else this.#learned.drop(key)
@@ -472,4 +490,10 @@ export class RegisterStore implements RegisterStorage {
   #mintUuid(): string {
     return Buffer.from(this.#components.random.bytes(DB_UUID_BYTES)).toString('hex')
   }
+}
+
+/** Vote and learner row share the bytes, and nothing else holds them. */
+function withOwnBytes(state: AcceptorState): AcceptorState {
+  const { accepted } = state
+  return accepted ? { ...state, accepted: { ...accepted, value: ownBytes(accepted.value) } } : state
 }

@@ -47,6 +47,11 @@ export class RowCache<V> {
     this.#bytes -= this.#cost(value)
   }
 
+  clear(): void {
+    this.#rows.clear()
+    this.#bytes = 0
+  }
+
   #cost(value: V): number {
     return ROW_OVERHEAD_BYTES + this.#sizeOf(value)
   }

@@ -51,6 +51,11 @@ export class Table<K, V> {
     return stored === undefined ? null : this.#decode(storedKey, stored)
   }
 
+  /** The row as it is stored, unchecked. */
+  stored(key: K): Buffer | undefined {
+    return this.#database.get(this.storedKey(key))
+  }
+
   has(key: K): boolean {
     return this.#database.has(this.storedKey(key))
   }

@@ -24,15 +24,14 @@ export class VoteAccumulator {
   ): Promise<VoteAccumulator> {
     const accumulator = new VoteAccumulator()
     for await (const page of pages) {
-      for (const { storedKey, stored } of page) accumulator.toggle(storedKey, stored)
+      for (const { storedKey, stored } of page) accumulator.toggle(voteHash(storedKey, stored))
       await onPage(page)
     }
     return accumulator
   }
 
-  /** Adds a row, or takes it out again. */
-  toggle(storedKey: Buffer, stored: Buffer): void {
-    const hash = contentHash(joined(storedKey, stored))
+  /** Adds a row, or takes it out again; `hash` is its `voteHash`. */
+  toggle(hash: Buffer): void {
     for (let i = 0; i < HASH_BYTES; i++) this.#bytes[i] = (this.#bytes[i] as number) ^ (hash[i] as number)
   }
 
@@ -43,6 +42,11 @@ export class VoteAccumulator {
   equals(other: Uint8Array): boolean {
     return this.#bytes.equals(other)
   }
+}
+
+/** What a row is in the accumulator. */
+export function voteHash(storedKey: Buffer, stored: Buffer): Buffer {
+  return contentHash(joined(storedKey, stored))
 }
 
 /** The rows as they are now: the first step of an iteration fixes what it will see. */

@@ -136,13 +136,26 @@ void t.test('a lost, and a rolled back, acceptor row is noticed', async (t) => {
 void t.test('a vote row that goes while the process runs is damage; a removed register is not', async (t) => {
   const level = new FailingLevel()
   const parts = { database: new Database(level), random: systemRandom, log: silentLog }
+  const before = await RegisterStore.open(parts)
+  for (const key of ['image/a', 'image/b']) await before.vote(key, accepted(1, key), true)
   const store = await RegisterStore.open(parts)
-  for (const key of ['image/a', 'image/b']) await store.vote(key, accepted(1, key), true)
   await store.remove('image/b', ballot(2))
   t.equal(store.acceptorState('image/b'), null)
   await level.lose(KEYSPACES.acceptor.tag)
   t.throws(() => store.acceptorState('image/a'), { code: 'CORRUPT_VALUE' })
   t.equal(store.acceptorState('image/b'), null)
+})
+
+void t.test('a vote of this process is known without its row, which the next one brings back', async (t) => {
+  const level = new FailingLevel()
+  const parts = { database: new Database(level), random: systemRandom, log: silentLog }
+  const store = await RegisterStore.open(parts)
+  await store.vote('image/a', accepted(1, 'one'), true)
+  await level.lose(KEYSPACES.acceptor.tag)
+  t.match(store.acceptorState('image/a'), accepted(1, 'one'))
+  await store.vote('image/a', accepted(2, 'two'), true)
+  t.equal(await store.checkVotes(noPause), true)
+  t.match((await RegisterStore.open(parts)).acceptorState('image/a'), accepted(2, 'two'))
 })
 
 const noPause = () => Promise.resolve()

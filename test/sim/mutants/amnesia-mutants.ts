@@ -5,7 +5,7 @@ import type { CatchUpRequest, WitnessAnswer } from '../../../cluster/register/vo
 import { unseal } from '../../../node/store/codec.ts'
 import { Database } from '../../../node/store/database.ts'
 import { RegisterTables } from '../../../node/store/register-tables.ts'
-import { VoteAccumulator } from '../../../node/store/vote-accumulator.ts'
+import { VoteAccumulator, voteHash } from '../../../node/store/vote-accumulator.ts'
 import { overriding, type LifeParts } from '../cluster/variant.ts'
 import { SimLevel } from '../disk/sim-level.ts'
 import { voteRowNames } from '../disk/stored-votes.ts'
@@ -62,7 +62,7 @@ function blessVotes(parts: LifeParts, dropsDamaged: boolean): void {
   for (const name of voteRowNames(disk)) {
     const key = Buffer.from(name, 'latin1')
     const stored = disk.row(name) as Buffer
-    if (isReadable(key, stored)) accumulator.toggle(key, stored)
+    if (isReadable(key, stored)) accumulator.toggle(voteHash(key, stored))
     else if (dropsDamaged) disk.damage(name, () => null)
     else return
   }
