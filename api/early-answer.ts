@@ -10,7 +10,7 @@ import type { Clock } from '../cluster/runtime.ts'
 import { takeOver } from './replies.ts'
 import { hasBody, uploadBody } from './request-body.ts'
 
-/** For which the rest is read, ms: nginx's default for the same (`lingering_time`), 3 GiB at a gigabit. */
+/** For which the rest is read, ms: nginx's default for the same (`lingering_time`), some 3 GiB at a gigabit a second. */
 export const LINGER_MS_MAX = 30_000
 /** And it ends when nothing came for this long, ms: nginx's `lingering_timeout`, more than a proxy on a busy host sleeps. */
 export const LINGER_SILENCE_MS_MAX = 5000

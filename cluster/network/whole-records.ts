@@ -26,12 +26,18 @@ function joining(secured: SecuredConnection): SecuredConnection {
     const pieces = waiting
     waiting = []
     // Of a connection that broke meanwhile its streams know.
-    if (pieces.length > 0 && connection.status === 'open') send(Buffer.concat(pieces))
+    if (pieces.length === 0 || connection.status !== 'open') return
+    try {
+      send(Buffer.concat(pieces))
+    } catch (error) {
+      connection.abort(error as Error)
+    }
   }
   connection.send = (data) => {
     if (connection.status !== 'open') return send(data)
     if (waiting.length === 0) setImmediate(flush)
-    waiting.push(data instanceof Uint8Array ? data : data.subarray())
+    if (data instanceof Uint8Array) waiting.push(data)
+    else waiting.push(...data)
     return !connection.writableNeedsDrain
   }
   connection.close = (options) => {
