@@ -201,6 +201,16 @@ t.test('the body is not read ahead of the service', async (t) => {
   t.match(await answer, /^HTTP\/1\.1 204/)
 })
 
+t.test('a refused upload with a small body still outstanding gets its answer', async (t) => {
+  const { port } = await start(t)
+  const socket = sendTo(port, head('PUT /v2/images/none/file', { ...OCTETS, 'Content-Length': 10 }))
+  t.match(await readUntil(socket, 'No image has this id'), /^HTTP\/1\.1 404/, 'before the body came')
+  const rest = readAll(socket)
+  socket.write('0123456789')
+  await rest
+  t.pass('and then the connection closed')
+})
+
 t.test('data that cannot be had is a 503, not a cut', async (t) => {
   const api = await startWith(t, Buffer.from('abc'))
   api.images.reader = async function* () {
