@@ -4,6 +4,7 @@
  * also says what is wrong with damaged bytes.
  */
 import { decode, type DecodeOptions } from 'cborg'
+import { ASCII_END, isAscii } from './ascii.ts'
 
 /** Texts up to this length are looked for among those met before: names of fields, states, owners. */
 const KEPT_TEXT_BYTES_MAX = 32
@@ -23,7 +24,6 @@ const UNSAFE_HIGH_WORD = 2 ** 21
  */
 const SHAPED_FIELDS_MIN = 12
 
-const ASCII_END = 0x80
 const FIELD_OF_PROTOTYPE = '__proto__'
 
 /** Thrown within this file alone: the bytes are for cborg. */
@@ -49,11 +49,6 @@ function noteShape(map: Record<string, unknown>): Record<string, unknown> {
   for (const name of names) blank[name] = null
   lastShape = { names, blank }
   return map
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= ASCII_END) return false
-  return true
 }
 
 /**

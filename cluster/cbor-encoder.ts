@@ -4,6 +4,7 @@
  * JSON-like values with byte strings in them; anything else goes to cborg itself.
  */
 import { encode } from 'cborg'
+import { ASCII_END, isAscii } from './ascii.ts'
 
 /** Where values are put together before they are copied out; larger ones get a larger place for a while. */
 const ROOM_BYTES = 64 * 1024
@@ -16,7 +17,6 @@ const DEPTH_MAX = 100
 /** Places for orders of names; a new one takes the place of the one before. A power of two. */
 const KEPT_ORDERS = 256
 
-const ASCII_END = 0x80
 const TWO_POW_32 = 2 ** 32
 
 const UINT = 0 << 5
@@ -197,11 +197,6 @@ function placeOf(names: readonly string[]): number {
 
 function hasAll(map: object, names: readonly string[]): boolean {
   for (let i = 0; i < names.length; i++) if (!Object.hasOwn(map, names[i] as string)) return false
-  return true
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= ASCII_END) return false
   return true
 }
 

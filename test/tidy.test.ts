@@ -15,6 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
     'cluster/runtime.ts',
     'cluster/errors.ts',
     'cluster/content-hash.ts',
+    'cluster/ascii.ts',
+    'cluster/own-bytes.ts',
     'cluster/cbor-decoder.ts',
     'cluster/cbor-encoder.ts',
     'cluster/worker-thread.ts',

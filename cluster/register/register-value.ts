@@ -3,6 +3,7 @@ import { decodeCbor } from '../cbor-decoder.ts'
 import { encodeCbor } from '../cbor-encoder.ts'
 import { contentHash } from '../content-hash.ts'
 import { ClusterError } from '../errors.ts'
+import { ownBytes } from '../own-bytes.ts'
 import type { RecordState, Refusal } from './operations.ts'
 
 /** The outcome of an operation, by the id its origin minted (R4). */
@@ -43,7 +44,7 @@ export function encodeValue(value: RegisterValue): Uint8Array {
       `the record would take ${bytes.length} bytes; ${VALUE_BYTES_MAX} is the most`,
     )
   // Rows, votes and notices keep it, and not what it was made in.
-  return new Uint8Array(bytes)
+  return ownBytes(bytes)
 }
 
 /**

@@ -3,9 +3,9 @@
  * last, and whoever is told of changes. Memory decides which row counts: the disk may be ahead of it by a row that nobody
  * was told of, or behind by a lazy write.
  */
+import { ownBytes } from '../../cluster/own-bytes.ts'
 import { sameBallot } from '../../cluster/register/ballot.ts'
 import type { LearnedListener, LearnerHead, LearnerRow } from '../../cluster/register/storage.ts'
-import { ownBytes } from './own-bytes.ts'
 import { learnEffect } from './register-batch.ts'
 import type { RegisterHeads } from './register-heads.ts'
 import type { RegisterTables } from './register-tables.ts'

@@ -5,6 +5,7 @@
  */
 import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import { ownBytes } from '../../cluster/own-bytes.ts'
 import { sameBallot, ZERO_BALLOT, type Ballot } from '../../cluster/register/ballot.ts'
 import type {
   AcceptedDigest,
@@ -26,7 +27,6 @@ import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { LearnedRows } from './learned-rows.ts'
-import { ownBytes } from './own-bytes.ts'
 import {
   headOf,
   learnEffect,
