@@ -129,7 +129,7 @@ export class Cluster {
   #followNews(): void {
     this.control.on('linked', (peer) => this.registers.follow(peer))
     this.control.hints.onHint((hint, from) => {
-      if (hint.kind === 'changed') this.registers.follow(from)
+      if (hint.kind === 'changed') this.registers.followSoon(from)
     })
   }
 }

@@ -7,14 +7,14 @@ import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, stopController, type Clock, type Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
-import { compareBallots, type Ballot } from './ballot.ts'
+import { compareBallots, sameBallot, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
 import type { Reader } from './reader.ts'
 import { pairRows } from './row-audit.ts'
-import { settleRow } from './settle-row.ts'
+import { settleWhatIsChosen } from './settle-row.ts'
 import { SharedRun } from './shared-run.ts'
 import type { ChangeEntry, RegisterStorage } from './storage.ts'
 import type { CatchUpRequest, ChangesAnswer, DigestsAnswer } from './vote-messages.ts'
@@ -40,6 +40,14 @@ export interface CatchUpComponents {
   abstains: () => string | null
 }
 
+/**
+ * Follows hints so late. The notices of the same changes are mostly there by then, or else each change would be read from
+ * the log and looked at by a strong read: twice the work of the change itself, where many are under way.
+ */
+const HINT_FOLLOW_AFTER_MS = 1000
+/** A vote whose round has not ended by then was left by somebody who died, or has been overtaken. Many times a slow round. */
+const OPEN_VOTE_GRACE_MS = 1000
+
 /** Keys to look at, each with the vote of the followed voter whose fate may be open. */
 type Suspects = Map<string, Pick<ChangeEntry, 'ballot' | 'sequence'> | null>
 
@@ -51,6 +59,11 @@ export class CatchUp {
   /** Each answers with the epoch that the log was followed under. */
   readonly #following = new Map<NodeId, SharedRun<number>>()
   readonly #freshen: SharedRun<void>
+  /** Voters that have sent hints since they were followed last. */
+  readonly #hinted = new Set<NodeId>()
+  /** Votes of this node whose fate was open when they were looked at. */
+  readonly #open = new Map<string, Ballot>()
+  #isDeciding = false
   readonly #stopping = stopController()
   #caughtUp = false
 
@@ -85,7 +98,7 @@ export class CatchUp {
     return this.#freshen.run()
   }
 
-  /** Follows one voter's log now: after a hint from it, or when its link came up. Best effort. */
+  /** Follows one voter's log now: when its link came up, say. Best effort. */
   follow(voter: NodeId): void {
     if (!isVoter(this.#components.config.current(), voter)) return
     if (voter === this.#components.self) return
@@ -94,6 +107,16 @@ export class CatchUp {
       .catch((error: unknown) =>
         this.#components.log.debug({ voter, error: String(error) }, 'could not follow a change log'),
       )
+  }
+
+  /** As `follow`, in a moment: a hint from it says that there is news, and hints come with each change. */
+  followSoon(voter: NodeId): void {
+    if (this.#hinted.has(voter)) return
+    this.#hinted.add(voter)
+    this.#components.clock.after(HINT_FOLLOW_AFTER_MS, () => {
+      this.#hinted.delete(voter)
+      if (!this.#stopping.signal.aborted) this.follow(voter)
+    })
   }
 
   async #poll(): Promise<void> {
@@ -133,10 +156,36 @@ export class CatchUp {
     this.#caughtUp = true
   }
 
-  /** Strong reads make the rows settled. */
-  async #settle(keys: string[]): Promise<void> {
-    for (let from = 0; from < keys.length; from += READ_KEYS_MAX)
-      await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map((key) => settleRow(this.#components, key)))
+  /** Strong reads make the rows settled, but for those whose fate is open. */
+  async #settle(keys: readonly string[]): Promise<void> {
+    await inPages(keys, async (key) => {
+      const open = await settleWhatIsChosen(this.#components, key)
+      if (open) this.#open.set(key, open)
+    })
+    void this.#decideOpen()
+  }
+
+  /** Gives the rounds of open votes their time; a round of this node decides on what is still the same then. Best effort. */
+  async #decideOpen(): Promise<void> {
+    const { clock, storage, proposer } = this.#components
+    if (this.#isDeciding) return
+    this.#isDeciding = true
+    try {
+      while (this.#open.size > 0) {
+        const open = new Map(this.#open)
+        this.#open.clear()
+        await sleep(clock, OPEN_VOTE_GRACE_MS, this.#stopping.signal)
+        const isStillOpen = (key: string) => {
+          const learned = storage.learnedHead(key)
+          return learned?.settled === false && sameBallot(learned.ballot, open.get(key) as Ballot)
+        }
+        await inPages([...open.keys()].filter(isStillOpen), (key) => proposer.settle(key, open.get(key)))
+      }
+    } catch {
+      // Stopped, or without a majority: the poll finds them again.
+    } finally {
+      this.#isDeciding = false
+    }
   }
 
   #followShared(voter: NodeId): SharedRun<number> {
@@ -232,6 +281,12 @@ export class CatchUp {
       signal,
     })
   }
+}
+
+/** As many at a time as one read request takes. */
+async function inPages(keys: readonly string[], work: (key: string) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < keys.length; from += READ_KEYS_MAX)
+    await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map(work))
 }
 
 /** Serves the other side of catch-up from this node's own learner rows. */

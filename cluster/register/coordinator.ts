@@ -20,8 +20,8 @@ import type { Outcome, Since } from './vote-messages.ts'
 import { EXECUTE_TIMEOUT_MS, type VoterClient } from './voter-client.ts'
 
 /**
- * So long without an outcome, and the origin asks whether the coordinator is there at all; so long without a word to that,
- * and it proposes itself. Well above a healthy round on a disk (some 15 ms), well below a client's patience.
+ * So long without an outcome, and the origin asks whether the coordinator is there at all; so long without a word (longer,
+ * where it is busy), and it proposes itself. Well above a healthy round on a disk (some 15 ms), well below a client's patience.
  */
 const HEDGE_AFTER_MS = 300
 /** A silent coordinator is passed over for this time: then the heartbeat has judged it. */
@@ -81,13 +81,14 @@ export class Coordinator {
 
   /**
    * Where the register stands, so that the operation cannot be older: a version that it has reached on its chosen way
-   * (an unsettled row may lie ahead of that and must not count), and what is known of removals.
+   * (an unsettled row may lie ahead of that and must not count; the one before it does), and what is known of removals.
    */
   async #sinceNow(key: string, mustRead: boolean): Promise<Since> {
     const { storage, reader, voters } = this.#components
     const floor = voters.floorSeen
     const learned = storage.learned(key)
-    const known = mustRead || learned?.settled === false ? await reader.read(key) : learned
+    const chosen = learned?.settled === false ? storage.chosenBefore(key) : learned
+    const known = mustRead || chosen === undefined ? await reader.read(key) : chosen
     return { version: known ? decodeValue(known.value).version : 0, floor }
   }
 

@@ -19,7 +19,7 @@ import {
   type VoterSets,
 } from './quorum.ts'
 import { ReadQueue, type EpochAnswer } from './read-queue.ts'
-import type { RegisterStorage } from './storage.ts'
+import type { AcceptedHead, RegisterStorage } from './storage.ts'
 import type { ReadAnswer } from './vote-messages.ts'
 import type { VoterClient } from './voter-client.ts'
 
@@ -110,7 +110,7 @@ export class Reader {
   }
 
   async #look(key: string, readsLeft: number): Promise<Finding> {
-    const { config, storage, proposer } = this.#components
+    const { config, storage } = this.#components
     const view = config.current()
     const answers = await this.#gather(view, key, storage.learnedHead(key)?.ballot ?? null)
     const agreed = agreement(voterSets(view), answers)
@@ -121,13 +121,22 @@ export class Reader {
     // A row that is settled above what was agreed on was chosen after it, so after the call began.
     if (known?.settled && (isKnown || compareBallots(known.ballot, agreed.held.ballot) > 0))
       return { found: { ...known, value: null } }
-    const value = (isKnown && storage.learned(key)?.value) || valueOf(agreed.answers)
-    if (!value) return settled(await proposer.settle(key))
+    const value = this.#knownValue(key, agreed.held) ?? valueOf(agreed.answers)
+    // It was left out as this node held it when it asked; a newer vote has taken its place since.
+    if (!value) return this.#lookAgain(view, key, answers, readsLeft - 1)
     const { ballot, digest } = agreed.held
     const chosen = { ballot, digest, value }
     // A settled row that is lost with the process is learned again from the next read.
     storage.learn(key, { ...chosen, settled: true }).catch(() => {})
     return { found: chosen }
+  }
+
+  /** Of the register at this very ballot, where this node holds it, or did until its own vote on what may come next. */
+  #knownValue(key: string, head: AcceptedHead): Uint8Array | null {
+    const { storage } = this.#components
+    if (isSameHead(storage.learnedHead(key), head)) return storage.learned(key)?.value ?? null
+    const before = storage.chosenBefore(key) ?? null
+    return isSameHead(before, head) ? (before?.value ?? null) : null
   }
 
   /**

@@ -78,7 +78,7 @@ export class Registers {
   constructor(components: RegistersComponents) {
     this.#components = components
     const fence = new EpochFence(components)
-    const voters = new VoterClient(fence, components.storage)
+    const voters = new VoterClient(fence, components.storage, components.clock)
     const ballots = new BallotSource(components.startNonce)
     const operations = { ...configOperations, ...components.operations }
     const notices = new CommitNotices({ ...components, voters })
@@ -212,9 +212,14 @@ export class Registers {
     return this.#monitor.guard(() => within(clock, this.#catchUp.freshen(), { timeoutMs }))
   }
 
-  /** Follows a voter's change log soon: its hint or its return says that there may be news. */
+  /** Follows a voter's change log now: its return says that there may be news. */
   follow(voter: NodeId): void {
     this.#catchUp.follow(voter)
+  }
+
+  /** As `follow`, in a moment: a hint from a voter says that there may be news. */
+  followSoon(voter: NodeId): void {
+    this.#catchUp.followSoon(voter)
   }
 
   /**

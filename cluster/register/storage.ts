@@ -131,6 +131,11 @@ export interface RegisterStorage {
   acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]>
 
   learned(key: string): LearnerRow | null
+  /**
+   * The settled row that the row of `key`, not settled itself, has replaced: the last that is known here to have been chosen.
+   * Null: there was none. Undefined: the row is settled, or memory does not reach back that far.
+   */
+  chosenBefore(key: string): LearnerRow | null | undefined
   /** The same without the value: costs no disk. */
   learnedHead(key: string): LearnerHead | null
   /**

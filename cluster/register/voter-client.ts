@@ -2,6 +2,7 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
+import type { Clock } from '../runtime.ts'
 import type { ChosenItem } from './acceptor.ts'
 import { maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
@@ -20,6 +21,7 @@ import type {
   VoteRequest,
   WitnessAnswer,
 } from './vote-messages.ts'
+import { VoterPulse } from './voter-pulse.ts'
 
 /** A voter that has not answered by then counts as away; also how long a lost majority takes to be noticed (R6). */
 export const VOTE_TIMEOUT_MS = 1000
@@ -27,6 +29,10 @@ export const VOTE_TIMEOUT_MS = 1000
 export const EXECUTE_TIMEOUT_MS = 4000
 /** A page of copied values is one batch of the voter's disk, and one large message. */
 export const COPY_TIMEOUT_MS = 10_000
+/** A voter is silent when its answer takes this many times as long as its answers have lately taken at most. */
+const SILENT_FACTOR = 2
+/** A timer this late means that this node's own event loop stood still, not that a voter was silent. */
+const LATE_TIMER_MS = 250
 const WITNESS_TIMEOUT_MS = 1000
 /** Rows of one page of a voter's list: some 100 bytes each. */
 export const ACCEPTED_PAGE_ROWS = 1000
@@ -35,11 +41,15 @@ const ACCEPTED_TIMEOUT_MS = 5000
 export class VoterClient {
   readonly #fence: EpochFence
   readonly #storage: RegisterStorage
+  readonly #clock: Clock
+  readonly #pulse: VoterPulse
   #floorSeen: Ballot = ZERO_BALLOT
 
-  constructor(fence: EpochFence, storage: RegisterStorage) {
+  constructor(fence: EpochFence, storage: RegisterStorage, clock: Clock) {
     this.#fence = fence
     this.#storage = storage
+    this.#clock = clock
+    this.#pulse = new VoterPulse(clock)
   }
 
   /** The highest floor that any voter has shown, this node's own included (R9). */
@@ -100,14 +110,21 @@ export class VoterClient {
     return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: EXECUTE_TIMEOUT_MS })) as Outcome
   }
 
-  /** Whether the voter answers within `timeoutMs`, however busy it is and whatever it says. */
-  async isThere(epoch: number, to: NodeId, timeoutMs: number): Promise<boolean> {
-    const request: VoteRequest = { kind: 'read', items: [] }
+  /**
+   * Whether the voter answers anything at all within `atLeastMs`, or longer where it is busy. A busy voter that is taken for
+   * a silent one has its operations proposed beside it, which makes it busier still.
+   */
+  async isThere(epoch: number, to: NodeId, atLeastMs: number): Promise<boolean> {
+    const slowMs = SILENT_FACTOR * this.#pulse.delayMs(to)
+    const timeoutMs = Math.min(Math.max(atLeastMs, slowMs), VOTE_TIMEOUT_MS)
+    const askedMs = this.#clock.monotonicMs()
     try {
-      await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs })
+      await this.#send(epoch, to, { kind: 'read', items: [] }, timeoutMs)
       return true
     } catch (error) {
-      return !hasCode(error, 'RPC_TIMEOUT', 'PEER_UNREACHABLE')
+      if (!hasCode(error, 'RPC_TIMEOUT')) return !hasCode(error, 'PEER_UNREACHABLE')
+      const wasLate = this.#clock.monotonicMs() - askedMs >= timeoutMs + LATE_TIMER_MS
+      return wasLate || this.#pulse.isHeardSince(to, askedMs)
     }
   }
 
@@ -157,6 +174,13 @@ export class VoterClient {
   }
 
   #ask(epoch: number, to: NodeId, request: VoteRequest): Promise<unknown> {
-    return this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: VOTE_TIMEOUT_MS })
+    return this.#send(epoch, to, request, VOTE_TIMEOUT_MS)
+  }
+
+  async #send(epoch: number, to: NodeId, request: VoteRequest, timeoutMs: number): Promise<unknown> {
+    const sentMs = this.#clock.monotonicMs()
+    const answer = await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs })
+    this.#pulse.note(to, sentMs)
+    return answer
   }
 }

@@ -17,7 +17,9 @@ const CACHED_BYTES_MAX = 2 * 1024 * 1024
 export class LearnedRows {
   readonly #tables: RegisterTables
   readonly #heads: RegisterHeads
-  readonly #cached = new RowCache<LearnerRow>(CACHED_BYTES_MAX, ({ value }) => value.length)
+  readonly #cached = new RowCache<LearnerRow>(CACHED_BYTES_MAX, bytesOf)
+  /** Of rows that are not settled: see RegisterStorage.chosenBefore. */
+  readonly #chosenBefore = new RowCache<LearnerRow | null>(CACHED_BYTES_MAX, bytesOf)
   readonly #listeners: LearnedListener[] = []
 
   constructor(tables: RegisterTables, heads: RegisterHeads) {
@@ -45,21 +47,40 @@ export class LearnedRows {
   /** Memory and listeners change in one turn: a row never looks settled before the index has it. */
   publish(key: string, row: LearnerRow): void {
     if (learnEffect(this.#heads.get(key), row) === 'nothing') return
+    this.#noteChosenBefore(key, row)
     const kept = { ...row, value: ownBytes(row.value) }
     this.#heads.put(key, kept)
     this.#cached.put(key, kept)
     this.#tell(key, kept)
   }
 
+  chosenBefore(key: string): LearnerRow | null | undefined {
+    return this.#chosenBefore.get(key)
+  }
+
   drop(key: string): void {
+    this.#chosenBefore.delete(key)
     this.#heads.delete(key)
     this.#cached.delete(key)
     this.#tell(key, null)
   }
 
+  /** While one unsettled row follows another, what was settled before them stays. */
+  #noteChosenBefore(key: string, row: LearnerRow): void {
+    if (row.settled) return this.#chosenBefore.delete(key)
+    const head = this.#heads.get(key)
+    const before = this.#cached.get(key)
+    if (!head) this.#chosenBefore.put(key, null)
+    else if (head.settled && before && isOf(before, head)) this.#chosenBefore.put(key, before)
+  }
+
   #tell(key: string, row: LearnerRow | null): void {
     for (const listener of this.#listeners) listener(key, row)
   }
+}
+
+function bytesOf(row: LearnerRow | null): number {
+  return row?.value.length ?? 0
 }
 
 function isOf(row: LearnerRow, { ballot, settled }: LearnerHead): boolean {

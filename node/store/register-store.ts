@@ -198,6 +198,10 @@ export class RegisterStore implements RegisterStorage {
     return row
   }
 
+  chosenBefore(key: string): LearnerRow | null | undefined {
+    return this.#learned.chosenBefore(key)
+  }
+
   learnedHead(key: string): LearnerHead | null {
     return this.#heads.get(key) ?? null
   }

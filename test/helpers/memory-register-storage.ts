@@ -57,6 +57,7 @@ export class MemoryRegisterStorage implements RegisterStorage {
   readonly #logEntriesMax: number
   readonly #listeners: LearnedListener[] = []
   readonly #removed = new Map<string, Ballot>()
+  readonly #chosenBefore = new Map<string, LearnerRow | null>()
   #tail: Promise<unknown> = Promise.resolve()
 
   constructor(disk: MemoryRegisterDisk, options: MemoryStorageOptions = {}) {
@@ -152,6 +153,10 @@ export class MemoryRegisterStorage implements RegisterStorage {
     return this.learned(key)
   }
 
+  chosenBefore(key: string): LearnerRow | null | undefined {
+    return this.#chosenBefore.get(key)
+  }
+
   learn(key: string, row: LearnerRow): Promise<void> {
     return this.#write(() => this.#learnNow(key, row))
   }
@@ -238,11 +243,15 @@ export class MemoryRegisterStorage implements RegisterStorage {
   }
 
   #publish(key: string, row: LearnerRow): void {
+    const known = this.#disk.learners.get(key) ?? null
+    if (row.settled) this.#chosenBefore.delete(key)
+    else if (known?.settled !== false) this.#chosenBefore.set(key, known)
     this.#disk.learners.set(key, row)
     for (const listener of this.#listeners) listener(key, row)
   }
 
   #drop(key: string): void {
+    this.#chosenBefore.delete(key)
     this.#disk.learners.delete(key)
     for (const listener of this.#listeners) listener(key, null)
   }

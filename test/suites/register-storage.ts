@@ -100,6 +100,30 @@ export function registerStorageSuite(t: Test, suite: RegisterStorageSuite): void
       t.same(storage.acceptorState('image/a')?.promised, ballot(5))
     })
 
+    await t.test('what was settled before a vote is known until the vote is settled', async (t) => {
+      const storage = await open(t)
+      const before = () => shown(storage.chosenBefore('image/a') ?? null)
+      t.equal(storage.chosenBefore('image/a'), undefined)
+      await storage.vote('image/a', accepted(3, 'one'), true)
+      t.equal(storage.chosenBefore('image/a'), null, 'there was none')
+      await storage.vote('image/a', accepted(4, 'four'), true)
+      t.equal(storage.chosenBefore('image/a'), null, 'a vote is nothing chosen')
+      await storage.learn('image/a', row(4, 'four', true))
+      t.equal(storage.chosenBefore('image/a'), undefined)
+      for (const counter of [5, 6]) {
+        await storage.vote('image/a', accepted(counter, `vote ${counter}`), true)
+        t.same(before(), shown(row(4, 'four', true)), 'also after several votes')
+      }
+      await storage.learn('image/a', row(7, 'seven', true))
+      t.equal(storage.chosenBefore('image/a'), undefined)
+      await storage.vote('image/a', accepted(8, 'eight'), true)
+      t.same(before(), shown(row(7, 'seven', true)))
+      await storage.remove('image/a', ballot(9))
+      t.equal(storage.chosenBefore('image/a'), undefined)
+      await storage.vote('image/a', accepted(10, 'ten'), true)
+      t.equal(storage.chosenBefore('image/a'), null, 'what was removed is no more')
+    })
+
     await t.test('the vote sequence grows with votes, and the database keeps its name', async (t) => {
       const storage = await open(t)
       const before = storage.identity()

@@ -144,6 +144,68 @@ t.test('an orphan is decided even when this node is the last to answer its own r
   slow.resolve()
 })
 
+/** Three voters that hold 'thing/0', of which `c` has voted for what may come next. */
+async function withOpenVote() {
+  const clock = new ManualClock()
+  const set = new VoterSet(['a', 'b', 'c'], { clock })
+  await set.proposer('a').execute('thing/0', callOf('create', 0), null)
+  await settled()
+  await set.accept('c', ballotOf(70), bytesOf([0, 1]), 'thing/0')
+  set.network.sent.length = 0
+  const catchUp = set.catchUp('c')
+  await catchUp.freshen()
+  await settled()
+  const rounds = () => set.network.count('prepare')
+  return { clock, set, catchUp, rounds, row: () => set.storage('c').learned('thing/0') }
+}
+
+t.test('a vote above what is chosen is given a second, for its round is mostly under way', async (t) => {
+  const { clock, catchUp, rounds, row } = await withOpenVote()
+  t.equal(row()?.settled, false)
+  await clock.advance(999)
+  t.equal(rounds(), 0)
+  await clock.advance(1)
+  await settled()
+  t.equal(row()?.settled, true, 'nobody else ends it')
+  t.ok((row()?.ballot.counter ?? 0) > 70)
+  catchUp.stop()
+})
+
+t.test('it is left alone when its round ends meanwhile', async (t) => {
+  const { clock, set, rounds, row } = await withOpenVote()
+  const open = row()
+  await clock.advance(500)
+  if (open) await set.storage('c').learn('thing/0', { ...open, settled: true })
+  await clock.advance(5000)
+  t.equal(rounds(), 0)
+  t.same(row()?.ballot, ballotOf(70))
+})
+
+t.test('catch-up that stops decides on nothing any more', async (t) => {
+  const { clock, catchUp, rounds } = await withOpenVote()
+  catchUp.stop()
+  await clock.advance(5000)
+  t.equal(rounds(), 0)
+  t.equal(clock.pending, 0)
+})
+
+t.test('the hints of a second make one look at the log of their voter', async (t) => {
+  const clock = new ManualClock()
+  const set = await lagging(3, { clock })
+  const catchUp = set.catchUp('c')
+  for (let ms = 0; ms < 1000; ms += 50) {
+    catchUp.followSoon('b')
+    await clock.advance(50)
+  }
+  await settled()
+  t.equal(set.network.count('digests') + set.network.count('changes'), 2, 'all rows, and the log from there')
+  t.equal(learnedBy(set, 'c').length, 3)
+  catchUp.followSoon('b')
+  catchUp.stop()
+  await clock.advance(1000)
+  t.equal(set.network.count('changes'), 1)
+})
+
 t.test('an unsettled row that the majority shares becomes settled', async (t) => {
   const set = new VoterSet(['a', 'b', 'c'])
   for (const id of ['a', 'c']) await set.accept(id, ballotOf(2), bytesOf(['x']))

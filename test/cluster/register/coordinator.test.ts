@@ -4,7 +4,7 @@ import { coordinatorsOf } from '../../../cluster/register/key-order.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
-import { callOf, since, VoterSet, wordsIn } from './register-fixture.ts'
+import { ballotOf, bytesOf, callOf, since, VoterSet, wordsIn } from './register-fixture.ts'
 
 const ids = ['a', 'b', 'c']
 /** A key that `b` coordinates, then `c`. */
@@ -140,6 +140,27 @@ t.test('a coordinator that fell silent is passed over for two seconds', async (t
   t.match(await third, { done: true })
   t.equal(set.network.count('execute', 'b'), 2)
   held.resolve()
+})
+
+t.test('a forward over a row that is not settled begins with the one before, and asks nobody', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('a').execute(KEY, callOf('create', 'x'))
+  await settled()
+  await set.accept('a', ballotOf(50), bytesOf(['x', 'orphan'], { version: 2 }), KEY)
+  await set.coordinator('a').execute(KEY, callOf('append', 'y'))
+  t.equal(set.network.count('read'), 0)
+  const forwards = set.network.sent.filter(({ kind }) => kind === 'execute').map(({ request }) => request)
+  t.match(forwards, [{ since: { version: 0 } }, { since: { version: 1 } }])
+})
+
+t.test('a forward over a row of which nothing older is known asks a majority first', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('b').execute(KEY, callOf('create', 'x'))
+  await settled()
+  await set.accept('a', ballotOf(50), bytesOf(['x', 'orphan'], { version: 2 }), KEY)
+  set.storage('a').chosenBefore = () => undefined
+  await set.coordinator('a').execute(KEY, callOf('append', 'y'))
+  t.ok(set.network.count('read') > 0)
 })
 
 t.test('what waited until nobody waits for it any more is not begun', async (t) => {

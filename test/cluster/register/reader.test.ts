@@ -158,6 +158,36 @@ t.test('a known value does not travel again', async (t) => {
   t.match(asked, [{ items: [{ key: KEY, known: ballotOf(3) }] }, {}])
 })
 
+/** A read at `a` during which `a` votes for what nobody else has: its own answer has left by then. */
+async function readWhileVoting(set: VoterSet) {
+  let hasVoted = false
+  set.network.beforeAnswer = async ({ kind, from, to }) => {
+    if (kind !== 'read' || from !== 'a' || to === 'a' || hasVoted) return
+    hasVoted = true
+    await set.accept('a', ballotOf(50), bytesOf(['x', 'next']))
+  }
+  const found = await set.reader('a').read(KEY)
+  return { found, rounds: set.network.count('prepare') }
+}
+
+t.test('a value that this node held when it asked is served though its own vote has moved on', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await set.proposer('a').execute(KEY, callOf('create', 'x'), null)
+  await settled()
+  set.network.sent.length = 0
+  const { found, rounds } = await readWhileVoting(set)
+  t.strictSame(wordsIn(found?.value), ['x'])
+  t.equal(rounds, 0, 'no round collides with the one that the vote is of')
+})
+
+t.test('where it is not known any more, it is asked for once more', async (t) => {
+  const set = new VoterSet(['a', 'b', 'c'])
+  await acceptedBy(set, 'a', 'b', 'c')
+  const { found, rounds } = await readWhileVoting(set)
+  t.strictSame(wordsIn(found?.value), ['x'])
+  t.equal(rounds, 0)
+})
+
 t.test('in a joint config a read needs both majorities', async (t) => {
   const ids = ['a', 'b', 'c', 'd', 'e']
   const config = configOf(ids, { voters: ['a', 'b', 'c'], joint: ['c', 'd', 'e'] })

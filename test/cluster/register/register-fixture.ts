@@ -135,7 +135,7 @@ export class VoterSet {
   /** A proposer of its own and what goes with it, as one process start would have them. */
   parts(id: NodeId) {
     const common = this.#common(id)
-    const voters = new VoterClient(common.fence, common.storage)
+    const voters = new VoterClient(common.fence, common.storage, common.clock)
     const ballots = this.#ballotsAt(id)
     const held = new HeldPromises()
     const notices = new CommitNotices({ ...common, voters })

@@ -1,8 +1,10 @@
 /** Bugs of reads, lists and catch-up: what is served, and what is missed. */
 import type { PeerRpc } from '../../../cluster/network/rpc-port.ts'
+import type { LearnerRow } from '../../../cluster/register/storage.ts'
 import type { CatchUpRequest, ChangesAnswer } from '../../../cluster/register/vote-messages.ts'
+import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
-import { bodyOf, type Mutant } from './mutant.ts'
+import { bodyOf, withVotes, type Mutant } from './mutant.ts'
 
 export const readMutants: readonly Mutant[] = [
   {
@@ -25,6 +27,11 @@ export const readMutants: readonly Mutant[] = [
       isIndexed: () => true,
       storage: (store) => overriding(store, { unsettledKeys: () => [] }),
     },
+  },
+  {
+    name: 'vote taken for what was chosen before the next',
+    rule: 'R11, R12: a list leaves a vote open although what is chosen below it was never listed',
+    variant: { storage: withVotesBefore, rpc: deafToNotices },
   },
   {
     name: 'catch-up skips a foreign cursor',
@@ -68,6 +75,23 @@ export const readMutants: readonly Mutant[] = [
     },
   },
 ]
+
+/** A store for which the row before a vote is what was chosen, whether it was or not. */
+function withVotesBefore(store: RegisterStore): RegisterStore {
+  const before = new Map<string, LearnerRow | null>()
+  return overriding(store, {
+    vote: (key, state, accepted) => {
+      if (accepted) before.set(key, store.learned(key))
+      return store.vote(key, state, accepted)
+    },
+    chosenBefore: (key) => (store.isSettled(key) ? undefined : before.get(key)),
+  })
+}
+
+/** No bug: notices may be lost, all of them. But then more is left for lists to find out. */
+function deafToNotices(rpc: PeerRpc): PeerRpc {
+  return withVotes(rpc, (request, vote) => (request.kind === 'committed' ? Promise.resolve(null) : vote()))
+}
 
 /** Tampers with the pages of change logs that this node reads. */
 function withPages(rpc: PeerRpc, tamper: (page: ChangesAnswer) => ChangesAnswer): PeerRpc {
