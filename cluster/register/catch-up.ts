@@ -41,8 +41,8 @@ export interface CatchUpComponents {
 }
 
 /**
- * Follows hints so late. The notices of the same changes are mostly there by then, or else each change would be read from
- * the log and looked at by a strong read: twice the work of the change itself, where many are under way.
+ * Hints are followed so late. The notices of the same changes are mostly there by then; before, each change was read from
+ * the log and looked at by a strong read, beside its own round.
  */
 const HINT_FOLLOW_AFTER_MS = 1000
 /** A vote whose round has not ended by then was left by somebody who died, or has been overtaken. Many times a slow round. */

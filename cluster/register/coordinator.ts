@@ -87,7 +87,8 @@ export class Coordinator {
     const { storage, reader, voters } = this.#components
     const floor = voters.floorSeen
     const learned = storage.learned(key)
-    const chosen = learned?.settled === false ? storage.chosenBefore(key) : learned
+    // Where it knows of none, this node may have missed all of the register's life, not just its beginning.
+    const chosen = learned?.settled === false ? (storage.chosenBefore(key) ?? undefined) : learned
     const known = mustRead || chosen === undefined ? await reader.read(key) : chosen
     return { version: known ? decodeValue(known.value).version : 0, floor }
   }

@@ -154,13 +154,15 @@ t.test('a forward over a row that is not settled begins with the one before, and
 })
 
 t.test('a forward over a row of which nothing older is known asks a majority first', async (t) => {
-  const set = new VoterSet(ids)
-  await set.coordinator('b').execute(KEY, callOf('create', 'x'))
-  await settled()
-  await set.accept('a', ballotOf(50), bytesOf(['x', 'orphan'], { version: 2 }), KEY)
-  set.storage('a').chosenBefore = () => undefined
-  await set.coordinator('a').execute(KEY, callOf('append', 'y'))
-  t.ok(set.network.count('read') > 0)
+  for (const before of [undefined, null]) {
+    const set = new VoterSet(ids)
+    await set.coordinator('b').execute(KEY, callOf('create', 'x'))
+    await settled()
+    await set.accept('a', ballotOf(50), bytesOf(['x', 'orphan'], { version: 2 }), KEY)
+    set.storage('a').chosenBefore = () => before
+    await set.coordinator('a').execute(KEY, callOf('append', 'y'))
+    t.ok(set.network.count('read') > 0, `known: ${before}`)
+  }
 })
 
 t.test('what waited until nobody waits for it any more is not begun', async (t) => {
