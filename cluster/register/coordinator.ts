@@ -15,7 +15,7 @@ import type { OperationCall } from './operations.ts'
 import type { Proposer } from './proposer.ts'
 import type { Reader } from './reader.ts'
 import { decodeValue } from './register-value.ts'
-import type { RegisterStorage } from './storage.ts'
+import type { LearnerRow, RegisterStorage } from './storage.ts'
 import type { Outcome, Since } from './vote-messages.ts'
 import { EXECUTE_TIMEOUT_MS, type VoterClient } from './voter-client.ts'
 
@@ -26,6 +26,8 @@ import { EXECUTE_TIMEOUT_MS, type VoterClient } from './voter-client.ts'
 const HEDGE_AFTER_MS = 300
 /** A silent coordinator is passed over for this time: then the heartbeat has judged it. */
 const PASSED_OVER_MS = 2000
+/** An operation may begin so many changes before the newest vote: a small part of the ring (RING_ENTRIES). */
+const OPEN_CHANGES_MAX = 4
 /** Operations that may wait for one key. More than this on one image is no use of an image service. */
 const QUEUE_MAX = 1000
 
@@ -87,10 +89,20 @@ export class Coordinator {
     const { storage, reader, voters } = this.#components
     const floor = voters.floorSeen
     const learned = storage.learned(key)
-    // Where it knows of none, this node may have missed all of the register's life, not just its beginning.
-    const chosen = learned?.settled === false ? (storage.chosenBefore(key) ?? undefined) : learned
+    const chosen = learned?.settled === false ? this.#chosenJustBefore(key, learned) : learned
     const known = mustRead || chosen === undefined ? await reader.read(key) : chosen
     return { version: known ? decodeValue(known.value).version : 0, floor }
+  }
+
+  /**
+   * Undefined: the row before this vote is not known, or so old that the register may have moved on by all that its ring
+   * remembers: on a busy register one vote follows another before it is known to be chosen.
+   */
+  #chosenJustBefore(key: string, vote: LearnerRow): LearnerRow | undefined {
+    const before = this.#components.storage.chosenBefore(key)
+    if (!before) return undefined
+    const changes = decodeValue(vote.value).version - decodeValue(before.value).version
+    return changes <= OPEN_CHANGES_MAX ? before : undefined
   }
 
   async #forward(

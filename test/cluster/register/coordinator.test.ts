@@ -153,6 +153,24 @@ t.test('a forward over a row that is not settled begins with the one before, and
   t.match(forwards, [{ since: { version: 0 } }, { since: { version: 1 } }])
 })
 
+t.test('a forward over many votes, none of them known to be chosen, asks a majority first', async (t) => {
+  const set = new VoterSet(ids)
+  await set.coordinator('b').execute(KEY, callOf('create', 'x'))
+  await settled()
+  const readsAt = async (version: number) => {
+    await set.accept('a', ballotOf(50 + version), bytesOf(['x', 'vote'], { version }), KEY)
+    const before = set.network.count('read')
+    await set.coordinator('a').execute(KEY, callOf('append', version))
+    return set.network.count('read') - before
+  }
+  // Its outcome is kept from this node, so that its row stays as it is.
+  set.network.beforeRequest = ({ kind, to }) => {
+    if (kind === 'committed' && to === 'a') throw new ClusterError('RPC_TIMEOUT', 'the notice is lost')
+  }
+  t.equal(await readsAt(5), 0, 'four changes away')
+  t.ok((await readsAt(40)) > 0, 'it would count as forgotten by the ring')
+})
+
 t.test('a forward over a row of which nothing older is known asks a majority first', async (t) => {
   for (const before of [undefined, null]) {
     const set = new VoterSet(ids)
