@@ -20,8 +20,9 @@ import type { Outcome, Since } from './vote-messages.ts'
 import { EXECUTE_TIMEOUT_MS, type VoterClient } from './voter-client.ts'
 
 /**
- * So long without an outcome, and the origin asks whether the coordinator is there at all; so long without a word (longer,
- * where it is busy), and it proposes itself. Well above a healthy round on a disk (some 15 ms), well below a client's patience.
+ * So long without an outcome, and the origin asks whether the coordinator is there at all; so long without a word to that,
+ * and it proposes itself. Well above a healthy round on a disk (some 15 ms), well below a client's patience; and no longer for
+ * some than for others: whoever begins late on a busy register finds its operation forgotten by the ring (R4).
  */
 const HEDGE_AFTER_MS = 300
 /** A silent coordinator is passed over for this time: then the heartbeat has judged it. */

@@ -21,7 +21,6 @@ import type {
   VoteRequest,
   WitnessAnswer,
 } from './vote-messages.ts'
-import { VoterPulse } from './voter-pulse.ts'
 
 /** A voter that has not answered by then counts as away; also how long a lost majority takes to be noticed (R6). */
 export const VOTE_TIMEOUT_MS = 1000
@@ -29,8 +28,6 @@ export const VOTE_TIMEOUT_MS = 1000
 export const EXECUTE_TIMEOUT_MS = 4000
 /** A page of copied values is one batch of the voter's disk, and one large message. */
 export const COPY_TIMEOUT_MS = 10_000
-/** A voter is silent when its answer takes this many times as long as its answers have lately taken at most. */
-const SILENT_FACTOR = 2
 /** A timer this late means that this node's own event loop stood still, not that a voter was silent. */
 const LATE_TIMER_MS = 250
 const WITNESS_TIMEOUT_MS = 1000
@@ -42,14 +39,14 @@ export class VoterClient {
   readonly #fence: EpochFence
   readonly #storage: RegisterStorage
   readonly #clock: Clock
-  readonly #pulse: VoterPulse
+  /** When each voter last answered anything that is asked of voters; monotonic ms. */
+  readonly #heardMs = new Map<NodeId, number>()
   #floorSeen: Ballot = ZERO_BALLOT
 
   constructor(fence: EpochFence, storage: RegisterStorage, clock: Clock) {
     this.#fence = fence
     this.#storage = storage
     this.#clock = clock
-    this.#pulse = new VoterPulse(clock)
   }
 
   /** The highest floor that any voter has shown, this node's own included (R9). */
@@ -111,12 +108,10 @@ export class VoterClient {
   }
 
   /**
-   * Whether the voter answers anything at all within `atLeastMs`, or longer where it is busy. A busy voter that is taken for
-   * a silent one has its operations proposed beside it, which makes it busier still.
+   * Whether the voter answers anything at all within `timeoutMs`, however busy it is and whatever it says. A busy voter that
+   * is taken for a silent one has its operations proposed beside it, which makes it busier still.
    */
-  async isThere(epoch: number, to: NodeId, atLeastMs: number): Promise<boolean> {
-    const slowMs = SILENT_FACTOR * this.#pulse.delayMs(to)
-    const timeoutMs = Math.min(Math.max(atLeastMs, slowMs), VOTE_TIMEOUT_MS)
+  async isThere(epoch: number, to: NodeId, timeoutMs: number): Promise<boolean> {
     const askedMs = this.#clock.monotonicMs()
     try {
       await this.#send(epoch, to, { kind: 'read', items: [] }, timeoutMs)
@@ -124,7 +119,7 @@ export class VoterClient {
     } catch (error) {
       if (!hasCode(error, 'RPC_TIMEOUT')) return !hasCode(error, 'PEER_UNREACHABLE')
       const wasLate = this.#clock.monotonicMs() - askedMs >= timeoutMs + LATE_TIMER_MS
-      return wasLate || this.#pulse.isHeardSince(to, askedMs)
+      return wasLate || (this.#heardMs.get(to) ?? -Infinity) >= askedMs
     }
   }
 
@@ -178,9 +173,8 @@ export class VoterClient {
   }
 
   async #send(epoch: number, to: NodeId, request: VoteRequest, timeoutMs: number): Promise<unknown> {
-    const sentMs = this.#clock.monotonicMs()
     const answer = await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs })
-    this.#pulse.note(to, sentMs)
+    this.#heardMs.set(to, this.#clock.monotonicMs())
     return answer
   }
 }

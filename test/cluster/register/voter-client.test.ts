@@ -8,16 +8,14 @@ import { ManualClock } from '../../helpers/manual-clock.ts'
 import { sleep } from '../../../cluster/runtime.ts'
 
 const EPOCH = 1
-const AT_LEAST_MS = 300
+const LIMIT_MS = 300
 
 /** A client of one voter, whose requests take as long as the test says, or fail with RPC_TIMEOUT when that is too long. */
 function client() {
   const clock = new ManualClock()
-  const asked: { timeoutMs: number }[] = []
   const voter = { answersAfterMs: 0, stallsMs: 0 }
   const ask = async (_to: string, _protocol: string, _body: unknown, _epoch: number, options: RpcOptions) => {
     const { answersAfterMs, stallsMs } = voter
-    asked.push({ timeoutMs: options.timeoutMs })
     const isInTime = answersAfterMs < options.timeoutMs
     await sleep(clock, isInTime ? answersAfterMs : options.timeoutMs + stallsMs)
     if (!isInTime) throw new ClusterError('RPC_TIMEOUT', 'no answer')
@@ -25,49 +23,35 @@ function client() {
   }
   const storage = new MemoryRegisterStorage(new MemoryRegisterDisk('disk'))
   const voters = new VoterClient({ ask } as unknown as EpochFence, storage, clock)
-  const isThere = () => voters.isThere(EPOCH, 'b', AT_LEAST_MS)
+  const isThere = () => voters.isThere(EPOCH, 'b', LIMIT_MS)
   const answerIn = async (ms: number) => {
     voter.answersAfterMs = ms
     const answered = voters.remove(EPOCH, 'b', 'key', { counter: 1, nonce: 'a'.repeat(16) })
     await clock.advance(ms)
     await answered
   }
-  return { clock, asked, voter, voters, isThere, answerIn }
+  return { clock, voter, isThere, answerIn }
 }
 
 t.test('a voter that answers in time is there, one that does not is not', async (t) => {
   const { clock, voter, isThere } = client()
   for (const [answersAfterMs, expected] of [
-    [AT_LEAST_MS - 1, true],
-    [AT_LEAST_MS, false],
+    [LIMIT_MS - 1, true],
+    [LIMIT_MS, false],
   ] as const) {
     voter.answersAfterMs = answersAfterMs
     const found = isThere()
-    await clock.advance(AT_LEAST_MS)
+    await clock.advance(LIMIT_MS)
     t.equal(await found, expected)
     await clock.advance(60_000)
   }
-})
-
-t.test('a voter whose answers have taken long lately is given longer, within bounds', async (t) => {
-  const { clock, asked, isThere, answerIn } = client()
-  const limits: number[] = []
-  for (const answersAfterMs of [10, 400, 900]) {
-    await answerIn(answersAfterMs)
-    const found = isThere()
-    await clock.advance(1000)
-    await found
-    limits.push(asked.at(-1)?.timeoutMs ?? 0)
-    await clock.advance(60_000)
-  }
-  t.strictSame(limits, [300, 800, 1000])
 })
 
 t.test('a voter that answered something else meanwhile is busy, not silent', async (t) => {
   const { clock, voter, isThere, answerIn } = client()
   voter.answersAfterMs = Infinity
   const found = isThere()
-  await clock.advance(AT_LEAST_MS - 10)
+  await clock.advance(LIMIT_MS - 10)
   await answerIn(5)
   await clock.advance(10)
   t.equal(await found, true)
@@ -79,7 +63,7 @@ t.test('what it answered before counts for nothing', async (t) => {
   await clock.advance(1)
   voter.answersAfterMs = Infinity
   const found = isThere()
-  await clock.advance(AT_LEAST_MS)
+  await clock.advance(LIMIT_MS)
   t.equal(await found, false)
 })
 
@@ -88,6 +72,6 @@ t.test('while this node itself stood still, it could hear nobody', async (t) => 
   voter.answersAfterMs = Infinity
   voter.stallsMs = 250
   const found = isThere()
-  await clock.advance(AT_LEAST_MS + 250)
+  await clock.advance(LIMIT_MS + 250)
   t.equal(await found, true)
 })
