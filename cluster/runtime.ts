@@ -30,6 +30,9 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** A timer that comes this late, ms, says that this node's own event loop stood still, not that others were silent. */
+export const LATE_TIMER_MS = 250
+
 /** The real clock. Timers do not keep the process alive: what must stay up holds a socket or a handle. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),

@@ -8,7 +8,7 @@
 import { EventEmitter } from 'node:events'
 import type { Rpc } from '../network/rpc.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Clock, Log } from '../runtime.ts'
+import { LATE_TIMER_MS, type Clock, type Log } from '../runtime.ts'
 import type { LivenessView } from './cluster-config.ts'
 import { HEARTBEAT_TIMEOUT_MS, type Heartbeat, parseHeartbeat } from './heartbeat.ts'
 import type { PeerTable } from './peer-table.ts'
@@ -51,8 +51,6 @@ export interface LivenessTimes {
 const DEFAULT_TIMES: LivenessTimes = { heartbeatMs: 1_000, suspectAfterMs: 2_000, deadAfterMs: 10_000 }
 /** Judging pause: the accuracy of the times above. */
 const TICK_MS = 250
-/** A timer this late means that the event loop stood still, not that peers were silent. */
-const LATE_TICK_MS = 250
 
 interface Life {
   state: LifeState
@@ -120,7 +118,7 @@ export class Liveness extends EventEmitter<Record<LifeState, [NodeId]>> implemen
     const nowMs = this.#components.clock.monotonicMs()
     const lateMs = nowMs - this.#lastTickMs - TICK_MS
     this.#lastTickMs = nowMs
-    if (lateMs > LATE_TICK_MS) this.#forgiveSilence(lateMs, nowMs)
+    if (lateMs > LATE_TIMER_MS) this.#forgiveSilence(lateMs, nowMs)
     const members = new Set(this.#components.peers.memberIds())
     for (const id of this.#lives.keys()) if (!members.has(id)) this.#lives.delete(id)
     for (const id of members) {

@@ -7,8 +7,10 @@ import type { ConfigView } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
 import { sleep, stopController, type Clock, type Log } from '../runtime.ts'
 import type { Acceptor } from './acceptor.ts'
-import { compareBallots, sameBallot, type Ballot } from './ballot.ts'
+import { compareBallots, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
+import { inPages } from './in-pages.ts'
+import { OpenVotes } from './open-votes.ts'
 import type { Proposer } from './proposer.ts'
 import { allVoters, askVoters, goodAnswers, isDecided, isQuorum, isVoter, voterSets } from './quorum.ts'
 import { READ_KEYS_MAX } from './read-queue.ts'
@@ -45,8 +47,6 @@ export interface CatchUpComponents {
  * the log and looked at by a strong read, beside its own round.
  */
 const HINT_FOLLOW_AFTER_MS = 1000
-/** A vote whose round has not ended by then was left by somebody who died, or has been overtaken. Many times a slow round. */
-const OPEN_VOTE_GRACE_MS = 1000
 
 /** Keys to look at, each with the vote of the followed voter whose fate may be open. */
 type Suspects = Map<string, Pick<ChangeEntry, 'ballot' | 'sequence'> | null>
@@ -61,15 +61,14 @@ export class CatchUp {
   readonly #freshen: SharedRun<void>
   /** Voters that have sent hints since they were followed last. */
   readonly #hinted = new Set<NodeId>()
-  /** Votes of this node whose fate was open when they were looked at. */
-  readonly #open = new Map<string, Ballot>()
-  #isDeciding = false
   readonly #stopping = stopController()
+  readonly #openVotes: OpenVotes
   #caughtUp = false
 
   constructor(components: CatchUpComponents) {
     this.#components = components
     this.#freshen = new SharedRun(() => this.#freshenNow())
+    this.#openVotes = new OpenVotes(components, this.#stopping.signal)
   }
 
   /** True once a majority's logs were followed to their heads since this process began. */
@@ -158,34 +157,12 @@ export class CatchUp {
 
   /** Strong reads make the rows settled, but for those whose fate is open. */
   async #settle(keys: readonly string[]): Promise<void> {
-    await inPages(keys, async (key) => {
-      const open = await settleWhatIsChosen(this.#components, key)
-      if (open) this.#open.set(key, open)
+    const open = new Map<string, Ballot>()
+    await inPages(keys, READ_KEYS_MAX, async (key) => {
+      const ballot = await settleWhatIsChosen(this.#components, key)
+      if (ballot) open.set(key, ballot)
     })
-    void this.#decideOpen()
-  }
-
-  /** Gives the rounds of open votes their time; a round of this node decides on what is still the same then. Best effort. */
-  async #decideOpen(): Promise<void> {
-    const { clock, storage, proposer } = this.#components
-    if (this.#isDeciding) return
-    this.#isDeciding = true
-    try {
-      while (this.#open.size > 0) {
-        const open = new Map(this.#open)
-        this.#open.clear()
-        await sleep(clock, OPEN_VOTE_GRACE_MS, this.#stopping.signal)
-        const isStillOpen = (key: string) => {
-          const learned = storage.learnedHead(key)
-          return learned?.settled === false && sameBallot(learned.ballot, open.get(key) as Ballot)
-        }
-        await inPages([...open.keys()].filter(isStillOpen), (key) => proposer.settle(key, open.get(key)))
-      }
-    } catch {
-      // Stopped, or without a majority: the poll finds them again.
-    } finally {
-      this.#isDeciding = false
-    }
+    this.#openVotes.note(open)
   }
 
   #followShared(voter: NodeId): SharedRun<number> {
@@ -281,12 +258,6 @@ export class CatchUp {
       signal,
     })
   }
-}
-
-/** As many at a time as one read request takes. */
-async function inPages(keys: readonly string[], work: (key: string) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < keys.length; from += READ_KEYS_MAX)
-    await Promise.all(keys.slice(from, from + READ_KEYS_MAX).map(work))
 }
 
 /** Serves the other side of catch-up from this node's own learner rows. */

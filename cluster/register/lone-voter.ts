@@ -7,6 +7,7 @@ import { FEATURE_LEVEL } from '../membership/feature-level.ts'
 import type { Random } from '../runtime.ts'
 import { compareBallots, maxBallot, type Ballot } from './ballot.ts'
 import { CONFIG_KEY, configIn } from './config-register.ts'
+import { inPages } from './in-pages.ts'
 import { decodeValue, encodeValue, valueDigest } from './register-value.ts'
 import type { AcceptorState, LearnerRow, RegisterStorage } from './storage.ts'
 
@@ -54,8 +55,7 @@ export async function recoverAlone(
   const keys = storage.learnedKeys().filter((key) => key !== CONFIG_KEY)
   const version = configVersion(storage.learned(CONFIG_KEY))
   await storage.renewIdentity(true)
-  for (let from = 0; from < keys.length; from += VOTES_AT_ONCE)
-    await Promise.all(keys.slice(from, from + VOTES_AT_ONCE).map((key) => acceptLearned(storage, key)))
+  await inPages(keys, VOTES_AT_ONCE, (key) => acceptLearned(storage, key))
   await storage.raiseFloor({ counter: highest.counter + 1, nonce: LAST_NONCE })
   const removed = before.nodes.map(({ id }) => id).filter((id) => id !== self.id)
   const config = { ...aloneIn(storage, self, random), epoch: before.epoch + 1, removed }

@@ -135,8 +135,8 @@ export class Reader {
   #knownValue(key: string, head: AcceptedHead): Uint8Array | null {
     const { storage } = this.#components
     if (isSameHead(storage.learnedHead(key), head)) return storage.learned(key)?.value ?? null
-    const before = storage.chosenBefore(key) ?? null
-    return isSameHead(before, head) ? (before?.value ?? null) : null
+    const before = storage.chosenBefore(key)
+    return before && isSameHead(before, head) ? before.value : null
   }
 
   /**

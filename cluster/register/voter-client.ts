@@ -2,7 +2,7 @@
 import { ClusterError, hasCode } from '../errors.ts'
 import type { ClusterConfig } from '../membership/cluster-config.ts'
 import type { NodeId } from '../network/rpc-port.ts'
-import type { Clock } from '../runtime.ts'
+import { LATE_TIMER_MS, type Clock } from '../runtime.ts'
 import type { ChosenItem } from './acceptor.ts'
 import { maxBallot, ZERO_BALLOT, type Ballot } from './ballot.ts'
 import type { EpochFence } from './epoch-fence.ts'
@@ -28,8 +28,6 @@ export const VOTE_TIMEOUT_MS = 1000
 export const EXECUTE_TIMEOUT_MS = 4000
 /** A page of copied values is one batch of the voter's disk, and one large message. */
 export const COPY_TIMEOUT_MS = 10_000
-/** A timer this late means that this node's own event loop stood still, not that a voter was silent. */
-const LATE_TIMER_MS = 250
 const WITNESS_TIMEOUT_MS = 1000
 /** Rows of one page of a voter's list: some 100 bytes each. */
 export const ACCEPTED_PAGE_ROWS = 1000

@@ -27,6 +27,7 @@ import type { Database, WriteOp } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 import { KEYSPACES, rangeOf, rootKey } from './keyspaces.ts'
 import { LearnedRows } from './learned-rows.ts'
+import { LogCursors } from './log-cursors.ts'
 import {
   headOf,
   learnEffect,
@@ -77,7 +78,7 @@ export class RegisterStore implements RegisterStorage {
   readonly #voted: VotedRows
   readonly #log: ChangeLog
   readonly #witnesses: Witnesses
-  readonly #cursors = new Map<NodeId, ChangeCursor>()
+  readonly #cursors: LogCursors
   #dbUuid: string
   #voteSequence = 0
   #floor: Ballot = ZERO_BALLOT
@@ -94,6 +95,7 @@ export class RegisterStore implements RegisterStorage {
     this.#voted = new VotedRows(this.#tables)
     this.#log = new ChangeLog(components.database, options.changeLogEntriesMax ?? CHANGE_LOG_ENTRIES_MAX)
     this.#witnesses = new Witnesses(this.#tables.witnesses)
+    this.#cursors = new LogCursors(this.#tables.cursors)
     this.#commits = new GroupCommit((changes) => this.#flush(changes), sizeOfChange)
     this.#dbUuid = this.#mintUuid()
   }
@@ -271,12 +273,12 @@ export class RegisterStore implements RegisterStorage {
   }
 
   cursor(peer: NodeId): ChangeCursor | null {
-    return this.#cursors.get(peer) ?? null
+    return this.#cursors.of(peer)
   }
 
   /** Not synced: a cursor that is lost costs a second look at the same entries, and a list must not cost a sync. */
   async setCursor(peer: NodeId, cursor: ChangeCursor): Promise<void> {
-    const known = this.#cursors.get(peer)
+    const known = this.#cursors.of(peer)
     if (known?.dbUuid === cursor.dbUuid && known.sequence === cursor.sequence) return
     await this.#commits.add({ kind: 'cursor', peer, cursor })
   }
@@ -297,7 +299,7 @@ export class RegisterStore implements RegisterStorage {
     const dels: WriteOp[] = []
     for await (const storedKey of this.#components.database.keys(rangeOf(KEYSPACES.acceptor)))
       dels.push({ type: 'del', key: storedKey })
-    for (const peer of this.#cursors.keys()) dels.push(this.#tables.cursors.del(peer))
+    for (const peer of this.#cursors.peers()) dels.push(this.#tables.cursors.del(peer))
     const dbUuid = this.#mintUuid()
     const accumulator = new VoteAccumulator()
     const state = { dbUuid, voteSequence: 0, accumulator: accumulator.bytes(), logHead: this.#log.head }
@@ -339,7 +341,7 @@ export class RegisterStore implements RegisterStorage {
     this.#voteSequence = state?.voteSequence ?? 0
     this.#isAdmitted = state?.isAdmitted ?? true
     await this.#log.load(state?.logHead ?? 0)
-    await this.#loadCursors()
+    await this.#cursors.load()
     const votes = await this.#loadRegisters(onFound)
     this.#accumulator = new VoteAccumulator(votes.accumulator)
     this.#isIntact = state ? this.#accumulator.equals(state.accumulator) : votes.isEmpty && state === null
@@ -387,11 +389,6 @@ export class RegisterStore implements RegisterStorage {
     })
   }
 
-  async #loadCursors(): Promise<void> {
-    for await (const row of this.#tables.cursors.scan())
-      if (!row.damaged) this.#cursors.set(row.key, row.value)
-  }
-
   /** Votes are noted as they are met: all are what the accumulator says, or none counts. */
   async #loadRegisters(onFound: LearnedListener): Promise<VotesFound> {
     const { scan = (onPage) => scanRegisters(this.#tables, onPage) } = this.#components
@@ -421,7 +418,7 @@ export class RegisterStore implements RegisterStorage {
   #forgetDamaged(key: string): void {
     this.#components.log.error({ key }, 'a learner row is damaged; it will be learned again')
     this.#learned.drop(key)
-    const peers = [...this.#cursors.keys()]
+    const peers = this.#cursors.peers()
     this.#cursors.clear()
     const forgets: RegisterChange[] = [
       { kind: 'forget', key, upTo: null },
@@ -471,10 +468,7 @@ export class RegisterStore implements RegisterStorage {
     this.#floor = batch.floor
     this.#isAdmitted = batch.isAdmitted ?? this.#isAdmitted
     this.#log.publish(batch.accepted)
-    for (const [peer, cursor] of batch.cursors) {
-      if (cursor) this.#cursors.set(peer, cursor)
-      else this.#cursors.delete(peer)
-    }
+    this.#cursors.publish(batch.cursors)
     for (const [key, row] of batch.voted) {
       this.#voted.publish(key, row)
       this.#heads.setAccepted(key, row && headOf(row.state))
