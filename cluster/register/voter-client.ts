@@ -102,7 +102,7 @@ export class VoterClient {
 
   async execute(epoch: number, to: NodeId, key: string, call: OperationCall, since: Since): Promise<Outcome> {
     const request: VoteRequest = { kind: 'execute', key, call, since }
-    return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: EXECUTE_TIMEOUT_MS })) as Outcome
+    return (await this.#send(epoch, to, request, EXECUTE_TIMEOUT_MS)) as Outcome
   }
 
   /**
@@ -155,7 +155,7 @@ export class VoterClient {
   /** For each item, whether the voter holds it now. */
   async copy(epoch: number, to: NodeId, items: readonly ChosenItem[]): Promise<boolean[]> {
     const request: VoteRequest = { kind: 'copy', items }
-    return (await this.#fence.ask(to, 'votes', request, epoch, { timeoutMs: COPY_TIMEOUT_MS })) as boolean[]
+    return (await this.#send(epoch, to, request, COPY_TIMEOUT_MS)) as boolean[]
   }
 
   /** A vote from a database that the config does not name does not count (R8). Throws NOT_VOTING. */
