@@ -25,7 +25,8 @@ const REQUEST_ID = /\breq-[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12
 const OWN_LOCATION = /\b(?:serac:\/\/|file:\/\/\/[\w./-]+\/images\/)(?=[\da-f]{8}-)/g
 /** As Glance lets it out of its database. */
 const RAW_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\b/g
-const TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g
+/** Colons are encoded in the links of lists, the one before a time, too. */
+const TIME = /(?<!\d)\d{4}-\d\d-\d\dT\d\d(?::|%3A)\d\d(?::|%3A)\d\dZ/g
 
 /** Names the ids that one server made up within one case by the order in which they appeared. */
 export class Normaliser {
