@@ -4,6 +4,7 @@ import { admin, listen, testApi } from '../helpers/api-server.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { leasesOf } from '../helpers/fake-image-service.ts'
 import { exchange, head, readAll, readUntil, sendTo } from '../helpers/raw-http.ts'
+import { until } from '../helpers/until.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
 
@@ -56,7 +57,7 @@ t.test('chunks that are none break the upload and nothing else', async (t) => {
   const headers = { 'Content-Type': 'application/octet-stream', 'Transfer-Encoding': 'chunked' }
   const answer = await exchange(port, `${head(`PUT /v2/images/${ID}/file`, headers)}3\r\nabc\r\nzz\r\n`)
   t.match(answer, /^HTTP\/1\.1 400 /)
-  while (images.images.get(ID)?.record.status !== 'queued') await new Promise(setImmediate)
+  await until(() => images.images.get(ID)?.record.status === 'queued')
   t.equal(images.images.get(ID)?.data, null)
 })
 

@@ -4,6 +4,7 @@ import { ClusterError } from '../../cluster/errors.ts'
 import { admin, listen, testApi } from '../helpers/api-server.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { head, readAll, sendTo } from '../helpers/raw-http.ts'
+import { until } from '../helpers/until.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
 const REQUEST_ID = /^req-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -136,7 +137,7 @@ t.test('while closing, a request on an open connection gets 503', async (t) => {
   const socket = sendTo(port, head(`GET /v2/images/${record.id}`))
   await entered.promise
   const closed = app.close()
-  while (app.server.listening) await new Promise(setImmediate)
+  await until(() => !app.server.listening)
   const answers = readAll(socket)
   socket.write(head('GET /healthcheck'))
   held.resolve()

@@ -6,7 +6,7 @@ import { ControlPlane, type ControlPlaneInit } from '../../cluster/membership/co
 import { Host } from '../../cluster/network/host.ts'
 import { createIdentity, type NodeIdentity } from '../../cluster/network/identity.ts'
 import { Rpc } from '../../cluster/network/rpc.ts'
-import { type Log, silentLog, sleep, systemClock, systemRandom } from '../../cluster/runtime.ts'
+import { type Log, silentLog, systemClock, systemRandom } from '../../cluster/runtime.ts'
 
 export interface TestConfig extends ClusterConfig {
   clusterId: string
@@ -40,7 +40,6 @@ export function configOf(nodes: MemberNode[], clusterId = 'c'.repeat(32)): TestC
 
 /** An address where nobody listens: the discard port. */
 export const NOWHERE = '127.0.0.1:9'
-const POLL_INTERVAL_MS = 10
 
 export function controlPlane(
   identity: NodeIdentity,
@@ -75,11 +74,6 @@ export async function startIn(plane: ControlPlane, config: ClusterConfig, id: st
 /** Resolves when `plane` has a link to every one of `ids`. */
 export async function linkedTo(plane: ControlPlane, ids: string[]): Promise<void> {
   while (!ids.every((id) => plane.peers.linkTo(id))) await once(plane, 'linked')
-}
-
-/** Looks again until `condition` holds: for states that no event tells of. The test's own timeout is the bound. */
-export async function eventually(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(systemClock, POLL_INTERVAL_MS)
 }
 
 export interface BareNode {

@@ -1,6 +1,7 @@
 /** A bulk plane without sockets: nodes are MemoryChunks by name, and each can be made to fail or to hang. */
 import { ClusterError } from '../../cluster/errors.ts'
 import type { NodeId } from '../../cluster/network/rpc-port.ts'
+import { type Clock, sleep, systemClock } from '../../cluster/runtime.ts'
 import type { BulkPeer } from '../../cluster/transfer/bulk-port.ts'
 import { ChunkBuffer, SLOT_BYTES } from '../../cluster/transfer/chunk-buffer.ts'
 import type { LifeSign } from '../../cluster/transfer/life-sign.ts'
@@ -13,16 +14,23 @@ export type PeerState = 'alive' | 'dead' | 'hung' | 'slow'
 const SLOW_STEPS = 20
 const SLOW_STEP_MS = 5
 
+export interface MemoryBulkOptions {
+  stallMs?: number
+  clock?: Clock
+}
+
 export class MemoryBulk implements BulkPeer {
   readonly nodes = new Map<NodeId, MemoryChunks>()
   readonly states = new Map<NodeId, PeerState>()
   /** `method node`, in order. */
   readonly calls: string[] = []
   readonly #stallMs: number
+  readonly #clock: Clock
 
-  constructor(ids: readonly NodeId[], options: { stallMs?: number } = {}) {
+  constructor(ids: readonly NodeId[], options: MemoryBulkOptions = {}) {
     for (const id of ids) this.nodes.set(id, new MemoryChunks())
     this.#stallMs = options.stallMs ?? 20
+    this.#clock = options.clock ?? systemClock
   }
 
   at(id: NodeId): MemoryChunks {
@@ -40,7 +48,7 @@ export class MemoryBulk implements BulkPeer {
   ): Promise<void> {
     await this.#reach('get', from, signal)
     for (let step = 0; this.states.get(from) === 'slow' && step < SLOW_STEPS; step++) {
-      await new Promise((resolve) => setTimeout(resolve, SLOW_STEP_MS))
+      await sleep(this.#clock, SLOW_STEP_MS)
       sign?.note()
     }
     await this.at(from).read(hash, into)
@@ -72,19 +80,18 @@ export class MemoryBulk implements BulkPeer {
     this.calls.push(`${method} ${node}`)
     const state = this.states.get(node) ?? 'alive'
     if (state === 'dead') throw new ClusterError('PEER_UNREACHABLE', 'the peer is dead', { node })
-    if (state === 'hung') await stalled(this.#stallMs, signal)
+    if (state === 'hung') await stalled(this.#clock, this.#stallMs, signal)
   }
 }
 
 /** Rejects as the real client does: when the stall is noticed, or when the caller aborts. */
-function stalled(stallMs: number, signal?: AbortSignal): Promise<never> {
+function stalled(clock: Clock, stallMs: number, signal?: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const timer = setTimeout(
-      () => reject(new ClusterError('RPC_TIMEOUT', 'the peer makes no progress')),
-      stallMs,
+    const cancel = clock.after(stallMs, () =>
+      reject(new ClusterError('RPC_TIMEOUT', 'the peer makes no progress')),
     )
     signal?.addEventListener('abort', () => {
-      clearTimeout(timer)
+      cancel()
       reject(signal.reason as Error)
     })
   })

@@ -1,6 +1,7 @@
 import type { InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { testApi } from '../../helpers/api-server.ts'
+import { until } from '../../helpers/until.ts'
 import { SIZE_MAX, v1Api } from '../../helpers/v1-api.ts'
 
 const MD5_ABC = '900150983cd24fb0d6963f7d28e17f72'
@@ -8,10 +9,6 @@ const RAW = { 'x-image-meta-disk_format': 'raw', 'x-image-meta-container-format'
 const OCTETS = { 'content-type': 'application/octet-stream' }
 const ADMIN = { 'x-role-list': 'admin,member,reader' }
 const URL = 'http://mirror.example/a?b=%2F'
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise(setImmediate)
-}
 
 function start(t: Test) {
   const api = v1Api(t)

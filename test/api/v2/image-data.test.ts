@@ -10,6 +10,7 @@ import { admin, listen, testApi } from '../../helpers/api-server.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import type { TestApi } from '../../helpers/api-server.ts'
 import { exchange, head, readAll, readUntil, sendTo } from '../../helpers/raw-http.ts'
+import { until } from '../../helpers/until.ts'
 
 const ID = '11111111-2222-3333-4444-555555555555'
 const FILE = `/v2/images/${ID}/file`
@@ -35,10 +36,6 @@ async function startWith(t: Test, data: Buffer): Promise<Running> {
 
 function statusOf({ images }: TestApi): string | undefined {
   return images.images.get(ID)?.record.status
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate)
 }
 
 t.test('upload and download, with and without length', async (t) => {

@@ -5,13 +5,13 @@ import { type Log, silentLog, systemRandom } from '../../../cluster/runtime.ts'
 import {
   configOf,
   controlPlane,
-  eventually,
   identities,
   linkedTo,
   member,
   NOWHERE,
   startIn,
 } from '../../helpers/control-nodes.ts'
+import { until } from '../../helpers/until.ts'
 
 /** So that a fallback dial is never what a test waits for. */
 const NEVER_MS = 600_000
@@ -124,7 +124,7 @@ t.test('two nodes that dial each other at once end up with one link', async (t) 
 
   const heard = [false, false]
   planes.forEach((plane, i) => plane.hints.onHint(() => (heard[i] = true)))
-  await eventually(() => {
+  await until(() => {
     for (const plane of planes) plane.hints.publish({ kind: 'changed', key: 'image/1' })
     return heard.every(Boolean)
   })
@@ -143,7 +143,7 @@ t.test('a peer of another cluster is refused: both sides say why, once', async (
   await theirs.start()
   oursConfig.nodes[1]!.address = theirs.address
   await ours.start()
-  await eventually(() => (ours.refusals()[0]?.count ?? 0) >= 2)
+  await until(() => (ours.refusals()[0]?.count ?? 0) >= 2)
 
   t.match(ours.refusals()[0], { peer: b!.id, code: 'FOREIGN_CLUSTER' })
   t.match(
@@ -164,7 +164,7 @@ t.test('a peer whose gossip cannot talk to ours is refused with both versions', 
   t.teardown(() => Promise.all([ours.stop(), theirs.stop()]))
   await startIn(theirs, config, b!.id)
   await ours.start()
-  await eventually(() => ours.refusals().length > 0)
+  await until(() => ours.refusals().length > 0)
   const { code, message } = ours.refusals()[0]!
   t.equal(code, 'INCOMPATIBLE_PEER')
   t.match(message, 'libp2p 9.0.0 with other-gossip 1.0.0 (/other/1)')
@@ -181,7 +181,7 @@ t.test('a second process with the same key is refused while the first one answer
   await linkedTo(watcher, [b!.id])
   const clone = controlPlane(identityFromKey(b!.privateKey, systemRandom), config, { fallbackDelayMs: 0 })
   await clone.start()
-  await eventually(() => clone.refusals().length > 0)
+  await until(() => clone.refusals().length > 0)
   t.equal(clone.refusals()[0]!.code, 'DUPLICATE_IDENTITY')
   t.match(watcher.refusals()[0], { peer: b!.id, code: 'DUPLICATE_IDENTITY' })
   t.equal(watcher.peers.hello(b!.id)?.startNonce, b!.startNonce, 'the first one keeps its link')

@@ -7,13 +7,13 @@ import { type Clock, silentLog } from '../../../cluster/runtime.ts'
 import {
   configOf,
   controlPlane,
-  eventually,
   identities,
   linkedTo,
   member,
   NOWHERE,
   startIn,
 } from '../../helpers/control-nodes.ts'
+import { until } from '../../helpers/until.ts'
 
 /** A clock that only moves when told, and may jump over its timers as a blocked event loop does. */
 class FakeClock implements Clock {
@@ -141,7 +141,7 @@ t.test(
     t.teardown(() => Promise.all([watcher.stop(), peer.stop()]))
     await Promise.all([startIn(watcher, config, a!.id), startIn(peer, config, b!.id)])
     await linkedTo(watcher, [b!.id])
-    await eventually(() => watcher.liveness.view(b!.id).info !== null)
+    await until(() => watcher.liveness.view(b!.id).info !== null)
     t.same(watcher.liveness.view(b!.id).info, { head: 42 })
 
     const rpc = peer.rpc as unknown as { handle(protocol: string, handler: () => Promise<unknown>): void }
@@ -153,7 +153,7 @@ t.test(
     t.same(await dead, [b!.id])
     t.same(await lost, [b!.id])
     rpc.handle('heartbeat', async () => ({ startNonce: b!.startNonce, info: 'back' }))
-    await eventually(() => watcher.liveness.view(b!.id).info === 'back')
+    await until(() => watcher.liveness.view(b!.id).info === 'back')
     t.ok(watcher.liveness.isAlive(b!.id))
   },
 )

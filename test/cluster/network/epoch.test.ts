@@ -3,7 +3,8 @@ import t from 'tap'
 import { Host } from '../../../cluster/network/host.ts'
 import { Rpc } from '../../../cluster/network/rpc.ts'
 import { silentLog, systemClock } from '../../../cluster/runtime.ts'
-import { eventually, identities } from '../../helpers/control-nodes.ts'
+import { identities } from '../../helpers/control-nodes.ts'
+import { until } from '../../helpers/until.ts'
 
 t.test('a newer epoch is fetched once before the request is answered', async (t) => {
   const keys = identities(2)
@@ -32,7 +33,7 @@ t.test('a newer epoch is fetched once before the request is answered', async (t)
   old.rpc.handle('votes', async () => handledAt.push(epochs[0]!))
   recent.rpc.handle('votes', async () => 'fine')
   const asked = [1, 2].map((n) => recent.rpc.request(old.host.id, 'votes', n, { timeoutMs: 20_000 }))
-  await eventually(() => fetched.length > 0)
+  await until(() => fetched.length > 0)
   openFetch()
   await Promise.all(asked)
   t.same(fetched, [5], 'one fetch for both')
@@ -44,7 +45,7 @@ t.test('a newer epoch is fetched once before the request is answered', async (t)
     'fine',
     'an answer does not wait',
   )
-  await eventually(() => fetched.length === 2)
+  await until(() => fetched.length === 2)
   openFetch()
-  await eventually(() => epochs[0] === 6)
+  await until(() => epochs[0] === 6)
 })

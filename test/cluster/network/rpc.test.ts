@@ -2,7 +2,8 @@ import t from 'tap'
 import { ClusterError, SeracError } from '../../../cluster/errors.ts'
 import { MESSAGE_BYTES_MAX, PROTOCOLS } from '../../../cluster/network/protocols.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
-import { eventually, linkedPair } from '../../helpers/control-nodes.ts'
+import { linkedPair } from '../../helpers/control-nodes.ts'
+import { until } from '../../helpers/until.ts'
 
 /** Generous: no test here waits for it. */
 const TIMEOUT_MS = 20_000
@@ -53,10 +54,10 @@ t.test('answers come in the order they are ready', async (t) => {
   const asked = [1, 2, 3].map((n) =>
     a.rpc.request(b.host.id, 'votes', n, options).then((answer) => done.push(answer)),
   )
-  await eventually(() => gates.size === 3)
+  await until(() => gates.size === 3)
   for (const n of [2, 3, 1]) {
     gates.get(n)!()
-    await eventually(() => done.includes(n))
+    await until(() => done.includes(n))
   }
   await Promise.all(asked)
   t.same(done, [2, 3, 1])
@@ -122,7 +123,7 @@ t.test('over the quota a request waits; over the queue it fails', async (t) => {
   const asked = Array.from({ length: count }, () => a.rpc.request(b.host.id, 'admission', null, options))
   await t.rejects(a.rpc.request(b.host.id, 'admission', null, options), { code: 'PEER_BUSY' })
   for (let i = 0; i < count; i++) {
-    await eventually(() => open.length > 0)
+    await until(() => open.length > 0)
     open.shift()!()
   }
   await Promise.all(asked)
@@ -140,7 +141,7 @@ t.test('requests that the caller gave up on still count at the peer', async (t) 
   for (let i = 0; i < inFlightMax; i++) {
     const abort = new AbortController()
     const asked = a.rpc.request(b.host.id, 'hello', null, { ...options, signal: abort.signal })
-    await eventually(() => calls === i + 1)
+    await until(() => calls === i + 1)
     abort.abort(new Error('gave up'))
     await t.rejects(asked, { message: 'gave up' })
   }
@@ -156,7 +157,7 @@ t.test('a broken link fails everything under way at once, and later requests too
     return new Promise(() => {})
   })
   const asked = [1, 2, 3].map((n) => a.rpc.request(b.host.id, 'votes', n, options))
-  await eventually(() => calls === 3)
+  await until(() => calls === 3)
   b.host.links[0]!.close('test')
   for (const request of asked) await t.rejects(request, { code: 'PEER_UNREACHABLE' })
   await t.rejects(a.rpc.request(b.host.id, 'votes', 4, options), { code: 'PEER_UNREACHABLE' })

@@ -6,7 +6,8 @@ import { encodeFrame } from '../../../cluster/network/framing.ts'
 import { Host } from '../../../cluster/network/host.ts'
 import { MESSAGE_BYTES_MAX, PROTOCOLS } from '../../../cluster/network/protocols.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
-import { bareNode, type BareNode, eventually, identities } from '../../helpers/control-nodes.ts'
+import { bareNode, type BareNode, identities } from '../../helpers/control-nodes.ts'
+import { until } from '../../helpers/until.ts'
 
 const options = { timeoutMs: 20_000 }
 
@@ -67,7 +68,7 @@ t.test('the allow-list is read at each handshake', async (t) => {
     return peer.rpc.request(a!.id, 'votes', null, options)
   }
   await t.rejects(ask(), { code: 'PEER_UNREACHABLE' })
-  await eventually(() => peer.host.links.length === 0)
+  await until(() => peer.host.links.length === 0)
   allowed = [a!.id, b!.id]
   t.equal(await ask(), 'served')
 })
@@ -128,7 +129,7 @@ t.test('a peer that streams parts without end is reset', async (t) => {
   const part = new Uint8Array(200_000)
   const count = Math.ceil((2 * MESSAGE_BYTES_MAX) / part.length)
   for (let i = 0; i < count; i++) stream.send(encodeFrame({ id: 1, last: false, part }))
-  await eventually(() => !isOpen)
+  await until(() => !isOpen)
   await stillServes(t, node, friend)
 })
 

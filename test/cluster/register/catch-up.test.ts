@@ -4,6 +4,7 @@ import { valueDigest } from '../../../cluster/register/register-value.ts'
 import type { AcceptorState } from '../../../cluster/register/storage.ts'
 import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { LiveCluster } from './live-cluster.ts'
 import {
   ballotOf,
@@ -365,11 +366,6 @@ function acceptedState(counter: number): AcceptorState {
   const value = bytesOf(['x'])
   const ballot = ballotOf(counter)
   return { promised: ballot, accepted: { ballot, value, digest: valueDigest(value) } }
-}
-
-/** Resolves when `isTrue`; the test's own time limit ends a wait in vain. */
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await settled()
 }
 
 for (const isTrimmed of [false, true])

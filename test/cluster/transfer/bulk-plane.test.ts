@@ -17,6 +17,7 @@ import { BulkServer } from '../../../cluster/transfer/bulk-server.ts'
 import { CHUNK_BYTES_MAX, ChunkBufferPool, SLOT_BYTES } from '../../../cluster/transfer/chunk-buffer.ts'
 import { inlineHasher } from '../../../cluster/transfer/chunk-hasher.ts'
 import { MemoryChunks } from '../../helpers/memory-chunks.ts'
+import { until } from '../../helpers/until.ts'
 import { bufferOf, UPLOAD } from './transfer-fixture.ts'
 
 const CLUSTER = 'c1'.repeat(16)
@@ -369,8 +370,4 @@ function closed(socket: Socket): Promise<void> {
     socket.on('error', () => {})
     socket.once('close', () => resolve())
   })
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }

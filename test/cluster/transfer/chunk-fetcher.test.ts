@@ -1,5 +1,7 @@
 import t from 'tap'
 import { contentHashHex } from '../../../cluster/content-hash.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { transferOf } from './transfer-fixture.ts'
 
 const BYTES = Buffer.from('the bytes of one chunk')
@@ -136,10 +138,15 @@ t.test('a hung holder gets company, and its slot back', async (t) => {
 })
 
 t.test('a slow holder that shows life is left alone; a silent one is asked last for a while', async (t) => {
-  const { fetcher, bulk } = transferOf(['a', 'b', 'c'], { hedgeAfterMs: 20 })
+  const clock = new ManualClock()
+  const { fetcher, bulk } = transferOf(['a', 'b', 'c'], { hedgeAfterMs: 20, clock })
   const [slow, silent, next] = [1, 2, 3].map((seed) => Buffer.from(`chunk ${seed}`))
   for (const bytes of [slow!, silent!, next!]) for (const id of ['b', 'c']) bulk.at(id).add(bytes)
-  const get = async (bytes: Buffer) => (await fetcher.fetch(contentHashHex(bytes), ['b', 'c'])).release()
+  const get = async (bytes: Buffer) => {
+    const fetched = fetcher.fetch(contentHashHex(bytes), ['b', 'c'])
+    await clock.advance(1000)
+    ;(await fetched).release()
+  }
   bulk.states.set('b', 'slow')
   await get(slow!)
   t.strictSame(bulk.calls.splice(0), ['get b'])
@@ -195,7 +202,3 @@ t.test('a reader that gives up does not disturb another; the last one stops the 
   await new Promise(setImmediate)
   t.equal(pool.slotsInUse, 0)
 })
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise(setImmediate)
-}

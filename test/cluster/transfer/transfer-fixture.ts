@@ -8,7 +8,7 @@ import { ChunkHolders } from '../../../cluster/transfer/chunk-holders.ts'
 import { ChunkReplicator } from '../../../cluster/transfer/chunk-replicator.ts'
 import { ImpatientChunks } from '../../../cluster/transfer/impatient-chunks.ts'
 import { HangingDisk } from '../../helpers/hanging-disk.ts'
-import { MemoryBulk } from '../../helpers/memory-bulk.ts'
+import { MemoryBulk, type MemoryBulkOptions } from '../../helpers/memory-bulk.ts'
 
 export const UPLOAD = 'ab'.repeat(16)
 
@@ -34,7 +34,7 @@ export function configOf(ids: readonly NodeId[]): ClusterConfig {
 }
 
 /** Node `ids[0]` of a cluster whose bulk plane is memory. */
-export function transferOf(ids: readonly NodeId[], options: ChunkFetcherOptions & { stallMs?: number } = {}) {
+export function transferOf(ids: readonly NodeId[], options: ChunkFetcherOptions & MemoryBulkOptions = {}) {
   const self = ids[0] ?? ''
   const bulk = new MemoryBulk(ids, options)
   const local = bulk.at(self)
@@ -44,7 +44,7 @@ export function transferOf(ids: readonly NodeId[], options: ChunkFetcherOptions 
   const config = { current: () => configOf(ids) }
   const dead = new Set<NodeId>()
   const liveness = { isAlive: (id: NodeId) => !dead.has(id) }
-  const common = { holders, pool, config, liveness, clock: systemClock, log: silentLog }
+  const common = { holders, pool, config, liveness, clock: options.clock ?? systemClock, log: silentLog }
   const fetcher = new ChunkFetcher(common, options)
   const replicator = new ChunkReplicator({ holders, fetcher, log: silentLog })
   return { self, bulk, local, disk, holders, pool, config, dead, liveness, fetcher, replicator }

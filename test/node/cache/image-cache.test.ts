@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { CacheDamagedError, fileBytesOf } from '../../../node/cache/cache-file.ts'
 import type { ImageCache } from '../../../node/cache/image-cache.ts'
+import { until } from '../../helpers/until.ts'
 import { cacheHome, fill, headOf, MIB, newId, readAll } from './cache-fixture.ts'
 
 const SIZES = [1, 4 * MIB - 1, 4 * MIB, 4 * MIB + 1, 9 * MIB]
@@ -248,7 +249,3 @@ t.test('files of others are left alone', async (t) => {
   await home.open()
   t.equal(await readFile(others, 'utf8'), 'x')
 })
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
-}

@@ -3,6 +3,7 @@ import { contentHashHex } from '../../../cluster/content-hash.ts'
 import { CHUNK_BYTES_MAX } from '../../../cluster/transfer/chunk-buffer.ts'
 import type { ByteLease } from '../../../node/data/open-image.ts'
 import type { StoredImage } from '../../../node/data/image-writer.ts'
+import { until } from '../../helpers/until.ts'
 import { dataNodeOf, digestsOf, IMAGE, patternOf, piecesOf, requestOf, UPLOAD } from './data-fixture.ts'
 
 const CHUNK = 64 * 1024
@@ -158,7 +159,3 @@ t.test('a damaged chunk is never handed out', async (t) => {
     slot.release()
   await t.rejects(bytesOf(reader.read(sourceOf(stored), 0, 0, signal)), { code: 'CHUNK_UNAVAILABLE' })
 })
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise(setImmediate)
-}

@@ -194,11 +194,6 @@ export function nodeOf(t: Test, { quotaBytes = 0, methods = offered, plugins: op
   return { registers, service, runner, uploader, state, clock, image, tasks, stage }
 }
 
-/** Real streams take turns that no fake clock knows. */
-export async function eventually(isTrue: () => boolean) {
-  for (let turns = 0; turns < 1000 && !isTrue(); turns++) await new Promise(setImmediate)
-}
-
 /** Reads that have not ended. */
 export const lent = { count: 0 }
 

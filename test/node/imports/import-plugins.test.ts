@@ -2,8 +2,9 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { settled } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { admin, ID, imageOf, owner } from '../images/image-fixture.ts'
-import { HELLO, direct, download, eventually, lent, nodeOf, piecesOf } from './import-fixture.ts'
+import { HELLO, direct, download, lent, nodeOf, piecesOf } from './import-fixture.ts'
 
 t.test('imported images are given properties, but for callers with a role that needs none', async (t) => {
   const plugins = {
@@ -36,7 +37,7 @@ t.test('what comes packed is unpacked, staged or not, and what is not is left as
   registers.put(imageOf({ diskFormat: 'raw' }))
   await stage(gzipSync(HELLO))
   await service.import(owner, ID, direct)
-  await eventually(() => image()?.status === 'active')
+  await until(() => image()?.status === 'active')
   t.match(state.written, [gzipSync(HELLO), HELLO])
   t.match(image(), { status: 'active', size: 5, virtualSize: 5 })
   t.notOk('staged' in (image() ?? {}))
@@ -53,7 +54,7 @@ t.test('what comes packed is unpacked, staged or not, and what is not is left as
   registers.put(imageOf({ diskFormat: 'raw', containerFormat: 'compressed' }))
   state.answer = async () => ({ status: 200, body: piecesOf(gzipSync(HELLO)) })
   await service.import(owner, ID, download)
-  await eventually(() => image()?.status === 'active')
+  await until(() => image()?.status === 'active')
   t.match(state.written.at(-1), gzipSync(HELLO))
 })
 
@@ -64,7 +65,7 @@ t.test('what is damaged in its packing fails the import; what cannot be had now 
   registers.put(imageOf({ diskFormat: 'raw' }))
   await stage(gzipSync(HELLO).subarray(0, 12))
   await service.import(owner, ID, direct)
-  await eventually(() => image()?.status !== 'importing')
+  await until(() => image()?.status !== 'importing')
   t.match(image(), { status: 'queued', size: null })
   t.match(tasks(), [{ status: 'failure', message: /gzip data is damaged/ }])
 
@@ -72,7 +73,7 @@ t.test('what is damaged in its packing fails the import; what cannot be had now 
   registers.put(imageOf({ diskFormat: 'raw' }))
   await stage(bomb)
   await service.import(owner, ID, direct)
-  await eventually(() => image()?.status !== 'importing')
+  await until(() => image()?.status !== 'importing')
   t.match(image(), { status: 'queued' }, 'it grows beyond what an image may have')
 
   const away = nodeOf(t, { plugins: { plugins: ['image_decompression'] } })
@@ -82,7 +83,7 @@ t.test('what is damaged in its packing fails the import; what cannot be had now 
     if (name === 'image.finish-import') throw new ClusterError('NO_QUORUM', 'nobody')
   }
   await away.service.import(owner, ID, direct)
-  await eventually(() => away.image()?.status !== 'importing')
+  await until(() => away.image()?.status !== 'importing')
   t.match(away.image(), { status: 'uploading', staged: { sizeBytes: gzipSync(HELLO).length } })
 })
 

@@ -4,6 +4,7 @@ import { silentLog, systemClock } from '../../../cluster/runtime.ts'
 import { cacheableOf } from '../../../node/images/caching-opener.ts'
 import type { ImageRecord } from '../../../node/images/image-record.ts'
 import { CacheKeeper } from '../../../node/loops/cache-keeper.ts'
+import { until } from '../../helpers/until.ts'
 import { cacheHome, fill, MIB, newId, readAll } from '../cache/cache-fixture.ts'
 import { activeImage } from '../images/image-fixture.ts'
 import { MemoryRegisters } from '../images/memory-registers.ts'
@@ -52,10 +53,6 @@ async function keeperOf(t: Test, { bytesMax = 100 * MIB } = {}) {
     await until(() => keeper.loop.describe().runs > runs)
   }
   return { cache, registers, keeper, origin, state, run }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 t.test('what is queued is brought; what needs no bringing, or cannot be, leaves the queue', async (t) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Database, type LevelHandle, type WriteOp } from '../../../node/store/database.ts'
 import { SyncFailures } from '../../../node/store/sync-failures.ts'
+import { until } from '../../helpers/until.ts'
 
 function put(key: string, value = key): WriteOp {
   return { type: 'put', key: Buffer.from(key), value: Buffer.from(value) }
@@ -26,8 +27,8 @@ class HeldLevel implements LevelHandle {
 
   /** The batch of this number, when it has begun. */
   async begun(index: number) {
-    while (!this.batches[index]) await new Promise((resolve) => setImmediate(resolve))
-    return this.batches[index]
+    await until(() => index in this.batches)
+    return this.batches[index]!
   }
 }
 

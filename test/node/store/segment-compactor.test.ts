@@ -7,6 +7,7 @@ import { SegmentCompactor } from '../../../node/store/segment-compactor.ts'
 import type { Store } from '../../../node/store/store.ts'
 import { SEAL_DEAD_BYTES_MIN, type SegmentStore } from '../../../node/store/segment-store.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { openedStore, openStore, putBytes, readBytes } from './store-fixture.ts'
 
 const MIB = 1024 ** 2
@@ -90,9 +91,7 @@ t.test('an unlinked segment is not kept open: its space would not come back', as
   await store.compactor.runOnce(signal)
   await reading
   // Handles are closed behind the last reader, by another thread.
-  for (let turn = 0; turn < 1000 && (await unlinkedOpen(directory)).length > 0; turn++)
-    await new Promise((resolve) => setImmediate(resolve))
-  t.strictSame(await unlinkedOpen(directory), [])
+  await t.resolves(until(async () => (await unlinkedOpen(directory)).length === 0))
 })
 
 t.test('readers meet a rewrite at every point and get the right bytes', async (t) => {

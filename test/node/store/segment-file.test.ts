@@ -6,6 +6,7 @@ import { SegmentFile, type OpenFile } from '../../../node/store/segment-file.ts'
 import { composeRecord, parseHeader, recordBytes } from '../../../node/store/segment-record.ts'
 import { SyncFailures } from '../../../node/store/sync-failures.ts'
 import { settled } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 import { slotOf } from './store-fixture.ts'
 
 const HASH = 'ab'.repeat(32)
@@ -67,8 +68,8 @@ class HeldSyncs {
 
   /** The sync of this number, when it has begun. */
   async begun(index: number) {
-    while (!this.syncs[index]) await new Promise((resolve) => setImmediate(resolve))
-    return this.syncs[index]
+    await until(() => index in this.syncs)
+    return this.syncs[index]!
   }
 }
 

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { silentLog } from '../../../cluster/runtime.ts'
 import { WriteRecovery, type RecoverablePart } from '../../../node/store/write-recovery.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
+import { until } from '../../helpers/until.ts'
 
 class Part implements RecoverablePart {
   readonly directory: string
@@ -31,11 +32,6 @@ function recoveryOf(t: Test, parts: Part[], roomBytesMin = 0) {
   const ballastPath = join(t.testdirName, 'ballast')
   const recovery = new WriteRecovery({ clock, log: silentLog, parts, ballastPath, roomBytesMin })
   return { clock, recovery, ballastPath }
-}
-
-/** The files' own time is not the clock's. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 t.test('what has failed is tried again until it succeeds; the rest is left alone', async (t) => {
