@@ -15,7 +15,7 @@ import { Coordinator } from './coordinator.ts'
 import type { CurrentConfig } from './current-config.ts'
 import { EpochFence } from './epoch-fence.ts'
 import { HeldPromises } from './held-promises.ts'
-import { isFirstCoordinator } from './key-order.ts'
+import { coordinatorsOf, isFirstCoordinator } from './key-order.ts'
 import { JoinDesk } from './join-desk.ts'
 import { Membership } from './membership.ts'
 import type { OperationCall, OperationTable, RecordState } from './operations.ts'
@@ -171,6 +171,16 @@ export class Registers {
   coordinates(key: string): boolean {
     const { self, config } = this.#components
     return isFirstCoordinator(self, key, config.current().voters)
+  }
+
+  /**
+   * Whether this node sees to a register for now: it is the first of its coordinators that is alive. For work that any node may
+   * do; two may do it at once, for they need not agree on who is alive.
+   */
+  seesTo(key: string): boolean {
+    const { self, config, liveness } = this.#components
+    const living = (voter: NodeId) => voter === self || liveness.isAlive(voter)
+    return coordinatorsOf(key, config.current().voters).find(living) === self
   }
 
   /** Applies an operation. Throws NO_QUORUM, OUTCOME_UNKNOWN, UNKNOWN_OPERATION, VALUE_TOO_LARGE. */

@@ -38,7 +38,7 @@ export function buildMetadefs(parts: MetadefParts): Metadefs {
       log,
       idleHolders: () => definitions.idleHolders(),
       giveUp: (holder) => keeper.claims.giveUp(holder),
-      isFirstFor: (name) => cluster.registers.coordinates(nameKey(name)),
+      seesTo: (name) => cluster.registers.seesTo(nameKey(name)),
       caughtUp: () => cluster.registers.caughtUp,
     }),
   }

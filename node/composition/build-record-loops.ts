@@ -56,7 +56,7 @@ export interface RecordLoops {
 export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
   const { config, log, identity, currentConfig, store, index, cluster, registers, tasks } = parts
   const caughtUp = () => cluster.registers.caughtUp
-  const isCoordinator = (key: string) => cluster.registers.coordinates(key)
+  const seesTo = (key: string) => cluster.registers.seesTo(key)
   const base = { clock, log, caughtUp }
   const { lifeOf, isRunningHere } = parts
   const workers = new WorkerLife({ self: identity.id, lifeOf, isRunningHere })
@@ -69,7 +69,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     registers,
     backends: parts.backends,
     discarded: () => parts.discarded.all,
-    isFirstFor: (id) => isCoordinator(imageKey(id)),
+    seesTo: (id) => seesTo(imageKey(id)),
   })
   const taskReaper = new TaskReaper({
     ...base,
@@ -77,14 +77,14 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
     index: tasks,
     images: registers,
     workers,
-    isFirstFor: (id) => isCoordinator(taskKey(id)),
+    seesTo: (id) => seesTo(taskKey(id)),
   })
   const scrubber = new Scrubber(
     {
       ...base,
       registers,
       pendingImages: () => pendingImages(index),
-      isFirstFor: (id) => isCoordinator(imageKey(id)),
+      seesTo: (id) => seesTo(imageKey(id)),
     },
     { keepMs: config.default.scrubTime },
   )
@@ -98,7 +98,7 @@ export function buildRecordLoops(parts: RecordLoopParts): RecordLoops {
       },
       registers: cluster.registers,
       isAlive: (id) => cluster.control.liveness.isAlive(id),
-      isCoordinator,
+      isCoordinator: (key) => cluster.registers.coordinates(key),
       isVoter: () => currentConfig.current().voters.includes(identity.id),
     },
     { keepMs: config.images.tombstoneDays * DAY_MS },

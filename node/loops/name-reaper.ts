@@ -13,8 +13,8 @@ export interface NameReaperComponents {
   idleHolders: () => NameHolder[]
   /** Ends the claim, unless the name is a namespace's by it, and gives the name back. */
   giveUp: (holder: NameHolder) => Promise<void>
-  /** Whether this node is the one that looks after a name. */
-  isFirstFor: (name: string) => boolean
+  /** Whether this node is the one that sees to a name now. */
+  seesTo: (name: string) => boolean
   /** Until this node has caught up, it knows nothing. */
   caughtUp: () => boolean
 }
@@ -35,9 +35,9 @@ export class NameReaper {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { idleHolders, giveUp, isFirstFor, caughtUp } = this.#components
+    const { idleHolders, giveUp, seesTo, caughtUp } = this.#components
     if (!caughtUp()) return
-    const holders = idleHolders().filter(({ name }) => isFirstFor(name))
+    const holders = idleHolders().filter(({ name }) => seesTo(name))
     const before = this.#idle
     this.#idle = new Set(holders.map(({ claim }) => claim))
     for (const holder of holders) {

@@ -17,14 +17,14 @@ export interface ObjectReaperComponents {
   backends: Pick<Backends, 'has' | 'delete'>
   /** Objects that wait for their end by the ids of their images, as this node knows. */
   discarded: () => ReadonlyMap<string, readonly StoredObject[]>
-  /** Whether this node is the first to see to an image: all of them at once would only be in each other's way. */
-  isFirstFor: (imageId: string) => boolean
+  /** Whether this node is the one that sees to an image now: all of them at once would only be in each other's way. */
+  seesTo: (imageId: string) => boolean
   /** Until this node has caught up, its reaper stands still (R11). */
   caughtUp: () => boolean
 }
 
 const LOOK_EVERY_MS = 5000
-/** So long after it has seen them any node deletes objects: the first one may be away. */
+/** So long after it has seen them any node deletes objects: the one that sees to them may not reach the back end. */
 const OVERDUE_MS = 60_000
 /** For one object; a large one has many segments. */
 const DELETE_MS = 120_000
@@ -108,7 +108,7 @@ export class ObjectReaper {
   }
 
   #isDue(id: string): boolean {
-    return this.#components.isFirstFor(id) || this.#ageMs(id) >= OVERDUE_MS
+    return this.#components.seesTo(id) || this.#ageMs(id) >= OVERDUE_MS
   }
 
   #ageMs(id: string): number {

@@ -16,8 +16,8 @@ export interface ScrubberComponents {
   registers: Pick<ImageRegisters, 'apply'>
   /** Images that wait for their deletion, as this node knows. */
   pendingImages: () => ImageRecord[]
-  /** Whether this node is the first to see to an image: all of them at once would only be in each other's way. */
-  isFirstFor: (imageId: string) => boolean
+  /** Whether this node is the one that sees to an image now: all of them at once would only be in each other's way. */
+  seesTo: (imageId: string) => boolean
   /** Until this node has caught up, it stands still (R11). */
   caughtUp: () => boolean
 }
@@ -28,7 +28,7 @@ export interface ScrubberOptions {
 }
 
 const LOOK_EVERY_MS = 10_000
-/** So long beyond its time every node sees to an image: the first one may be away. */
+/** So long beyond its time every node sees to an image: the one that should may have fallen ill. */
 const OVERDUE_MS = 60_000
 /** Two rounds of votes each, one after the other; the rest comes at the next look. */
 const IMAGES_PER_RUN_MAX = 500
@@ -60,7 +60,7 @@ export class Scrubber {
   /** By this node's clock: a wrong one ends images early or late, and never one that nobody deleted. */
   #isDue({ id, deletedAt }: ImageRecord): boolean {
     const overdueMs = this.#ageMs(deletedAt) - this.#options.keepMs
-    return overdueMs >= (this.#components.isFirstFor(id) ? 0 : OVERDUE_MS)
+    return overdueMs >= (this.#components.seesTo(id) ? 0 : OVERDUE_MS)
   }
 
   #ageMs(deletedAt: string | null): number {

@@ -22,8 +22,8 @@ export interface TaskReaperComponents {
   keeper: Pick<TaskKeeper, 'endOnce'>
   images: Pick<ImageRegisters, 'read'>
   workers: WorkerLife
-  /** Whether this node is the first to see to a task: all of them at once would only be in each other's way. */
-  isFirstFor: (taskId: string) => boolean
+  /** Whether this node is the one that sees to a task now: all of them at once would only be in each other's way. */
+  seesTo: (taskId: string) => boolean
   /** Until this node has caught up, it stands still (R11). */
   caughtUp: () => boolean
 }
@@ -31,7 +31,7 @@ export interface TaskReaperComponents {
 const LOOK_EVERY_MS = 5000
 /** A worker tells the end of a task behind that of the image: it is not taken for gone in between. */
 const QUIET_MS_MIN = 10_000
-/** So long beyond its time every node sees to a task: the first one may be away. */
+/** So long beyond its time every node sees to a task: the one that should may have fallen ill. */
 const OVERDUE_MS = 60_000
 /** Two rounds of votes each, one after the other; the rest comes at the next look. */
 const TASKS_PER_RUN_MAX = 500
@@ -59,7 +59,7 @@ export class TaskReaper {
   /** By this node's clock: a wrong one forgets early or late. */
   #isDue({ id, expiresAt }: TaskRecord): boolean {
     const overdueMs = this.#ageMs(expiresAt)
-    return overdueMs >= (this.#components.isFirstFor(id) ? 0 : OVERDUE_MS)
+    return overdueMs >= (this.#components.seesTo(id) ? 0 : OVERDUE_MS)
   }
 
   #isOrphan(task: TaskRecord): boolean {

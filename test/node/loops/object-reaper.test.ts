@@ -10,7 +10,7 @@ import { MemoryRegisters } from '../images/memory-registers.ts'
 
 const LOOK_MS = 5000
 
-function reaperOf({ isFirst = true } = {}) {
+function reaperOf({ seesTo = true } = {}) {
   const registers = new MemoryRegisters()
   const { each, backends } = memoryBackends('fast', 'big')
   const clock = new ManualClock()
@@ -22,7 +22,7 @@ function reaperOf({ isFirst = true } = {}) {
       discarded.index(imageKey(ID), registers.rows.get(imageKey(ID)) ?? null)
       return discarded.all
     },
-    isFirstFor: () => isFirst,
+    seesTo: () => seesTo,
     caughtUp: () => state.caughtUp,
   })
   t.teardown(() => reaper.loop.stop())
@@ -54,7 +54,7 @@ t.test('what an image no longer has is deleted, and forgotten when it is gone', 
 })
 
 t.test('the others come a minute later; nobody acts on what is not settled, or not caught up', async (t) => {
-  const { reaper, registers, clock, state, fast, objects } = reaperOf({ isFirst: false })
+  const { reaper, registers, clock, state, fast, objects } = reaperOf({ seesTo: false })
   registers.put(activeImage({ discarded: objects.slice(0, 1) }), { settled: false })
   reaper.loop.start()
   await clock.advance(90_000)

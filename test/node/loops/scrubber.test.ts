@@ -8,14 +8,14 @@ import { MemoryRegisters } from '../images/memory-registers.ts'
 
 const KEEP_MS = 3_600_000
 
-function scrubberOf({ isFirst = true } = {}) {
+function scrubberOf({ seesTo = true } = {}) {
   const registers = new MemoryRegisters()
   const clock = new ManualClock('2026-01-01T12:00:00Z')
   const state = { caughtUp: true }
   const pendingImages = () => [...registers.index.rows()].filter(({ status }) => status === 'pending_delete')
   const parts = { clock, log: silentLog, registers: registers.images, pendingImages }
   const scrubber = new Scrubber(
-    { ...parts, isFirstFor: () => isFirst, caughtUp: () => state.caughtUp },
+    { ...parts, seesTo: () => seesTo, caughtUp: () => state.caughtUp },
     { keepMs: KEEP_MS },
   )
   t.teardown(() => scrubber.loop.stop())
@@ -35,7 +35,7 @@ t.test('an image ends when its time is over, not before', async (t) => {
 })
 
 t.test('the others come a minute later', async (t) => {
-  const { scrubber, registers, clock } = scrubberOf({ isFirst: false })
+  const { scrubber, registers, clock } = scrubberOf({ seesTo: false })
   scrubber.loop.start()
   await clock.advance(KEEP_MS + 59_000)
   t.equal(registers.record(ID)?.status, 'pending_delete')

@@ -17,7 +17,7 @@ const NOBODY = new AbortController().signal
 const KEEP_MS = 48 * 3_600_000
 const work = { type: 'api_image_import' as const, imageId: ID, input: { a: 1 }, bytes: null }
 
-function nodeOf(t: Test, { isFirst = true } = {}) {
+function nodeOf(t: Test, { seesTo = true } = {}) {
   const registers = new MemoryRegisters()
   registers.put(imageOf())
   const clock = new ManualClock('2026-01-01T12:00:00Z')
@@ -45,7 +45,7 @@ function nodeOf(t: Test, { isFirst = true } = {}) {
     keeper,
     images: registers.images,
     workers: new WorkerLife({ self: 'b', lifeOf: () => state.life, isRunningHere: () => state.runningHere }),
-    isFirstFor: () => isFirst,
+    seesTo: () => seesTo,
     caughtUp: () => state.caughtUp,
   })
   t.teardown(() => reaper.loop.stop())
@@ -220,15 +220,15 @@ t.test(
 )
 
 t.test('tasks are forgotten when their time is over, by one node first', async (t) => {
-  for (const isFirst of [true, false]) {
-    const { keeper, reaper, clock, all, service } = nodeOf(t, { isFirst })
+  for (const seesTo of [true, false]) {
+    const { keeper, reaper, clock, all, service } = nodeOf(t, { seesTo })
     const task = await keeper.create(owner, work)
     await keeper.end(task, { status: 'success', sizeBytes: 0 }, NOBODY)
     reaper.loop.start()
     await clock.advance(KEEP_MS - 1)
     t.equal(all().length, 1)
     await clock.advance(5000)
-    t.equal(all().length, isFirst ? 0 : 1)
+    t.equal(all().length, seesTo ? 0 : 1)
     await clock.advance(61_000)
     t.strictSame(all(), [])
     await t.rejects(service.show(admin, task.id), { code: 'NOT_FOUND' })
