@@ -140,7 +140,8 @@ export interface RegisterStorage {
   learnedHead(key: string): LearnerHead | null
   /**
    * Takes a row from a commit notice or from catch-up: a higher ballot replaces, the same ballot may only become
-   * settled, a lower one is ignored. Never touches acceptor state. Resolves when durable.
+   * settled, a lower one is ignored, and so is one of a register that is being removed or forgotten up to there: resolves when
+   * that is done. Never touches acceptor state. Resolves when durable.
    */
   learn(key: string, row: LearnerRow): Promise<void>
   /**

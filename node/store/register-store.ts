@@ -173,8 +173,7 @@ export class RegisterStore implements RegisterStorage {
 
   async remove(key: string, floor: Ballot): Promise<void> {
     this.#assertIntact()
-    this.#removed.note(key, floor)
-    await this.#commits.add({ kind: 'remove', key, floor })
+    await this.#takeAway(key, floor, { kind: 'remove', key, floor })
   }
 
   async acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]> {
@@ -209,11 +208,12 @@ export class RegisterStore implements RegisterStorage {
   }
 
   async forget(key: string, upTo: Ballot): Promise<void> {
-    this.#removed.note(key, upTo)
-    await this.#commits.add({ kind: 'forget', key, upTo })
+    await this.#takeAway(key, upTo, { kind: 'forget', key, upTo })
   }
 
   async learn(key: string, row: LearnerRow): Promise<void> {
+    // The row may be on its way out: until then lists show what was chosen before it.
+    if (this.#removed.covers(key, row.ballot) && this.#heads.get(key)) await this.#written()
     if (this.#removed.covers(key, row.ballot)) return
     const head = this.#heads.get(key)
     if (head && sameBallot(head.ballot, row.ballot) && head.digest !== row.digest)
@@ -425,6 +425,22 @@ export class RegisterStore implements RegisterStorage {
       ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: null })),
     ]
     for (const change of forgets) this.#commits.add(change).catch(() => {})
+  }
+
+  /** Nothing up to the ballot is learned from now on; what cannot be written takes nothing away (see Database). */
+  async #takeAway(key: string, upTo: Ballot, change: RegisterChange): Promise<void> {
+    const takeBack = this.#removed.note(key, upTo)
+    try {
+      await this.#commits.add(change)
+    } catch (error) {
+      takeBack()
+      throw error
+    }
+  }
+
+  /** Resolves when all that was asked for before is on the disk, and seen here. */
+  #written(): Promise<void> {
+    return this.#commits.add({ kind: 'look', begin: () => {} })
   }
 
   async #flush(changes: RegisterChange[]): Promise<void> {

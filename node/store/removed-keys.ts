@@ -12,12 +12,19 @@ export class RemovedKeys {
   /** In the order of removal. */
   readonly #upTo = new Map<string, Ballot>()
 
-  note(key: string, ballot: Ballot): void {
+  /** Answers with what takes it back, for a removal that came to nothing. */
+  note(key: string, ballot: Ballot): () => void {
     const known = this.#upTo.get(key)
+    const upTo = known && compareBallots(known, ballot) > 0 ? known : ballot
     this.#upTo.delete(key)
-    this.#upTo.set(key, known && compareBallots(known, ballot) > 0 ? known : ballot)
+    this.#upTo.set(key, upTo)
     const [oldest] = this.#upTo.keys()
     if (this.#upTo.size > KEYS_MAX && oldest !== undefined) this.#upTo.delete(oldest)
+    return () => {
+      if (this.#upTo.get(key) !== upTo) return
+      if (known) this.#upTo.set(key, known)
+      else this.#upTo.delete(key)
+    }
   }
 
   covers(key: string, ballot: Ballot): boolean {

@@ -274,5 +274,20 @@ export function registerStorageSuite(t: Test, suite: RegisterStorageSuite): void
       t.equal(storage.learned('image/a')?.settled, true)
       t.same(storage.unsettledKeys(), [])
     })
+
+    await t.test('whoever learns of a register that is being removed finds it removed', async (t) => {
+      const storage = await open(t)
+      const takeAway = {
+        removed: (key: string) => storage.remove(key, ballot(4)),
+        forgotten: (key: string) => storage.forget(key, ballot(3)),
+      }
+      for (const [key, begin] of Object.entries(takeAway)) {
+        await storage.vote(key, accepted(3, 'deleted'), true)
+        const isGone = begin(key)
+        await storage.learn(key, row(3, 'deleted', true))
+        t.equal(storage.learned(key), null, key)
+        await isGone
+      }
+    })
   })
 }

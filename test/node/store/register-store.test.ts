@@ -34,6 +34,7 @@ class FailingLevel implements LevelHandle {
   iterator = (range: object) => this.#level.iterator(range)
   keys = (range: object) => this.#level.keys(range)
   close = () => this.#level.close()
+  open = () => this.#level.open()
 }
 
 registerStorageSuite(t, {
@@ -416,6 +417,28 @@ void t.test('a vote that could not be written is not acknowledged, and changes n
   t.same(registers.identity(), before)
   t.same(shown(registers.learned('image/a')), shown(row(1, 'one')))
   t.equal(registers.changesSince(null, 0).head, 1)
+})
+
+void t.test('a removal that could not be written has removed nothing, and is taken back', async (t) => {
+  const disk = new FailingLevel()
+  const database = new Database(disk, { openAgain: () => disk.open().then(() => disk) })
+  const registers = await RegisterStore.open({ database, random: systemRandom, log: silentLog })
+  const takeAway = {
+    removed: (key: string) => registers.remove(key, ballot(4)),
+    forgotten: (key: string) => registers.forget(key, ballot(3)),
+  }
+  for (const [key, begin] of Object.entries(takeAway)) {
+    await registers.vote(key, accepted(3, 'deleted'), true)
+    disk.fails = true
+    const failing = t.rejects(begin(key), { code: 'STORE_NOT_WRITABLE' })
+    await t.rejects(registers.learn(key, row(3, 'deleted', true)), { code: 'STORE_NOT_WRITABLE' })
+    await failing
+    disk.fails = false
+    await database.reopen()
+    t.equal(registers.acceptorState(key)?.accepted?.ballot.counter, 3)
+    await registers.learn(key, row(3, 'deleted', true))
+    t.equal(registers.isSettled(key), true)
+  }
 })
 
 void t.test('a cursor and a settled row cost no sync; a vote costs one', async (t) => {

@@ -44,6 +44,11 @@ export function withVotes(
   }
 }
 
+/** No bug: notices may be lost, all of them. But then more is left for lists to find out. */
+export function deafToNotices(rpc: PeerRpc): PeerRpc {
+  return withVotes(rpc, (request, vote) => (request.kind === 'committed' ? Promise.resolve(null) : vote()))
+}
+
 /** What was asked, without epoch and identity. */
 export function bodyOf(request: unknown): unknown {
   return (request as Partial<FencedRequest>).body

@@ -4,7 +4,7 @@ import type { LearnerRow } from '../../../cluster/register/storage.ts'
 import type { CatchUpRequest, ChangesAnswer } from '../../../cluster/register/vote-messages.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
 import { overriding } from '../cluster/variant.ts'
-import { bodyOf, withVotes, type Mutant } from './mutant.ts'
+import { bodyOf, deafToNotices, type Mutant } from './mutant.ts'
 
 export const readMutants: readonly Mutant[] = [
   {
@@ -86,11 +86,6 @@ function withVotesBefore(store: RegisterStore): RegisterStore {
     },
     chosenBefore: (key) => (store.isSettled(key) ? undefined : before.get(key)),
   })
-}
-
-/** No bug: notices may be lost, all of them. But then more is left for lists to find out. */
-function deafToNotices(rpc: PeerRpc): PeerRpc {
-  return withVotes(rpc, (request, vote) => (request.kind === 'committed' ? Promise.resolve(null) : vote()))
 }
 
 /** Tampers with the pages of change logs that this node reads. */

@@ -4,8 +4,9 @@ import { ZERO_BALLOT } from '../../../cluster/register/ballot.ts'
 import { decodeValue } from '../../../cluster/register/register-value.ts'
 import type { CatchUpRequest, DigestsAnswer } from '../../../cluster/register/vote-messages.ts'
 import type { RegisterStore } from '../../../node/store/register-store.ts'
+import { RemovedKeys } from '../../../node/store/removed-keys.ts'
 import { overriding } from '../cluster/variant.ts'
-import { bodyOf, configOf, type Mutant } from './mutant.ts'
+import { bodyOf, configOf, deafToNotices, type Mutant } from './mutant.ts'
 
 /** In a config without a change under way. */
 function isVoting(store: RegisterStore, self: NodeId): boolean {
@@ -88,4 +89,21 @@ export const removalMutants: readonly Mutant[] = [
         }),
     },
   },
+  {
+    name: 'row on its way out counts as gone',
+    rule: 'R9, R12: while a removal is being written, lists show what was chosen before it',
+    variant: { storage: withHastyRemovals, rpc: deafToNotices },
+  },
 ]
+
+/** A store that is not asked to learn what it is about to remove. */
+function withHastyRemovals(store: RegisterStore): RegisterStore {
+  const removed = new RemovedKeys()
+  return overriding(store, {
+    remove: (key, floor) => {
+      const takeBack = removed.note(key, floor)
+      return store.remove(key, floor).finally(takeBack)
+    },
+    learn: (key, row) => (removed.covers(key, row.ballot) ? Promise.resolve() : store.learn(key, row)),
+  })
+}

@@ -3,7 +3,7 @@ import type { ScheduledEvent } from '../schedule.ts'
 import type { SeededRandom } from '../../world/seeded-random.ts'
 import { busyChange, forgottenEpoch, voteOfTheEpochBefore } from './change-plots.ts'
 import type { Cast, PlotMaker } from './plot.ts'
-import { lateVote, removedBeforeJoin, removedWhileGettingReady } from './removal-plots.ts'
+import { lateVote, listedWhileRemoved, removedBeforeJoin, removedWhileGettingReady } from './removal-plots.ts'
 import { lostVote, orphanedVote, seenBeforeChosen } from './vote-plots.ts'
 
 /** The other schedules are left to chance alone. */
@@ -15,6 +15,7 @@ const PLOTS: readonly PlotMaker[] = [
   seenBeforeChosen,
   lostVote,
   lateVote,
+  listedWhileRemoved,
   removedBeforeJoin,
   removedWhileGettingReady,
   busyChange,

@@ -18,6 +18,34 @@ export const lateVote: PlotMaker = (random, { ids, voters }, atMs) => {
   return script
 }
 
+/** A coordinator that cannot be reached for so long, ms, is passed over by whoever asked it (R7)... */
+const CUT_OFF_MS = 590
+/** ... who proposes at once from here on, the majority being found again, and for so long, ms. */
+const PASSED_OVER_FROM_MS = 1450
+const PASSED_OVER_FOR_MS = 1000
+
+/**
+ * A lone voter lists while a register is removed. Another node has proposed the deletion, so that the voter has its own vote of
+ * it and no more (R9, R12).
+ */
+export const listedWhileRemoved: PlotMaker = (random, { ids, voters }, atMs) => {
+  const [voter, ...more] = voters
+  const others = ids.filter((id) => id !== voter)
+  if (voter === undefined || more.length > 0 || others.length === 0) return null
+  const other = random.pick(others)
+  const script = new Script(voter, voters)
+  script.cut(atMs, other, [voter], CUT_OFF_MS)
+  script.ask(atMs, other, 'create')
+  for (let sinceMs = 0; sinceMs < PASSED_OVER_FOR_MS; sinceMs += 200) {
+    const turnMs = atMs + PASSED_OVER_FROM_MS + sinceMs
+    script.ask(turnMs, voter, 'create', 'append')
+    script.ask(turnMs + 100, other, 'delete', 'collect')
+    // By then it is removed, or about to be.
+    script.ask(turnMs + 100 + random.between(11, 21), voter, 'list')
+  }
+  return script
+}
+
 /** A register is removed, new voters come, and it is made again: above all that was there before (R9, R10). */
 export const removedBeforeJoin: PlotMaker = (random, cast, atMs) => {
   const to = successors(random, cast)
