@@ -21,7 +21,10 @@ export interface TombstoneCollectorComponents {
   ballots: BallotSource
 }
 
-/** `kept`: it is alive, or not due. `contended`: somebody else works on it. */
+/**
+ * `removed`: it is gone, by this call or another that ran meanwhile. `kept`: it is alive, or not due. `contended`: somebody else
+ * works on it.
+ */
 export type Collected = 'removed' | 'absent' | 'kept' | 'contended'
 
 export class TombstoneCollector {

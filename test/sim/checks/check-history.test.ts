@@ -92,6 +92,25 @@ t.test('a removal that was not asked for frees no id', (t) => {
   t.end()
 })
 
+t.test('two may remove one tombstone, and nobody what is alive', (t) => {
+  const collected: [Input, Output] = [collect, { answer: 'COLLECTED' }]
+  const deleted = [
+    [create(1), done('+1')],
+    [remove(2), done('-1,2')],
+  ] as const
+  const again = [
+    [create(3), done('+3')],
+    [read, saw('+3')],
+  ] as const
+  t.strictSame(checkHistory(history(...deleted, collected, collected, ...again)), [])
+  t.strictSame(kinds(history([create(1), done('+1')], collected)), new Set(['history']))
+  t.strictSame(
+    kinds(history(...deleted, collected, ...again, collected, [read, saw('+3')])),
+    new Set(['history']),
+  )
+  t.end()
+})
+
 t.test('an operation that was applied twice shows', (t) => {
   const ops = history([create(1), done('+1')], [append(2), null], [read, saw('+1,2,2')])
   t.strictSame(kinds(ops), new Set(['history']))

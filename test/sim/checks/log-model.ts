@@ -20,7 +20,8 @@ export type Input =
 
 /**
  * A change answers DONE with the log as it was chosen, or a refusal. A read answers the log; deleted and never used look
- * alike to a client and are both `''`. A collect answers whether it removed something.
+ * alike to a client and are both `''`. A collect answers whether it found a tombstone that is gone now: two at once may share
+ * one.
  */
 export type Output =
   | { answer: 'DONE'; log: LogText }
@@ -59,6 +60,7 @@ export function visible(state: LogText): LogText {
 
 function collect(state: LogText, output: Output | null): LogText | null {
   if (output?.answer === 'KEPT') return state
+  if (output?.answer === 'COLLECTED' && state === NEVER_USED) return state
   return state.startsWith('-') ? NEVER_USED : null
 }
 
