@@ -17,6 +17,8 @@ export interface QuorumMonitorComponents {
 export class QuorumMonitor {
   readonly #components: QuorumMonitorComponents
   #available = true
+  /** Operations, since the start. */
+  #succeeded = 0
   #stopped = false
   #cancelProbe: (() => void) | null = null
 
@@ -32,7 +34,9 @@ export class QuorumMonitor {
   async guard<T>(operation: () => Promise<T>): Promise<T> {
     if (!this.#available) throw new ClusterError('NO_QUORUM', 'no majority of voters is reachable')
     try {
-      return await operation()
+      const result = await operation()
+      this.#succeeded++
+      return result
     } catch (error) {
       if (hasCode(error, 'NO_QUORUM', 'OUTCOME_UNKNOWN')) this.#suspect()
       throw error
@@ -51,9 +55,11 @@ export class QuorumMonitor {
 
   async #probe(): Promise<void> {
     this.#cancelProbe = () => {}
+    const before = this.#succeeded
+    // It takes a second to fail, and the majority may have come back meanwhile: whatever succeeded has found it.
     const isThere = await this.#components.probe().then(
       () => true,
-      () => false,
+      () => this.#succeeded > before,
     )
     this.#cancelProbe = null
     if (this.#stopped) return

@@ -74,6 +74,8 @@ for (const { name, prepare, inflict } of FAULTS) {
       const { checks, quorum } = await cluster.status(0)
       return quorum.canWrite && !checks.some(({ code }) => code === 'NOT_VOTING' || code === 'NO_QUORUM')
     })
+    // What it began to look for while it stood alone may end after that, and say once more that there is none.
+    await eventually('it takes changes again', async () => (await cluster.client(0).create()).status === 201)
     await create(cluster, names)
     // From here on nothing is decided or read without it.
     await cluster.dev.stop(0)

@@ -2,6 +2,7 @@ import t from 'tap'
 import { ClusterError } from '../../../cluster/errors.ts'
 import { QuorumMonitor } from '../../../cluster/register/quorum-monitor.ts'
 import { silentLog } from '../../../cluster/runtime.ts'
+import { deferred } from '../../helpers/deferred.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 
 const noQuorum = () => Promise.reject(new ClusterError('NO_QUORUM', 'nobody answers'))
@@ -58,6 +59,19 @@ t.test('other errors are none of its business', async (t) => {
     { code: 'VALUE_TOO_LARGE' },
   )
   t.equal(state.probes, 0)
+})
+
+t.test('a probe that fails is not believed when something has succeeded since it began', async (t) => {
+  for (const succeeds of [true, false]) {
+    const over = deferred()
+    const probe = () => over.promise.then(noQuorum)
+    const monitor = new QuorumMonitor({ clock: new ManualClock(), log: silentLog, probe })
+    await failOnce(monitor)
+    if (succeeds) await monitor.guard(() => Promise.resolve())
+    over.resolve()
+    await settled()
+    t.equal(monitor.available, succeeds)
+  }
 })
 
 t.test('one probe each 250 ms, until the majority is back', async (t) => {
