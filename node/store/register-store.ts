@@ -173,7 +173,7 @@ export class RegisterStore implements RegisterStorage {
 
   async remove(key: string, floor: Ballot): Promise<void> {
     this.#assertIntact()
-    await this.#takeAway(key, floor, { kind: 'remove', key, floor })
+    await this.#removed.cover(key, floor, () => this.#commits.add({ kind: 'remove', key, floor }))
   }
 
   async acceptedAfter(afterKey: string, limit: number): Promise<AcceptedDigest[]> {
@@ -208,7 +208,7 @@ export class RegisterStore implements RegisterStorage {
   }
 
   async forget(key: string, upTo: Ballot): Promise<void> {
-    await this.#takeAway(key, upTo, { kind: 'forget', key, upTo })
+    await this.#removed.cover(key, upTo, () => this.#commits.add({ kind: 'forget', key, upTo }))
   }
 
   async learn(key: string, row: LearnerRow): Promise<void> {
@@ -295,7 +295,7 @@ export class RegisterStore implements RegisterStorage {
 
   async renewIdentity(isAdmitted: boolean): Promise<void> {
     // Whatever was decided before must not land on top of the new state.
-    await this.#commits.add({ kind: 'floor', floor: this.#floor })
+    await this.#written()
     const dels: WriteOp[] = []
     for await (const storedKey of this.#components.database.keys(rangeOf(KEYSPACES.acceptor)))
       dels.push({ type: 'del', key: storedKey })
@@ -425,17 +425,6 @@ export class RegisterStore implements RegisterStorage {
       ...peers.map((peer): RegisterChange => ({ kind: 'cursor', peer, cursor: null })),
     ]
     for (const change of forgets) this.#commits.add(change).catch(() => {})
-  }
-
-  /** Nothing up to the ballot is learned from now on; what cannot be written takes nothing away (see Database). */
-  async #takeAway(key: string, upTo: Ballot, change: RegisterChange): Promise<void> {
-    const takeBack = this.#removed.note(key, upTo)
-    try {
-      await this.#commits.add(change)
-    } catch (error) {
-      takeBack()
-      throw error
-    }
   }
 
   /** Resolves when all that was asked for before is on the disk, and seen here. */

@@ -12,8 +12,24 @@ export class RemovedKeys {
   /** In the order of removal. */
   readonly #upTo = new Map<string, Ballot>()
 
-  /** Answers with what takes it back, for a removal that came to nothing. */
-  note(key: string, ballot: Ballot): () => void {
+  /** Covers what `write` removes, from before it begins; when it fails nothing was removed, and that is taken back. */
+  async cover(key: string, ballot: Ballot, write: () => Promise<void>): Promise<void> {
+    const takeBack = this.#note(key, ballot)
+    try {
+      await write()
+    } catch (error) {
+      takeBack()
+      throw error
+    }
+  }
+
+  covers(key: string, ballot: Ballot): boolean {
+    const upTo = this.#upTo.get(key)
+    return upTo !== undefined && compareBallots(ballot, upTo) <= 0
+  }
+
+  /** Answers with what takes it back. */
+  #note(key: string, ballot: Ballot): () => void {
     const known = this.#upTo.get(key)
     const upTo = known && compareBallots(known, ballot) > 0 ? known : ballot
     this.#upTo.delete(key)
@@ -25,10 +41,5 @@ export class RemovedKeys {
       if (known) this.#upTo.set(key, known)
       else this.#upTo.delete(key)
     }
-  }
-
-  covers(key: string, ballot: Ballot): boolean {
-    const upTo = this.#upTo.get(key)
-    return upTo !== undefined && compareBallots(ballot, upTo) <= 0
   }
 }

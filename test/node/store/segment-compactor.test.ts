@@ -91,7 +91,8 @@ t.test('an unlinked segment is not kept open: its space would not come back', as
   await store.compactor.runOnce(signal)
   await reading
   // Handles are closed behind the last reader, by another thread.
-  await t.resolves(until(async () => (await unlinkedOpen(directory)).length === 0))
+  await until(async () => (await unlinkedOpen(directory)).length === 0)
+  t.strictSame(await unlinkedOpen(directory), [])
 })
 
 t.test('readers meet a rewrite at every point and get the right bytes', async (t) => {

@@ -100,10 +100,7 @@ export const removalMutants: readonly Mutant[] = [
 function withHastyRemovals(store: RegisterStore): RegisterStore {
   const removed = new RemovedKeys()
   return overriding(store, {
-    remove: (key, floor) => {
-      const takeBack = removed.note(key, floor)
-      return store.remove(key, floor).finally(takeBack)
-    },
+    remove: (key, floor) => removed.cover(key, floor, () => store.remove(key, floor)),
     learn: (key, row) => (removed.covers(key, row.ballot) ? Promise.resolve() : store.learn(key, row)),
   })
 }
